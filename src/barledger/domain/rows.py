@@ -1,0 +1,181 @@
+"""Rows: bars as a store keeps them, column by column.
+
+A caller's bars and a store's rows differ by bookkeeping: a row also knows the revision that wrote it, its edition,
+whether it withdraws the bar, and (in a copy) which revision superseded it.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from barledger.domain.interval import Interval
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+Flags = npt.NDArray[np.bool_]
+Texts = npt.NDArray[np.object_]
+
+VALUES: Final = ("open", "high", "low", "close", "volume")
+NEVER: Final = np.iinfo(np.int64).max
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rows:
+    """Rows in ascending order of time; all columns have the same length.
+
+    Floats are canonical: one quiet NaN for a missing value, no -0.0, no infinity. ``None`` for a whole optional
+    column means that it is missing (``adjustment_factor``, ``source_id``), False (``withdrawn``) or never
+    (``superseded_at``) in every row. A column whose rows all agree may be a read-only broadcast view (`constant`).
+    """
+
+    time: Ints
+    open: Floats
+    high: Floats
+    low: Floats
+    close: Floats
+    volume: Floats
+    adjustment_factor: Floats | None = None
+    source_id: Texts | None = None
+    revision: Ints
+    edition: Ints
+    withdrawn: Flags | None = None
+    superseded_at: Ints | None = None
+
+    def __len__(self) -> int:
+        """Return the number of rows."""
+        return len(self.time)
+
+    def columns(self) -> Iterator[tuple[str, npt.NDArray[Any] | None]]:
+        """Give each column's name and array, in the schema's order."""
+        return ((name, getattr(self, name)) for name in COLUMNS)
+
+    def pick(self, index: "npt.NDArray[Any] | slice") -> "Rows":
+        """Return the rows that a mask, positions or a slice choose; slices do not copy."""
+        return Rows(**{name: None if column is None else column[index] for name, column in self.columns()})
+
+    def within(self, interval: Interval) -> "Rows":
+        """Return the rows whose time lies in the interval, without copying."""
+        first, last = np.searchsorted(self.time, [interval.start, interval.end])
+        return self if last - first == len(self) else self.pick(slice(int(first), int(last)))
+
+    def within_any(self, intervals: Sequence[Interval]) -> "Rows":
+        """Return the rows whose time lies in one of the sorted, disjoint intervals."""
+        return concat([self.within(interval) for interval in intervals])
+
+    def stamped(
+        self,
+        *,
+        revision: int | Ints,
+        edition: int | Ints,
+        withdrawn: Flags | None = None,
+        superseded_at: int | None = None,
+    ) -> "Rows":
+        """Return the same bars with other bookkeeping."""
+        n = len(self)
+        return replace(
+            self,
+            revision=constant(revision, n) if isinstance(revision, int) else revision,
+            edition=constant(edition, n) if isinstance(edition, int) else edition,
+            withdrawn=withdrawn,
+            superseded_at=None if superseded_at is None else constant(superseded_at, n),
+        )
+
+    def standing(self) -> "Rows":
+        """Return the rows that are bars, leaving the withdrawn ones out."""
+        if self.withdrawn is None:
+            return self
+        left = self.pick(~self.withdrawn)
+        return replace(left, withdrawn=None)
+
+
+COLUMNS: Final = tuple(Rows.__dataclass_fields__)
+OPTIONAL: Final[dict[str, Any]] = {
+    "adjustment_factor": np.nan,
+    "source_id": None,
+    "withdrawn": False,
+    "superseded_at": NEVER,
+}
+
+
+def constant(value: int, length: int) -> Ints:
+    """Return a read-only column of one value that takes no memory."""
+    return np.broadcast_to(np.int64(value), (length,))
+
+
+def empty_rows() -> Rows:
+    """Return no rows."""
+    floats, ints = np.empty(0, np.float64), np.empty(0, np.int64)
+    return Rows(
+        time=ints, open=floats, high=floats, low=floats, close=floats, volume=floats, revision=ints, edition=ints
+    )
+
+
+def tombstones(times: Ints) -> Rows:
+    """Return rows without values that withdraw the bars at ``times``; stamp them before they are written."""
+    n = len(times)
+    missing = np.full(n, np.nan)
+    return Rows(
+        time=times,
+        open=missing,
+        high=missing,
+        low=missing,
+        close=missing,
+        volume=missing,
+        revision=constant(0, n),
+        edition=constant(0, n),
+        withdrawn=np.ones(n, np.bool_),
+    )
+
+
+def concat(parts: Iterable[Rows]) -> Rows:
+    """Join parts one after the other; the caller answers for the order of times."""
+    pieces = [part for part in parts if len(part)]
+    if not pieces:
+        return empty_rows()
+    if len(pieces) == 1:
+        return pieces[0]
+    return Rows(**{name: _join([getattr(piece, name) for piece in pieces], pieces, name) for name in COLUMNS})
+
+
+def merge(parts: Iterable[Rows]) -> Rows:
+    """Join parts and sort them by time; equal times keep the order of the parts."""
+    joined = concat(parts)
+    if len(joined) < 2 or bool(np.all(joined.time[1:] >= joined.time[:-1])):
+        return joined
+    return joined.pick(np.argsort(joined.time, kind="stable"))
+
+
+def overlay(base: Rows, updates: Rows) -> Rows:
+    """Return ``base`` with the rows of ``updates`` in the place of those with the same time, or added."""
+    if not len(updates):
+        return base
+    if not len(base) or updates.time[0] > base.time[-1]:
+        return concat([base, updates])
+    kept = base.pick(~found_in(base.time, updates.time))
+    return merge([kept, updates])
+
+
+def found_in(times: Ints, among: Ints) -> Flags:
+    """Tell for each time whether it is in the sorted ``among``."""
+    if not len(among):
+        return np.zeros(len(times), np.bool_)
+    at = np.minimum(np.searchsorted(among, times), len(among) - 1)
+    return np.asarray(among[at] == times)
+
+
+def _join(columns: list[Any], pieces: list[Rows], name: str) -> Any:
+    if name in OPTIONAL:
+        if all(column is None for column in columns):
+            return None
+        fill = OPTIONAL[name]
+        given = next(column for column in columns if column is not None)
+        columns = [
+            np.full(len(piece), fill, given.dtype) if column is None else column
+            for column, piece in zip(columns, pieces, strict=True)
+        ]
+    elif all(column.strides == (0,) and column[0] == columns[0][0] for column in columns):
+        return np.broadcast_to(columns[0][0], (sum(map(len, columns)),))
+    return np.concatenate(columns)

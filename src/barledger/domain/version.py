@@ -1,0 +1,63 @@
+"""Versions: how a caller names a state of the data."""
+
+import re
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from barledger.domain.interval import parse_time
+from barledger.domain.series import check_name
+from barledger.errors import InvalidVersion
+
+Kind = Literal["latest", "first", "revision", "time", "strategy", "named"]
+
+LATEST: Final = "latest"
+_REVISION: Final = re.compile(r"revision:(\d{1,19})")
+_STRATEGY: Final = re.compile(r"strategy:(.+)")
+_TIME: Final = re.compile(r"\d{4}-\d{2}-\d{2}([T ].*)?")
+_RESERVED: Final = re.compile(
+    r"(latest|first|(edition_|revision:|strategy:).*|\d{4}-\d{2}-\d{2}.*)", re.IGNORECASE | re.DOTALL
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Version:
+    """A version as asked for: ``number`` is a revision or a time in ns, ``name`` a strategy or an id."""
+
+    kind: Kind
+    number: int = 0
+    name: str = ""
+
+    @staticmethod
+    def of(text: str) -> "Version":
+        """Read a version; raises `InvalidVersion`.
+
+        >>> Version.of("revision:7")
+        Version(kind='revision', number=7, name='')
+        """
+        if text == "latest":
+            return Version(kind="latest")
+        if text == "first":
+            return Version(kind="first")
+        if revision := _REVISION.fullmatch(text):
+            return Version(kind="revision", number=int(revision[1]))
+        if strategy := _STRATEGY.fullmatch(text):
+            return Version(kind="strategy", name=strategy[1])
+        if _TIME.fullmatch(text):
+            return Version(kind="time", number=parse_time(text))
+        return Version(kind="named", name=check_version_id(text))
+
+
+def check_version_id(text: str) -> str:
+    """Return ``text`` if a snapshot or named version may be called so; raises `InvalidVersion` and `InvalidName`."""
+    if _RESERVED.fullmatch(check_name("version", text)):
+        raise InvalidVersion(value=text, reason="it looks like a built-in kind of version")
+    return text
+
+
+def edition_layer(edition: int) -> str:
+    """Return the layer that keeps copies of the rows with this edition.
+
+    >>> edition_layer(2)
+    'edition_2'
+    """
+    return f"edition_{edition}"
