@@ -39,15 +39,25 @@ class Intent:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Gone:
+    """A stretch whose bars retention deleted under ``revision``; ``refilled`` once bars were written there again."""
+
+    interval: Interval
+    revision: int
+    refilled: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SeriesState:
     """What a reader must know of a series, read in one look.
 
     ``revision`` is the last committed one (0: none), ``allocated`` the highest ever given to a writer, ``pending``
     the one that is being written now (0: none), ``unrepaired`` the aborted ones whose rows may still lie in
     ``latest``, ``epoch`` counts repairs. ``horizon`` is the lowest revision that can be read unless pinned, and
-    ``forgotten`` the stretches whose bars retention deleted. ``edition_floor`` is the highest edition that a deleted
+    ``gone`` are the stretches whose bars retention deleted. ``edition_floor`` is the highest edition that a deleted
     bar had; ``max_edition`` the highest of any. ``rows`` counts the standing bars, ``digest`` is the root over all
-    blocks. A series that was never written has the state of all zeros.
+    blocks, ``newest`` is the last block. ``aborted`` counts the revisions that never became true, repaired or not. A
+    series that was never written has the state of all zeros.
     """
 
     series: Series
@@ -57,11 +67,13 @@ class SeriesState:
     unrepaired: tuple[int, ...] = ()
     epoch: int = 0
     horizon: int = 0
-    forgotten: tuple[Interval, ...] = ()
+    gone: tuple[Gone, ...] = ()
     edition_floor: int = 0
     max_edition: int = 0
     rows: int = 0
     digest: bytes = b""
+    newest: Block | None = None
+    aborted: int = 0
 
     @property
     def clean(self) -> bool:
@@ -120,7 +132,11 @@ class Cover:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Forgotten:
-    """What retention removes: reads of ``series`` before ``horizon`` end, and bars in ``intervals`` are gone."""
+    """What retention removes: reads of ``series`` before ``horizon`` end, and bars in ``intervals`` are gone.
+
+    The stretches become `Gone` under the revision of the pending commit. A later commit that writes bars into one of
+    them marks the part that it wrote (the interval of its change) as refilled.
+    """
 
     series: Series
     horizon: int
@@ -180,8 +196,12 @@ class Revisions(ABC):
         """
 
     @abstractmethod
-    def discard(self, pending: Pending) -> None:
-        """Give up a revision under which nothing was sent to the store; it leaves no trace."""
+    def discard(self, pending: Pending, who: Who, *, outcome: Outcome | None = None) -> None:
+        """Give up a revision under which nothing was sent to the store; the revision leaves no trace.
+
+        With an ``outcome`` (a refetch that found nothing new, or jitter only), its coverage is kept and one audit
+        entry is written; no digest, revision or edition changes.
+        """
 
     @abstractmethod
     def abort(self, pending: Pending) -> None:
@@ -373,7 +393,7 @@ class Snapshots(ABC):
 
     @abstractmethod
     def pins_of(self, series: Series) -> "list[Pin]":
-        """Return every pin on the series by a snapshot that is not deleted."""
+        """Return every pin whose rows lie among the series' own: by snapshots neither deleted nor materialised."""
 
     @abstractmethod
     def set_materialised(self, snapshot_id: str, who: Who) -> Snapshot:

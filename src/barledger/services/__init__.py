@@ -1,0 +1,1 @@
+"""The six services, over stores, ledger and sources by their contracts alone."""

@@ -1,0 +1,5 @@
+"""The ledger in SQL: SQLite by default, PostgreSQL when several hosts write."""
+
+from barledger.ledger.sql.ledger import SqlLedger
+
+__all__ = ["SqlLedger"]

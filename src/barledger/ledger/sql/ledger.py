@@ -1,0 +1,94 @@
+"""SqlLedger: the ledger's parts over one database."""
+
+from collections.abc import Callable
+
+import sqlalchemy as sa
+
+from barledger.errors import NameTaken
+from barledger.ledger.contract import Ledger, Who
+from barledger.ledger.sql import schema
+from barledger.ledger.sql.audit import SqlAudit, append
+from barledger.ledger.sql.catalog import SqlCatalog
+from barledger.ledger.sql.engine import Database
+from barledger.ledger.sql.outbox import SqlOutbox
+from barledger.ledger.sql.quarantine import SqlQuarantine
+from barledger.ledger.sql.revisions import SqlRevisions
+from barledger.ledger.sql.series_table import SeriesTable
+from barledger.ledger.sql.snapshots import SqlSnapshots
+from barledger.ledger.sql.symbols import SqlSymbols
+
+
+class SqlLedger(Ledger):
+    """A ledger in SQLite or PostgreSQL."""
+
+    def __init__(self, database: Database, *, grace: float, mirrored: int) -> None:
+        """Work on an open database; see `open`."""
+        self._database = database
+        names = SeriesTable()
+        self.location = database.location
+        self.id = self._read_id()
+        self.revisions = SqlRevisions(database, names, grace=grace)
+        self.catalog = SqlCatalog(database, names)
+        self.symbols = SqlSymbols(database)
+        self.snapshots = SqlSnapshots(database, names, mirrored=mirrored)
+        self.quarantine = SqlQuarantine(database, names)
+        self.audit = SqlAudit(database, names)
+        self.outbox = SqlOutbox(database)
+
+    @staticmethod
+    def open(
+        url: str,
+        *,
+        read_only: bool = False,
+        clock: Callable[[], int] | None = None,
+        grace: float = 2.0,
+        mirrored: int = 200,
+    ) -> "SqlLedger":
+        """Open the ledger at an SQLAlchemy URL, making it if there is none.
+
+        ``clock`` replaces the clock (ns), ``grace`` is how long a lease outlives its end before another writer takes
+        over, in seconds. Raises `FormatTooNew`, `StoreUnavailable`, `InvalidSetting`, `DriverMissing`.
+        """
+        return SqlLedger(Database(url, read_only=read_only, clock=clock), grace=grace, mirrored=mirrored)
+
+    def now(self) -> int:
+        """Return the ledger's clock."""
+        with self._database.read() as connection:
+            reached = connection.execute(sa.select(schema.clock.c.time)).scalar_one()
+            return max(self._database.now(connection), int(reached))
+
+    def adopt(self, ledger_id: str, last_revision: int, who: Who) -> None:
+        """Take over a store that another ledger marked: go on under its id, with revisions above its last."""
+        with self._database.write() as connection:
+            time = self._database.tick(connection)
+            named = schema.identity.c.name == "ledger_id"
+            connection.execute(sa.update(schema.identity).where(named).values(value=ledger_id))
+            lower = sa.update(schema.clock).where(schema.clock.c.revision < last_revision)
+            connection.execute(lower.values(revision=last_revision))
+            append(connection, who, time, {"ledger": ledger_id, "was": self.id, "revision": last_revision})
+        self.id = ledger_id
+
+    def copy_to(self, url: str) -> None:
+        """Copy the whole ledger, as of one instant, into a new one at ``url``; raises `NameTaken` if one is there."""
+        target = Database(url, read_only=False, clock=None)
+        try:
+            with self._database.write() as source, target.write() as connection:
+                if connection.execute(sa.select(schema.audit.c.sequence).limit(1)).first() is not None:
+                    raise NameTaken(name=target.location)
+                for table in (schema.identity, schema.clock):
+                    connection.execute(sa.delete(table))
+                for table in schema.metadata.sorted_tables:
+                    rows = [dict(row._mapping) for row in source.execute(sa.select(table))]
+                    if rows:
+                        connection.execute(sa.insert(table), rows)
+        finally:
+            target.close()
+
+    def close(self) -> None:
+        """Release connections."""
+        self._database.close()
+
+    def _read_id(self) -> str:
+        with self._database.read() as connection:
+            named = schema.identity.c.name == "ledger_id"
+            return str(connection.execute(sa.select(schema.identity.c.value).where(named)).scalar_one())

@@ -1,0 +1,257 @@
+"""The ledger's tables. Times and revisions are ns since the epoch; digests are 32 bytes."""
+
+from typing import Final
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+metadata: Final = MetaData(
+    naming_convention={
+        "ix": "ix_%(column_0_label)s",
+        "uq": "uq_%(table_name)s_%(column_0_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+SCHEMA_VERSION: Final = "0001"
+
+# A 64-bit key that SQLite numbers by itself.
+_Id = BigInteger().with_variant(Integer, "sqlite")
+
+
+def _number(name: str) -> Column[int]:
+    return Column(name, BigInteger, nullable=False, default=0, server_default="0")
+
+
+def _text(name: str) -> Column[str]:
+    return Column(name, Text, nullable=False, default="", server_default="")
+
+
+def _series_id(*, primary: bool) -> Column[int]:
+    return Column("series_id", _Id, ForeignKey("series.id"), primary_key=primary, nullable=False, autoincrement=False)
+
+
+def _key(name: str, kind: type[BigInteger] | type[Text] = BigInteger) -> Column[object]:
+    return Column(name, kind, primary_key=True, autoincrement=False)
+
+
+identity = Table("identity", metadata, _key("name", Text), _text("value"))
+
+clock = Table("clock", metadata, _key("id"), _number("revision"), _number("time"), _number("sequence"))
+
+series = Table(
+    "series",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    _text("instrument"),
+    _text("timeframe"),
+    _text("source"),
+    Column("is_adjusted", Boolean, nullable=False),
+    _number("revision"),
+    _number("allocated"),
+    _number("pending"),
+    _number("unrepaired"),
+    _number("epoch"),
+    _number("horizon"),
+    _text("gone"),
+    _number("edition_floor"),
+    _number("max_edition"),
+    _number("rows"),
+    Column("digest", LargeBinary),
+    Column("sealed", LargeBinary, comment="the chain before the newest block"),
+    Column("newest_start", BigInteger),
+    _number("newest_rows"),
+    Column("newest_digest", LargeBinary),
+    _number("aborted"),
+    _number("pinned"),
+    UniqueConstraint("instrument", "timeframe", "source", "is_adjusted"),
+)
+
+revisions = Table(
+    "revisions",
+    metadata,
+    _key("revision"),
+    _text("state"),
+    _text("owner"),
+    _number("lease_until"),
+    _text("actor"),
+    _text("operation"),
+    _text("reason"),
+    _text("trigger"),
+    _number("begun_at"),
+    Column("committed_at", BigInteger, nullable=False, default=0, server_default="0", index=True),
+    Index("ix_revisions_open", "state", sqlite_where=Column("state", Text) == "pending"),
+)
+
+revision_series = Table(
+    "revision_series",
+    metadata,
+    _series_id(primary=True),
+    Column("revision", BigInteger, ForeignKey("revisions.revision"), primary_key=True, index=True),
+    _number("start"),
+    _number("end"),
+    _number("new"),
+    _number("changed"),
+    _number("withdrawn"),
+    _number("jitter"),
+    Column("repaired", Boolean, nullable=False, default=True),
+)
+
+blocks = Table(
+    "blocks",
+    metadata,
+    _series_id(primary=True),
+    _key("start"),
+    _number("rows"),
+    Column("digest", LargeBinary, nullable=False),
+    _number("revision"),
+)
+
+block_history = Table(
+    "block_history",
+    metadata,
+    _series_id(primary=True),
+    _key("start"),
+    _key("revision"),
+    _number("rows"),
+    Column("digest", LargeBinary, nullable=False),
+    _number("superseded_at"),
+)
+
+coverage = Table(
+    "coverage",
+    metadata,
+    _series_id(primary=True),
+    _key("start"),
+    _key("outcome", Text),
+    _number("end"),
+    _number("checked_at"),
+)
+
+priorities = Table(
+    "priorities", metadata, _key("pattern", Text), _key("timeframe", Text), _text("sources"), _text("mode")
+)
+
+symbols = Table(
+    "symbols",
+    metadata,
+    _key("source", Text),
+    _key("native", Text),
+    _key("start"),
+    _number("end"),
+    Column("instrument", Text, nullable=False, index=True),
+)
+
+snapshots = Table(
+    "snapshots",
+    metadata,
+    _key("id", Text),
+    _text("kind"),
+    _text("state"),
+    _text("purpose"),
+    Column("strategy", Text, index=True),
+    Column("created_at", BigInteger, nullable=False, index=True),
+    _text("created_by"),
+    _text("data_hash"),
+    Column("materialised", Boolean, nullable=False, default=False),
+    _text("held"),
+    _number("approved_at"),
+    Column("approved_for", Text, index=True),
+    Column("mirrored", Boolean, nullable=False, default=False),
+)
+
+pins = Table(
+    "pins",
+    metadata,
+    Column("snapshot_id", Text, ForeignKey("snapshots.id"), primary_key=True),
+    _key("position"),
+    Column("series_id", _Id, ForeignKey("series.id"), nullable=False, index=True),
+    _number("start"),
+    _number("end"),
+    _number("revision"),
+    _number("rows"),
+    Column("digest", LargeBinary),
+)
+
+quarantine = Table(
+    "quarantine",
+    metadata,
+    _series_id(primary=True),
+    _key("time"),
+    _key("code", Text),
+    _key("values", Text),
+    _text("actor"),
+    _number("at"),
+)
+
+audit = Table(
+    "audit",
+    metadata,
+    _key("sequence"),
+    _number("time"),
+    _text("actor"),
+    _text("operation"),
+    _text("body"),
+    Column("leaf", LargeBinary, nullable=False, comment="SHA-256 of 0x00 and the body, as in RFC 6962"),
+)
+
+audit_series = Table(
+    "audit_series",
+    metadata,
+    _series_id(primary=True),
+    Column("sequence", BigInteger, ForeignKey("audit.sequence"), primary_key=True, autoincrement=False),
+)
+
+outbox = Table(
+    "outbox",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    Column("snapshot_id", Text, nullable=False, index=True),
+    _text("measurement"),
+    _text("tags"),
+    _text("fields"),
+    _number("time"),
+    _number("tries"),
+    _text("error"),
+    _number("delivered_at"),
+)
+
+APPEND_ONLY: Final = (audit, audit_series)
+
+
+def append_only_triggers(dialect: str) -> list[str]:
+    """Return the statements that make the database itself refuse to change or delete audit entries."""
+    statements = []
+    if dialect == "postgresql":
+        statements.append(
+            "CREATE OR REPLACE FUNCTION barledger_append_only() RETURNS trigger LANGUAGE plpgsql AS "
+            "$$ BEGIN RAISE EXCEPTION 'the audit log is append-only'; END $$"
+        )
+    for table in APPEND_ONLY:
+        for action in ("UPDATE", "DELETE"):
+            name = f"{table.name}_refuses_{action.lower()}"
+            body = (
+                "FOR EACH ROW EXECUTE FUNCTION barledger_append_only()"
+                if dialect == "postgresql"
+                else "BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END"
+            )
+            statements.append(f"CREATE TRIGGER {name} BEFORE {action} ON {table.name} {body}")
+    if dialect == "postgresql":
+        statements.extend(
+            f"CREATE TRIGGER {table.name}_refuses_truncate BEFORE TRUNCATE ON {table.name} "
+            "FOR EACH STATEMENT EXECUTE FUNCTION barledger_append_only()"
+            for table in APPEND_ONLY
+        )
+    return statements

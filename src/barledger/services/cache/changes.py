@@ -1,0 +1,210 @@
+"""What a write means for a series: which rows are copied away, which are written, and which digests follow."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from barledger.domain.comparison import EXACT, Comparison, Tolerance, changed_fields, compare
+from barledger.domain.digest import Block, block_digests
+from barledger.domain.interval import Interval, format_time, intersection, union
+from barledger.domain.rows import Flags, Ints, Rows, found_in, overlay
+from barledger.domain.series import Series
+from barledger.domain.version import LATEST, edition_layer
+from barledger.errors import BlockDamaged, RevisionConflict
+from barledger.ledger.contract import Intent, SeriesChange, SeriesState
+from barledger.services.cache.reader import read_held
+from barledger.services.cache.vault import Vault
+from barledger.stores.contract import Batch
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draft:
+    """Bars to write to a series, or tombstones to withdraw some; ascending, unique times, at least one."""
+
+    series: Series
+    rows: Rows
+    tolerance: Tolerance = EXACT
+    expected_revision: int | None = None
+
+    @property
+    def intent(self) -> Intent:
+        """Return the stretch that this may touch."""
+        hull = Interval(int(self.rows.time[0]), int(self.rows.time[-1]) + 1)
+        return Intent(series=self.series, interval=hull)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What is sent to the store, and what the ledger will be told."""
+
+    draft: Draft
+    copies: Sequence[Batch]
+    current: Batch | None
+    change: SeriesChange
+    fields: dict[str, int]
+    jitter: Rows
+
+
+def plan(vault: Vault, state: SeriesState, draft: Draft, revision: int) -> Plan:
+    """Compare a draft with the bars that are there; raises `RevisionConflict` and `BlockDamaged`."""
+    check_expected(vault, state, draft)
+    stored = _stored(vault, state, draft)
+    comparison = _compare(stored, draft)
+    written = draft.rows.pick(comparison.written)
+    counts = _counts(draft, comparison)
+    if not len(written):
+        change = SeriesChange(series=draft.series, interval=draft.intent.interval, **counts)
+        return Plan(draft=draft, copies=(), current=None, change=change, fields={}, jitter=_jitter(draft, comparison))
+    replaced = stored.pick(comparison.replaced)
+    current = _stamp(state, written, replaced, revision)
+    blocks, emptied = _digest(vault, state, stored, current)
+    change = SeriesChange(
+        series=draft.series,
+        interval=Interval(int(current.time[0]), int(current.time[-1]) + 1),
+        max_edition=max(state.max_edition, int(current.edition.max())),
+        blocks=blocks,
+        emptied=emptied,
+        **counts,
+    )
+    return Plan(
+        draft=draft,
+        copies=copies_of(draft.series, replaced, revision),
+        current=Batch(series=draft.series, layer=LATEST, rows=current),
+        change=change,
+        fields=_field_counts(stored, draft, comparison),
+        jitter=_jitter(draft, comparison),
+    )
+
+
+def check_expected(vault: Vault, state: SeriesState, draft: Draft) -> None:
+    """Raise `RevisionConflict` if the stretch was changed after the revision that the writer had read."""
+    expected = draft.expected_revision
+    if expected is None:
+        return
+    found = state.revision
+    if expected:
+        found = vault.ledger.revisions.conflicting(draft.series, draft.intent.interval, expected)
+    if found:
+        raise RevisionConflict(series=str(draft.series), expected=expected, found=found)
+
+
+def copies_of(series: Series, replaced: Rows, revision: int) -> list[Batch]:
+    """Return the rows that are superseded, each for the layer of its own edition."""
+    batches = []
+    for edition in np.unique(replaced.edition).tolist():
+        rows = replaced.pick(replaced.edition == edition)
+        copy = rows.stamped(
+            revision=rows.revision, edition=rows.edition, withdrawn=rows.withdrawn, superseded_at=revision
+        )
+        batches.append(Batch(series=series, layer=edition_layer(edition), rows=copy))
+    return batches
+
+
+def _stored(vault: Vault, state: SeriesState, draft: Draft) -> Rows:
+    """Read the whole blocks that the draft touches, because their digests have to follow."""
+    if not state.max_edition:
+        return draft.rows.pick(slice(0, 0))
+    return read_held(vault, state, touched_blocks(draft))
+
+
+def touched_blocks(draft: Draft) -> list[Interval]:
+    """Return the digest blocks of the draft's bars, adjoining ones as one."""
+    timeframe = draft.series.timeframe
+    starts = np.unique(timeframe.block_of(draft.rows.time)).tolist()
+    return union(Interval(start, timeframe.block_end(start)) for start in starts)
+
+
+def _compare(stored: Rows, draft: Draft) -> Comparison:
+    comparison = compare(stored, draft.rows, draft.tolerance)
+    if draft.rows.withdrawn is None:
+        return comparison
+    # A bar that never was cannot be withdrawn; that it is absent is what the caller wanted.
+    same = np.sort(np.concatenate([comparison.same, comparison.new]))
+    return Comparison(
+        new=comparison.new[:0],
+        changed=comparison.changed,
+        replaced=comparison.replaced,
+        same=same,
+        jitter=comparison.jitter,
+    )
+
+
+def _counts(draft: Draft, comparison: Comparison) -> dict[str, Any]:
+    withdrawing = draft.rows.withdrawn is not None
+    changed = len(comparison.changed)
+    return {
+        "new": len(comparison.new),
+        "changed": 0 if withdrawing else changed,
+        "withdrawn": changed if withdrawing else 0,
+        "same": len(comparison.same),
+        "jitter": len(comparison.jitter),
+    }
+
+
+def _stamp(state: SeriesState, written: Rows, replaced: Rows, revision: int) -> Rows:
+    """Number the rows: a bar's first edition is 1, or follows the highest that retention deleted there."""
+    if not len(replaced) and not state.edition_floor:
+        return written.stamped(revision=revision, edition=1, withdrawn=written.withdrawn)
+    edition = np.ones(len(written), np.int64)
+    for gone in state.gone:
+        inside = (written.time >= gone.interval.start) & (written.time < gone.interval.end)
+        edition[inside] = state.edition_floor + 1
+    edition[found_in(written.time, replaced.time)] = replaced.edition + 1
+    return written.stamped(revision=revision, edition=edition, withdrawn=written.withdrawn)
+
+
+def _digest(vault: Vault, state: SeriesState, stored: Rows, current: Rows) -> tuple[list[Block], list[int]]:
+    """Digest the blocks that change, after checking that they are still what the ledger says."""
+    timeframe = state.series.timeframe
+    starts = np.unique(timeframe.block_of(current.time))
+    if not len(stored):
+        before = stored
+    elif len(starts) == 1:
+        before = stored.within(Interval(int(starts[0]), timeframe.block_end(int(starts[0]))))
+    else:
+        before = stored.pick(np.isin(timeframe.block_of(stored.time), starts))
+    check_blocks(vault, state, before.standing(), starts)
+    blocks = block_digests(overlay(before, current).standing(), timeframe)
+    kept = {block.start for block in blocks}
+    return blocks, [start for start in starts.tolist() if start not in kept]
+
+
+def check_blocks(vault: Vault, state: SeriesState, standing: Rows, starts: Ints) -> None:
+    """Raise `BlockDamaged` unless the blocks at ``starts`` have the digests that the ledger keeps."""
+    if not state.rows:
+        return
+    found = {block.start: block for block in block_digests(standing, state.series.timeframe)}
+    listed = _known(vault, state, starts)
+    gone = [stretch.interval for stretch in state.gone]
+    for start in starts.tolist():
+        if gone and intersection([Interval(start, state.series.timeframe.block_end(start))], gone):
+            continue  # retention may have been stopped between deleting its bars and noting the new digest
+        known, actual = listed.get(start), found.get(start)
+        if known != actual:
+            raise BlockDamaged(
+                series=str(state.series),
+                block=format_time(start),
+                expected=known.digest.hex() if known else "none (no bars)",
+                found=actual.digest.hex() if actual else "none (no bars)",
+            )
+
+
+def _known(vault: Vault, state: SeriesState, starts: Ints) -> dict[int, Block]:
+    newest = state.newest
+    if newest is not None and int(starts[0]) >= newest.start:
+        return {newest.start: newest}
+    hull = Interval(int(starts[0]), int(starts[-1]) + 1)
+    return {block.start: block for block in vault.ledger.catalog.blocks(state.series, hull) or ()}
+
+
+def _field_counts(stored: Rows, draft: Draft, comparison: Comparison) -> dict[str, int]:
+    if not len(comparison.changed) or draft.rows.withdrawn is not None:
+        return {}
+    flags: dict[str, Flags] = changed_fields(stored.pick(comparison.replaced), draft.rows.pick(comparison.changed))
+    return {name: int(flag.sum()) for name, flag in flags.items() if flag.any()}
+
+
+def _jitter(draft: Draft, comparison: Comparison) -> Rows:
+    return draft.rows.pick(comparison.jitter)

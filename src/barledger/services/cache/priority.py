@@ -1,0 +1,77 @@
+"""Which source answers when the caller names none."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import Literal
+
+import numpy as np
+
+from barledger.domain.rows import Rows, merge
+from barledger.domain.series import Series
+from barledger.domain.timeframe import Timeframe
+from barledger.errors import AmbiguousSource, SeriesNotFound
+from barledger.services.cache.vault import Vault
+
+Mode = Literal["strict", "fill"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """The series to read, the most preferred first; ``fill`` lets later ones close stretches that earlier ones lack."""
+
+    series: tuple[Series, ...]
+    mode: Mode = "strict"
+
+
+def choose(vault: Vault, instrument: str, timeframe: Timeframe, source: str | None) -> Choice:
+    """Decide whose bars to read; raises `SeriesNotFound` and `AmbiguousSource`."""
+    if source is not None:
+        return Choice(series=(Series.of(instrument, timeframe, source),))
+    found = [
+        series
+        for series in vault.ledger.catalog.series(instrument=instrument, timeframe=timeframe.name)
+        if not series.is_adjusted
+    ]
+    if not found:
+        raise SeriesNotFound(series=f"{instrument} {timeframe}")
+    if len(found) == 1:
+        return Choice(series=(found[0],))
+    return _by_priority(vault, instrument, timeframe, found)
+
+
+def _by_priority(vault: Vault, instrument: str, timeframe: Timeframe, found: Sequence[Series]) -> Choice:
+    by_source = {series.source: series for series in found}
+    for pattern, applies_to, order, mode in vault.ledger.catalog.priorities():
+        if not fnmatchcase(instrument, pattern) or applies_to not in ("*", timeframe.name):
+            continue
+        preferred = tuple(by_source[name] for name in order if name in by_source)
+        if preferred and mode == "fill":
+            return Choice(series=preferred, mode="fill")
+        if preferred:
+            return Choice(series=preferred[:1])
+    raise AmbiguousSource(instrument=instrument, timeframe=timeframe.name, sources=tuple(sorted(by_source)))
+
+
+def fill(parts: Sequence[Rows], timeframe: Timeframe) -> tuple[Rows, list[Rows]]:
+    """Let each part close the stretches that those before it lack, never within a bar; also returns what was used."""
+    used: list[Rows] = []
+    joined = parts[0].pick(slice(0, 0))
+    for part in parts:
+        kept = part.pick(_free(part, joined, timeframe))
+        used.append(kept)
+        joined = merge([joined, kept])
+    return joined, used
+
+
+def _free(part: Rows, taken: Rows, timeframe: Timeframe) -> "np.ndarray[tuple[int], np.dtype[np.bool_]]":
+    """Tell which bars overlap no bar that is taken already."""
+    if not len(taken) or not len(part):
+        return np.ones(len(part), np.bool_)
+    after = np.searchsorted(taken.time, part.time, side="right")
+    before = np.maximum(after - 1, 0)
+    closes = timeframe.close_of(taken.time)
+    overlaps_before = (after > 0) & (closes[before] > part.time)
+    following = np.minimum(after, len(taken) - 1)
+    overlaps_after = (after < len(taken)) & (timeframe.close_of(part.time) > taken.time[following])
+    return np.asarray(~(overlaps_before | overlaps_after))

@@ -1,0 +1,144 @@
+"""Reading a series at a revision, while others may be writing it.
+
+The reader looks at the ledger, reads ``latest``, and looks again. If no commit is open and nothing moved, these are
+the rows. Otherwise it also reads the copies in the edition layers, which decide (see `domain.visibility`).
+"""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from barledger.domain.interval import Interval, format_time, intersection
+from barledger.domain.rows import Rows, concat, empty_rows
+from barledger.domain.series import Series
+from barledger.domain.version import LATEST
+from barledger.domain.visibility import forget_supersession, hidden, visible
+from barledger.errors import Busy, RevisionExpired, StoreDiverged
+from barledger.ledger.contract import SeriesState
+from barledger.services.cache.vault import Vault
+
+_ATTEMPTS = 1_000
+_NAP = 0.002
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """Rows, tombstones included, and the committed revision that they show."""
+
+    rows: Rows
+    revision: int
+    state: SeriesState
+
+
+def read(vault: Vault, series: Series, intervals: Sequence[Interval], *, revision: int | None = None, pinned: bool = False) -> Reading:
+    """Return the rows of the intervals (sorted, disjoint) at ``revision``, or at the last committed one.
+
+    ``pinned`` says that a snapshot keeps this state readable behind the retention horizon. Raises `RevisionExpired`,
+    `StoreDiverged`, and `Busy` if an earlier revision stays pending for too long.
+    """
+    for _ in range(_ATTEMPTS):
+        before = vault.ledger.revisions.state(series)
+        if revision is not None and 0 < before.pending <= revision:
+            time.sleep(_NAP)
+            continue
+        wanted = before.revision if revision is None else min(revision, before.revision)
+        if not pinned:
+            check_horizon(before, intervals, wanted)
+        rows = _attempt(vault, before, intervals, wanted)
+        if rows is not None:
+            return Reading(rows=rows, revision=wanted, state=before)
+    raise Busy(what=str(series), waited=_ATTEMPTS * _NAP)
+
+
+def read_first(vault: Vault, series: Series, intervals: Sequence[Interval]) -> Reading:
+    """Return each bar's first edition; raises `RevisionExpired` where retention deleted it."""
+    now = read(vault, series, intervals)
+    copies = vault.store.read_copies(series, intervals)
+    uncommitted = np.array(sorted(vault.ledger.revisions.uncommitted(series)), np.int64)
+    every = concat([now.rows, forget_supersession(copies.pick(~np.isin(copies.revision, uncommitted)))])
+    ordered = every.pick(np.lexsort((every.edition, every.time)))
+    first = ordered.pick(np.append(True, ordered.time[1:] != ordered.time[:-1])) if len(ordered) else ordered
+    if now.state.horizon and bool((first.edition > now.state.edition_floor + 1).any()):
+        raise _expired(now.state, "its first editions")
+    return Reading(rows=first, revision=now.revision, state=now.state)
+
+
+def read_held(vault: Vault, state: SeriesState, intervals: Sequence[Interval]) -> Rows:
+    """Return the current rows for the writer that holds the series and has repaired it: nobody else moves them."""
+    latest = vault.store.read(state.series, LATEST, intervals)
+    if not _strange(vault, latest, state):
+        return latest
+    copies = vault.store.read_copies(state.series, intervals)
+    return visible(latest, copies, state.revision, vault.ledger.revisions.uncommitted(state.series))
+
+
+def check_horizon(state: SeriesState, intervals: Sequence[Interval], revision: int) -> None:
+    """Raise `RevisionExpired` if this ``revision``, or some of the bars that it had, were deleted by retention."""
+    if revision < state.horizon:
+        raise _expired(state, f"revision {revision}")
+    missing = [gone.interval for gone in state.gone if not gone.refilled or revision < gone.revision]
+    if missing and intersection(intervals, missing):
+        raise _expired(state, f"revision {revision}, {', '.join(map(str, intervals[:3]))}")
+
+
+def _expired(state: SeriesState, requested: str) -> RevisionExpired:
+    until = max((gone.interval.end for gone in state.gone), default=0)
+    horizon = f"revision {state.horizon}" + (f", bars from {format_time(until)}" if until else "")
+    return RevisionExpired(series=str(state.series), requested=requested, horizon=horizon)
+
+
+def _attempt(vault: Vault, before: SeriesState, intervals: Sequence[Interval], revision: int) -> Rows | None:
+    if not revision:
+        return empty_rows()
+    latest = vault.store.read(before.series, LATEST, intervals)
+    if revision == before.revision and before.clean:
+        after = vault.ledger.revisions.state(before.series)
+        if after == before and not _strange(vault, latest, before):
+            return latest
+    return _resolve(vault, before, intervals, revision, latest)
+
+
+def _resolve(
+    vault: Vault, before: SeriesState, intervals: Sequence[Interval], revision: int, latest: Rows
+) -> Rows | None:
+    copies = vault.store.read_copies(before.series, intervals)
+    uncommitted = vault.ledger.revisions.uncommitted(before.series)
+    after = vault.ledger.revisions.state(before.series)
+    if (after.epoch, after.horizon, after.gone) != (before.epoch, before.horizon, before.gone):
+        return None
+    seen = visible(latest, copies, revision, uncommitted)
+    if revision == before.revision == after.revision:
+        suspects = hidden(latest, seen, revision, uncommitted)
+        if len(suspects):
+            _check_counted(vault, before, suspects)
+    return seen
+
+
+def _strange(vault: Vault, latest: Rows, state: SeriesState) -> bool:
+    """Tell whether a row was left by a writer that woke after its lease; a fencing store lets none do so."""
+    if vault.store.capabilities.fencing or not len(latest):
+        return False
+    if int(latest.revision.max()) > state.revision:
+        return True
+    if not state.aborted:
+        return False
+    unborn = np.array(sorted(vault.ledger.revisions.uncommitted(state.series)), np.int64)
+    return bool(np.isin(latest.revision, unborn).any())
+
+
+def _check_counted(vault: Vault, state: SeriesState, suspects: Rows) -> None:
+    """Compare the blocks of rows that nobody may see with the number of bars that the ledger counts in them."""
+    timeframe = state.series.timeframe
+    for start in np.unique(timeframe.block_of(suspects.time)).tolist():
+        block = Interval(start, timeframe.block_end(start))
+        counted = vault.ledger.catalog.blocks(state.series, block)
+        latest = vault.store.read(state.series, LATEST, [block])
+        copies = vault.store.read_copies(state.series, [block])
+        uncommitted = vault.ledger.revisions.uncommitted(state.series)
+        found = len(visible(latest, copies, state.revision, uncommitted).standing())
+        expected = sum(known.rows for known in counted or ())
+        if vault.ledger.revisions.state(state.series) == state and found < expected:
+            detail = f"{expected - found} of {expected} bars of the block at {format_time(start)} are missing"
+            raise StoreDiverged(series=str(state.series), detail=detail)

@@ -1,0 +1,205 @@
+"""DataCacheService: versions, snapshots and retention, as callers use them."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from barledger.domain.comparison import EXACT, Tolerance
+from barledger.domain.interval import Instant, Interval, parse_time
+from barledger.domain.policy import Policy
+from barledger.domain.rows import Rows, tombstones
+from barledger.domain.series import Series, check_name, normalise_instrument
+from barledger.domain.timeframe import Timeframe
+from barledger.domain.version import Version
+from barledger.errors import DuplicateTimes, VersionNotFound
+from barledger.ledger.contract import Cover, Intent, Snapshot, Who
+from barledger.services.cache import history as histories
+from barledger.services.cache import repair, retention, snapshots, verification
+from barledger.services.cache.changes import Draft
+from barledger.services.cache.commit import Written, commit
+from barledger.services.cache.named import write_named
+from barledger.services.cache.priority import Mode, choose
+from barledger.services.cache.vault import Vault
+from barledger.services.cache.versions import find_snapshot
+
+
+class DataCacheService:
+    """Keeps every value that a bar ever had, and pins the states that somebody relies on."""
+
+    def __init__(self, vault: Vault) -> None:
+        """Work on this store and ledger."""
+        self._vault = vault
+
+    # --- writing -------------------------------------------------------------------------------
+
+    def write(
+        self,
+        drafts: Sequence[Draft],
+        *,
+        operation: str = "write",
+        reason: str = "",
+        trigger: str = "",
+        coverage: Sequence[Cover] = (),
+    ) -> Written:
+        """Write bars of one or more series as one revision; bars that are there already make no history.
+
+        Raises `RevisionConflict`, `BlockDamaged`, `Busy`, `LeaseLost`, and the store's errors; nothing is visible then.
+        """
+        _check_distinct(drafts)
+        who = self._vault.who(operation, reason=reason, trigger=trigger)
+        return commit(self._vault, drafts, who, coverage=coverage)
+
+    def draft(
+        self, series: Series, rows: Rows, *, tolerance: Tolerance = EXACT, expected_revision: int | None = None
+    ) -> Draft:
+        """Prepare validated bars for `write`."""
+        return Draft(series=series, rows=rows, tolerance=tolerance, expected_revision=expected_revision)
+
+    def write_named(self, series: Series, rows: Rows, *, version: str, reason: str = "") -> Written:
+        """Write bars as a named, immutable version, outside the series' own history."""
+        return write_named(self._vault, series, rows, version, self._vault.who("write-named", reason=reason))
+
+    def withdraw(
+        self, series: Series, times: Sequence[Instant], *, reason: str, expected_revision: int | None = None
+    ) -> Written:
+        """Withdraw bars by their opening times: they stay in every state before this revision."""
+        import numpy as np  # noqa: PLC0415 - the rest of this module needs no arrays
+
+        moments = np.unique(np.array([parse_time(time) for time in times], np.int64))
+        if not len(moments):
+            return Written(series=(series,), revision=self._vault.ledger.revisions.state(series).revision, fields={})
+        draft = Draft(series=series, rows=tombstones(moments), expected_revision=expected_revision)
+        return commit(self._vault, [draft], self._vault.who("withdraw", reason=reason))
+
+    def repair(self) -> int:
+        """Repair what dead writers left, finish snapshots and mirror what waits; returns the number of series."""
+        repaired = repair.repair_all(self._vault)
+        for snapshot in self._vault.ledger.snapshots.list():
+            finished = snapshots.finish(self._vault, snapshot)
+            if finished.purpose in snapshots.MATERIALISED or finished.approved_at:
+                snapshots.materialise(self._vault, finished)
+        snapshots.deliver(self._vault)
+        return repaired
+
+    # --- snapshots -----------------------------------------------------------------------------
+
+    def snapshot(
+        self,
+        instruments: str | Sequence[str],
+        timeframes: str | Sequence[str],
+        *,
+        start: Instant | None = None,
+        end: Instant | None = None,
+        purpose: str = "backtest",
+        strategy: str | None = None,
+        source: str | None = None,
+        id: str | None = None,  # noqa: A002 - the word that users know it by
+    ) -> Snapshot:
+        """Pin what these series hold now, under one id; ranges are [start, end)."""
+        interval = Interval.of(start, end)
+        ranges = [
+            Intent(series=series, interval=interval)
+            for timeframe in _listed(timeframes)
+            for instrument in _listed(instruments)
+            for series in choose(
+                self._vault, normalise_instrument(instrument), Timeframe.of(timeframe), source
+            ).series
+        ]
+        request = snapshots.SnapshotRequest(ranges=ranges, purpose=purpose, strategy=strategy, id=id)
+        return snapshots.take(self._vault, request)
+
+    def snapshots(self, *, strategy: str | None = None, purpose: str | None = None) -> list[Snapshot]:
+        """Return snapshots and named versions, newest first."""
+        return self._vault.ledger.snapshots.list(strategy=strategy, purpose=purpose)
+
+    def find(self, version: str) -> Snapshot:
+        """Return the snapshot or named version that an id or ``strategy:<id>`` means; raises `VersionNotFound`."""
+        found = find_snapshot(self._vault, Version.of(version))
+        if found is None:
+            raise VersionNotFound(version=version)
+        return found
+
+    def verify(self, version: str) -> verification.Verification:
+        """Read a snapshot's bars again and compare them with its digests."""
+        return verification.verify_snapshot(self._vault, self.find(version))
+
+    def verify_series(self, series: Series) -> verification.Verification:
+        """Read a series' current bars again and compare them with the ledger's digests."""
+        return verification.verify_series(self._vault, series)
+
+    def approve(self, snapshot_id: str, *, strategy: str) -> Snapshot:
+        """Approve a snapshot for live trading by a strategy: verified, materialised and held.
+
+        Its purpose and data hash stay. Raises `StoreDamaged` or `StoreDiverged` if its bars are not what they were.
+        """
+        self._vault.check_writable()
+        snapshot = snapshots.finish(self._vault, self.find(snapshot_id))
+        snapshots.materialise(self._vault, snapshot)
+        who = self._vault.who("approve", purpose=snapshot.purpose)
+        approved = self._vault.ledger.snapshots.approve(snapshot.id, check_name("strategy", strategy), who)
+        snapshots.deliver(self._vault)
+        return approved
+
+    def hold(self, snapshot_id: str, *, reason: str) -> Snapshot:
+        """Place a legal hold on a snapshot, which blocks its deletion."""
+        self._vault.check_writable()
+        return self._vault.ledger.snapshots.hold(
+            snapshots.get(self._vault, snapshot_id).id, check_name("reason", reason), self._vault.who("hold", reason=reason)
+        )
+
+    def release(self, snapshot_id: str, *, reason: str) -> Snapshot:
+        """Release a hold, with a reason for the audit log."""
+        self._vault.check_writable()
+        found = snapshots.get(self._vault, snapshot_id)
+        return self._vault.ledger.snapshots.hold(found.id, "", self._vault.who("release", reason=reason))
+
+    def delete(self, snapshot_id: str) -> Snapshot:
+        """Unpin a snapshot; raises `Held`. Its record and its audit entries stay."""
+        return snapshots.erase(self._vault, snapshots.get(self._vault, snapshot_id))
+
+    # --- looking back --------------------------------------------------------------------------
+
+    def history(self, series: Series, time: Instant) -> list[histories.Edition]:
+        """Return every edition of the bar that opens at ``time``, the first one first."""
+        return histories.editions(self._vault, series, parse_time(time))
+
+    def versions(
+        self, instrument: str, timeframe: str, *, start: Instant | None = None, end: Instant | None = None
+    ) -> list[histories.Versions]:
+        """Return, for each source, the revisions that changed bars in [start, end) and the snapshots that pin some."""
+        name, frame = normalise_instrument(instrument), Timeframe.of(timeframe)
+        found = set(self._vault.ledger.catalog.series(instrument=name, timeframe=frame.name))
+        for snapshot in self._vault.ledger.snapshots.list():
+            found |= {pin.series for pin in snapshot.pins if (pin.series.instrument, pin.series.timeframe) == (name, frame)}
+        return [histories.versions(self._vault, series, Interval.of(start, end)) for series in sorted(found)]
+
+    # --- policies ------------------------------------------------------------------------------
+
+    def retain(
+        self, policy: Policy | Sequence[Mapping[str, Any]] | Mapping[str, Any], *, dry_run: bool = False
+    ) -> retention.RetentionReport:
+        """Apply a retention policy, or say what it would delete; raises `InvalidPolicy`."""
+        return retention.retain(self._vault, Policy.of(policy), dry_run=dry_run)
+
+    def prioritise(
+        self, pattern: str, sources: Sequence[str], *, timeframe: str = "*", mode: Mode = "strict"
+    ) -> None:
+        """Prefer sources in this order for instruments that match a glob; no sources remove the rule."""
+        self._vault.check_writable()
+        frame = "*" if timeframe == "*" else Timeframe.of(timeframe).name
+        names = [check_name("source", source) for source in sources]
+        who: Who = self._vault.who("prioritise")
+        self._vault.ledger.catalog.set_priority(pattern, frame, names, mode, who)
+
+
+def _listed(values: str | Sequence[str]) -> Sequence[str]:
+    return [values] if isinstance(values, str) else values
+
+
+def _check_distinct(drafts: Sequence[Draft]) -> None:
+    seen: set[Series] = set()
+    for draft in drafts:
+        if draft.series in seen:
+            raise DuplicateTimes(count=len(draft.rows), examples=f": {draft.series} is given twice in one write")
+        seen.add(draft.series)
+
+

@@ -1,0 +1,65 @@
+"""The vault: a store and the ledger that says what in it is true."""
+
+from dataclasses import dataclass, field
+
+from barledger.errors import LedgerMismatch, ReadOnly
+from barledger.ledger.contract import Ledger, Who
+from barledger.stores.contract import Mark, Store
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Patience:
+    """How long a writer's lease lasts and how long others wait for it, in seconds."""
+
+    lease: float = 30.0
+    wait: float = 120.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Vault:
+    """Both halves, as the services use them; ``mismatch`` says why they may not be written, if they may not."""
+
+    store: Store
+    ledger: Ledger
+    actor: str
+    patience: Patience = field(default_factory=Patience)
+    mismatch: str = ""
+    read_only: bool = False
+
+    def who(self, operation: str, *, reason: str = "", purpose: str = "", trigger: str = "") -> Who:
+        """Sign an operation with this session's actor."""
+        return Who(actor=self.actor, operation=operation, reason=reason, purpose=purpose, trigger=trigger)
+
+    def check_writable(self) -> None:
+        """Raise `LedgerMismatch` or `ReadOnly` if this session must not change anything."""
+        if self.mismatch:
+            raise LedgerMismatch(reason=self.mismatch)
+        if self.read_only:
+            raise ReadOnly(reason="it was opened for reading")
+
+
+def introduce(store: Store, ledger: Ledger) -> str:
+    """Compare the store's mark with the ledger, claiming an unmarked pair; returns why they do not fit, or nothing."""
+    mark, last = store.mark(), ledger.revisions.last()
+    if mark is None and not last:
+        if not store.series():
+            store.claim(Mark(ledger_id=ledger.id, revision=0))
+            return ""
+        return "the store holds bars and no ledger's mark (see `barledger import-bucket`)"
+    return _misfit(mark, ledger.id, last)
+
+
+def fits(store: Store, ledger: Ledger) -> str:
+    """Compare without claiming anything; returns why they do not fit, or nothing."""
+    mark, last = store.mark(), ledger.revisions.last()
+    return "" if mark is None and not last else _misfit(mark, ledger.id, last)
+
+
+def _misfit(mark: Mark | None, ledger_id: str, last: int) -> str:
+    if mark is None:
+        return f"the ledger knows revisions up to {last}, and the store is empty or was never its own"
+    if mark.ledger_id != ledger_id:
+        return f"the store belongs to ledger {mark.ledger_id}, this is ledger {ledger_id}"
+    if mark.revision > last:
+        return f"the store was written by revision {mark.revision}, and the ledger ends at {last}"
+    return ""

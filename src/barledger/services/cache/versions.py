@@ -1,0 +1,94 @@
+"""From a version as a caller names it to the rows that it means."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from barledger.domain.interval import Interval, difference, everything, format_time
+from barledger.domain.rows import Rows
+from barledger.domain.series import Series
+from barledger.domain.version import Version
+from barledger.errors import FutureTime, InvalidInterval, VersionNotFound
+from barledger.ledger.contract import Pin, SeriesState, Snapshot
+from barledger.services.cache.reader import read, read_first
+from barledger.services.cache.vault import Vault
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """The standing bars of one series, and what the version resolved to."""
+
+    series: Series
+    interval: Interval
+    rows: Rows
+    revision: int
+
+
+def find_snapshot(vault: Vault, version: Version) -> Snapshot | None:
+    """Return the snapshot or named version that a version names, or None for the other kinds.
+
+    Raises `VersionNotFound`.
+    """
+    if version.kind not in ("named", "strategy"):
+        return None
+    by_strategy = version.kind == "strategy"
+    snapshots = vault.ledger.snapshots
+    found = snapshots.of_strategy(version.name) if by_strategy else snapshots.get(version.name)
+    if found is None:
+        raise VersionNotFound(version=f"strategy:{version.name}" if by_strategy else version.name)
+    return found
+
+
+def read_version(vault: Vault, series: Series, interval: Interval, version: Version) -> Seen:
+    """Return the bars of a series at ``latest``, ``first``, a revision or a time.
+
+    An interval without a start begins after what retention deleted.
+    """
+    if version.kind == "first":
+        first = read_first(vault, series, [interval])
+        return Seen(series=series, interval=interval, rows=first.rows.standing(), revision=first.revision)
+    revision = _revision(vault, series, version)
+    if interval.start == everything().start:
+        interval = _after_gone(vault.ledger.revisions.state(series), interval)
+    reading = read(vault, series, [interval], revision=revision)
+    return Seen(series=series, interval=interval, rows=reading.rows.standing(), revision=reading.revision)
+
+
+def read_pin(vault: Vault, snapshot: Snapshot, pin: Pin, interval: Interval) -> Seen:
+    """Return the bars of a pin; no bounds mean the pin's own. Raises `InvalidInterval` outside it."""
+    wanted = _within_pin(snapshot, pin, interval)
+    return Seen(series=pin.series, interval=wanted, rows=pinned_rows(vault, snapshot, pin, [wanted]), revision=pin.revision)
+
+
+def pinned_rows(vault: Vault, snapshot: Snapshot, pin: Pin, intervals: Sequence[Interval]) -> Rows:
+    """Return the standing bars of a pin, from its own layer if it has one."""
+    if snapshot.materialised:
+        return vault.store.read(pin.series, snapshot.id, intervals).standing()
+    return read(vault, pin.series, intervals, revision=pin.revision, pinned=True).rows.standing()
+
+
+def _revision(vault: Vault, series: Series, version: Version) -> int | None:
+    if version.kind == "latest":
+        return None
+    if version.kind == "time":
+        return vault.ledger.revisions.at_time(series, version.number)
+    last = vault.ledger.revisions.last()
+    if version.number > last:
+        raise FutureTime(value=f"revision:{version.number}", now=f"revision {last}")
+    return version.number
+
+
+def _after_gone(state: SeriesState, interval: Interval) -> Interval:
+    """Begin an unbounded read where bars are still kept, if retention deleted all before."""
+    gone = [stretch.interval for stretch in state.gone if not stretch.refilled]
+    kept = difference([interval], [min(gone)]) if gone and min(gone).start <= interval.start else [interval]
+    return kept[0] if kept else Interval(interval.end, interval.end)
+
+
+def _within_pin(snapshot: Snapshot, pin: Pin, interval: Interval) -> Interval:
+    whole = everything()
+    start = pin.interval.start if interval.start == whole.start else interval.start
+    end = pin.interval.end if interval.end == whole.end else interval.end
+    if start < pin.interval.start or end > pin.interval.end:
+        kept = f"[{format_time(pin.interval.start)}, {format_time(pin.interval.end)})"
+        raise InvalidInterval(reason=f"snapshot {snapshot.id} pins {pin.series} over {kept} only")
+    return Interval(start, end)

@@ -1,0 +1,70 @@
+"""Settings: from options, the environment (``BARLEDGER_*``) and a TOML file, in this order of precedence."""
+
+from pathlib import Path
+from typing import Any
+
+from platformdirs import user_cache_path, user_config_path, user_data_path
+from pydantic import Field, SecretStr
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+
+def config_file() -> Path:
+    """Return where the TOML file is looked for; ``BARLEDGER_CONFIG`` names another."""
+    import os  # noqa: PLC0415 - the only look at the environment that pydantic cannot make
+
+    named = os.environ.get("BARLEDGER_CONFIG")
+    return Path(named) if named else user_config_path("barledger") / "barledger.toml"
+
+
+class Settings(BaseSettings):
+    """What `connect` and the command use where the caller says nothing."""
+
+    model_config = SettingsConfigDict(env_prefix="BARLEDGER_", extra="ignore", frozen=True)
+
+    home: Path = Field(default_factory=lambda: user_data_path("barledger"), description="The data folder.")
+    url: str = Field(default="", description="What connect() opens; empty means the embedded store in the data folder.")
+    token: SecretStr = Field(default=SecretStr(""), description="The store's token, on InfluxDB 1.x user:password.")
+    org: str = Field(default="", description="The organization, on InfluxDB 2.x.")
+    ledger: str = Field(default="", description="The ledger's SQLAlchemy URL; empty means SQLite beside the data.")
+    actor: str = Field(default="", description="Who acts, for the audit log; empty means user@host.")
+    lease: float = Field(default=30.0, gt=0.5, description="Seconds that a writer may hold a series without a sign of life.")
+    wait: float = Field(default=120.0, ge=0, description="Seconds that a writer waits for another one.")
+    sample_dir: Path = Field(
+        default_factory=lambda: user_cache_path("barledger") / "sample", description="Where the sample's wheels are kept."
+    )
+    mirrored: int = Field(default=200, ge=0, description="At most so many snapshots are mirrored into data_audit.")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - pydantic's signature
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - pydantic's signature
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Look at options first, then at the environment, then at the file."""
+        toml = TomlConfigSettingsSource(settings_cls, toml_file=config_file())
+        return init_settings, env_settings, toml
+
+    def origins(self) -> dict[str, str]:
+        """Return for each setting where its value comes from: option, environment, file or default."""
+        import os  # noqa: PLC0415 - as above
+
+        given = self.model_fields_set
+        toml: dict[str, Any] = TomlConfigSettingsSource(type(self), toml_file=config_file())()
+        return {
+            name: "default"
+            if name not in given
+            else f"environment (BARLEDGER_{name.upper()})"
+            if f"BARLEDGER_{name.upper()}" in {key.upper() for key in os.environ}
+            else f"file ({config_file()})"
+            if name in toml
+            else "option"
+            for name in type(self).model_fields
+        }
