@@ -1,1 +1,75 @@
-"""barledger."""
+"""barledger: a versioned, auditable cache of market data. Your backtest's input cannot change under you."""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from barledger.barledger import BarLedger
+    from barledger.client import InfluxDBClient
+    from barledger.domain.bars import Bars
+    from barledger.domain.interval import Interval
+    from barledger.domain.series import Series
+    from barledger.errors import BarledgerError
+    from barledger.ledger.contract import Snapshot
+    from barledger.services.ingestion import Entry
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "BarLedger": "barledger.barledger",
+    "BarledgerError": "barledger.errors",
+    "Bars": "barledger.domain.bars",
+    "Entry": "barledger.services.ingestion",
+    "InfluxDBClient": "barledger.client",
+    "Interval": "barledger.domain.interval",
+    "Series": "barledger.domain.series",
+    "Snapshot": "barledger.ledger.contract",
+}
+
+__all__ = [
+    "BarLedger",
+    "BarledgerError",
+    "Bars",
+    "Entry",
+    "InfluxDBClient",
+    "Interval",
+    "Series",
+    "Snapshot",
+    "__version__",
+    "connect",
+]
+
+
+def connect(
+    path_or_url: "str | Path | None" = None,
+    *,
+    token: str | None = None,
+    org: str | None = None,
+    ledger: str | None = None,
+    read_only: bool = False,
+    accept_expiry: bool = False,
+) -> "BarLedger":
+    """Open a library of bars.
+
+    A folder is the embedded store; ``influxdb+http://host:8086/bucket`` (or ``+https``) is InfluxDB 1.x or 2.x;
+    ``memory:`` lasts as long as the process. Without one, ``BARLEDGER_URL`` is opened, or the user's data folder.
+    ``token`` and ``org`` default to ``BARLEDGER_TOKEN`` and ``BARLEDGER_ORG``. ``ledger`` is an SQLAlchemy URL.
+
+    >>> bl = connect("memory:")
+    >>> bl.close()
+    """
+    from barledger.barledger import open_barledger  # noqa: PLC0415 - importing barledger stays cheap
+
+    return open_barledger(
+        path_or_url, token=token, org=org, ledger=ledger, read_only=read_only, accept_expiry=accept_expiry
+    )
+
+
+def __getattr__(name: str) -> Any:
+    """Import the public names when they are first used."""
+    if name not in _HOMES:
+        message = f"module {__name__!r} has no attribute {name!r}"
+        raise AttributeError(message)
+    return getattr(import_module(_HOMES[name]), name)

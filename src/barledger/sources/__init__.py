@@ -1,0 +1,1 @@
+"""Sources give bars: vendors, exchanges, files."""

@@ -1,0 +1,213 @@
+"""Bars: what callers hold."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from barledger.domain.digest import digest
+from barledger.domain.interval import Interval, format_time
+from barledger.domain.rows import VALUES, Ints, Rows
+from barledger.domain.series import Series
+from barledger.domain.timeframe import Timeframe
+from barledger.errors import DriverMissing, MissingColumns
+
+if TYPE_CHECKING:
+    import polars as pl
+    import pyarrow as pa
+
+_EXTRA: Final = ("adjustment_factor", "source_id", "revision", "close_time")
+_SHOWN: Final = 10
+# From pandas 3 on a shallow copy is copied when it is written to; before, it would write into these bars.
+_COPIES: Final = int(pd.__version__.split(".", 1)[0]) < 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceSpan:
+    """How much of an answer came from one source; the interval reaches from its first open to its last close."""
+
+    source: str
+    interval: Interval
+    rows: int
+
+
+class Bars:
+    """Bars of one instrument at one timeframe, and what the question for them resolved to. Immutable."""
+
+    def __init__(
+        self,
+        *,
+        rows: Rows,
+        series: tuple[Series, ...],
+        interval: Interval,
+        version: str,
+        revisions: Mapping[Series, int],
+        sources: Sequence[SourceSpan],
+        adjustment: str = "raw",
+    ) -> None:
+        """Hold standing rows; ``revisions`` are those that each series was read at."""
+        self._rows = rows
+        self.series = series
+        self.interval = interval
+        self.version = version
+        self.revisions = dict(revisions)
+        self.sources = tuple(sources)
+        self.adjustment = adjustment
+
+    # --- provenance ----------------------------------------------------------------------------
+
+    @property
+    def instrument(self) -> str:
+        """Return the instrument."""
+        return self.series[0].instrument
+
+    @property
+    def timeframe(self) -> Timeframe:
+        """Return the timeframe."""
+        return self.series[0].timeframe
+
+    @property
+    def revision(self) -> int:
+        """Return the revision that these bars were read at, of several sources the highest."""
+        return max(self.revisions.values())
+
+    @cached_property
+    def digest(self) -> str:
+        """Return the canonical digest of these bars, in hex."""
+        return digest(self._rows, self.timeframe).hex()
+
+    @property
+    def provenance(self) -> dict[str, Any]:
+        """Return what these bars resolved to, without their digest, as values that JSON knows."""
+        return {
+            "instrument": self.instrument,
+            "timeframe": self.timeframe.name,
+            "version": self.version,
+            "revision": str(self.revision),
+            "adjustment": self.adjustment,
+            "sources": [{"source": span.source, "rows": span.rows} for span in self.sources],
+        }
+
+    # --- columns -------------------------------------------------------------------------------
+
+    @property
+    def rows(self) -> Rows:
+        """Return the rows beneath, with their bookkeeping."""
+        return self._rows
+
+    @property
+    def time(self) -> Ints:
+        """Return the opening times, in ns since the epoch."""
+        return self._rows.time
+
+    @property
+    def close_time(self) -> Ints:
+        """Return the first instant after each bar, in ns since the epoch: nobody knew it before."""
+        return self.timeframe.close_of(self._rows.time)
+
+    def __len__(self) -> int:
+        """Return the number of bars."""
+        return len(self._rows)
+
+    # --- other forms ---------------------------------------------------------------------------
+
+    @property
+    def df(self) -> pd.DataFrame:
+        """Return open, high, low, close and volume by time (UTC), with the provenance in ``attrs``.
+
+        The frame is the caller's own: changing it changes nothing here.
+        """
+        return self.to_pandas()
+
+    def to_pandas(self, columns: Sequence[str] = VALUES) -> pd.DataFrame:
+        """Return these columns by time; beside the five there are adjustment_factor, source_id, revision, close_time."""
+        frame = self._frame if tuple(columns) == VALUES else self._framed(columns)
+        return frame.copy(deep=_COPIES)
+
+    @cached_property
+    def _frame(self) -> pd.DataFrame:
+        return self._framed(VALUES)
+
+    def _framed(self, columns: Sequence[str]) -> pd.DataFrame:
+        time = pd.DatetimeIndex(self._rows.time.view("datetime64[ns]"), name="time").tz_localize("UTC")
+        frame = pd.DataFrame({name: self._column(name) for name in columns}, index=time, copy=False)
+        frame.attrs.update(self.provenance)
+        return frame
+
+    def to_arrow(self) -> "pa.Table":
+        """Return a table in the one schema: a missing value is null."""
+        import pyarrow as pa  # noqa: PLC0415 - only Arrow's users need it
+
+        rows = self._rows
+        factor = np.full(len(rows), np.nan) if rows.adjustment_factor is None else rows.adjustment_factor
+        texts = [None] * len(rows) if rows.source_id is None else rows.source_id
+        arrays = [pa.array(rows.time, pa.timestamp("ns", "UTC"))]
+        arrays += [pa.array(getattr(rows, name), from_pandas=True) for name in VALUES]
+        arrays += [pa.array(factor, from_pandas=True), pa.array(texts, pa.string()), pa.array(rows.revision)]
+        metadata = {f"barledger.{key}": str(value) for key, value in self.provenance.items()}
+        return pa.Table.from_arrays(arrays, schema=schema().with_metadata(metadata))
+
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
+        """Hand the table to any library that speaks the Arrow PyCapsule protocol."""
+        return self.to_arrow().__arrow_c_stream__(requested_schema)
+
+    def to_polars(self) -> "pl.DataFrame":
+        """Return a polars frame in the one schema; raises `DriverMissing`."""
+        try:
+            import polars as pl  # noqa: PLC0415 - an extra
+        except ImportError as error:
+            raise DriverMissing(package="polars", extra="polars") from error
+        return pl.DataFrame(self.to_arrow())
+
+    def to_numpy(self) -> dict[str, npt.NDArray[Any]]:
+        """Return time (datetime64[ns], UTC), open, high, low, close and volume as read-only arrays, without copying."""
+        columns: dict[str, npt.NDArray[Any]] = {"time": self._rows.time.view("datetime64[ns]")}
+        columns |= {name: getattr(self._rows, name) for name in VALUES}
+        return {name: _read_only(column) for name, column in columns.items()}
+
+    def _column(self, name: str) -> Any:
+        if name in VALUES:
+            return _read_only(getattr(self._rows, name))
+        if name == "close_time":
+            return pd.DatetimeIndex(self.close_time.view("datetime64[ns]")).tz_localize("UTC")
+        if name == "revision":
+            return np.array(self._rows.revision)
+        if name == "adjustment_factor":
+            factor = self._rows.adjustment_factor
+            return np.full(len(self), np.nan) if factor is None else factor
+        if name == "source_id":
+            return [None] * len(self) if self._rows.source_id is None else self._rows.source_id
+        raise MissingColumns(count=len(self), columns=(name,), found=(*VALUES, *_EXTRA))
+
+    def __repr__(self) -> str:
+        """Say what these are, in a line or two."""
+        head = f"<Bars {self.instrument} {self.timeframe} {self.version}: {len(self)} bars"
+        if not len(self):
+            return f"{head}>"
+        first, last = format_time(int(self.time[0])), format_time(int(self.time[-1]))
+        sources = ", ".join(span.source for span in self.sources)
+        return f"{head}, {first} to {last}, from {sources}, revision {self.revision}>"
+
+    def _repr_html_(self) -> str:
+        """Show the bars in a notebook."""
+        from html import escape  # noqa: PLC0415 - only notebooks need it
+
+        return f"<p>{escape(repr(self))}</p>{self.df.head(_SHOWN).to_html()}"
+
+
+def schema() -> "pa.Schema":
+    """Return the one Arrow schema of bars."""
+    import pyarrow as pa  # noqa: PLC0415 - only Arrow's users need it
+
+    floats = [(name, pa.float64()) for name in (*VALUES, "adjustment_factor")]
+    return pa.schema([("time", pa.timestamp("ns", "UTC")), *floats, ("source_id", pa.string()), ("revision", pa.int64())])
+
+
+def _read_only(column: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    view = column.view()
+    view.flags.writeable = False
+    return view

@@ -1,0 +1,189 @@
+"""Intake: from anything with bars in it to validated rows."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from barledger.domain.rows import VALUES, Floats, Ints, Rows, Texts, constant
+from barledger.domain.timeframe import DAY, Timeframe
+from barledger.domain.validation import OnInvalid, Validated, validate
+from barledger.errors import InvalidBars, MissingColumns, NaiveTimes, WrongType
+
+__all__ = ["Validated", "intake"]
+
+_TIME_NAMES: Final = ("time", "timestamp", "datetime", "date", "open_time")
+_REQUIRED: Final = ("time", *VALUES)
+_NAN: Final = np.float64(np.nan)
+
+
+def intake(
+    data: Any,
+    timeframe: Timeframe,
+    *,
+    on_invalid: OnInvalid = "raise",
+    columns: Mapping[str, str] | None = None,
+) -> Validated:
+    """Read bars and check them.
+
+    ``data`` is a pandas or polars frame, an Arrow table, anything with ``__arrow_c_stream__``, a list of mappings, or
+    `Bars`. Names are matched without regard to case; ``columns`` maps ours to theirs. Times need a zone, except plain
+    dates for timeframes of a day and longer, which are midnight in UTC. Other columns are ignored.
+
+    The rows may be views of ``data``: they are meant to be written before the caller changes it. Raises
+    `MissingColumns`, `WrongType`, `NaiveTimes`, and what `validate` raises.
+    """
+    frame = _frame(data)
+    named = _match(frame, columns or {})
+    missing = tuple(name for name in _REQUIRED if name not in named)
+    if missing and not (missing == ("time",) and _indexed(frame)):
+        raise MissingColumns(count=len(frame), columns=missing, found=tuple(map(str, frame.columns)))
+    time = frame.index.to_series() if "time" not in named else frame[named["time"]]
+    rows = Rows(
+        time=_times(time, timeframe),
+        **{name: _floats(name, frame[named[name]]) for name in VALUES},
+        adjustment_factor=_optional_floats(frame, named),
+        source_id=_optional_texts(frame, named),
+        revision=constant(0, len(frame)),
+        edition=constant(0, len(frame)),
+    )
+    return validate(rows, timeframe, on_invalid=on_invalid)
+
+
+def _frame(data: Any) -> pd.DataFrame:
+    """Return the data as a pandas frame, whose columns are views wherever that is possible."""
+    if isinstance(data, pd.DataFrame):
+        return data
+    if hasattr(data, "collect") and hasattr(data, "lazy"):  # a polars LazyFrame
+        data = data.collect()
+    if hasattr(data, "__arrow_c_stream__"):
+        import pyarrow as pa  # noqa: PLC0415 - frames of pandas need none
+
+        return _from_arrow(pa.table(data))
+    if isinstance(data, Sequence) and not isinstance(data, str | bytes):
+        if not all(isinstance(bar, Mapping) for bar in data):
+            raise WrongType(count=len(data), column="(every bar)", found="not a mapping of names to values")
+        return pd.DataFrame(list(data), columns=None if data else list(_REQUIRED))
+    raise WrongType(count=0, column="(all)", found=f"{type(data).__name__}, which holds no bars that barledger can read")
+
+
+def _from_arrow(table: Any) -> pd.DataFrame:
+    return pd.DataFrame(table.to_pandas(split_blocks=True, integer_object_nulls=False, date_as_object=True))
+
+
+def _match(frame: pd.DataFrame, columns: Mapping[str, str]) -> dict[str, str]:
+    """Find our columns among theirs; an explicit mapping wins."""
+    theirs = {str(name).lower(): name for name in reversed(list(frame.columns))}
+    named = {ours: theirs[ours] for ours in (*VALUES, "adjustment_factor", "source_id") if ours in theirs}
+    time = next((theirs[name] for name in _TIME_NAMES if name in theirs), None)
+    if time is not None and not _indexed(frame):
+        named["time"] = time
+    for ours, name in columns.items():
+        if name not in frame.columns:
+            raise MissingColumns(count=len(frame), columns=(name,), found=tuple(map(str, frame.columns)))
+        named[ours] = name
+    return named
+
+
+def _indexed(frame: pd.DataFrame) -> bool:
+    """Whether the index holds the times."""
+    return isinstance(frame.index, pd.DatetimeIndex)
+
+
+def _times(values: pd.Series, timeframe: Timeframe) -> Ints:
+    """Return ns since the epoch."""
+    if isinstance(values.dtype, pd.DatetimeTZDtype):
+        return _checked_times(values.dt.tz_convert("UTC").dt.tz_localize(None))
+    if pd.api.types.is_datetime64_dtype(values.dtype):
+        if not len(values):
+            return np.empty(0, np.int64)
+        raise NaiveTimes(count=len(values))
+    if pd.api.types.is_numeric_dtype(values.dtype) or pd.api.types.is_bool_dtype(values.dtype):
+        raise WrongType(count=len(values), column="time", found=f"{values.dtype}, whose unit is unknown (see pd.to_datetime)")
+    return _parsed_times(values, timeframe)
+
+
+def _parsed_times(values: pd.Series, timeframe: Timeframe) -> Ints:
+    """Read texts, dates and timestamps that came as objects."""
+    import datetime as dt  # noqa: PLC0415 - only for columns of objects
+
+    objects = values.tolist()
+    dates = [type(one) is dt.date or (isinstance(one, str) and len(one) == len("2005-02-28")) for one in objects]
+    if objects and all(dates) and timeframe.duration >= DAY:
+        naive = pd.to_datetime(pd.Series(objects), errors="coerce", format="ISO8601")
+        return _checked_times(naive)
+    stamps = [_stamp(one) for one in objects]
+    naive_count = sum(stamp.tz is None for stamp in stamps)
+    if naive_count:
+        raise NaiveTimes(count=naive_count)
+    return np.array([stamp.as_unit("ns").value for stamp in stamps], np.int64)
+
+
+def _stamp(value: Any) -> pd.Timestamp:
+    try:
+        stamp = pd.Timestamp(value)
+    except (ValueError, TypeError) as error:
+        raise WrongType(count=1, column="time", found=f"{value!r}, which is not a time") from error
+    if not isinstance(stamp, pd.Timestamp):
+        raise WrongType(count=1, column="time", found="a missing time")
+    return stamp
+
+
+def _checked_times(values: pd.Series) -> Ints:
+    if values.isna().any():
+        raise WrongType(count=int(values.isna().sum()), column="time", found="missing in some rows")
+    try:
+        return np.asarray(values.to_numpy("datetime64[ns]")).view(np.int64)
+    except (pd.errors.OutOfBoundsDatetime, OverflowError) as error:
+        raise WrongType(count=len(values), column="time", found="beyond what nanoseconds can count") from error
+
+
+def _floats(name: str, values: pd.Series) -> Floats:
+    """Return canonical doubles: one quiet NaN, no -0.0."""
+    if pd.api.types.is_bool_dtype(values.dtype) or pd.api.types.is_datetime64_any_dtype(values.dtype):
+        raise WrongType(count=len(values), column=name, found=str(values.dtype))
+    if values.dtype == np.float64:
+        return canonical(values.to_numpy())
+    if values.dtype == object and any(isinstance(one, bool | str) for one in values):
+        raise WrongType(count=len(values), column=name, found="text or truth values")
+    try:
+        return canonical(values.to_numpy(np.float64, na_value=np.nan))
+    except (ValueError, TypeError) as error:
+        raise WrongType(count=len(values), column=name, found=str(values.dtype)) from error
+
+
+def canonical(values: npt.NDArray[np.float64]) -> Floats:
+    """Return the values with one NaN and without -0.0; the same array if it is so already."""
+    values = np.ascontiguousarray(values)
+    bits = values.view(np.uint64)
+    if len(values) and bool((bits == np.uint64(1 << 63)).any()):
+        values = values + 0.0
+    missing = np.isnan(values)
+    if bool(missing.any()) and bool((values.view(np.uint64)[missing] != _NAN.view(np.uint64)).any()):
+        values = values.copy()
+        values[missing] = np.nan
+    return values
+
+
+def _optional_floats(frame: pd.DataFrame, named: Mapping[str, str]) -> Floats | None:
+    if "adjustment_factor" not in named:
+        return None
+    values = _floats("adjustment_factor", frame[named["adjustment_factor"]])
+    return None if bool(np.isnan(values).all()) else values
+
+
+def _optional_texts(frame: pd.DataFrame, named: Mapping[str, str]) -> Texts | None:
+    if "source_id" not in named:
+        return None
+    values = frame[named["source_id"]]
+    texts = values.astype(object).where(values.notna(), None).to_numpy(object)
+    if all(text is None for text in texts):
+        return None
+    wrong = [text for text in texts if text is not None and not isinstance(text, str)]
+    if wrong:
+        raise WrongType(count=len(wrong), column="source_id", found=type(wrong[0]).__name__)
+    if any(text is not None and ("\n" in text or "\r" in text or "\x00" in text or text == "") for text in texts):
+        raise InvalidBars(count=len(texts), examples=": a source_id is empty or has a line break")
+    return texts

@@ -1,0 +1,88 @@
+"""What a source promises.
+
+A source declares what it has, and gives bars chunk after chunk in ascending order of time, so that its memory stays
+bounded. It refuses what it does not declare. `barledger.testing.SourceContract` tries these promises.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from barledger.domain.comparison import EXACT, Tolerance
+from barledger.domain.interval import Interval
+from barledger.domain.rows import Rows
+from barledger.domain.timeframe import TIMEFRAMES, Timeframe
+from barledger.domain.validation import OnInvalid, Rejected
+from barledger.errors import CapabilityMissing
+
+Adjustment = Literal["raw", "splits", "total"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceDeclaration:
+    """What a source has and how it behaves.
+
+    ``adjustment`` tells per column what the source has already adjusted for; ``empty_is_proof`` whether an empty
+    answer proves that nothing exists; ``tolerance`` which differences on a refetch mean nothing.
+    """
+
+    name: str
+    timeframes: frozenset[str] = frozenset(TIMEFRAMES)
+    adjustment: Mapping[str, Adjustment] = field(
+        default_factory=lambda: dict.fromkeys(("open", "high", "low", "close", "volume"), "raw")
+    )
+    gives_events: bool = False
+    empty_is_proof: bool = False
+    tolerance: Tolerance = EXACT
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FetchRequest:
+    """Which bars are wanted; ``native`` is the source's own symbol, if the ledger knows one."""
+
+    instrument: str
+    timeframe: Timeframe
+    interval: Interval
+    native: str | None = None
+    on_invalid: OnInvalid = "raise"
+
+    @property
+    def symbol(self) -> str:
+        """Return the name to ask the source for."""
+        return self.native or self.instrument
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fetched:
+    """A chunk: its bars, the stretch for which it is the whole answer, and the bars that broke a rule."""
+
+    rows: Rows
+    interval: Interval
+    rejected: tuple[Rejected, ...] = ()
+
+
+class Source(ABC):
+    """Somewhere that bars come from; made anew for each task, with the task's options."""
+
+    @property
+    @abstractmethod
+    def declaration(self) -> SourceDeclaration:
+        """Return what this source has."""
+
+    @abstractmethod
+    def fetch(self, request: FetchRequest) -> Iterator[Fetched]:
+        """Give the bars of the interval in disjoint, ascending chunks.
+
+        Raises `CapabilityMissing` for a timeframe that is not declared, `DataNotFound` for an instrument that the
+        source does not know, `SourceError` if it cannot answer, and the errors of `domain.intake`.
+        """
+
+    def check(self, request: FetchRequest) -> None:
+        """Refuse a timeframe that is not declared."""
+        if request.timeframe.name not in self.declaration.timeframes:
+            raise CapabilityMissing(who=f"source {self.declaration.name}", capability=f"timeframe {request.timeframe}")
+
+
+SourceFactory = Any
+"""A class or function that makes a `Source` from keyword options."""
