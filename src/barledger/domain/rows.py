@@ -140,6 +140,11 @@ def concat(parts: Iterable[Rows]) -> Rows:
     return Rows(**{name: _join([getattr(piece, name) for piece in pieces], pieces, name) for name in COLUMNS})
 
 
+def copied(rows: Rows) -> Rows:
+    """Return the same rows in memory of their own."""
+    return Rows(**{name: None if column is None else np.array(column) for name, column in rows.columns()})
+
+
 def merge(parts: Iterable[Rows]) -> Rows:
     """Join parts and sort them by time; equal times keep the order of the parts."""
     joined = concat(parts)

@@ -12,7 +12,7 @@ _PAIR = re.compile(r"([A-Z0-9]+)[/\-]([A-Z0-9]+)")
 _SHORTEST_QUOTE = 3
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+@dataclass(frozen=True, slots=True, kw_only=True, order=True, repr=False)
 class Series:
     """One instrument at one timeframe from one source, raw or adjusted."""
 
@@ -34,6 +34,10 @@ class Series:
             source=check_name("source", source),
             is_adjusted=is_adjusted,
         )
+
+    def __repr__(self) -> str:
+        """Say it in brackets."""
+        return f"<{self}>"
 
     def __str__(self) -> str:
         """Say it as a person would."""

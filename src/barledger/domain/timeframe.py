@@ -25,7 +25,7 @@ _ALIASES: Final = {"60m": "1h", "1wk": "1w", "1mo": "1M"}
 _GRID_OF_LONG_BARS: Final = 15 * MINUTE
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+@dataclass(frozen=True, slots=True, kw_only=True, order=True, repr=False)
 class Timeframe:
     """The length of a bar; ``duration`` is in ns, and for a month (``1M``) the longest one."""
 
@@ -51,6 +51,10 @@ class Timeframe:
     def __str__(self) -> str:
         """Return the name."""
         return self.name
+
+    def __repr__(self) -> str:
+        """Return the call that gives it."""
+        return f"Timeframe.of({self.name!r})"
 
     def on_grid(self, times: Times) -> npt.NDArray[np.bool_]:
         """Tell for each time (ns) whether a bar of this timeframe can open then."""

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from threading import RLock
 
 from barledger.domain.interval import Interval
-from barledger.domain.rows import Rows, concat, empty_rows, overlay
+from barledger.domain.rows import Rows, concat, copied, empty_rows, overlay
 from barledger.domain.series import Series
 from barledger.errors import LeaseLost
 from barledger.stores.contract import Batch, Capabilities, Description, Guard, Mark, Record, Store, unguarded
@@ -45,7 +45,7 @@ class MemoryStore(Store):
                 self._check_fence(batch.series, revision)
             for batch in batches:
                 key = (batch.series, batch.layer)
-                self._layers[key] = overlay(self._layers.get(key, empty_rows()), batch.rows)
+                self._layers[key] = overlay(self._layers.get(key, empty_rows()), copied(batch.rows))
             self._advance({batch.series for batch in batches}, revision)
 
     def delete(

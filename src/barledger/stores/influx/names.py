@@ -1,0 +1,76 @@
+"""Names on the wire: escaping for line protocol, quoting for InfluxQL, and the way back.
+
+Line protocol has no escape for a backslash itself: it is literal unless a comma, a space or an equals sign follows,
+so a name that ends in one cannot be written. `check_name` refuses those, and control characters, before anything is
+sent.
+"""
+
+import re
+from typing import Final
+
+from barledger.domain.series import Series, check_name
+from barledger.domain.timeframe import TIMEFRAMES
+
+_ESCAPED: Final = re.compile(r"\\([,= ])")
+_UNESCAPED_COMMA: Final = re.compile(r"(?<!\\),")
+_TAG_ESCAPES: Final = str.maketrans({",": "\\,", " ": "\\ ", "=": "\\="})
+_MEASUREMENT_ESCAPES: Final = str.maketrans({",": "\\,", " ": "\\ "})
+_TEXT_ESCAPES: Final = str.maketrans({"\\": "\\\\", '"': '\\"'})
+_LITERAL_ESCAPES: Final = str.maketrans({"\\": "\\\\", "'": "\\'", "\n": "\\n"})
+
+
+def tag(value: str) -> str:
+    """Return a tag's key or value as line protocol has it; raises `InvalidName`.
+
+    >>> print(tag('A "B", c=d'))
+    A\\ "B"\\,\\ c\\=d
+    """
+    return check_name("tag", value).translate(_TAG_ESCAPES)
+
+
+def measurement(name: str) -> str:
+    """Return a measurement's name as line protocol has it; raises `InvalidName`."""
+    return check_name("measurement", name).translate(_MEASUREMENT_ESCAPES)
+
+
+def text(value: str) -> str:
+    """Return the value of a string field as line protocol has it, with its quotes."""
+    return f'"{value.translate(_TEXT_ESCAPES)}"'
+
+
+def identifier(name: str) -> str:
+    """Return a name of a measurement, tag, field or database as InfluxQL has it."""
+    return text(name).replace("\n", "\\n")
+
+
+def literal(value: str) -> str:
+    """Return a string value as InfluxQL has it."""
+    return f"'{value.translate(_LITERAL_ESCAPES)}'"
+
+
+def tags_of(key: str) -> dict[str, str]:
+    """Return the tags in a series key as ``SHOW SERIES`` prints it.
+
+    >>> tags_of("market_data,instrument=EURUSD\\\\=X,source=x")
+    {'instrument': 'EURUSD=X', 'source': 'x'}
+    """
+    tags: dict[str, str] = {}
+    for part in _UNESCAPED_COMMA.split(key)[1:]:
+        name, _, value = part.partition("=")
+        tags[name] = _ESCAPED.sub(r"\1", value)
+    return tags
+
+
+def series_of(tags: dict[str, str]) -> Series | None:
+    """Return the series that our tags name, or None for a point of another layout."""
+    timeframe = TIMEFRAMES.get(tags.get("timeframe", ""))
+    if timeframe is None or not tags.get("version") or tags.get("is_adjusted") not in {"true", "false"}:
+        return None
+    if not tags.get("instrument") or not tags.get("source"):
+        return None
+    return Series(
+        instrument=tags["instrument"],
+        timeframe=timeframe,
+        source=tags["source"],
+        is_adjusted=tags["is_adjusted"] == "true",
+    )
