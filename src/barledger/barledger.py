@@ -6,7 +6,7 @@ import socket
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 from urllib.parse import urlsplit
 
 from barledger.domain.bars import Bars
@@ -179,7 +179,7 @@ class BarLedger:
         self.vault.store.close()
         self.vault.ledger.close()
 
-    def __enter__(self) -> "BarLedger":
+    def __enter__(self) -> Self:
         """Use it in a with statement."""
         return self
 
@@ -267,10 +267,14 @@ def _open_store(target: str, token: str, org: str, read_only: bool, accept_expir
 
         parts = urlsplit(target.removeprefix(_INFLUX))
         if parts.username or parts.password:
-            raise InvalidSetting(setting="url", reason="a token does not belong into the URL; use token= or BARLEDGER_TOKEN")
+            raise InvalidSetting(
+                setting="url", reason="a token does not belong into the URL; use token= or BARLEDGER_TOKEN"
+            )
         bucket = parts.path.strip("/") or "market_data"
         server = f"{parts.scheme}://{parts.netloc}"
-        return InfluxStore(server, bucket=bucket, token=token, org=org, accept_expiry=accept_expiry, create=not read_only)
+        return InfluxStore(
+            server, bucket=bucket, token=token, org=org, accept_expiry=accept_expiry, create=not read_only
+        )
     from barledger.stores.embedded import EmbeddedStore  # noqa: PLC0415 - only what is opened is imported
 
     return EmbeddedStore(target, read_only=read_only)

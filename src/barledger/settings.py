@@ -32,10 +32,13 @@ class Settings(BaseSettings):
     org: str = Field(default="", description="The organization, on InfluxDB 2.x.")
     ledger: str = Field(default="", description="The ledger's SQLAlchemy URL; empty means SQLite beside the data.")
     actor: str = Field(default="", description="Who acts, for the audit log; empty means user@host.")
-    lease: float = Field(default=30.0, gt=0.5, description="Seconds that a writer may hold a series without a sign of life.")
+    lease: float = Field(
+        default=30.0, gt=0.5, description="Seconds that a writer may hold a series without a sign of life."
+    )
     wait: float = Field(default=120.0, ge=0, description="Seconds that a writer waits for another one.")
     sample_dir: Path = Field(
-        default_factory=lambda: user_cache_path("barledger") / "sample", description="Where the sample's wheels are kept."
+        default_factory=lambda: user_cache_path("barledger") / "sample",
+        description="Where the sample's wheels are kept.",
     )
     mirrored: int = Field(default=200, ge=0, description="At most so many snapshots are mirrored into data_audit.")
 

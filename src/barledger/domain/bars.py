@@ -124,7 +124,7 @@ class Bars:
         return self.to_pandas()
 
     def to_pandas(self, columns: Sequence[str] = VALUES) -> pd.DataFrame:
-        """Return these columns by time; beside the five there are adjustment_factor, source_id, revision, close_time."""
+        """Return these columns by time; there are also adjustment_factor, source_id, revision and close_time."""
         frame = self._frame if tuple(columns) == VALUES else self._framed(columns)
         return frame.copy(deep=_COPIES)
 
@@ -204,7 +204,9 @@ def schema() -> "pa.Schema":
     import pyarrow as pa  # noqa: PLC0415 - only Arrow's users need it
 
     floats = [(name, pa.float64()) for name in (*VALUES, "adjustment_factor")]
-    return pa.schema([("time", pa.timestamp("ns", "UTC")), *floats, ("source_id", pa.string()), ("revision", pa.int64())])
+    return pa.schema(
+        [("time", pa.timestamp("ns", "UTC")), *floats, ("source_id", pa.string()), ("revision", pa.int64())]
+    )
 
 
 def _read_only(column: npt.NDArray[Any]) -> npt.NDArray[Any]:

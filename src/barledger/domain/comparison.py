@@ -30,7 +30,7 @@ EXACT: Final = Tolerance()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
-    """Positions into the incoming rows; ``replaced`` are the positions in the stored rows that ``changed`` supersede."""
+    """Positions into the incoming rows; ``replaced`` are those of the stored rows that ``changed`` supersede."""
 
     new: Ints
     changed: Ints

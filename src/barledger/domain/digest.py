@@ -1,4 +1,4 @@
-"""The canonical digest: SHA-256 over values in one fixed form, block by block.
+r"""The canonical digest: SHA-256 over values in one fixed form, block by block.
 
 It depends on the bars alone: not on revisions, stores, libraries or their versions. Two parties that hold the same
 bars compute the same digest with nothing but SHA-256 and the rules below.
@@ -94,7 +94,7 @@ def _digest_spans(rows: Rows, spans: list[tuple[int, int, int]]) -> list[Block]:
 
 def _digest_span(rows: Rows, first: int, last: int) -> bytes:
     hasher = hashlib.sha256(_BLOCK_TAG + (last - first).to_bytes(8, "little") + b"time int64 ns\n\x01")
-    hasher.update(np.ascontiguousarray(rows.time[first:last], "<i8"))
+    hasher.update(_buffer(rows.time[first:last], "<i8"))
     for name in VALUES:
         _add_floats(hasher, name, getattr(rows, name)[first:last])
     _add_floats(
@@ -110,7 +110,12 @@ def _add_floats(hasher: "hashlib._Hash", name: str, values: Floats | None) -> No
         hasher.update(head + b"\x00")
         return
     hasher.update(head + b"\x01")
-    hasher.update(np.ascontiguousarray(values, "<f8"))
+    hasher.update(_buffer(values, "<f8"))
+
+
+def _buffer(values: Floats | Ints, kind: str) -> memoryview:
+    """Return the values' bytes; on a little-endian machine without copying them."""
+    return np.ascontiguousarray(values, kind).data
 
 
 def _add_texts(hasher: "hashlib._Hash", name: str, values: Texts | None) -> None:
@@ -121,5 +126,5 @@ def _add_texts(hasher: "hashlib._Hash", name: str, values: Texts | None) -> None
     encoded = [None if value is None else value.encode() for value in values]
     lengths = np.array([-1 if text is None else len(text) for text in encoded], "<i8")
     hasher.update(head + b"\x01")
-    hasher.update(lengths)
+    hasher.update(_buffer(lengths, "<i8"))
     hasher.update(b"".join(text for text in encoded if text is not None))

@@ -41,9 +41,10 @@ def intake(
     if missing and not (missing == ("time",) and _indexed(frame)):
         raise MissingColumns(count=len(frame), columns=missing, found=tuple(map(str, frame.columns)))
     time = frame.index.to_series() if "time" not in named else frame[named["time"]]
+    values: dict[str, Any] = {name: _floats(name, frame[named[name]]) for name in VALUES}
     rows = Rows(
         time=_times(time, timeframe),
-        **{name: _floats(name, frame[named[name]]) for name in VALUES},
+        **values,
         adjustment_factor=_optional_floats(frame, named),
         source_id=_optional_texts(frame, named),
         revision=constant(0, len(frame)),
@@ -66,7 +67,9 @@ def _frame(data: Any) -> pd.DataFrame:
         if not all(isinstance(bar, Mapping) for bar in data):
             raise WrongType(count=len(data), column="(every bar)", found="not a mapping of names to values")
         return pd.DataFrame(list(data), columns=None if data else list(_REQUIRED))
-    raise WrongType(count=0, column="(all)", found=f"{type(data).__name__}, which holds no bars that barledger can read")
+    raise WrongType(
+        count=0, column="(all)", found=f"{type(data).__name__}, which holds no bars that barledger can read"
+    )
 
 
 def _from_arrow(table: Any) -> pd.DataFrame:
@@ -76,7 +79,9 @@ def _from_arrow(table: Any) -> pd.DataFrame:
 def _match(frame: pd.DataFrame, columns: Mapping[str, str]) -> dict[str, str]:
     """Find our columns among theirs; an explicit mapping wins."""
     theirs = {str(name).lower(): name for name in reversed(list(frame.columns))}
-    named = {ours: theirs[ours] for ours in (*VALUES, "adjustment_factor", "source_id") if ours in theirs}
+    named: dict[str, Any] = {
+        ours: theirs[ours] for ours in (*VALUES, "adjustment_factor", "source_id") if ours in theirs
+    }
     time = next((theirs[name] for name in _TIME_NAMES if name in theirs), None)
     if time is not None and not _indexed(frame):
         named["time"] = time
@@ -101,7 +106,9 @@ def _times(values: pd.Series, timeframe: Timeframe) -> Ints:
             return np.empty(0, np.int64)
         raise NaiveTimes(count=len(values))
     if pd.api.types.is_numeric_dtype(values.dtype) or pd.api.types.is_bool_dtype(values.dtype):
-        raise WrongType(count=len(values), column="time", found=f"{values.dtype}, whose unit is unknown (see pd.to_datetime)")
+        raise WrongType(
+            count=len(values), column="time", found=f"{values.dtype}, whose unit is unknown (see pd.to_datetime)"
+        )
     return _parsed_times(values, timeframe)
 
 

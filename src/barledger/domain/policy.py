@@ -65,7 +65,7 @@ class Policy:
         if isinstance(config, Policy):
             return config
         if isinstance(config, Mapping):
-            config = config["rules"] if "rules" in config else [config]
+            config = config.get("rules", [config])
         if isinstance(config, str) or not isinstance(config, Sequence):
             raise InvalidPolicy(rule="-", reason="a policy is a list of rules")
         return Policy(rules=tuple(_rule(number, rule) for number, rule in enumerate(config, 1)))
@@ -95,9 +95,13 @@ def _rule(number: int, config: object) -> Rule:
         raise InvalidPolicy(rule=name, reason="it is not a mapping")
     unknown = sorted(set(map(str, config)) - _KEYS)
     if unknown:
-        raise InvalidPolicy(rule=name, reason=f"unknown keys {', '.join(unknown)}; known are {', '.join(sorted(_KEYS))}")
+        raise InvalidPolicy(
+            rule=name, reason=f"unknown keys {', '.join(unknown)}; known are {', '.join(sorted(_KEYS))}"
+        )
     if not {"keep_current", "keep_editions", "keep_snapshots"} & set(config):
-        raise InvalidPolicy(rule=name, reason="it keeps everything for ever; give keep_current, keep_editions or keep_snapshots")
+        raise InvalidPolicy(
+            rule=name, reason="it keeps everything for ever; give keep_current, keep_editions or keep_snapshots"
+        )
     try:
         return _read_rule(config)
     except (ValueError, BarledgerError) as error:
@@ -108,7 +112,7 @@ def _read_rule(config: Mapping[str, Any]) -> Rule:
     snapshots = config.get("keep_snapshots") or {}
     if not isinstance(snapshots, Mapping):
         reason = "keep_snapshots maps a purpose (or *) to a duration"
-        raise ValueError(reason)
+        raise ValueError(reason)  # noqa: TRY004 - a policy's reader catches one kind
     timeframe = config.get("timeframe", "*")
     return Rule(
         instrument=_pattern(config.get("instrument", "*")),

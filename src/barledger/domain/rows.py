@@ -54,7 +54,8 @@ class Rows:
 
     def pick(self, index: "npt.NDArray[Any] | slice") -> "Rows":
         """Return the rows that a mask, positions or a slice choose; slices do not copy."""
-        return Rows(**{name: None if column is None else column[index] for name, column in self.columns()})
+        picked: dict[str, Any] = {name: None if column is None else column[index] for name, column in self.columns()}
+        return Rows(**picked)
 
     def within(self, interval: Interval) -> "Rows":
         """Return the rows whose time lies in the interval, without copying."""
@@ -142,7 +143,8 @@ def concat(parts: Iterable[Rows]) -> Rows:
 
 def copied(rows: Rows) -> Rows:
     """Return the same rows in memory of their own."""
-    return Rows(**{name: None if column is None else np.array(column) for name, column in rows.columns()})
+    columns: dict[str, Any] = {name: None if column is None else np.array(column) for name, column in rows.columns()}
+    return Rows(**columns)
 
 
 def merge(parts: Iterable[Rows]) -> Rows:

@@ -59,7 +59,7 @@ class Timeframe:
     def on_grid(self, times: Times) -> npt.NDArray[np.bool_]:
         """Tell for each time (ns) whether a bar of this timeframe can open then."""
         if self.name == "1M":
-            return self.open_of(times) == times
+            return np.asarray(self.open_of(times) == times)
         if self.name == "1w":
             return np.asarray((times - _EPOCH_TO_MONDAY) % (7 * DAY) == 0)
         return np.asarray(times % self.grid == 0)

@@ -97,19 +97,21 @@ def _chunk_is_suspicious(rows: Rows, timeframe: Timeframe) -> bool:
     )
 
 
-def _offenders(rows: Rows, timeframe: Timeframe, error: type[InvalidBars]) -> Flags:
+def _offenders(  # noqa: PLR0911 - a rule a line
+    rows: Rows, timeframe: Timeframe, error: type[InvalidBars]
+) -> Flags:
     """Tell which bars break a rule; comparisons with a missing value hold."""
     with np.errstate(invalid="ignore"):
         if error is OffGrid:
-            return ~timeframe.on_grid(rows.time)
+            return np.asarray(~timeframe.on_grid(rows.time))
         if error is EmptyBar:
-            return np.logical_and.reduce([np.isnan(getattr(rows, name)) for name in VALUES])
+            return np.asarray(np.logical_and.reduce([np.isnan(getattr(rows, name)) for name in VALUES]))
         if error is InfiniteValue:
             columns = [getattr(rows, name) for name in VALUES]
             columns += [] if rows.adjustment_factor is None else [rows.adjustment_factor]
-            return np.logical_or.reduce([np.isinf(column) for column in columns])
+            return np.asarray(np.logical_or.reduce([np.isinf(column) for column in columns]))
         if error is NegativePrice:
-            return np.logical_or.reduce([getattr(rows, name) < 0 for name in _PRICES])
+            return np.asarray(np.logical_or.reduce([getattr(rows, name) < 0 for name in _PRICES]))
         if error is NegativeVolume:
             return np.asarray(rows.volume < 0)
         if error is HighBelowLow:
@@ -166,7 +168,10 @@ def _equal(left: Rows, right: Rows) -> Flags:
 
 
 def _put_aside(rows: Rows, offenders: Flags, error: type[InvalidBars]) -> list[Rejected]:
-    return [Rejected(time=int(rows.time[at]), code=error.code, values=_values(rows, at)) for at in np.flatnonzero(offenders)]
+    return [
+        Rejected(time=int(rows.time[at]), code=error.code, values=_values(rows, at))
+        for at in np.flatnonzero(offenders).tolist()
+    ]
 
 
 def _values(rows: Rows, at: int) -> dict[str, Any]:

@@ -392,7 +392,7 @@ class Snapshots(ABC):
         """Return its newest approved snapshot; its newest one only if none was ever approved."""
 
     @abstractmethod
-    def pins_of(self, series: Series) -> "list[Pin]":
+    def pins_of(self, series: Series) -> Sequence[Pin]:
         """Return every pin whose rows lie among the series' own: by snapshots neither deleted nor materialised."""
 
     @abstractmethod

@@ -185,5 +185,3 @@ def _asked(chunk: Fetched, rows: Rows, timeframe: Timeframe) -> Interval:
     start = int(rows.time[0]) if chunk.interval.start == whole.start else chunk.interval.start
     end = int(timeframe.close_of(rows.time[-1:])[0]) if chunk.interval.end == whole.end else chunk.interval.end
     return Interval(start, end)
-
-

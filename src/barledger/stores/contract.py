@@ -142,9 +142,9 @@ class Store(ABC):
     def describe(self) -> Description:
         """Look at the store and say what it is and what is wrong with it; never raises for a store that is down."""
 
-    def mirror(self, records: Sequence[Record], *, guard: Guard = unguarded) -> None:
+    def mirror(self, records: Sequence[Record], *, guard: Guard = unguarded) -> None:  # noqa: ARG002 - the contract's
         """Write records of the ledger beside the bars, replacing those with the same tags and time."""
         raise CapabilityMissing(who=type(self).__name__, capability="mirroring the ledger's records")
 
-    def close(self) -> None:
+    def close(self) -> None:  # noqa: B027 - most stores hold nothing
         """Release what the store holds; nothing acknowledged depends on it."""

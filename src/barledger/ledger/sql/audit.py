@@ -85,7 +85,9 @@ class SqlAudit(Audit):
                 links = schema.audit_series
                 query = query.join(links, links.c.sequence == _table.c.sequence).where(links.c.series_id == number)
             return [
-                AuditEntry(sequence=row.sequence, time=row.time, actor=row.actor, operation=row.operation, body=row.body)
+                AuditEntry(
+                    sequence=row.sequence, time=row.time, actor=row.actor, operation=row.operation, body=row.body
+                )
                 for row in connection.execute(query)
             ]
 

@@ -17,7 +17,9 @@ _then = schema.block_history
 _all_of = sa.select(_now).where(_now.c.series_id == sa.bindparam("id")).order_by(_now.c.start)
 
 
-def apply_change(database: Database, connection: Connection, row: Any, change: SeriesChange, revision: int) -> dict[str, Any]:
+def apply_change(
+    database: Database, connection: Connection, row: Any, change: SeriesChange, revision: int
+) -> dict[str, Any]:
     """Note a change's digests, and return the columns of the series' row that follow from them."""
     if not change.blocks and not change.emptied:
         return {}
@@ -60,7 +62,9 @@ def _keep_for_pins(connection: Connection, row: Any, starts: Sequence[int], revi
     hull = (_now.c.start >= min(starts)) & (_now.c.start <= max(starts))
     query = sa.select(*columns).where(_now.c.series_id == row.id, hull, _now.c.revision <= row.pinned)
     wanted = set(starts)
-    kept = [{**found._mapping, "superseded_at": revision} for found in connection.execute(query) if found.start in wanted]
+    kept = [
+        {**found._asdict(), "superseded_at": revision} for found in connection.execute(query) if found.start in wanted
+    ]
     if kept:
         connection.execute(sa.insert(_then), kept)
 

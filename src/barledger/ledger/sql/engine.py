@@ -59,7 +59,7 @@ class Database:
     def now(self, connection: Connection) -> int:
         """Return the clock: the server's on PostgreSQL, the host's on SQLite."""
         if self._clock is not None:
-            return self._clock()
+            return int(self._clock())
         if self.dialect == "postgresql":
             micros = sa.text("SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS bigint)")
             return int(connection.execute(micros).scalar_one()) * 1000
@@ -68,7 +68,7 @@ class Database:
     def tick(self, connection: Connection) -> int:
         """Return a time later than every one that this returned before; only in a writing transaction."""
         last = connection.execute(sa.select(schema.clock.c.time)).scalar_one()
-        ticked = max(self.now(connection), last + 1)
+        ticked: int = max(self.now(connection), last + 1)
         connection.execute(sa.update(schema.clock).values(time=ticked))
         return ticked
 
@@ -78,9 +78,7 @@ class Database:
         key = list(table.primary_key.columns)
         if not changed:
             return insert.on_conflict_do_nothing(index_elements=key)
-        return insert.on_conflict_do_update(
-            index_elements=key, set_={name: insert.excluded[name] for name in changed}
-        )
+        return insert.on_conflict_do_update(index_elements=key, set_={name: insert.excluded[name] for name in changed})
 
     def close(self) -> None:
         """Release all connections."""

@@ -78,7 +78,7 @@ class SqlLedger(Ledger):
                 for table in (schema.identity, schema.clock):
                     connection.execute(sa.delete(table))
                 for table in schema.metadata.sorted_tables:
-                    rows = [dict(row._mapping) for row in source.execute(sa.select(table))]
+                    rows = [row._asdict() for row in source.execute(sa.select(table))]
                     if rows:
                         connection.execute(sa.insert(table), rows)
         finally:

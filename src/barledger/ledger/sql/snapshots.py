@@ -64,7 +64,7 @@ class SqlSnapshots(Snapshots):
                     _pins.c.snapshot_id == snapshot_id, _pins.c.position == sa.bindparam("at")
                 )
                 values = [{"at": at, "rows": pin.rows, "digest": pin.digest} for at, pin in enumerate(pins)]
-                bound = {"rows": sa.bindparam("rows"), "digest": sa.bindparam("digest")}
+                bound: dict[str, Any] = {"rows": sa.bindparam("rows"), "digest": sa.bindparam("digest")}
                 connection.execute(update.values(bound), values)
                 self._finish(connection, snapshot_id, pins, ids, who, self._database.tick(connection))
             return self._get(connection, snapshot_id)
@@ -146,7 +146,9 @@ class SqlSnapshots(Snapshots):
             number = self._names.id_of(connection, series)
             living = (_table.c.state != "deleted") & _table.c.materialised.is_(sa.false())
             query = sa.select(_pins).join(_table, _table.c.id == _pins.c.snapshot_id)
-            return [_read_pin(row, series) for row in connection.execute(query.where(_pins.c.series_id == number, living))]
+            return [
+                _read_pin(row, series) for row in connection.execute(query.where(_pins.c.series_id == number, living))
+            ]
 
     def list(
         self, *, strategy: str | None = None, purpose: str | None = None, deleted: bool = False
@@ -194,9 +196,7 @@ class SqlSnapshots(Snapshots):
         with self._database.write() as connection:
             return self._apply(connection, snapshot_id, who, self._database.tick(connection), values)
 
-    def _apply(
-        self, connection: Connection, snapshot_id: str, who: Who, time: int, values: dict[str, Any]
-    ) -> Snapshot:
+    def _apply(self, connection: Connection, snapshot_id: str, who: Who, time: int, values: dict[str, Any]) -> Snapshot:
         before = self._get(connection, snapshot_id)
         connection.execute(sa.update(_table).where(_table.c.id == snapshot_id).values(values))
         told = {"snapshot": snapshot_id, "data_hash": before.data_hash, "set": values}
@@ -215,9 +215,7 @@ class SqlSnapshots(Snapshots):
         pins = self._pins_by_snapshot(connection, [row.id for row in rows])
         return [_snapshot(row, pins.get(row.id, [])) for row in rows]
 
-    def _pins_by_snapshot(
-        self, connection: Connection, names: Sequence[str]
-    ) -> dict[str, builtins.list[Pin]]:
+    def _pins_by_snapshot(self, connection: Connection, names: Sequence[str]) -> dict[str, builtins.list[Pin]]:
         query = sa.select(_pins).order_by(_pins.c.snapshot_id, _pins.c.position)
         if len(names) < _FEW:
             query = query.where(_pins.c.snapshot_id.in_(names))

@@ -55,9 +55,7 @@ class SqlSymbols(Symbols):
                 for row in connection.execute(query)
             ]
 
-    def _find(
-        self, column: sa.Column[str], key: sa.ColumnElement[bool], source: str, time: int
-    ) -> str | None:
+    def _find(self, column: sa.Column[str], key: sa.ColumnElement[bool], source: str, time: int) -> str | None:
         valid = (_table.c.start <= time) & (_table.c.end > time)
         query = sa.select(column).where(key, _table.c.source == source, valid).order_by(_table.c.start.desc())
         with self._database.read() as connection:

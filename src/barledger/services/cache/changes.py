@@ -144,7 +144,7 @@ def _counts(draft: Draft, comparison: Comparison) -> dict[str, Any]:
 
 
 def _stamp(state: SeriesState, written: Rows, replaced: Rows, revision: int) -> Rows:
-    """Number the rows: a bar's first edition is 1, or follows the highest that retention deleted there."""
+    """Give each row its number: a bar's first edition is 1, or follows the highest that retention deleted there."""
     if not len(replaced) and not state.edition_floor:
         return written.stamped(revision=revision, edition=1, withdrawn=written.withdrawn)
     edition = np.ones(len(written), np.int64)

@@ -32,7 +32,9 @@ class Reading:
     state: SeriesState
 
 
-def read(vault: Vault, series: Series, intervals: Sequence[Interval], *, revision: int | None = None, pinned: bool = False) -> Reading:
+def read(
+    vault: Vault, series: Series, intervals: Sequence[Interval], *, revision: int | None = None, pinned: bool = False
+) -> Reading:
     """Return the rows of the intervals (sorted, disjoint) at ``revision``, or at the last committed one.
 
     ``pinned`` says that a snapshot keeps this state readable behind the retention horizon. Raises `RevisionExpired`,

@@ -13,7 +13,7 @@ from barledger.domain.interval import Interval, union
 from barledger.domain.rows import Ints, Rows, found_in
 from barledger.domain.version import LATEST
 from barledger.domain.visibility import hidden, visible
-from barledger.ledger.contract import Aborted, SeriesState
+from barledger.ledger.contract import SeriesState
 from barledger.services.cache.lease import Lease, holding
 from barledger.services.cache.vault import Vault
 from barledger.stores.contract import Batch

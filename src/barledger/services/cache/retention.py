@@ -125,7 +125,7 @@ def _retain_series(vault: Vault, series: Series, rule: Rule, *, released: set[st
         return doomed.done
 
 
-def _pins(vault: Vault, series: Series, released: set[str]) -> list[Pin]:
+def _pins(vault: Vault, series: Series, released: set[str]) -> Sequence[Pin]:
     if not released:
         return vault.ledger.snapshots.pins_of(series)
     kept = [snapshot for snapshot in vault.ledger.snapshots.list() if snapshot.id not in released]
@@ -248,5 +248,3 @@ def _change(vault: Vault, state: SeriesState, doomed: _Doomed) -> SeriesChange:
 def _cut(series: Series, block: Block, stretches: Sequence[Interval]) -> bool:
     interval = Interval(block.start, series.timeframe.block_end(block.start))
     return bool(intersection([interval], stretches))
-
-

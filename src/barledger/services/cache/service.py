@@ -13,7 +13,7 @@ from barledger.domain.version import Version
 from barledger.errors import DuplicateTimes, VersionNotFound
 from barledger.ledger.contract import Cover, Intent, Snapshot, Who
 from barledger.services.cache import history as histories
-from barledger.services.cache import repair, retention, snapshots, verification
+from barledger.services.cache import adjustments, repair, retention, snapshots, verification
 from barledger.services.cache.changes import Draft
 from barledger.services.cache.commit import Written, commit
 from barledger.services.cache.named import write_named
@@ -100,9 +100,7 @@ class DataCacheService:
             Intent(series=series, interval=interval)
             for timeframe in _listed(timeframes)
             for instrument in _listed(instruments)
-            for series in choose(
-                self._vault, normalise_instrument(instrument), Timeframe.of(timeframe), source
-            ).series
+            for series in choose(self._vault, normalise_instrument(instrument), Timeframe.of(timeframe), source).series
         ]
         request = snapshots.SnapshotRequest(ranges=ranges, purpose=purpose, strategy=strategy, id=id)
         return snapshots.take(self._vault, request)
@@ -143,7 +141,9 @@ class DataCacheService:
         """Place a legal hold on a snapshot, which blocks its deletion."""
         self._vault.check_writable()
         return self._vault.ledger.snapshots.hold(
-            snapshots.get(self._vault, snapshot_id).id, check_name("reason", reason), self._vault.who("hold", reason=reason)
+            snapshots.get(self._vault, snapshot_id).id,
+            check_name("reason", reason),
+            self._vault.who("hold", reason=reason),
         )
 
     def release(self, snapshot_id: str, *, reason: str) -> Snapshot:
@@ -169,8 +169,17 @@ class DataCacheService:
         name, frame = normalise_instrument(instrument), Timeframe.of(timeframe)
         found = set(self._vault.ledger.catalog.series(instrument=name, timeframe=frame.name))
         for snapshot in self._vault.ledger.snapshots.list():
-            found |= {pin.series for pin in snapshot.pins if (pin.series.instrument, pin.series.timeframe) == (name, frame)}
+            found |= {
+                pin.series for pin in snapshot.pins if (pin.series.instrument, pin.series.timeframe) == (name, frame)
+            }
         return [histories.versions(self._vault, series, Interval.of(start, end)) for series in sorted(found)]
+
+    def adjustments(
+        self, instrument: str, timeframe: str, reference: Instant, *, source: str | None = None
+    ) -> adjustments.AdjustmentReport:
+        """Tell which bars changed since a reference time, by how much, and what the changes look like."""
+        chosen = choose(self._vault, normalise_instrument(instrument), Timeframe.of(timeframe), source)
+        return adjustments.check(self._vault, chosen.series[0], parse_time(reference))
 
     # --- policies ------------------------------------------------------------------------------
 
@@ -180,9 +189,7 @@ class DataCacheService:
         """Apply a retention policy, or say what it would delete; raises `InvalidPolicy`."""
         return retention.retain(self._vault, Policy.of(policy), dry_run=dry_run)
 
-    def prioritise(
-        self, pattern: str, sources: Sequence[str], *, timeframe: str = "*", mode: Mode = "strict"
-    ) -> None:
+    def prioritise(self, pattern: str, sources: Sequence[str], *, timeframe: str = "*", mode: Mode = "strict") -> None:
         """Prefer sources in this order for instruments that match a glob; no sources remove the rule."""
         self._vault.check_writable()
         frame = "*" if timeframe == "*" else Timeframe.of(timeframe).name
@@ -201,5 +208,3 @@ def _check_distinct(drafts: Sequence[Draft]) -> None:
         if draft.series in seen:
             raise DuplicateTimes(count=len(draft.rows), examples=f": {draft.series} is given twice in one write")
         seen.add(draft.series)
-
-

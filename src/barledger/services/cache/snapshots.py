@@ -95,9 +95,7 @@ def erase(vault: Vault, snapshot: Snapshot) -> Snapshot:
     if snapshot.materialised:
         for pin in snapshot.pins:
             with holding(vault, [Intent(series=pin.series, interval=pin.interval)], who) as lease:
-                vault.store.delete(
-                    pin.series, snapshot.id, [everything()], revision=lease.revision, guard=lease.guard
-                )
+                vault.store.delete(pin.series, snapshot.id, [everything()], revision=lease.revision, guard=lease.guard)
                 vault.ledger.revisions.discard(lease.pending, who)
     return deleted
 

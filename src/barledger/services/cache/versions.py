@@ -56,7 +56,9 @@ def read_version(vault: Vault, series: Series, interval: Interval, version: Vers
 def read_pin(vault: Vault, snapshot: Snapshot, pin: Pin, interval: Interval) -> Seen:
     """Return the bars of a pin; no bounds mean the pin's own. Raises `InvalidInterval` outside it."""
     wanted = _within_pin(snapshot, pin, interval)
-    return Seen(series=pin.series, interval=wanted, rows=pinned_rows(vault, snapshot, pin, [wanted]), revision=pin.revision)
+    return Seen(
+        series=pin.series, interval=wanted, rows=pinned_rows(vault, snapshot, pin, [wanted]), revision=pin.revision
+    )
 
 
 def pinned_rows(vault: Vault, snapshot: Snapshot, pin: Pin, intervals: Sequence[Interval]) -> Rows:

@@ -155,7 +155,9 @@ class Catalog:
 
     def operations(self, connection: sqlite3.Connection, layer: Layer) -> list[Operation]:
         """Return the operations of a layer in order, after checking that none is changed or hidden."""
-        query = "SELECT id, kind, first, last, rows, file, content, checksum FROM operations WHERE layer = ? ORDER BY id"
+        query = (
+            "SELECT id, kind, first, last, rows, file, content, checksum FROM operations WHERE layer = ? ORDER BY id"
+        )
         rows = connection.execute(query, (layer.id,)).fetchall()
         for row in rows:
             if row[7] != checksum(layer.id, *row[:7]):
@@ -180,7 +182,9 @@ class Catalog:
         made = Layer(id=self._next_layer(connection), series=series, name=name, fence=0, version=0, total=0)
         mark = _layer_checksum(made)
         values = (made.id, series, name, 0, 0, 0, mark)
-        connection.execute("INSERT INTO layers (id, series, name, fence, version, total, checksum) VALUES (?,?,?,?,?,?,?)", values)
+        connection.execute(
+            "INSERT INTO layers (id, series, name, fence, version, total, checksum) VALUES (?,?,?,?,?,?,?)", values
+        )
         self._shift_directory(connection, mark)
         return made
 

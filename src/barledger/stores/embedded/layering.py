@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -67,7 +68,7 @@ def _written_into(base: Rows, rows: Rows) -> Rows:
     """Write rows over those with the same time, in place; rows with other times are merged in."""
     at = np.minimum(np.searchsorted(base.time, rows.time), len(base) - 1)
     known = base.time[at] == rows.time
-    columns = {}
+    columns: dict[str, Any] = {}
     for name in COLUMNS:
         column, update = getattr(base, name), getattr(rows, name)
         if update is None and column is None:

@@ -78,7 +78,7 @@ class Segment:
 
     def _decode(self, chunks: Sequence[dict[str, Any]]) -> Rows:
         total = sum(chunk["rows"] for chunk in chunks)
-        columns = {name: _allocate(name, chunks, total) for name in COLUMNS}
+        columns: dict[str, Any] = {name: _allocate(name, chunks, total) for name in COLUMNS}
         starts = np.cumsum([0, *(chunk["rows"] for chunk in chunks)]).tolist()
         tasks = list(zip(chunks, starts[:-1], strict=True))
         if total < _ROWS_WORTH_A_THREAD:

@@ -138,7 +138,8 @@ class EmbeddedStore(Store):
                 long = [
                     layer
                     for at, batch in enumerate(batches)
-                    if len(batch.rows) and self._put(connection, batch, files.get(at), revision, layer := self._layer(connection, batch))
+                    if len(batch.rows)
+                    and self._put(connection, batch, files.get(at), revision, layer := self._layer(connection, batch))
                 ]
                 self._advance(connection, revision)
                 faults.reach("embedded.before-commit")
@@ -251,7 +252,9 @@ class EmbeddedStore(Store):
         if not old:
             return
         with self._catalog.writing(unguarded) as connection:
-            used = {row[0] for row in connection.execute("SELECT file FROM operations WHERE kind = ?", (catalogs.SEGMENT,))}
+            used = {
+                row[0] for row in connection.execute("SELECT file FROM operations WHERE kind = ?", (catalogs.SEGMENT,))
+            }
             for path in old:
                 if path.name not in used:
                     path.unlink(missing_ok=True)

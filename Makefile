@@ -1,0 +1,55 @@
+# `make run` and `make test` do all set-up by themselves; everything lands in .venv and .cache.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+TOOLS := .venv-tools
+SAMPLE := $(CURDIR)/.cache/sample
+export BARLEDGER_SAMPLE_DIR ?= $(SAMPLE)
+export UV_PROJECT_ENVIRONMENT := $(VENV)
+
+.PHONY: help run test test-fast lint torture bench setup servers clean
+
+help: ## what can be made
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
+
+run: setup ## the main job on real data, in a library of its own
+	@$(BIN)/barledger demo $(DEMO)
+
+test: setup servers lint ## every test, on real servers
+	@$(BIN)/pytest
+
+test-fast: setup ## the tests that need no server and are over in two minutes
+	@$(BIN)/pytest -m "not influx and not postgres and not slow"
+
+lint: setup ## style, types and import rules
+	@$(BIN)/ruff check
+	@$(BIN)/ruff format --check
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+torture: setup servers ## a hundred kills and all the slow properties; about half an hour
+	@BARLEDGER_TORTURE=1 $(BIN)/pytest -m "slow or torture" --timeout=3600
+
+bench: setup servers ## ratios against peers and limits, into docs/benchmarks.md
+	@$(TOOLS)/bin/uv sync --quiet --frozen --all-extras --group bench
+	@$(BIN)/python -m benchmarks
+
+setup: $(VENV)/.complete
+
+$(TOOLS)/bin/uv:
+	@scripts/make-tools "$(PYTHON)" "$(TOOLS)"
+
+$(VENV)/.complete: pyproject.toml uv.lock $(TOOLS)/bin/uv
+	@$(TOOLS)/bin/uv venv --quiet --allow-existing --python "$(PYTHON)" $(VENV)
+	@$(TOOLS)/bin/uv sync --quiet --frozen --all-extras
+	@$(TOOLS)/bin/python -m pip download --quiet --no-deps --only-binary=:all: --dest "$(SAMPLE)" bokeh-sampledata==2025.0
+	@touch $@
+
+servers:
+	@scripts/install-servers
+
+clean: ## remove what was made here
+	rm -rf $(VENV) $(TOOLS) .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist
