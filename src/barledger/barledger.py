@@ -1,21 +1,19 @@
 """BarLedger: a store, a ledger, sources and services, plugged together."""
 
 import getpass
-import hashlib
 import socket
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
-from urllib.parse import urlsplit
 
 from barledger.domain.bars import Bars
 from barledger.domain.interval import Instant
 from barledger.domain.series import Series
 from barledger.domain.validation import OnInvalid
-from barledger.errors import InvalidSetting
 from barledger.ledger.contract import Ledger, Snapshot
+from barledger.opening import ledger_in, open_ledger, open_store, place_of
 from barledger.services.audit import AuditLog
+from barledger.services.backup import Copied, Progress, back_up, restore
 from barledger.services.cache import DataCacheService
 from barledger.services.cache.commit import Written
 from barledger.services.cache.history import Edition
@@ -27,8 +25,6 @@ from barledger.settings import Settings
 from barledger.sources.contract import Source
 from barledger.sources.registry import make_source
 from barledger.stores.contract import Store
-
-_INFLUX = "influxdb+"
 
 
 class BarLedger:
@@ -172,6 +168,17 @@ class BarLedger:
         """Read a snapshot's bars again and compare them with its digests (`DataCacheService.verify`)."""
         return self.cache.verify(version)
 
+    # --- copies --------------------------------------------------------------------------------
+
+    def back_up(self, folder: str | Path, *, progress: Progress | None = None) -> Copied:
+        """Copy store and ledger, as of one instant, into a folder that is a library of its own."""
+        target = Path(folder).expanduser().absolute()
+        store = open_store(str(target))
+        try:
+            return back_up(self.vault, store, ledger_in(target), open_ledger, progress=progress)
+        finally:
+            store.close()
+
     # --- the session ---------------------------------------------------------------------------
 
     def close(self) -> None:
@@ -197,14 +204,6 @@ class BarLedger:
         return make_source(name, options)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Place:
-    """Where both halves are."""
-
-    store: str
-    ledger: str
-
-
 def open_barledger(
     path_or_url: str | Path | None = None,
     *,
@@ -217,64 +216,34 @@ def open_barledger(
 ) -> BarLedger:
     """Open a store and its ledger; see `barledger.connect`."""
     chosen = settings or Settings()
-    place = _place(str(path_or_url) if path_or_url is not None else chosen.url, ledger or chosen.ledger, chosen)
+    place = place_of(str(path_or_url) if path_or_url is not None else chosen.url, ledger or chosen.ledger, chosen)
     secret = chosen.token.get_secret_value() if token is None else token
     # The ledger comes first: a store that was made and has no ledger would look like somebody else's.
-    made_ledger = _open_ledger(place.ledger, chosen, read_only=read_only)
+    made_ledger = open_ledger(place.ledger, mirrored=chosen.mirrored, read_only=read_only)
     try:
-        store = _open_store(place.store, secret, chosen.org if org is None else org, read_only, accept_expiry)
+        store = open_store(
+            place.store, secret, chosen.org if org is None else org, read_only=read_only, accept_expiry=accept_expiry
+        )
     except BaseException:
         made_ledger.close()
         raise
     return BarLedger(store, made_ledger, settings=chosen, read_only=read_only)
 
 
-def _place(target: str, ledger: str, settings: Settings) -> _Place:
-    if not target:
-        target = str(settings.home)
-    if target == "memory:":
-        return _Place(store=target, ledger=ledger or "sqlite://")
-    if target.startswith(_INFLUX):
-        return _Place(store=target, ledger=ledger or _influx_ledger(target, settings))
-    if "://" in target:
-        raise InvalidSetting(setting="url", reason="a store is a folder or influxdb+http://host:8086/bucket")
-    folder = Path(target).expanduser().absolute()
-    return _Place(store=str(folder), ledger=ledger or f"sqlite:///{folder / 'ledger.sqlite'}")
-
-
-def _influx_ledger(url: str, settings: Settings) -> str:
-    """Return the SQLite file that belongs to one server and bucket."""
-    parts = urlsplit(url)
-    bucket = parts.path.strip("/") or "market_data"
-    where = hashlib.sha256(f"{parts.hostname}:{parts.port}/{bucket}".encode()).hexdigest()[:8]
-    name = f"{bucket}-{where}.sqlite".replace("/", "_")
-    return f"sqlite:///{settings.home.expanduser().absolute() / 'ledgers' / name}"
-
-
-def _open_ledger(url: str, settings: Settings, *, read_only: bool) -> Ledger:
-    from barledger.ledger.sql import SqlLedger  # noqa: PLC0415 - SQL is only needed once something is opened
-
-    return SqlLedger.open(url, read_only=read_only, mirrored=settings.mirrored)
-
-
-def _open_store(target: str, token: str, org: str, read_only: bool, accept_expiry: bool) -> Store:  # noqa: FBT001 - internal
-    if target == "memory:":
-        from barledger.stores.memory import MemoryStore  # noqa: PLC0415 - only what is opened is imported
-
-        return MemoryStore()
-    if target.startswith(_INFLUX):
-        from barledger.stores.influx import InfluxStore  # noqa: PLC0415 - only what is opened is imported
-
-        parts = urlsplit(target.removeprefix(_INFLUX))
-        if parts.username or parts.password:
-            raise InvalidSetting(
-                setting="url", reason="a token does not belong into the URL; use token= or BARLEDGER_TOKEN"
-            )
-        bucket = parts.path.strip("/") or "market_data"
-        server = f"{parts.scheme}://{parts.netloc}"
-        return InfluxStore(
-            server, bucket=bucket, token=token, org=org, accept_expiry=accept_expiry, create=not read_only
-        )
-    from barledger.stores.embedded import EmbeddedStore  # noqa: PLC0415 - only what is opened is imported
-
-    return EmbeddedStore(target, read_only=read_only)
+def restore_backup(
+    folder: str | Path,
+    path_or_url: str | Path,
+    *,
+    token: str = "",
+    org: str = "",
+    ledger: str = "",
+    progress: Progress | None = None,
+) -> Copied:
+    """Copy a backup into an empty store and a new ledger; raises `NameTaken` if they are not empty."""
+    place = place_of(str(path_or_url), ledger, Settings())
+    with open_barledger(folder, read_only=True, ledger=ledger_in(Path(folder).expanduser().absolute())) as backup:
+        store = open_store(place.store, token, org)
+        try:
+            return restore(backup.vault, store, place.ledger, progress=progress)
+        finally:
+            store.close()

@@ -109,7 +109,7 @@ def _rule(number: int, config: object) -> Rule:
 
 
 def _read_rule(config: Mapping[str, Any]) -> Rule:
-    snapshots = config.get("keep_snapshots") or {}
+    snapshots = config.get("keep_snapshots", {})
     if not isinstance(snapshots, Mapping):
         reason = "keep_snapshots maps a purpose (or *) to a duration"
         raise ValueError(reason)  # noqa: TRY004 - a policy's reader catches one kind

@@ -1,108 +1,138 @@
-"""Block digests in SQL: the current ones, the roots over them, and the older ones that pins still need."""
+"""Block digests in SQL: the current ones, the roots over them, and the older ones that pins still need.
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+A series' row keeps the chain before its newest block, so a commit that only touches the newest block, or adds later
+ones, reads no other digest. A change further back chains all of them again.
+"""
 
-import sqlalchemy as sa
-from sqlalchemy.engine import Connection
+# ruff: noqa: S608 - statements are made of names of our own schema; values are parameters
+
+from collections.abc import Sequence
+from typing import Any, Final, NamedTuple
 
 from barledger.domain.digest import EMPTY_ROOT, Block, root_digest
 from barledger.domain.interval import Interval
 from barledger.ledger.contract import SeriesChange
 from barledger.ledger.sql import schema
-from barledger.ledger.sql.engine import Database
+from barledger.ledger.sql.transaction import Transaction, Writing
 
-_now = schema.blocks
-_then = schema.block_history
-_all_of = sa.select(_now).where(_now.c.series_id == sa.bindparam("id")).order_by(_now.c.start)
-
-
-def apply_change(
-    database: Database, connection: Connection, row: Any, change: SeriesChange, revision: int
-) -> dict[str, Any]:
-    """Note a change's digests, and return the columns of the series' row that follow from them."""
-    if not change.blocks and not change.emptied:
-        return {}
-    starts = [*(block.start for block in change.blocks), *change.emptied]
-    appends = not change.emptied and (row.newest_start is None or min(starts) >= row.newest_start)
-    if row.pinned and not (appends and (row.newest_start is None or min(starts) > row.newest_start)):
-        _keep_for_pins(connection, row, starts, revision)
-    _write(database, connection, row.id, change, revision)
-    return _appended(row, change.blocks) if appends else _rechained(connection, row.id)
+_INSIDE: Final = '"series_id" = ? AND "start" >= ? AND "start" < ?'
+_CURRENT: Final = f'SELECT "start", "rows", "digest" FROM "blocks" WHERE {_INSIDE} ORDER BY "start"'
+_AS_OF: Final = (
+    f'SELECT "start", "rows", "digest" FROM "blocks" WHERE {_INSIDE} AND "revision" <= ? UNION ALL '
+    f'SELECT "start", "rows", "digest" FROM "block_history" WHERE {_INSIDE} AND "revision" <= ? '
+    'AND "superseded_at" > ? ORDER BY 1'
+)
+_ALL: Final = 'SELECT "start", "rows", "digest" FROM "blocks" WHERE "series_id" = ? ORDER BY "start"'
+_PINNED: Final = (
+    'SELECT 1 FROM "pins" JOIN "snapshots" ON "snapshots"."id" = "pins"."snapshot_id" WHERE "pins"."series_id" = ? '
+    'AND "pins"."revision" = ? AND "kind" = \'snapshot\' AND "state" <> \'deleted\' LIMIT 1'
+)
+_KEY: Final = ("series_id", "start")
 
 
-def current(connection: Connection, series_id: int, interval: Interval) -> list[Block]:
-    """Return the newest digests of the blocks that start in the interval."""
-    inside = (_now.c.start >= interval.start) & (_now.c.start < interval.end)
-    query = sa.select(_now).where(_now.c.series_id == series_id, inside).order_by(_now.c.start)
-    return [_block(found) for found in connection.execute(query)]
+class Root(NamedTuple):
+    """The digest of a series and the link of the chain before its newest block, as the series' row keeps them."""
+
+    digest: bytes | None
+    sealed: bytes | None
+    newest_start: int | None
+    newest_rows: int
+    newest_digest: bytes | None
+    rows: int
 
 
-def as_of(connection: Connection, series_id: int, interval: Interval, revision: int) -> list[Block]:
-    """Return the digests of the blocks that start in the interval, at a revision that is pinned."""
-    inside = (_now.c.start >= interval.start) & (_now.c.start < interval.end)
-    living = sa.select(_now.c.start, _now.c.rows, _now.c.digest).where(
-        _now.c.series_id == series_id, inside, _now.c.revision <= revision
-    )
-    before = (_then.c.start >= interval.start) & (_then.c.start < interval.end)
-    replaced = sa.select(_then.c.start, _then.c.rows, _then.c.digest).where(
-        _then.c.series_id == series_id, before, _then.c.revision <= revision, _then.c.superseded_at > revision
-    )
-    query = sa.union_all(living, replaced).order_by("start")
-    return [_block(found) for found in connection.execute(query)]
-
-
-def _block(row: Any) -> Block:
-    return Block(start=row.start, rows=row.rows, digest=bytes(row.digest))
-
-
-def _keep_for_pins(connection: Connection, row: Any, starts: Sequence[int], revision: int) -> None:
-    columns = [_now.c.series_id, _now.c.start, _now.c.revision, _now.c.rows, _now.c.digest]
-    # The hull is narrowed in Python: a list of thousands of starts would be slower than reading some more rows.
-    hull = (_now.c.start >= min(starts)) & (_now.c.start <= max(starts))
-    query = sa.select(*columns).where(_now.c.series_id == row.id, hull, _now.c.revision <= row.pinned)
-    wanted = set(starts)
-    kept = [
-        {**found._asdict(), "superseded_at": revision} for found in connection.execute(query) if found.start in wanted
+def apply_changes(writing: Writing, changes: Sequence[tuple[Any, SeriesChange]], revision: int) -> list[Root]:
+    """Note the digests of many changes, each given with its series' row; returns what the rows then have to hold."""
+    _keep_for_pins(writing, changes, revision)
+    added = [
+        (row.id, block.start, block.rows, block.digest, revision) for row, change in changes for block in change.blocks
     ]
-    if kept:
-        connection.execute(sa.insert(_then), kept)
+    columns = (*_KEY, "rows", "digest", "revision")
+    writing.insert(schema.blocks, columns, added, replaced=("rows", "digest", "revision"))
+    writing.delete(schema.blocks, _KEY, [(row.id, start) for row, change in changes for start in change.emptied])
+    return [_root(writing, row, change) for row, change in changes]
 
 
-def _write(database: Database, connection: Connection, series_id: int, change: SeriesChange, revision: int) -> None:
-    if change.blocks:
-        rows = [
-            {"series_id": series_id, "start": one.start, "rows": one.rows, "digest": one.digest, "revision": revision}
-            for one in change.blocks
-        ]
-        connection.execute(database.upsert(_now, ["rows", "digest", "revision"]), rows)
-    if change.emptied:
-        gone = sa.delete(_now).where(_now.c.series_id == series_id, _now.c.start == sa.bindparam("emptied"))
-        connection.execute(gone, [{"emptied": start} for start in change.emptied])
+def current(transaction: Transaction, series_id: int, interval: Interval) -> list[Block]:
+    """Return the newest digests of the blocks that start in the interval."""
+    return _blocks(transaction.all(_CURRENT, (series_id, interval.start, interval.end)))
 
 
-def _appended(row: Any, blocks: Sequence[Block]) -> dict[str, Any]:
-    replaces = row.newest_start is not None and blocks[0].start == row.newest_start
+def as_of(transaction: Transaction, series_id: int, interval: Interval, revision: int) -> list[Block] | None:
+    """Return the digests of the blocks that start in the interval, at a revision; None if nothing pins it."""
+    if transaction.one(_PINNED, (series_id, revision)) is None:
+        return None
+    inside = (series_id, interval.start, interval.end, revision)
+    return _blocks(transaction.all(_AS_OF, (*inside, *inside, revision)))
+
+
+def forget_unpinned(writing: Writing, series_ids: Sequence[int]) -> None:
+    """Drop the older digests that no pin needs any more."""
+    ids = writing.dialect.numbers(list(dict.fromkeys(series_ids)))
+    living = (
+        'FROM "pins" JOIN "snapshots" ON "snapshots"."id" = "pins"."snapshot_id" '
+        "AND \"kind\" = 'snapshot' AND \"state\" <> 'deleted'"
+    )
+    pinned = f'SELECT COALESCE(MAX("pins"."revision"), 0) {living} WHERE "pins"."series_id" = "series"."id"'
+    among = writing.dialect.among
+    writing.run(f'UPDATE "series" SET "pinned" = ({pinned}) WHERE {among("id")}', (ids,))
+    needed = (
+        f'SELECT 1 {living} WHERE "pins"."series_id" = "block_history"."series_id" '
+        'AND "pins"."revision" >= "block_history"."revision" AND "pins"."revision" < "block_history"."superseded_at"'
+    )
+    writing.run(f'DELETE FROM "block_history" WHERE {among("series_id")} AND NOT EXISTS ({needed})', (ids,))
+
+
+def _keep_for_pins(writing: Writing, changes: Sequence[tuple[Any, SeriesChange]], revision: int) -> None:
+    """Copy the digests that are about to be replaced, if they are not younger than the newest pin."""
+    replaced = [
+        (revision, row.id, start, row.pinned)
+        for row, change in changes
+        if row.pinned and row.newest_start is not None
+        for start in _starts(change)
+        if start <= row.newest_start
+    ]
+    copy = writing.dialect.copy(schema.blocks, schema.block_history, _KEY, "revision", "superseded_at")
+    writing.run_many(copy, replaced)
+
+
+def _root(writing: Writing, row: Any, change: SeriesChange) -> Root:
+    starts = _starts(change)
+    if not starts:
+        return Root(**{name: getattr(row, name) for name in Root._fields})
+    if not change.emptied and (row.newest_start is None or min(starts) >= row.newest_start):
+        return _appended(row, sorted(change.blocks))
+    return _chained(_blocks(writing.all(_ALL, (row.id,))))
+
+
+def _appended(row: Any, blocks: Sequence[Block]) -> Root:
+    replaces = blocks[0].start == row.newest_start
     before = (row.sealed if replaces else row.digest) or EMPTY_ROOT
-    sealed = root_digest(blocks[:-1], after=bytes(before))
     rows = row.rows - (row.newest_rows if replaces else 0) + sum(block.rows for block in blocks)
-    return _columns(sealed, blocks[-1], rows)
+    return _ending(root_digest(blocks[:-1], after=bytes(before)), blocks[-1], rows)
 
 
-def _rechained(connection: Connection, series_id: int) -> dict[str, Any]:
-    blocks = [_block(found) for found in connection.execute(_all_of, {"id": series_id})]
+def _chained(blocks: Sequence[Block]) -> Root:
     if not blocks:
-        nothing: Mapping[str, Any] = dict.fromkeys(("sealed", "newest_start", "newest_digest"))
-        return {**nothing, "digest": EMPTY_ROOT, "newest_rows": 0, "rows": 0}
-    return _columns(root_digest(blocks[:-1]), blocks[-1], sum(block.rows for block in blocks))
+        nothing = {"sealed": None, "newest_start": None, "newest_digest": None}
+        return Root(digest=EMPTY_ROOT, newest_rows=0, rows=0, **nothing)
+    return _ending(root_digest(blocks[:-1]), blocks[-1], sum(block.rows for block in blocks))
 
 
-def _columns(sealed: bytes, newest: Block, rows: int) -> dict[str, Any]:
-    return {
-        "sealed": sealed,
-        "digest": root_digest([newest], after=sealed),
-        "newest_start": newest.start,
-        "newest_rows": newest.rows,
-        "newest_digest": newest.digest,
-        "rows": rows,
-    }
+def _ending(sealed: bytes, newest: Block, rows: int) -> Root:
+    return Root(
+        digest=root_digest([newest], after=sealed),
+        sealed=sealed,
+        newest_start=newest.start,
+        newest_rows=newest.rows,
+        newest_digest=newest.digest,
+        rows=rows,
+    )
+
+
+def _starts(change: SeriesChange) -> list[int]:
+    return [*(block.start for block in change.blocks), *change.emptied]
+
+
+def _blocks(rows: Sequence[Any]) -> list[Block]:
+    return [Block(start=start, rows=count, digest=bytes(digest)) for start, count, digest in rows]

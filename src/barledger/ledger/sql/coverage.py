@@ -1,55 +1,69 @@
 """Coverage in SQL: what sources were asked for, and what came of it."""
 
 from collections.abc import Sequence
-from itertools import groupby
-from typing import Any
-
-import sqlalchemy as sa
-from sqlalchemy.engine import Connection
+from typing import Any, Final
 
 from barledger.domain.interval import Interval, difference, union
 from barledger.domain.series import Series
 from barledger.ledger.contract import Cover
 from barledger.ledger.sql import schema
-from barledger.ledger.sql.engine import Database
 from barledger.ledger.sql.series_table import SeriesTable
+from barledger.ledger.sql.transaction import Transaction, Writing
 
-_table = schema.coverage
+_KEY: Final = ("series_id", "start", "outcome")
+_COLUMNS: Final = (*_KEY, "end", "checked_at")
 
 
-def add(database: Database, connection: Connection, names: SeriesTable, covers: Sequence[Cover], time: int) -> None:
+def add(writing: Writing, names: SeriesTable, covers: Sequence[Cover], time: int) -> None:
     """Note what was asked for; the newest answer about a stretch replaces the older ones."""
-    ordered = sorted(covers, key=lambda cover: cover.series)
-    for series, group in groupby(ordered, key=lambda cover: cover.series):
-        number = names.ensure(connection, [series])[0]
-        kept = _merge(of(connection, series, number), list(group), time)
-        connection.execute(sa.delete(_table).where(_table.c.series_id == number))
-        connection.execute(database.upsert(_table, ["end", "checked_at"]), [_row(number, cover) for cover in kept])
+    asked: dict[Series, list[Cover]] = {}
+    for cover in covers:
+        if not cover.interval.empty:
+            asked.setdefault(cover.series, []).append(cover)
+    if not asked:
+        return
+    ids = names.ensure(writing, list(asked))
+    known = of(writing, list(asked), ids)
+    gone: list[tuple[Any, ...]] = []
+    came: list[tuple[Any, ...]] = []
+    for series, number in zip(asked, ids, strict=True):
+        before = {_row(number, cover) for cover in known[series]}
+        after = {_row(number, cover) for cover in _merge(known[series], asked[series], time)}
+        gone += [row[:3] for row in before - after]
+        came += sorted(after - before)
+    writing.delete(schema.coverage, _KEY, gone)
+    writing.insert(schema.coverage, _COLUMNS, came)
 
 
-def of(connection: Connection, series: Series, series_id: int | None) -> list[Cover]:
-    """Return the coverage of a series, by start."""
-    query = sa.select(_table).where(_table.c.series_id == series_id).order_by(_table.c.start, _table.c.outcome)
-    return [
-        Cover(series=series, interval=Interval(row.start, row.end), outcome=row.outcome, checked_at=row.checked_at)
-        for row in connection.execute(query)
-    ]
+def of(transaction: Transaction, series: Sequence[Series], ids: Sequence[int]) -> dict[Series, list[Cover]]:
+    """Return the coverage of each series, by start."""
+    dialect = transaction.dialect
+    query = 'SELECT "series_id", "start", "end", "outcome", "checked_at" FROM "coverage"'
+    rows = transaction.all(
+        f'{query} WHERE {dialect.among("series_id")} ORDER BY "start", "outcome"', (dialect.numbers(ids),)
+    )
+    named = dict(zip(ids, series, strict=True))
+    found: dict[Series, list[Cover]] = {one: [] for one in series}
+    for number, start, end, outcome, checked_at in rows:
+        one = named[number]
+        found[one].append(Cover(series=one, interval=Interval(start, end), outcome=outcome, checked_at=checked_at))
+    return found
 
 
 def _merge(known: Sequence[Cover], added: Sequence[Cover], time: int) -> list[Cover]:
     """Cut what is asked again out of the older answers, and join neighbours with the same outcome."""
-    holes = [cover.interval for cover in added if not cover.interval.empty]
+    holes = union(cover.interval for cover in added)
+    apart = [cover for cover in known if not any(_touch(cover.interval, hole) for hole in holes)]
     parts = [
         Cover(series=cover.series, interval=left, outcome=cover.outcome, checked_at=cover.checked_at)
         for cover in known
+        if cover not in apart
         for left in difference([cover.interval], holes)
     ]
     parts += [
-        Cover(series=cover.series, interval=cover.interval, outcome=cover.outcome, checked_at=time)
-        for cover in added
-        if not cover.interval.empty
+        Cover(series=cover.series, interval=cover.interval, outcome=cover.outcome, checked_at=time) for cover in added
     ]
-    return [joined for outcome in sorted({part.outcome for part in parts}) for joined in _joined(parts, outcome)]
+    return [*apart, *(joined for outcome in {part.outcome for part in parts} for joined in _joined(parts, outcome))]
 
 
 def _joined(parts: Sequence[Cover], outcome: str) -> list[Cover]:
@@ -65,11 +79,9 @@ def _joined(parts: Sequence[Cover], outcome: str) -> list[Cover]:
     ]
 
 
-def _row(series_id: int, cover: Cover) -> dict[str, Any]:
-    return {
-        "series_id": series_id,
-        "start": cover.interval.start,
-        "end": cover.interval.end,
-        "outcome": cover.outcome,
-        "checked_at": cover.checked_at,
-    }
+def _touch(one: Interval, other: Interval) -> bool:
+    return max(one.start, other.start) <= min(one.end, other.end)
+
+
+def _row(series_id: int, cover: Cover) -> tuple[Any, ...]:
+    return series_id, cover.interval.start, cover.outcome, cover.interval.end, cover.checked_at

@@ -1,38 +1,52 @@
-"""The database beneath the ledger: opening it, its transactions, and where the two dialects differ."""
+"""The database beneath the ledger: opening it, its tables, and its transactions."""
 
-import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+import os
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.pool import StaticPool
 
-from barledger.errors import DriverMissing, FormatTooNew, InvalidSetting, ReadOnly, StoreUnavailable
+from barledger.errors import (
+    BarledgerError,
+    Busy,
+    DriverMissing,
+    FormatTooNew,
+    InvalidSetting,
+    ReadOnly,
+    StoreDamaged,
+    StoreUnavailable,
+)
 from barledger.ledger.sql import schema
+from barledger.ledger.sql.dialects import Dialect, Postgres, Sqlite
+from barledger.ledger.sql.transaction import Clock, Transaction, Writing
 
-Clock = Callable[[], int]
+_PATIENCE: Final = 60
+# A process that is stopped inside a transaction must not keep every other writer waiting for ever.
+_POSTGRES_OPTIONS: Final = f"-c lock_timeout={_PATIENCE}s -c idle_in_transaction_session_timeout={_PATIENCE}s"
 
 
 class Database:
     """A SQLAlchemy engine whose writing transactions are strictly one after the other."""
 
     def __init__(self, url: str, *, read_only: bool, clock: Clock | None) -> None:
-        """Open the database, making or migrating its tables; raises `FormatTooNew`, `StoreUnavailable`."""
+        """Open the database, making or migrating its tables; raises `FormatTooNew`, `StoreUnavailable`, `ReadOnly`."""
         self.read_only = read_only
-        self._clock = clock
         self.url = _readable_url(url)
-        self.engine = _engine(self.url, read_only=read_only)
-        self.dialect = self.engine.dialect.name
-        try:
+        self._clock = clock
+        in_memory = self.url.get_backend_name() == "sqlite" and self.url.database in (None, "", ":memory:")
+        # A database in memory has one connection, which threads have to take turns with.
+        self._turn: AbstractContextManager[Any] = threading.RLock() if in_memory else nullcontext()
+        self._engine = _engine(self.url, read_only=read_only)
+        self._writing = self._engine.execution_options(barledger_writes=True)
+        self._errors: Any = self._engine.dialect.loaded_dbapi.Error
+        self.dialect: Dialect = Postgres() if self._engine.dialect.name == "postgresql" else Sqlite()
+        with self._translating():
             self._migrate()
-        except sa.exc.DBAPIError as error:
-            if isinstance(error, sa.exc.OperationalError | sa.exc.InterfaceError):
-                raise StoreUnavailable(url=self.location, detail=str(error.orig)) from error
-            raise
 
     @property
     def location(self) -> str:
@@ -40,49 +54,76 @@ class Database:
         return self.url.render_as_string(hide_password=True)
 
     @contextmanager
-    def read(self) -> Iterator[Connection]:
+    def read(self) -> Iterator[Transaction]:
         """Open a transaction that sees one state."""
-        with self.engine.connect() as connection, connection.begin():
-            yield connection
+        with self._turn, self._translating(), self._begun(self._engine) as connection:
+            yield Transaction(connection, self.dialect, self._clock)
 
     @contextmanager
-    def write(self) -> Iterator[Connection]:
+    def write(self) -> Iterator[Writing]:
         """Open a transaction that excludes every other writing one."""
         if self.read_only:
             raise ReadOnly(reason="the ledger was opened for reading")
-        writing = self.engine.execution_options(barledger_writes=True)
-        with writing.connect() as connection, connection.begin():
-            if self.dialect == "postgresql":
-                connection.execute(sa.select(schema.clock.c.id).with_for_update())
-            yield connection
+        with self._turn, self._translating(), self._begun(self._writing) as connection:
+            writing = Writing(connection, self.dialect, self._clock)
+            yield writing
+            writing.settle()
+        for remember in writing.after_commit:
+            remember()
 
-    def now(self, connection: Connection) -> int:
-        """Return the clock: the server's on PostgreSQL, the host's on SQLite."""
-        if self._clock is not None:
-            return int(self._clock())
-        if self.dialect == "postgresql":
-            micros = sa.text("SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS bigint)")
-            return int(connection.execute(micros).scalar_one()) * 1000
-        return time.time_ns()
-
-    def tick(self, connection: Connection) -> int:
-        """Return a time later than every one that this returned before; only in a writing transaction."""
-        last = connection.execute(sa.select(schema.clock.c.time)).scalar_one()
-        ticked: int = max(self.now(connection), last + 1)
-        connection.execute(sa.update(schema.clock).values(time=ticked))
-        return ticked
-
-    def upsert(self, table: sa.Table, changed: Sequence[str]) -> Any:
-        """Return an insert that replaces the columns ``changed`` where the key exists; with none, keeps the row."""
-        insert: Any = (postgresql if self.dialect == "postgresql" else sqlite).insert(table)
-        key = list(table.primary_key.columns)
-        if not changed:
-            return insert.on_conflict_do_nothing(index_elements=key)
-        return insert.on_conflict_do_update(index_elements=key, set_={name: insert.excluded[name] for name in changed})
+    def look(self, statement: str, parameters: Sequence[Any] = ()) -> Any:
+        """Return the first row of a query, or None: the quickest view of one state, being one statement."""
+        with self._turn, self._translating():
+            connection = self._engine.raw_connection()
+            try:
+                cursor = connection.cursor()
+                cursor.execute(self.dialect.text(statement), parameters)
+                return cursor.fetchone()
+            except self._errors as error:
+                if self._engine.dialect.is_disconnect(error, None, None):
+                    connection.invalidate()
+                raise
+            finally:
+                connection.close()
 
     def close(self) -> None:
         """Release all connections."""
-        self.engine.dispose()
+        self._engine.dispose()
+
+    @contextmanager
+    def _begun(self, engine: Engine) -> Iterator[Connection]:
+        with _connected(engine) as connection:
+            try:
+                yield connection
+            except BaseException:
+                _roll_back(connection)
+                raise
+            connection.commit()
+
+    @contextmanager
+    def _translating(self) -> Iterator[None]:
+        try:
+            yield
+        except BarledgerError:
+            raise
+        except sa.exc.DBAPIError as error:
+            raise self._translated(error.orig or error, error) from error
+        except self._errors as error:
+            raise self._translated(error, error) from error
+
+    def _translated(self, cause: BaseException, error: Exception) -> Exception:
+        """Return the error that says what a driver's error means to a caller; most are returned as they are."""
+        dbapi = self._engine.dialect.loaded_dbapi
+        text = str(cause)
+        if "database is locked" in text or "55P03" in text:
+            return Busy(what=self.location, waited=float(_PATIENCE))
+        if "readonly database" in text:
+            return ReadOnly(reason=f"{self.location} cannot be written")
+        if "malformed" in text or "not a database" in text:
+            return StoreDamaged(where=self.location, detail=text)
+        if isinstance(cause, dbapi.OperationalError | dbapi.InterfaceError):
+            return StoreUnavailable(url=self.location, detail=text)
+        return error
 
     def _migrate(self) -> None:
         found = self._found_version()
@@ -92,16 +133,38 @@ class Database:
             raise FormatTooNew(where=self.location, found=int(found), known=int(schema.SCHEMA_VERSION))
         if self.read_only:
             raise ReadOnly(reason=f"{self.location} has no ledger of this version")
-        from barledger.ledger.sql.migrations import upgrade  # noqa: PLC0415 - Alembic is slow to import, and rare
+        with self._begun(self._writing) as connection:
+            if isinstance(self.dialect, Postgres):
+                # Two processes that make the same tables would stumble over each other.
+                connection.execute(sa.text("SELECT pg_advisory_xact_lock(hashtext('barledger'))"))
+            from barledger.ledger.sql import migrations  # noqa: PLC0415 - rare
 
-        upgrade(self.engine)
+            migrations.upgrade(connection)
 
     def _found_version(self) -> str | None:
-        with self.engine.connect() as connection:
-            if not sa.inspect(connection).has_table("alembic_version"):
-                return None
-            found = connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalar()
-            return None if found is None else str(found)
+        with self._begun(self._engine) as connection:
+            return schema.found_version(connection)
+
+
+def _connected(engine: Engine) -> Connection:
+    """Return a connection in a transaction; one that the server closed meanwhile is replaced, once."""
+    connection = engine.connect()
+    try:
+        connection.begin()
+    except sa.exc.DBAPIError as error:
+        connection.close()
+        if not error.connection_invalidated:
+            raise
+        connection = engine.connect()
+        connection.begin()
+    return connection
+
+
+def _roll_back(connection: Connection) -> None:
+    try:
+        connection.rollback()
+    except Exception:  # noqa: BLE001 - the first error matters, and a database that is gone has rolled back itself
+        connection.invalidate()
 
 
 def _readable_url(url: str) -> sa.URL:
@@ -109,58 +172,69 @@ def _readable_url(url: str) -> sa.URL:
         parsed = sa.make_url(url)
     except sa.exc.ArgumentError as error:
         raise InvalidSetting(setting="ledger", reason="it is not a database URL") from error
-    if parsed.get_backend_name() == "postgresql" and "+" not in parsed.drivername:
+    if parsed.drivername in ("postgres", "postgresql"):
         return parsed.set(drivername="postgresql+pg8000")
-    if parsed.get_backend_name() not in ("sqlite", "postgresql"):
-        raise InvalidSetting(setting="ledger", reason="a ledger lies in SQLite or PostgreSQL")
+    if parsed.drivername not in ("sqlite", "sqlite+pysqlite", "postgresql+pg8000"):
+        raise InvalidSetting(setting="ledger", reason="a ledger lies in SQLite or PostgreSQL (sqlite:, postgresql:)")
     return parsed
 
 
 def _engine(url: sa.URL, *, read_only: bool) -> Engine:
-    if url.get_backend_name() == "postgresql":
-        try:
-            return sa.create_engine(url, isolation_level="REPEATABLE READ" if read_only else "READ COMMITTED")
-        except ModuleNotFoundError as error:
-            raise DriverMissing(package="pg8000", extra="postgres") from error
-    return _sqlite_engine(url, read_only=read_only)
+    engine = _sqlite_engine(url, read_only=read_only) if url.get_backend_name() == "sqlite" else _postgres_engine(url)
+    dialect = Sqlite if engine.dialect.name == "sqlite" else Postgres
+
+    def begin(connection: Connection) -> None:
+        writes = connection.get_execution_options().get("barledger_writes", False)
+        connection.exec_driver_sql(dialect.begin_writing if writes else dialect.begin_reading)
+
+    sa.event.listen(engine, "begin", begin)
+    return engine
+
+
+def _postgres_engine(url: sa.URL) -> Engine:
+    options = {"startup_params": {"options": _POSTGRES_OPTIONS}, "application_name": "barledger"}
+    try:
+        engine = sa.create_engine(url, connect_args=options)
+    except ModuleNotFoundError as error:
+        raise DriverMissing(package="pg8000", extra="postgres") from error
+    sa.event.listen(engine, "connect", lambda dbapi, _: setattr(dbapi, "autocommit", True))
+    return engine
 
 
 def _sqlite_engine(url: sa.URL, *, read_only: bool) -> Engine:
-    in_memory = url.database in (None, "", ":memory:")
-    if in_memory:
+    if url.database in (None, "", ":memory:"):
         engine = sa.create_engine(url, poolclass=StaticPool, connect_args={"check_same_thread": False})
     elif read_only:
         engine = sa.create_engine("sqlite://", creator=lambda: _open_read_only(Path(str(url.database))))
     else:
         Path(str(url.database)).parent.mkdir(parents=True, exist_ok=True)
-        engine = sa.create_engine(url, connect_args={"timeout": 60})
+        engine = sa.create_engine(url, connect_args={"timeout": _PATIENCE})
     sa.event.listen(engine, "connect", lambda dbapi, _: _prepare_sqlite(dbapi, read_only=read_only))
-    sa.event.listen(engine, "begin", _begin_sqlite)
     return engine
 
 
 def _open_read_only(path: Path) -> Any:
-    import os  # noqa: PLC0415 - only for folders that cannot be written
     import sqlite3  # noqa: PLC0415 - only for ledgers that are only read
 
     if not path.exists():
         raise ReadOnly(reason=f"there is no ledger at {path}")
     # Without the right to write beside the file SQLite cannot join its WAL, so nobody can be writing it either.
     immutable = "" if os.access(path.parent, os.W_OK) or Path(f"{path}-wal").exists() else "&immutable=1"
-    return sqlite3.connect(f"file:{path}?mode=ro{immutable}", uri=True, timeout=60, check_same_thread=False)
+    place = f"{path.absolute().as_uri()}?mode=ro{immutable}"
+    return sqlite3.connect(place, uri=True, timeout=_PATIENCE, check_same_thread=False)
 
 
 def _prepare_sqlite(connection: Any, *, read_only: bool) -> None:
-    connection.isolation_level = None  # transactions are begun below, not by the driver
+    connection.isolation_level = None  # transactions are begun by the engine's event, not by the driver
     cursor = connection.cursor()
     if not read_only:
         cursor.execute("PRAGMA journal_mode=WAL")
         cursor.execute("PRAGMA synchronous=FULL")
     cursor.execute("PRAGMA foreign_keys=ON")
-    cursor.execute("PRAGMA busy_timeout=60000")
+    cursor.execute(f"PRAGMA busy_timeout={_PATIENCE * 1000}")
     cursor.close()
 
 
-def _begin_sqlite(connection: Connection) -> None:
-    writes = connection.get_execution_options().get("barledger_writes", False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+def hidden(url: str) -> str:
+    """Return a database URL without its password."""
+    return _readable_url(url).render_as_string(hide_password=True)

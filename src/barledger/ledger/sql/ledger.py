@@ -2,13 +2,10 @@
 
 from collections.abc import Callable
 
-import sqlalchemy as sa
-
-from barledger.errors import NameTaken
 from barledger.ledger.contract import Ledger, Who
-from barledger.ledger.sql import schema
 from barledger.ledger.sql.audit import SqlAudit, append
 from barledger.ledger.sql.catalog import SqlCatalog
+from barledger.ledger.sql.copying import copy
 from barledger.ledger.sql.engine import Database
 from barledger.ledger.sql.outbox import SqlOutbox
 from barledger.ledger.sql.quarantine import SqlQuarantine
@@ -24,7 +21,7 @@ class SqlLedger(Ledger):
     def __init__(self, database: Database, *, grace: float, mirrored: int) -> None:
         """Work on an open database; see `open`."""
         self._database = database
-        names = SeriesTable()
+        names = SeriesTable(database)
         self.location = database.location
         self.id = self._read_id()
         self.revisions = SqlRevisions(database, names, grace=grace)
@@ -53,42 +50,26 @@ class SqlLedger(Ledger):
 
     def now(self) -> int:
         """Return the ledger's clock."""
-        with self._database.read() as connection:
-            reached = connection.execute(sa.select(schema.clock.c.time)).scalar_one()
-            return max(self._database.now(connection), int(reached))
+        with self._database.read() as transaction:
+            now, reached, _ = transaction.clock()
+            return max(now, reached)
 
     def adopt(self, ledger_id: str, last_revision: int, who: Who) -> None:
         """Take over a store that another ledger marked: go on under its id, with revisions above its last."""
-        with self._database.write() as connection:
-            time = self._database.tick(connection)
-            named = schema.identity.c.name == "ledger_id"
-            connection.execute(sa.update(schema.identity).where(named).values(value=ledger_id))
-            lower = sa.update(schema.clock).where(schema.clock.c.revision < last_revision)
-            connection.execute(lower.values(revision=last_revision))
-            append(connection, who, time, {"ledger": ledger_id, "was": self.id, "revision": last_revision})
+        with self._database.write() as writing:
+            rename = 'UPDATE "identity" SET "value" = ? WHERE "name" = ?'
+            writing.run(rename, (ledger_id, "ledger_id"))
+            writing.skip(last_revision)
+            append(writing, who, writing.tick(), {"ledger": ledger_id, "was": self.id, "revision": last_revision})
         self.id = ledger_id
 
     def copy_to(self, url: str) -> None:
         """Copy the whole ledger, as of one instant, into a new one at ``url``; raises `NameTaken` if one is there."""
-        target = Database(url, read_only=False, clock=None)
-        try:
-            with self._database.write() as source, target.write() as connection:
-                if connection.execute(sa.select(schema.audit.c.sequence).limit(1)).first() is not None:
-                    raise NameTaken(name=target.location)
-                for table in (schema.identity, schema.clock):
-                    connection.execute(sa.delete(table))
-                for table in schema.metadata.sorted_tables:
-                    rows = [row._asdict() for row in source.execute(sa.select(table))]
-                    if rows:
-                        connection.execute(sa.insert(table), rows)
-        finally:
-            target.close()
+        copy(self._database, url)
 
     def close(self) -> None:
         """Release connections."""
         self._database.close()
 
     def _read_id(self) -> str:
-        with self._database.read() as connection:
-            named = schema.identity.c.name == "ledger_id"
-            return str(connection.execute(sa.select(schema.identity.c.value).where(named)).scalar_one())
+        return str(self._database.look('SELECT "value" FROM "identity" WHERE "name" = ?', ("ledger_id",))[0])

@@ -22,7 +22,7 @@ class SqlOutbox(Outbox):
     def waiting(self) -> list[Parcel]:
         """Return the undelivered parcels, oldest first."""
         query = sa.select(_table).where(_table.c.delivered_at == 0).order_by(_table.c.id)
-        with self._database.read() as connection:
+        with self._database.read() as transaction:
             return [
                 Parcel(
                     id=row.id,
@@ -33,18 +33,17 @@ class SqlOutbox(Outbox):
                     time=row.time,
                     tries=row.tries,
                 )
-                for row in connection.execute(query)
+                for row in transaction.execute(query)
             ]
 
     def delivered(self, parcels: Sequence[Parcel]) -> None:
         """Note that the store acknowledged them."""
-        with self._database.write() as connection:
-            at = self._database.tick(connection)
-            mine = _table.c.id.in_([parcel.id for parcel in parcels])
-            connection.execute(sa.update(_table).where(mine).values(delivered_at=at))
+        with self._database.write() as writing:
+            at = writing.tick()
+            writing.update(_table, ("delivered_at",), ("id",), [(at, parcel.id) for parcel in parcels])
 
     def failed(self, parcels: Sequence[Parcel], error: str) -> None:
         """Note that the store did not."""
-        with self._database.write() as connection:
-            mine = _table.c.id.in_([parcel.id for parcel in parcels])
-            connection.execute(sa.update(_table).where(mine).values(tries=_table.c.tries + 1, error=error))
+        with self._database.write() as writing:
+            rows = [(parcel.tries + 1, error, parcel.id) for parcel in parcels]
+            writing.update(_table, ("tries", "error"), ("id",), rows)

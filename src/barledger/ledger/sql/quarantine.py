@@ -4,8 +4,7 @@ import builtins
 import json
 from collections import Counter
 from collections.abc import Sequence
-
-import sqlalchemy as sa
+from typing import Any, Final
 
 from barledger.domain.series import Series
 from barledger.ledger.contract import Quarantine, QuarantinedBar, Who
@@ -13,8 +12,10 @@ from barledger.ledger.sql import schema
 from barledger.ledger.sql.audit import append, series_key
 from barledger.ledger.sql.engine import Database
 from barledger.ledger.sql.series_table import SeriesTable
+from barledger.ledger.sql.transaction import Transaction
 
-_table = schema.quarantine
+_COLUMNS: Final = ("series_id", "time", "code", "values", "actor", "at")
+_KNOWN: Final = 'SELECT "series_id", "time", "code", "values" FROM "quarantine"'
 
 
 class SqlQuarantine(Quarantine):
@@ -29,45 +30,46 @@ class SqlQuarantine(Quarantine):
         """Put bars aside, with one audit entry; returns how many were not there already."""
         if not bars:
             return 0
-        with self._database.write() as connection:
-            at = self._database.tick(connection)
-            ids = self._names.ensure(connection, [bar.series for bar in bars])
-            count = sa.select(sa.func.count()).select_from(_table)
-            before = connection.execute(count).scalar_one()
-            rows = [
-                {
-                    "series_id": number,
-                    "time": bar.time,
-                    "code": bar.code,
-                    "values": json.dumps(dict(bar.values), sort_keys=True, default=str),
-                    "actor": bar.actor,
-                    "at": at,
-                }
-                for number, bar in zip(ids, bars, strict=True)
-            ]
-            connection.execute(self._database.upsert(_table, []), rows)
-            added = int(connection.execute(count).scalar_one() - before)
+        with self._database.write() as writing:
+            at = writing.tick()
+            ids = self._names.ensure(writing, [bar.series for bar in bars])
+            known = _known(writing, ids)
+            added: dict[tuple[Any, ...], tuple[QuarantinedBar, int]] = {}
+            for number, bar in zip(ids, bars, strict=True):
+                key = (number, bar.time, bar.code, _text(bar))
+                if key not in known:
+                    added.setdefault(key, (bar, number))
+            rows = [(*key, bar.actor, at) for key, (bar, _) in added.items()]
+            writing.insert(schema.quarantine, _COLUMNS, rows)
             if added:
-                append(connection, who, at, {"quarantined": added, "series": _counts(bars)}, ids)
-            return added
+                counts = _counts([bar for bar, _ in added.values()])
+                told = {"quarantined": len(added), "series": counts}
+                append(writing, who, at, told, [number for _, number in added.values()])
+            return len(added)
 
     def list(self, *, series: Series | None = None) -> builtins.list[QuarantinedBar]:
         """Return the bars put aside, by time."""
-        with self._database.read() as connection:
-            query = sa.select(_table).order_by(_table.c.time, _table.c.series_id)
+        query = 'SELECT "series_id", "time", "code", "values", "actor", "at" FROM "quarantine"'
+        with self._database.read() as transaction:
+            where, parameters = "", []
             if series is not None:
-                query = query.where(_table.c.series_id == self._names.id_of(connection, series))
-            return [
-                QuarantinedBar(
-                    series=self._names.series_of(connection, row.series_id),
-                    time=row.time,
-                    code=row.code,
-                    values=json.loads(row.values),
-                    actor=row.actor,
-                    at=row.at,
-                )
-                for row in connection.execute(query).all()
-            ]
+                where, parameters = ' WHERE "series_id" = ?', [self._names.id_of(transaction, series) or 0]
+            rows = transaction.all(f'{query}{where} ORDER BY "time", "series_id", "at", "code"', parameters)
+            named = self._names.series_of(transaction, [row[0] for row in rows])
+        return [
+            QuarantinedBar(series=named[number], time=time, code=code, values=json.loads(values), actor=actor, at=at)
+            for number, time, code, values, actor, at in rows
+        ]
+
+
+def _known(transaction: Transaction, ids: Sequence[int]) -> set[tuple[Any, ...]]:
+    dialect = transaction.dialect
+    query = f"{_KNOWN} WHERE {dialect.among('series_id')}"
+    return set(map(tuple, transaction.all(query, (dialect.numbers(list(dict.fromkeys(ids))),))))
+
+
+def _text(bar: QuarantinedBar) -> str:
+    return json.dumps(dict(bar.values), sort_keys=True, default=str)
 
 
 def _counts(bars: Sequence[QuarantinedBar]) -> builtins.list[dict[str, object]]:

@@ -1,5 +1,6 @@
 """The ledger's tables. Times and revisions are ns since the epoch; digests are 32 bytes."""
 
+import uuid
 from typing import Final
 
 from sqlalchemy import (
@@ -14,7 +15,11 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    insert,
+    select,
+    text,
 )
+from sqlalchemy.engine import Connection
 
 metadata: Final = MetaData(
     naming_convention={
@@ -26,6 +31,10 @@ metadata: Final = MetaData(
 )
 
 SCHEMA_VERSION: Final = "0001"
+
+# Conditions of partial indexes, since the rows that they find are few among very many.
+OPEN: Final = "state <> 'committed'"
+LEFT: Final = "NOT repaired"
 
 # A 64-bit key that SQLite numbers by itself.
 _Id = BigInteger().with_variant(Integer, "sqlite")
@@ -91,8 +100,9 @@ revisions = Table(
     _text("reason"),
     _text("trigger"),
     _number("begun_at"),
-    Column("committed_at", BigInteger, nullable=False, default=0, server_default="0", index=True),
-    Index("ix_revisions_open", "state", sqlite_where=Column("state", Text) == "pending"),
+    _number("committed_at"),
+    # A query uses it if it has this very condition.
+    Index("ix_revisions_open", "revision", sqlite_where=text(OPEN), postgresql_where=text(OPEN)),
 )
 
 revision_series = Table(
@@ -107,6 +117,7 @@ revision_series = Table(
     _number("withdrawn"),
     _number("jitter"),
     Column("repaired", Boolean, nullable=False, default=True),
+    Index("ix_revision_series_left", "series_id", sqlite_where=text(LEFT), postgresql_where=text(LEFT)),
 )
 
 blocks = Table(
@@ -168,8 +179,15 @@ snapshots = Table(
     Column("materialised", Boolean, nullable=False, default=False),
     _text("held"),
     _number("approved_at"),
-    Column("approved_for", Text, index=True),
     Column("mirrored", Boolean, nullable=False, default=False),
+)
+
+approvals = Table(
+    "approvals",
+    metadata,
+    _key("strategy", Text),
+    Column("snapshot_id", Text, ForeignKey("snapshots.id"), primary_key=True),
+    _number("approved_at"),
 )
 
 pins = Table(
@@ -218,7 +236,7 @@ outbox = Table(
     "outbox",
     metadata,
     Column("id", _Id, primary_key=True),
-    Column("snapshot_id", Text, nullable=False, index=True),
+    Column("snapshot_id", Text, ForeignKey("snapshots.id"), nullable=False, index=True),
     _text("measurement"),
     _text("tags"),
     _text("fields"),
@@ -255,3 +273,31 @@ def append_only_triggers(dialect: str) -> list[str]:
             for table in APPEND_ONLY
         )
     return statements
+
+
+# Alembic's own table: which schema this is.
+_version = Table("alembic_version", MetaData(), Column("version_num", Text, primary_key=True))
+
+
+def create(connection: Connection) -> None:
+    """Make the newest schema in an empty database, and note which one it is."""
+    create_tables(connection)
+    _version.create(connection)
+    connection.execute(insert(_version).values(version_num=SCHEMA_VERSION))
+
+
+def create_tables(connection: Connection) -> None:
+    """Make every table, the triggers of the audit log, and the ledger's identity and clock."""
+    metadata.create_all(connection, checkfirst=False)
+    for statement in append_only_triggers(connection.dialect.name):
+        connection.execute(text(statement))
+    connection.execute(insert(identity).values(name="ledger_id", value=uuid.uuid4().hex))
+    connection.execute(insert(clock).values(id=1, revision=0, time=0, sequence=0))
+
+
+def found_version(connection: Connection) -> str | None:
+    """Return which schema the database has, or None if it has none."""
+    if not connection.dialect.has_table(connection, _version.name):
+        return None
+    found = connection.execute(select(_version.c.version_num)).scalar()
+    return None if found is None else str(found)

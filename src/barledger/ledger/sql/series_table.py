@@ -1,11 +1,11 @@
 """Series in SQL: their ids, and the row that a reader looks at."""
 
-import json
-from collections.abc import Sequence
-from typing import Any
+# ruff: noqa: S608 - statements are made of names of our own schema; values are parameters
 
-import sqlalchemy as sa
-from sqlalchemy.engine import Connection
+import json
+from collections import namedtuple
+from collections.abc import Iterable, Sequence
+from typing import Any, Final
 
 from barledger.domain.digest import Block
 from barledger.domain.interval import Interval
@@ -13,101 +13,113 @@ from barledger.domain.series import Series
 from barledger.domain.timeframe import Timeframe
 from barledger.ledger.contract import Gone, SeriesState
 from barledger.ledger.sql import schema
+from barledger.ledger.sql.engine import Database
+from barledger.ledger.sql.transaction import Transaction, Writing
 
-_table = schema.series
-_by_id = sa.select(_table).where(_table.c.id == sa.bindparam("id"))
-_by_ids = sa.select(_table).where(_table.c.id.in_(sa.bindparam("ids", expanding=True)))
-_all_ids = sa.select(_table.c.id, _table.c.instrument, _table.c.timeframe, _table.c.source, _table.c.is_adjusted)
-_unrepaired = sa.select(schema.revision_series.c.revision).where(
-    schema.revision_series.c.series_id == sa.bindparam("id"), schema.revision_series.c.repaired.is_(sa.false())
+_IDENTITY: Final = ("instrument", "timeframe", "source", "is_adjusted")
+_NAMES: Final = tuple(schema.series.columns.keys())
+SeriesRow: Any = namedtuple("SeriesRow", _NAMES)  # type: ignore[misc]  # noqa: PYI024 - the schema knows the columns
+
+COLUMNS: Final = ", ".join(f'"{name}"' for name in _NAMES)
+_ONE: Final = f'SELECT {COLUMNS} FROM "series" WHERE "id" = ?'
+_FIND: Final = (
+    'SELECT "id" FROM "series" WHERE "instrument" = ? AND "timeframe" = ? AND "source" = ? AND "is_adjusted" = ?'
 )
+_LEFT: Final = f'SELECT "revision" FROM "revision_series" WHERE "series_id" = ? AND {schema.LEFT} ORDER BY "revision"'
+_ALL: Final = 'SELECT "id", "instrument", "timeframe", "source", "is_adjusted" FROM "series"'
+# So many series are looked up one by one; for more it is cheaper to read all names.
+_FEW: Final = 40
 
 
 class SeriesTable:
-    """Looks series up; ids never change, so they are remembered for as long as the process lives."""
+    """Looks series up; an id that was committed never changes, so it is remembered."""
 
-    def __init__(self) -> None:
+    def __init__(self, database: Database) -> None:
         """Start without any id."""
+        self._database = database
         self._ids: dict[Series, int] = {}
         self._series: dict[int, Series] = {}
 
-    def id_of(self, connection: Connection, series: Series) -> int | None:
+    def id_of(self, transaction: Transaction, series: Series) -> int | None:
         """Return the id, or None if the series was never named to the ledger."""
         found = self._ids.get(series)
-        if found is None:
-            self._refresh(connection)
-            found = self._ids.get(series)
-        return found
+        return self.ids_of(transaction, [series])[0] if found is None else found
 
-    def ensure(self, connection: Connection, series: Sequence[Series]) -> list[int]:
-        """Return the ids, making rows for the series that have none; only in a writing transaction."""
-        if any(one not in self._ids for one in series):
-            self._refresh(connection)
+    def ids_of(self, transaction: Transaction, series: Sequence[Series]) -> list[int | None]:
+        """Return the ids of many series, None for those that were never named to the ledger."""
         missing = [one for one in series if one not in self._ids]
+        found = _find(transaction, missing) if missing else {}
+        if found:
+            self._remember_later(transaction, found)
+        return [self._ids.get(one) or found.get(one) for one in series]
+
+    def ensure(self, writing: Writing, series: Sequence[Series]) -> list[int]:
+        """Return the ids, making rows for the series that have none."""
+        ids = self.ids_of(writing, series)
+        missing = list(dict.fromkeys(one for one, number in zip(series, ids, strict=True) if number is None))
         if missing:
-            connection.execute(sa.insert(_table), [_identity(one) for one in missing])
-            # Read inside the transaction and not remembered, because a rollback would take the ids back.
-            ids = _ids_in(connection)
-            return [ids[one] for one in series]
-        return [self._ids[one] for one in series]
+            writing.insert(schema.series, _IDENTITY, [_identity(one) for one in missing])
+            ids = self.ids_of(writing, series)
+        return [number for number in ids if number is not None]
 
-    def series_of(self, connection: Connection, series_id: int) -> Series:
-        """Return the series with this id."""
-        if series_id not in self._series:
-            self._refresh(connection)
-        if series_id not in self._series:  # made in this very transaction
-            return next(one for one, number in _ids_in(connection).items() if number == series_id)
-        return self._series[series_id]
+    def series_of(self, transaction: Transaction, ids: Iterable[int]) -> dict[int, Series]:
+        """Return the series with these ids."""
+        wanted = set(ids)
+        missing = [number for number in wanted if number not in self._series]
+        found: dict[Series, int] = {}
+        if missing:
+            query = f"{_ALL} WHERE {transaction.dialect.among('id')}"
+            rows = transaction.all(query, (transaction.dialect.numbers(missing),))
+            found = {series_named(*names): number for number, *names in rows}
+            self._remember_later(transaction, found)
+        fresh = {number: one for one, number in found.items()}
+        return {number: self._series.get(number) or fresh[number] for number in wanted}
 
-    def state(self, connection: Connection, series: Series) -> SeriesState:
-        """Return the state of a series; all zeros if it was never named."""
-        series_id = self.id_of(connection, series)
-        if series_id is None:
-            return SeriesState(series=series)
-        row = connection.execute(_by_id, {"id": series_id}).one()
-        return _state(connection, series, row)
+    def look(self, series: Series) -> SeriesState:
+        """Return the state of a series in one look; all zeros if it was never named."""
+        number = self._ids.get(series)
+        found = None if number is None else self._database.look(_ONE, (number,))
+        row: Any = None if found is None else SeriesRow._make(found)
+        if row is not None and not row.unrepaired:
+            return state_of(series, row)
+        with self._database.read() as transaction:
+            return self.states(transaction, [series])[0]
 
-    def rows(self, connection: Connection, ids: Sequence[int]) -> dict[int, Any]:
-        """Return the raw rows by id."""
-        return {row.id: row for row in connection.execute(_by_ids, {"ids": list(ids)})}
+    def states(self, transaction: Transaction, series: Sequence[Series]) -> list[SeriesState]:
+        """Return the states of series, in the order given; all zeros for those that were never named."""
+        ids = self.ids_of(transaction, series)
+        rows = self.rows(transaction, [number for number in ids if number is not None])
+        return [
+            SeriesState(series=one) if number is None else self.state(transaction, one, rows[number])
+            for one, number in zip(series, ids, strict=True)
+        ]
 
-    def states(self, connection: Connection, ids: Sequence[int], series: Sequence[Series]) -> list[SeriesState]:
-        """Return the states of series whose ids are known, in the order given."""
-        rows = self.rows(connection, ids)
-        return [_state(connection, one, rows[number]) for number, one in zip(ids, series, strict=True)]
+    def state(self, transaction: Transaction, series: Series, row: Any) -> SeriesState:
+        """Return the state that a row means."""
+        left = transaction.all(_LEFT, (row.id,)) if row.unrepaired else []
+        return state_of(series, row, tuple(revision for (revision,) in left))
 
-    def _refresh(self, connection: Connection) -> None:
-        """Remember all ids; a writing transaction calls this before it inserts, so what it sees is committed."""
-        ids = _ids_in(connection)
-        self._ids.update(ids)
-        self._series.update({number: one for one, number in ids.items()})
+    def rows(self, transaction: Transaction, ids: Sequence[int]) -> dict[int, Any]:
+        """Return the rows by id."""
+        query = f'SELECT {COLUMNS} FROM "series" WHERE {transaction.dialect.among("id")}'
+        found = transaction.all(query, (transaction.dialect.numbers(ids),))
+        return {row[0]: SeriesRow._make(row) for row in found}
 
+    def _remember_later(self, transaction: Transaction, found: dict[Series, int]) -> None:
+        """Remember ids; those that a writing transaction sees may be its own, and are gone if it is rolled back."""
 
-def _ids_in(connection: Connection) -> dict[Series, int]:
-    return {series_of_row(row): row.id for row in connection.execute(_all_ids)}
+        def remember() -> None:
+            self._ids.update(found)
+            self._series.update({number: one for one, number in found.items()})
 
-
-def series_of_row(row: Any) -> Series:
-    """Return the series that a row with the identity's columns means."""
-    return Series(
-        instrument=row.instrument,
-        timeframe=Timeframe.of(row.timeframe),
-        source=row.source,
-        is_adjusted=bool(row.is_adjusted),
-    )
-
-
-def gone_to_json(gone: Sequence[Gone]) -> str:
-    """Return what retention deleted as the text that the table keeps."""
-    if not gone:
-        return ""
-    return json.dumps([[one.interval.start, one.interval.end, one.revision, one.refilled] for one in gone])
+        if isinstance(transaction, Writing):
+            transaction.after_commit.append(remember)
+        else:
+            remember()
 
 
-def _state(connection: Connection, series: Series, row: Any) -> SeriesState:
-    unrepaired: tuple[int, ...] = ()
-    if row.unrepaired:
-        unrepaired = tuple(sorted(connection.execute(_unrepaired, {"id": row.id}).scalars()))
+def state_of(series: Series, row: Any, unrepaired: tuple[int, ...] = ()) -> SeriesState:
+    """Return the state that a row means, given its aborted revisions that are not repaired."""
     newest = None
     if row.newest_start is not None:
         newest = Block(start=row.newest_start, rows=row.newest_rows, digest=bytes(row.newest_digest))
@@ -119,7 +131,7 @@ def _state(connection: Connection, series: Series, row: Any) -> SeriesState:
         unrepaired=unrepaired,
         epoch=row.epoch,
         horizon=row.horizon,
-        gone=_gone(row.gone),
+        gone=gone_of(row.gone) if row.gone else (),
         edition_floor=row.edition_floor,
         max_edition=row.max_edition,
         rows=row.rows,
@@ -129,7 +141,22 @@ def _state(connection: Connection, series: Series, row: Any) -> SeriesState:
     )
 
 
-def _gone(text: str) -> tuple[Gone, ...]:
+def series_named(instrument: str, timeframe: str, source: str, is_adjusted: Any) -> Series:
+    """Return the series that the columns of its identity mean."""
+    return Series(
+        instrument=instrument, timeframe=Timeframe.of(timeframe), source=source, is_adjusted=bool(is_adjusted)
+    )
+
+
+def gone_to_json(gone: Sequence[Gone]) -> str:
+    """Return what retention deleted as the text that the table keeps."""
+    if not gone:
+        return ""
+    return json.dumps([[one.interval.start, one.interval.end, one.revision, one.refilled] for one in gone])
+
+
+def gone_of(text: str) -> tuple[Gone, ...]:
+    """Return what the table keeps of what retention deleted."""
     if not text:
         return ()
     return tuple(
@@ -138,10 +165,13 @@ def _gone(text: str) -> tuple[Gone, ...]:
     )
 
 
-def _identity(series: Series) -> dict[str, Any]:
-    return {
-        "instrument": series.instrument,
-        "timeframe": series.timeframe.name,
-        "source": series.source,
-        "is_adjusted": series.is_adjusted,
-    }
+def _find(transaction: Transaction, series: Sequence[Series]) -> dict[Series, int]:
+    if len(series) <= _FEW:
+        looked = {one: transaction.one(_FIND, _identity(one)) for one in series}
+        return {one: row[0] for one, row in looked.items() if row is not None}
+    known = {(*names, bool(adjusted)): number for number, *names, adjusted in transaction.all(_ALL)}
+    return {one: known[_identity(one)] for one in series if _identity(one) in known}
+
+
+def _identity(series: Series) -> tuple[str, str, str, bool]:
+    return series.instrument, series.timeframe.name, series.source, series.is_adjusted

@@ -1,28 +1,24 @@
 """Snapshots in SQL: pins in one transaction, holds, approvals, and their way into the mirror."""
 
 import builtins
-import hashlib
-import json
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.engine import Connection
 
-from barledger.domain.digest import EMPTY_ROOT, root_digest
-from barledger.domain.interval import Interval
 from barledger.domain.series import Series
-from barledger.errors import Held, NameTaken, SeriesNotFound, VersionImmutable, VersionNotFound
+from barledger.errors import Held, NameTaken, VersionImmutable, VersionNotFound
 from barledger.ledger.contract import Pin, Snapshot, SnapshotDraft, Snapshots, Who
-from barledger.ledger.sql import blocks, schema
-from barledger.ledger.sql.audit import append, canonical, series_key
+from barledger.ledger.sql import blocks, mirror, schema
+from barledger.ledger.sql import pins as pin_table
+from barledger.ledger.sql.audit import append
 from barledger.ledger.sql.engine import Database
 from barledger.ledger.sql.series_table import SeriesTable
+from barledger.ledger.sql.transaction import Transaction, Writing
 
 _table = schema.snapshots
-_pins = schema.pins
-_series = schema.series
-NO_STRATEGY = "none"
+_approvals = schema.approvals
 
 
 class SqlSnapshots(Snapshots):
@@ -36,65 +32,52 @@ class SqlSnapshots(Snapshots):
 
     def pin(self, draft: SnapshotDraft, who: Who) -> Snapshot:
         """Pin every range at its series' last committed revision, in one cut."""
-        with self._database.write() as connection:
-            self._check_free(connection, draft.id)
-            time = self._database.tick(connection)
-            series = [intent.series for intent in draft.ranges]
-            ids = [self._known(connection, one) for one in series]
-            rows = self._names.rows(connection, ids)
-            pins = [
-                _pin(connection, rows[number], intent.series, intent.interval)
-                for number, intent in zip(ids, draft.ranges, strict=True)
-            ]
-            snapshot = {"id": draft.id, "kind": "snapshot", "state": "pinning", "purpose": draft.purpose}
-            origin = {"strategy": draft.strategy, "created_at": time, "created_by": who.actor}
-            connection.execute(sa.insert(_table), {**snapshot, **origin})
-            connection.execute(sa.insert(_pins), _pin_rows(draft.id, ids, pins))
-            _raise_pinned(connection, ids, pins)
-            if all(pin.digest is not None for pin in pins):
-                self._finish(connection, draft.id, pins, ids, who, time)
-            return self._get(connection, draft.id)
+        with self._database.write() as writing:
+            if self._select(writing, _table.c.id == draft.id, with_pins=False):
+                raise NameTaken(name=draft.id)
+            made = pin_table.make(writing, self._names, draft.ranges)
+            snapshot = Snapshot(
+                id=draft.id,
+                kind="snapshot",
+                state="pinning",
+                purpose=draft.purpose,
+                strategy=draft.strategy,
+                created_at=writing.tick(),
+                created_by=who.actor,
+                pins=tuple(made),
+            )
+            writing.execute(sa.insert(_table), _row(snapshot))
+            ids = pin_table.keep(writing, self._names, draft.id, made)
+            pin_table.protect(writing, ids, made)
+            if all(pin.digest is not None for pin in made):
+                return self._finish(writing, snapshot, ids, who, snapshot.created_at)
+            return snapshot
 
     def complete(self, snapshot_id: str, pins: Sequence[Pin], who: Who) -> Snapshot:
         """Add the digests of the pins that lacked them."""
-        with self._database.write() as connection:
-            if self._get(connection, snapshot_id).state == "pinning":
-                ids = [self._known(connection, pin.series) for pin in pins]
-                update = sa.update(_pins).where(
-                    _pins.c.snapshot_id == snapshot_id, _pins.c.position == sa.bindparam("at")
-                )
-                values = [{"at": at, "rows": pin.rows, "digest": pin.digest} for at, pin in enumerate(pins)]
-                bound: dict[str, Any] = {"rows": sa.bindparam("rows"), "digest": sa.bindparam("digest")}
-                connection.execute(update.values(bound), values)
-                self._finish(connection, snapshot_id, pins, ids, who, self._database.tick(connection))
-            return self._get(connection, snapshot_id)
+        with self._database.write() as writing:
+            snapshot = self._living(writing, snapshot_id)
+            if snapshot.state != "pinning":
+                return snapshot
+            _check_same_pins(snapshot, pins)
+            pin_table.complete(writing, snapshot_id, pins)
+            ids = self._names.ensure(writing, [pin.series for pin in pins])
+            return self._finish(writing, replace(snapshot, pins=tuple(pins)), ids, who, writing.tick())
 
     def add_named(self, name: str, pin: Pin, who: Who) -> Snapshot:
         """Record bars that were written under a name."""
-        with self._database.write() as connection:
-            row = connection.execute(sa.select(_table).where(_table.c.id == name)).first()
-            if row is not None and (row.kind != "named" or row.state == "deleted"):
+        with self._database.write() as writing:
+            found = self._select(writing, _table.c.id == name)
+            if found and (found[0].kind != "named" or found[0].state == "deleted"):
                 raise NameTaken(name=name)
-            time = self._database.tick(connection)
-            if row is None:
-                origin = {"kind": "named", "state": "complete", "purpose": "named", "materialised": True}
-                connection.execute(
-                    sa.insert(_table), {"id": name, **origin, "created_at": time, "created_by": who.actor}
-                )
-            pins = list(self._get(connection, name).pins)
-            same = next((known for known in pins if known.series == pin.series), None)
-            if same is not None and same.digest != pin.digest:
+            same = [known for one in found for known in one.pins if known.series == pin.series]
+            if same and same[0].digest != pin.digest:
                 raise VersionImmutable(name=name, series=str(pin.series))
-            if same is None:
-                number = self._names.ensure(connection, [pin.series])[0]
-                added = {**_pin_rows(name, [number], [pin])[0], "position": len(pins)}
-                connection.execute(sa.insert(_pins), added)
-                pins.append(pin)
-                data_hash = _data_hash(pins)
-                connection.execute(sa.update(_table).where(_table.c.id == name).values(data_hash=data_hash))
-                told = {"snapshot": name, "data_hash": data_hash, "pin": _manifest_of(pin)}
-                append(connection, who, time, told, [number])
-            return self._get(connection, name)
+            if same:
+                return found[0]
+            time = writing.tick()
+            snapshot = found[0] if found else _named(name, time, who)
+            return self._extend_named(writing, snapshot, pin, who, time)
 
     def set_materialised(self, snapshot_id: str, who: Who) -> Snapshot:
         """Note that its rows lie under ``version=<id>``, read back and checked."""
@@ -102,11 +85,15 @@ class SqlSnapshots(Snapshots):
 
     def approve(self, snapshot_id: str, strategy: str, who: Who) -> Snapshot:
         """Approve it for a strategy, and hold it."""
-        with self._database.write() as connection:
-            time = self._database.tick(connection)
-            held = self._get(connection, snapshot_id).held or f"approved for {strategy}"
-            values = {"approved_at": time, "approved_for": strategy, "held": held}
-            return self._apply(connection, snapshot_id, who, time, values)
+        with self._database.write() as writing:
+            snapshot = self._living(writing, snapshot_id)
+            time = writing.tick()
+            same = (_approvals.c.snapshot_id == snapshot_id, _approvals.c.strategy == strategy)
+            writing.execute(sa.delete(_approvals).where(*same))
+            row = {"snapshot_id": snapshot_id, "strategy": strategy, "approved_at": time}
+            writing.execute(sa.insert(_approvals), row)
+            values = {"approved_at": time, "held": snapshot.held or f"approved for {strategy}"}
+            return self._apply(writing, snapshot, who, values, {"approved_for": strategy})
 
     def hold(self, snapshot_id: str, reason: str, who: Who) -> Snapshot:
         """Place a legal hold; an empty reason releases it."""
@@ -114,41 +101,40 @@ class SqlSnapshots(Snapshots):
 
     def delete(self, snapshot_id: str, who: Who) -> Snapshot:
         """Unpin it; raises `Held`. Its record stays."""
-        with self._database.write() as connection:
-            found = self._get(connection, snapshot_id)
-            if found.held:
-                raise Held(name=snapshot_id, reason=found.held)
-            time = self._database.tick(connection)
-            return self._apply(connection, snapshot_id, who, time, {"state": "deleted"})
+        with self._database.write() as writing:
+            snapshot = self._living(writing, snapshot_id)
+            if snapshot.held:
+                raise Held(name=snapshot_id, reason=snapshot.held)
+            deleted = self._apply(writing, snapshot, who, {"state": "deleted"})
+            blocks.forget_unpinned(writing, self._names.ensure(writing, [pin.series for pin in snapshot.pins]))
+            return deleted
 
     # --- looking -------------------------------------------------------------------------------
 
     def get(self, snapshot_id: str) -> Snapshot | None:
         """Return a snapshot or named version that is not deleted."""
-        with self._database.read() as connection:
-            found = self._select(connection, (_table.c.id == snapshot_id) & (_table.c.state != "deleted"))
+        with self._database.read() as transaction:
+            found = self._select(transaction, (_table.c.id == snapshot_id) & (_table.c.state != "deleted"))
             return found[0] if found else None
 
     def of_strategy(self, strategy: str) -> Snapshot | None:
         """Return its newest approved snapshot; its newest one only if none was ever approved."""
-        approvals = _table.c.approved_for == strategy
-        with self._database.read() as connection:
-            approved = self._select(connection, approvals, order=_table.c.approved_at.desc())
-            if approved:
-                return next((one for one in approved if one.state != "deleted"), None)
-            own = (_table.c.strategy == strategy) & (_table.c.state != "deleted")
-            found = self._select(connection, own)
-            return found[0] if found else None
+        approvals = sa.select(_approvals.c.snapshot_id).where(_approvals.c.strategy == strategy)
+        newest_approval = approvals.order_by(_approvals.c.approved_at.desc())
+        with self._database.read() as transaction:
+            living = _table.c.state != "deleted"
+            approved = list(transaction.execute(newest_approval).scalars())
+            if not approved:
+                found = self._select(transaction, living & (_table.c.strategy == strategy), limit=1)
+                return found[0] if found else None
+            by_id = {one.id: one for one in self._select(transaction, living & _table.c.id.in_(approvals))}
+            return next((by_id[name] for name in approved if name in by_id), None)
 
     def pins_of(self, series: Series) -> builtins.list[Pin]:
         """Return every pin whose rows lie among the series' own."""
-        with self._database.read() as connection:
-            number = self._names.id_of(connection, series)
-            living = (_table.c.state != "deleted") & _table.c.materialised.is_(sa.false())
-            query = sa.select(_pins).join(_table, _table.c.id == _pins.c.snapshot_id)
-            return [
-                _read_pin(row, series) for row in connection.execute(query.where(_pins.c.series_id == number, living))
-            ]
+        with self._database.read() as transaction:
+            number = self._names.id_of(transaction, series)
+            return [] if number is None else pin_table.of_series(transaction, series, number)
 
     def list(
         self, *, strategy: str | None = None, purpose: str | None = None, deleted: bool = False
@@ -156,206 +142,86 @@ class SqlSnapshots(Snapshots):
         """Return snapshots and named versions, newest first."""
         where = sa.true() if deleted else _table.c.state != "deleted"
         if strategy is not None:
-            where &= (_table.c.strategy == strategy) | (_table.c.approved_for == strategy)
+            approved = sa.select(_approvals.c.snapshot_id).where(_approvals.c.strategy == strategy)
+            where &= (_table.c.strategy == strategy) | _table.c.id.in_(approved)
         if purpose is not None:
             where &= _table.c.purpose == purpose
-        with self._database.read() as connection:
-            return self._select(connection, where)
+        with self._database.read() as transaction:
+            return self._select(transaction, where)
 
     # --- inside a transaction ------------------------------------------------------------------
 
-    def _check_free(self, connection: Connection, name: str) -> None:
-        if connection.execute(sa.select(_table.c.id).where(_table.c.id == name)).first() is not None:
-            raise NameTaken(name=name)
+    def _finish(self, writing: Writing, snapshot: Snapshot, ids: Sequence[int], who: Who, time: int) -> Snapshot:
+        """All digests are known: hash the manifest, tell the audit log and the mirror."""
+        done = replace(snapshot, state="complete", data_hash=pin_table.data_hash(snapshot.pins))
+        done = replace(done, mirrored=mirror.post(writing, done, most=self._mirrored))
+        values = {"state": done.state, "data_hash": done.data_hash, "mirrored": done.mirrored}
+        writing.execute(sa.update(_table).where(_table.c.id == done.id).values(values))
+        told = {"snapshot": done.id, "strategy": done.strategy or "", "data_hash": done.data_hash}
+        append(writing, who, time, {**told, "pins": [pin_table.manifest(pin) for pin in done.pins]}, ids)
+        return done
 
-    def _known(self, connection: Connection, series: Series) -> int:
-        number = self._names.id_of(connection, series)
-        if number is None:
-            raise SeriesNotFound(series=str(series))
-        return number
-
-    def _finish(
-        self, connection: Connection, name: str, pins: Sequence[Pin], ids: Sequence[int], who: Who, time: int
-    ) -> None:
-        data_hash = _data_hash(pins)
-        values = {"state": "complete", "data_hash": data_hash}
-        connection.execute(sa.update(_table).where(_table.c.id == name).values(values))
-        snapshot = self._get(connection, name)
-        told = {"snapshot": name, "strategy": snapshot.strategy or "", "data_hash": data_hash}
-        append(connection, who, time, {**told, "pins": [_manifest_of(pin) for pin in pins]}, ids)
-        self._mirror(connection, snapshot)
-
-    def _mirror(self, connection: Connection, snapshot: Snapshot) -> None:
-        mirrored = sa.select(sa.func.count()).select_from(_table).where(_table.c.mirrored.is_(sa.true()))
-        if connection.execute(mirrored).scalar_one() >= self._mirrored:
-            return
-        connection.execute(sa.insert(schema.outbox), _parcels(snapshot))
-        connection.execute(sa.update(_table).where(_table.c.id == snapshot.id).values(mirrored=True))
+    def _extend_named(self, writing: Writing, snapshot: Snapshot, pin: Pin, who: Who, time: int) -> Snapshot:
+        every = (*snapshot.pins, pin)
+        done = replace(snapshot, pins=every, data_hash=pin_table.data_hash(every))
+        if not snapshot.pins:
+            writing.execute(sa.insert(_table), _row(snapshot))
+        ids = pin_table.keep(writing, self._names, done.id, [pin], after=len(snapshot.pins))
+        writing.execute(sa.update(_table).where(_table.c.id == done.id).values(data_hash=done.data_hash))
+        told = {"snapshot": done.id, "data_hash": done.data_hash, "pin": pin_table.manifest(pin)}
+        append(writing, who, time, told, ids)
+        return done
 
     def _change(self, snapshot_id: str, who: Who, values: dict[str, Any]) -> Snapshot:
-        with self._database.write() as connection:
-            return self._apply(connection, snapshot_id, who, self._database.tick(connection), values)
+        with self._database.write() as writing:
+            return self._apply(writing, self._living(writing, snapshot_id), who, values)
 
-    def _apply(self, connection: Connection, snapshot_id: str, who: Who, time: int, values: dict[str, Any]) -> Snapshot:
-        before = self._get(connection, snapshot_id)
-        connection.execute(sa.update(_table).where(_table.c.id == snapshot_id).values(values))
-        told = {"snapshot": snapshot_id, "data_hash": before.data_hash, "set": values}
-        append(connection, who, time, told, [self._known(connection, pin.series) for pin in before.pins])
-        return self._get(connection, snapshot_id)
+    def _apply(
+        self, writing: Writing, snapshot: Snapshot, who: Who, values: dict[str, Any], told: dict[str, Any] | None = None
+    ) -> Snapshot:
+        writing.execute(sa.update(_table).where(_table.c.id == snapshot.id).values(values))
+        entry = {"snapshot": snapshot.id, "data_hash": snapshot.data_hash, "set": {**values, **(told or {})}}
+        ids = self._names.ensure(writing, [pin.series for pin in snapshot.pins])
+        append(writing, who, writing.tick(), entry, ids)
+        return replace(snapshot, **values)
 
-    def _get(self, connection: Connection, snapshot_id: str) -> Snapshot:
-        found = self._select(connection, _table.c.id == snapshot_id)
+    def _living(self, transaction: Transaction, snapshot_id: str) -> Snapshot:
+        found = self._select(transaction, (_table.c.id == snapshot_id) & (_table.c.state != "deleted"))
         if not found:
             raise VersionNotFound(version=snapshot_id)
         return found[0]
 
-    def _select(self, connection: Connection, where: Any, *, order: Any = None) -> builtins.list[Snapshot]:
-        newest_first = _table.c.created_at.desc() if order is None else order
-        rows = connection.execute(sa.select(_table).where(where).order_by(newest_first)).all()
-        pins = self._pins_by_snapshot(connection, [row.id for row in rows])
-        return [_snapshot(row, pins.get(row.id, [])) for row in rows]
-
-    def _pins_by_snapshot(self, connection: Connection, names: Sequence[str]) -> dict[str, builtins.list[Pin]]:
-        query = sa.select(_pins).order_by(_pins.c.snapshot_id, _pins.c.position)
-        if len(names) < _FEW:
-            query = query.where(_pins.c.snapshot_id.in_(names))
-        wanted = set(names)
-        found: dict[str, builtins.list[Pin]] = {}
-        for row in connection.execute(query):
-            if row.snapshot_id in wanted:
-                pin = _read_pin(row, self._names.series_of(connection, row.series_id))
-                found.setdefault(row.snapshot_id, []).append(pin)
-        return found
+    def _select(
+        self, transaction: Transaction, where: Any, *, limit: int | None = None, with_pins: bool = True
+    ) -> builtins.list[Snapshot]:
+        query = sa.select(_table).where(where).order_by(_table.c.created_at.desc()).limit(limit)
+        rows = transaction.execute(query).all()
+        names = [row.id for row in rows] if with_pins else []
+        found = pin_table.of_snapshots(transaction, self._names, names)
+        return [Snapshot(**row._mapping, pins=tuple(found.get(row.id, ()))) for row in rows]  # noqa: SLF001 - the documented way
 
 
-# Up to so many snapshots are named in a query; for more it is cheaper to read all pins.
-_FEW = 500
+def _row(snapshot: Snapshot) -> dict[str, Any]:
+    return {name: getattr(snapshot, name) for name in _table.columns.keys()}  # noqa: SIM118 - a collection of columns
 
 
-def _pin(connection: Connection, row: Any, series: Series, interval: Interval) -> Pin:
-    """Pin a series now; where the interval holds whole blocks only, the ledger knows their digest."""
-    if not row.revision:
-        raise SeriesNotFound(series=str(series))
-    rows, digest = _known_digest(connection, row, series, interval)
-    return Pin(series=series, interval=interval, revision=row.revision, rows=rows, digest=digest)
-
-
-def _known_digest(connection: Connection, row: Any, series: Series, interval: Interval) -> tuple[int, bytes | None]:
-    if row.newest_start is None:
-        return 0, EMPTY_ROOT
-    if row.newest_start >= interval.start and series.timeframe.block_end(row.newest_start) <= interval.end:
-        first = sa.select(sa.func.min(schema.blocks.c.start)).where(schema.blocks.c.series_id == row.id)
-        if connection.execute(first).scalar_one() >= interval.start:
-            return row.rows, bytes(row.digest)
-    inside = blocks.current(connection, row.id, _reach(series, interval))
-    for block in inside:
-        if block.start < interval.start or series.timeframe.block_end(block.start) > interval.end:
-            return 0, None
-    return sum(block.rows for block in inside), root_digest(inside)
-
-
-def _reach(series: Series, interval: Interval) -> Interval:
-    """Return the interval from the start of the block in which it begins."""
-    import numpy as np  # noqa: PLC0415 - most pins hold whole series and never come here
-
-    begin = int(series.timeframe.block_of(np.array([interval.start], np.int64))[0])
-    return Interval(min(begin, interval.start), interval.end)
-
-
-def _raise_pinned(connection: Connection, ids: Sequence[int], pins: Sequence[Pin]) -> None:
-    update = sa.update(_series).where(_series.c.id == sa.bindparam("number"), _series.c.pinned < sa.bindparam("at"))
-    values = [{"number": number, "at": pin.revision} for number, pin in zip(ids, pins, strict=True)]
-    connection.execute(update.values(pinned=sa.bindparam("at")), values)
-
-
-def _pin_rows(name: str, ids: Sequence[int], pins: Sequence[Pin]) -> builtins.list[dict[str, Any]]:
-    return [
-        {
-            "snapshot_id": name,
-            "position": position,
-            "series_id": number,
-            "start": pin.interval.start,
-            "end": pin.interval.end,
-            "revision": pin.revision,
-            "rows": pin.rows,
-            "digest": pin.digest,
-        }
-        for position, (number, pin) in enumerate(zip(ids, pins, strict=True))
-    ]
-
-
-def _read_pin(row: Any, series: Series) -> Pin:
-    return Pin(
-        series=series,
-        interval=Interval(row.start, row.end),
-        revision=row.revision,
-        rows=row.rows,
-        digest=None if row.digest is None else bytes(row.digest),
-    )
-
-
-def _snapshot(row: Any, pins: Sequence[Pin]) -> Snapshot:
+def _named(name: str, time: int, who: Who) -> Snapshot:
     return Snapshot(
-        id=row.id,
-        kind=row.kind,
-        state=row.state,
-        purpose=row.purpose,
-        strategy=row.strategy,
-        created_at=row.created_at,
-        created_by=row.created_by,
-        pins=tuple(pins),
-        data_hash=row.data_hash,
-        materialised=bool(row.materialised),
-        held=row.held,
-        approved_at=row.approved_at,
-        mirrored=bool(row.mirrored),
+        id=name,
+        kind="named",
+        state="complete",
+        purpose="named",
+        strategy=None,
+        created_at=time,
+        created_by=who.actor,
+        pins=(),
+        materialised=True,
     )
 
 
-def _manifest_of(pin: Pin) -> dict[str, Any]:
-    return {
-        **series_key(pin.series),
-        "start": pin.interval.start,
-        "end": pin.interval.end,
-        "revision": pin.revision,
-        "rows": pin.rows,
-        "digest": pin.digest or b"",
-    }
-
-
-def _data_hash(pins: Sequence[Pin]) -> str:
-    """Return SHA-256 over the canonical JSON of the manifest: what is pinned, in the order of preference."""
-    manifest = {"format": "barledger/manifest/1", "pins": [_manifest_of(pin) for pin in pins]}
-    return hashlib.sha256(canonical(manifest).encode()).hexdigest()
-
-
-def _parcels(snapshot: Snapshot) -> builtins.list[dict[str, Any]]:
-    """Return one record for each instrument and timeframe, with the tags and fields of ``data_audit``."""
-    versions: dict[tuple[str, str], dict[str, str]] = {}
-    for pin in snapshot.pins:
-        key = (pin.series.instrument, pin.series.timeframe.name)
-        versions.setdefault(key, {})[pin.series.source] = str(pin.revision)
-    return [
-        {
-            "snapshot_id": snapshot.id,
-            "measurement": "data_audit",
-            "tags": json.dumps(
-                {
-                    "instrument": instrument,
-                    "timeframe": timeframe,
-                    "snapshot_id": snapshot.id,
-                    "strategy_id": snapshot.strategy or NO_STRATEGY,
-                }
-            ),
-            "fields": json.dumps(
-                {
-                    "source_versions": canonical(sources),
-                    "created_by": snapshot.created_by,
-                    "purpose": snapshot.purpose,
-                    "data_hash": snapshot.data_hash,
-                }
-            ),
-            "time": snapshot.created_at,
-        }
-        for (instrument, timeframe), sources in versions.items()
-    ]
+def _check_same_pins(snapshot: Snapshot, given: Sequence[Pin]) -> None:
+    """Raise `VersionImmutable` unless only digests and numbers of rows were added."""
+    for known, pin in zip(snapshot.pins, given, strict=True):
+        same = (known.series, known.interval, known.revision) == (pin.series, pin.interval, pin.revision)
+        if not same or pin.digest is None or known.digest not in (None, pin.digest):
+            raise VersionImmutable(name=snapshot.id, series=str(pin.series))

@@ -10,6 +10,7 @@ from barledger.ledger.contract import Symbol, Symbols, Who
 from barledger.ledger.sql import schema
 from barledger.ledger.sql.audit import append
 from barledger.ledger.sql.engine import Database
+from barledger.ledger.sql.transaction import Writing
 
 _table = schema.symbols
 
@@ -23,16 +24,15 @@ class SqlSymbols(Symbols):
 
     def add(self, symbol: Symbol, who: Who) -> None:
         """Add a mapping; raises `NameTaken` if the symbol means another instrument in that interval."""
-        with self._database.write() as connection:
-            mine = (_table.c.source == symbol.source) & (_table.c.native == symbol.native)
-            overlaps = (_table.c.start < symbol.valid.end) & (_table.c.end > symbol.valid.start)
-            found = connection.execute(sa.select(_table.c.instrument).where(mine, overlaps)).scalars().all()
-            if any(instrument != symbol.instrument for instrument in found):
+        with self._database.write() as writing:
+            if any(instrument != symbol.instrument for instrument in _meant(writing, symbol)):
                 raise NameTaken(name=f"{symbol.native} of {symbol.source}")
+            same = (_table.c.source == symbol.source, _table.c.native == symbol.native)
+            writing.execute(sa.delete(_table).where(*same, _table.c.start == symbol.valid.start))
             told = {"instrument": symbol.instrument, "source": symbol.source, "native": symbol.native}
             row = {**told, "start": symbol.valid.start, "end": symbol.valid.end}
-            connection.execute(self._database.upsert(_table, ["end", "instrument"]), row)
-            append(connection, who, self._database.tick(connection), row)
+            writing.execute(sa.insert(_table), row)
+            append(writing, who, writing.tick(), row)
 
     def native(self, instrument: str, source: str, time: int) -> str | None:
         """Return what the source called the instrument at ``time``."""
@@ -47,17 +47,24 @@ class SqlSymbols(Symbols):
         query = sa.select(_table).order_by(_table.c.instrument, _table.c.source, _table.c.start)
         if instrument is not None:
             query = query.where(_table.c.instrument == instrument)
-        with self._database.read() as connection:
+        with self._database.read() as transaction:
             return [
                 Symbol(
                     instrument=row.instrument, source=row.source, native=row.native, valid=Interval(row.start, row.end)
                 )
-                for row in connection.execute(query)
+                for row in transaction.execute(query)
             ]
 
     def _find(self, column: sa.Column[str], key: sa.ColumnElement[bool], source: str, time: int) -> str | None:
         valid = (_table.c.start <= time) & (_table.c.end > time)
         query = sa.select(column).where(key, _table.c.source == source, valid).order_by(_table.c.start.desc())
-        with self._database.read() as connection:
-            found = connection.execute(query.limit(1)).scalar()
+        with self._database.read() as transaction:
+            found = transaction.execute(query.limit(1)).scalar()
             return None if found is None else str(found)
+
+
+def _meant(writing: Writing, symbol: Symbol) -> builtins.list[str]:
+    """Return the instruments that the native symbol means somewhere in the interval."""
+    overlaps = (_table.c.start < symbol.valid.end) & (_table.c.end > symbol.valid.start)
+    same = (_table.c.source == symbol.source) & (_table.c.native == symbol.native)
+    return [str(name) for name in writing.execute(sa.select(_table.c.instrument).where(same, overlaps)).scalars()]

@@ -40,7 +40,8 @@ class Edition:
     def __str__(self) -> str:
         """Say it in a line."""
         what = "withdrawn" if self.withdrawn else " ".join(f"{name} {getattr(self, name):g}" for name in VALUES)
-        return f"edition {self.edition}, {format_time(self.committed_at)}: {what} ({self.actor}: {self.reason or self.operation})"
+        why = self.reason or self.operation
+        return f"edition {self.edition}, {format_time(self.committed_at)}: {what} ({self.actor}: {why})"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

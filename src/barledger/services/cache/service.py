@@ -12,8 +12,8 @@ from barledger.domain.timeframe import Timeframe
 from barledger.domain.version import Version
 from barledger.errors import DuplicateTimes, VersionNotFound
 from barledger.ledger.contract import Cover, Intent, Snapshot, Who
-from barledger.services.cache import history as histories
 from barledger.services.cache import adjustments, repair, retention, snapshots, verification
+from barledger.services.cache import history as histories
 from barledger.services.cache.changes import Draft
 from barledger.services.cache.commit import Written, commit
 from barledger.services.cache.named import write_named

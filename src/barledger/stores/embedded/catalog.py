@@ -1,335 +1,362 @@
-"""The catalog: which operations make up each layer, in SQLite.
+"""The catalog's tables, and the checksums on their rows.
 
-A layer is the result of its operations in order: a segment or a blob of the log puts rows, a hole deletes a stretch.
-SQLite does not checksum its pages, so every row carries a checksum of its own, and each layer the sum over its
-operations: a flipped byte that changes or hides one is found when the layer is read.
+SQLite does not notice a flipped byte, so every row carries a checksum, and what could vanish is counted and summed:
+a layer's state counts and sums its log entries and extents, the head row counts and sums the layers. All numbers come
+from one sequence and are never used twice.
 """
 
-import json
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from threading import local
-from typing import Any, Final
+from struct import Struct
+from struct import error as StructError
+from typing import Any, Final, TypeVar
 
-import xxhash
+from xxhash import xxh3_64_intdigest
 
+from barledger.domain.interval import Interval
 from barledger.domain.series import Series
-from barledger.errors import Busy, FormatTooNew, ReadOnly, StoreDamaged
+from barledger.domain.timeframe import Timeframe
+from barledger.errors import BarledgerError, Busy, FormatTooNew, StoreDamaged, StoreError
+from barledger.stores.embedded.chunk import Chunk, unpack_directory
 
 FORMAT: Final = 1
-SEGMENT, BLOB, HOLE = "segment", "blob", "hole"
-
-_SCHEMA: Final = """
-CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL, checksum INTEGER NOT NULL) WITHOUT ROWID;
-CREATE TABLE layers (
-  id INTEGER PRIMARY KEY, series TEXT NOT NULL, name TEXT NOT NULL, fence INTEGER NOT NULL,
-  version INTEGER NOT NULL, total INTEGER NOT NULL, checksum INTEGER NOT NULL, UNIQUE (series, name)
-);
-CREATE TABLE operations (
-  id INTEGER PRIMARY KEY AUTOINCREMENT, layer INTEGER NOT NULL, kind TEXT NOT NULL, first INTEGER NOT NULL,
-  last INTEGER NOT NULL, rows INTEGER NOT NULL, file TEXT NOT NULL, content INTEGER NOT NULL, checksum INTEGER NOT NULL
-);
-CREATE INDEX operations_of_layer ON operations (layer);
-CREATE TABLE blobs (operation INTEGER PRIMARY KEY, data BLOB NOT NULL);
+SCHEMA: Final = """
+CREATE TABLE head (id INTEGER PRIMARY KEY, format INTEGER, commits INTEGER, sequence INTEGER, ledger TEXT,
+    revision INTEGER, layers INTEGER, total INTEGER, checksum INTEGER);
+CREATE TABLE layers (id INTEGER PRIMARY KEY, series TEXT, name TEXT, checksum INTEGER);
+CREATE TABLE states (id INTEGER PRIMARY KEY, generation INTEGER, fence INTEGER, entries INTEGER, log_rows INTEGER,
+    log_last INTEGER, extents INTEGER, total INTEGER, checksum INTEGER);
+CREATE TABLE log (id INTEGER PRIMARY KEY, layer INTEGER, previous INTEGER, rows INTEGER, first INTEGER, last INTEGER,
+    body BLOB, checksum INTEGER);
+CREATE TABLE segments (id INTEGER PRIMARY KEY, name TEXT, size INTEGER, checksum INTEGER);
+CREATE TABLE parts (id INTEGER PRIMARY KEY, segment INTEGER, rows INTEGER, directory BLOB, checksum INTEGER);
+CREATE TABLE extents (id INTEGER PRIMARY KEY, layer INTEGER, part INTEGER, first_row INTEGER, last_row INTEGER,
+    first INTEGER, last INTEGER, checksum INTEGER);
+CREATE INDEX parts_of_segment ON parts (segment);
+CREATE INDEX extents_of_layer ON extents (layer);
+CREATE INDEX extents_of_part ON extents (part);
 """
 
+Row = TypeVar("Row")
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Operation:
-    """One step in the making of a layer; ``first`` and ``last`` are times in ns, both inclusive."""
-
-    id: int
-    kind: str
-    first: int
-    last: int
-    rows: int
-    file: str
-    content: int
+# Sums of checksums stay within SQLite's integers.
+_MODULUS: Final = 2**63
+_INTEGERS: Final = [Struct(f"<{count}q") for count in range(9)]
+_DAMAGE: Final = frozenset({"SQLITE_CORRUPT", "SQLITE_NOTADB", "SQLITE_ERROR", "SQLITE_MISMATCH"})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Layer:
-    """A layer's row: ``version`` is the last operation that touched it, ``total`` the sum over all operations."""
+def checksum(*numbers: int, body: bytes = b"") -> int:
+    """Return the checksum of a row of integers, and of text or bytes if it has some."""
+    return xxh3_64_intdigest(_INTEGERS[len(numbers)].pack(*numbers) + body) >> 1
 
-    id: int
-    series: str
-    name: str
-    fence: int
-    version: int
+
+def added(total: int, *checksums: int) -> int:
+    """Add checksums to a sum of checksums; negative ones are taken away."""
+    return (total + sum(checksums)) % _MODULUS
+
+
+# --- rows ------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The one row about the whole store; ``sequence`` is the last number given, ``ledger`` empty if unclaimed."""
+
+    format: int
+    commits: int
+    sequence: int
+    ledger: str
+    revision: int
+    layers: int
     total: int
 
+    def checksum(self) -> int:
+        """Return the checksum of this row."""
+        return checksum(
+            self.format,
+            self.commits,
+            self.sequence,
+            self.revision,
+            self.layers,
+            self.total,
+            body=self.ledger.encode(),
+        )
 
-def series_key(series: Series) -> str:
-    """Return the series as text."""
-    return json.dumps([series.instrument, series.timeframe.name, series.source, series.is_adjusted])
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """What changes about a layer; ``total`` sums the checksums of its log entries and extents."""
+
+    id: int
+    generation: int = 0
+    fence: int = 0
+    entries: int = 0
+    log_rows: int = 0
+    log_last: int = 0
+    extents: int = 0
+    total: int = 0
+
+    def row(self) -> tuple[int, ...]:
+        """Return the columns with their checksum."""
+        numbers = (
+            self.id,
+            self.generation,
+            self.fence,
+            self.entries,
+            self.log_rows,
+            self.log_last,
+            self.extents,
+            self.total,
+        )
+        return (*numbers, checksum(*numbers))
 
 
-def series_of(key: str) -> Series:
-    """Return the series that the text means."""
-    instrument, timeframe, source, is_adjusted = json.loads(key)
-    return Series.of(instrument, timeframe, source, is_adjusted=is_adjusted)
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A log entry without its body; ``previous`` is the number of the entry before it in the same layer."""
+
+    id: int
+    layer: int
+    previous: int
+    rows: int
+    first: int
+    last: int
+
+    def checksum(self, body: bytes) -> int:
+        """Return the checksum of this row."""
+        return checksum(self.id, self.layer, self.previous, self.rows, self.first, self.last, body=body)
 
 
-class Catalog:
-    """An open catalog, with a connection for each thread."""
+@dataclass(frozen=True, slots=True)
+class Part:
+    """The chunks that a segment holds for one layer, as they were written."""
 
-    def __init__(self, path: Path, *, read_only: bool) -> None:
-        """Open it, or make it; raises `FormatTooNew`, `StoreDamaged`, `ReadOnly`."""
-        self._path = path
-        self._read_only = read_only
-        self._mine = local()
-        self._open: list[sqlite3.Connection] = []
-        if not path.exists():
-            if read_only:
-                raise ReadOnly(reason=f"there is no store at {path.parent}")
-            self._create()
-        with self.reading() as connection:
-            self._check_format(connection)
+    id: int
+    segment: str
+    size: int
+    chunks: tuple[Chunk, ...]
 
-    # --- transactions --------------------------------------------------------------------------
 
-    @contextmanager
-    def reading(self) -> Iterator[sqlite3.Connection]:
-        """Open a transaction that sees one state."""
-        connection = self._connection()
-        try:
-            connection.execute("BEGIN")
-            yield connection
-        except sqlite3.DatabaseError as error:
-            raise StoreDamaged(where=self._path.name, detail=str(error)) from error
-        finally:
-            if connection.in_transaction:
-                connection.execute("ROLLBACK")
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """The rows of a part, [first_row, last_row), that still belong to a layer, and their first and last time."""
 
-    @contextmanager
-    def writing(self, budget: Callable[[], float]) -> Iterator[sqlite3.Connection]:
-        """Open a transaction that excludes every other writer, waiting for it no longer than the budget says."""
-        if self._read_only:
-            raise ReadOnly(reason="the store was opened for reading")
-        connection = self._connection()
-        wait = budget()
-        connection.execute(f"PRAGMA busy_timeout={int(wait * 1000)}")
-        try:
-            connection.execute("BEGIN IMMEDIATE")
-            yield connection
-            budget()
-            connection.execute("COMMIT")
-        except sqlite3.OperationalError as error:
-            if "locked" in str(error) or "busy" in str(error):
-                raise Busy(what=str(self._path.parent), waited=wait) from error
-            raise StoreDamaged(where=self._path.name, detail=str(error)) from error
-        except sqlite3.DatabaseError as error:
-            raise StoreDamaged(where=self._path.name, detail=str(error)) from error
-        finally:
-            if connection.in_transaction:
-                connection.execute("ROLLBACK")
+    id: int
+    layer: int
+    part: int
+    first_row: int
+    last_row: int
+    first: int
+    last: int
 
-    def close(self) -> None:
-        """Close the connections of all threads."""
-        for connection in self._open:
-            connection.close()
-        self._open.clear()
-        self._mine = local()
+    def row(self) -> tuple[int, ...]:
+        """Return the columns with their checksum."""
+        numbers = (self.id, self.layer, self.part, self.first_row, self.last_row, self.first, self.last)
+        return (*numbers, checksum(*numbers))
 
-    # --- layers --------------------------------------------------------------------------------
+    @property
+    def interval(self) -> Interval:
+        """Return the stretch from the first to the last row."""
+        return Interval(self.first, self.last + 1)
 
-    def layer(self, connection: sqlite3.Connection, series: str, name: str) -> Layer | None:
-        """Return a layer, or None if the whole directory is sound and has none."""
-        query = "SELECT id, series, name, fence, version, total, checksum FROM layers WHERE series = ? AND name = ?"
-        row = connection.execute(query, (series, name)).fetchone()
-        if row is None:
-            self._check_directory(connection)
-            return None
-        return self._layer(row)
 
-    def layers(self, connection: sqlite3.Connection) -> list[Layer]:
-        """Return all layers, after checking that none is hidden."""
-        rows = connection.execute("SELECT id, series, name, fence, version, total, checksum FROM layers").fetchall()
-        found = [self._layer(row) for row in rows]
-        if sum(row[6] for row in rows) & _MASK != int(self.meta(connection, "directory")):
-            raise self._damaged("a layer is missing")
+# --- reading ---------------------------------------------------------------------------------------
+
+
+class Tables:
+    """Reads the catalog through one connection, checking every row."""
+
+    def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
+        """Read through this connection; ``path`` is named when something is damaged."""
+        self.connection = connection
+        self.path = path
+
+    def head(self) -> Head:
+        """Return the head row; raises `FormatTooNew`."""
+        row = self._one("SELECT format, commits, sequence, ledger, revision, layers, total, checksum FROM head", "head")
+        if isinstance(row[0], int) and row[0] > FORMAT:
+            raise FormatTooNew(where=str(self.path), found=row[0], known=FORMAT)
+        return self._checked("head", row, lambda *values: Head(*values), lambda head: head.checksum())
+
+    def layers(self, head: Head) -> dict[Series, dict[str, int]]:
+        """Return the number of every layer."""
+        found: dict[Series, dict[str, int]] = {}
+        total = count = 0
+        for number, series, name, stored in self.connection.execute("SELECT id, series, name, checksum FROM layers"):
+            with self._reading("layers"):
+                if stored != checksum(number, body=layer_key(series, name)):
+                    raise self.damaged("layers", "checksum")
+                found.setdefault(parse_series(series), {})[name] = number
+                total, count = added(total, stored), count + 1
+        if (count, total) != (head.layers, head.total):
+            raise self.damaged("layers", f"{count} layers instead of {head.layers}")
         return found
 
-    def operations(self, connection: sqlite3.Connection, layer: Layer) -> list[Operation]:
-        """Return the operations of a layer in order, after checking that none is changed or hidden."""
-        query = (
-            "SELECT id, kind, first, last, rows, file, content, checksum FROM operations WHERE layer = ? ORDER BY id"
+    def state(self, layer: int) -> State:
+        """Return a layer's state."""
+        row = self._one(
+            "SELECT id, generation, fence, entries, log_rows, log_last, extents, total, checksum FROM states"
+            " WHERE id = ?",
+            "states",
+            layer,
         )
-        rows = connection.execute(query, (layer.id,)).fetchall()
-        for row in rows:
-            if row[7] != checksum(layer.id, *row[:7]):
-                raise self._damaged(f"an operation of {layer.series} {layer.name} is not what was written")
-        if sum(row[7] for row in rows) & _MASK != layer.total:
-            raise self._damaged(f"an operation of {layer.series} {layer.name} is missing")
-        names = ("id", "kind", "first", "last", "rows", "file", "content")
-        return [Operation(**dict(zip(names, row[:7], strict=True))) for row in rows]
+        state = self._checked("states", row, lambda *values: State(*values), lambda state: state.row()[-1])
+        if state.id != layer:
+            raise self.damaged("states", f"layer {layer}")
+        return state
 
-    def blob(self, connection: sqlite3.Connection, operation: Operation) -> bytes:
-        """Return the bytes of a log entry, after checking them."""
-        row = connection.execute("SELECT data FROM blobs WHERE operation = ?", (operation.id,)).fetchone()
-        if row is None or xxhash.xxh3_64_intdigest(row[0]) & _MASK != operation.content:
-            raise self._damaged(f"the checksum of log entry {operation.id} does not fit")
-        return bytes(row[0])
+    def entries(self, state: State, *, until: int = 0) -> list[tuple[Entry, bytes, int]]:
+        """Return a layer's log entries, oldest first, with bodies and checksums; only those after ``until``."""
+        found: list[tuple[Entry, bytes, int]] = []
+        number = state.log_last
+        while len(found) < state.entries and number != until:
+            row = self._one(
+                "SELECT id, layer, previous, rows, first, last, body, checksum FROM log WHERE id = ?", "log", number
+            )
+            with self._reading("log"):
+                entry = Entry(*row[:6])
+                if row[7] != entry.checksum(row[6]) or entry.layer != state.id:
+                    raise self.damaged("log", str(Interval(entry.first, entry.last + 1)))
+                found.append((entry, row[6], row[7]))
+            number = entry.previous
+        return found[::-1]
 
-    def ensure_layer(self, connection: sqlite3.Connection, series: str, name: str) -> Layer:
-        """Return a layer, making it if there is none."""
-        found = self.layer(connection, series, name)
-        if found is not None:
-            return found
-        made = Layer(id=self._next_layer(connection), series=series, name=name, fence=0, version=0, total=0)
-        mark = _layer_checksum(made)
-        values = (made.id, series, name, 0, 0, 0, mark)
-        connection.execute(
-            "INSERT INTO layers (id, series, name, fence, version, total, checksum) VALUES (?,?,?,?,?,?,?)", values
+    def extents(self, state: State) -> list[tuple[Extent, int]]:
+        """Return a layer's extents with their checksums, in order of time."""
+        rows = self.connection.execute(
+            "SELECT id, layer, part, first_row, last_row, first, last, checksum FROM extents WHERE layer = ?",
+            (state.id,),
+        ).fetchall()
+        found = [
+            (self._checked("extents", row, lambda *values: Extent(*values), lambda extent: extent.row()[-1]), row[7])
+            for row in rows
+        ]
+        if len(found) != state.extents:
+            raise self.damaged("extents", f"{len(found)} instead of {state.extents}")
+        return sorted(found, key=lambda pair: pair[0].first)
+
+    def part(self, number: int) -> Part:
+        """Return a part with the name of its segment."""
+        segment, rows, directory, stored = self._one(
+            "SELECT segment, rows, directory, checksum FROM parts WHERE id = ?", "parts", number
         )
-        self._shift_directory(connection, mark)
-        return made
+        with self._reading("parts"):
+            if stored != checksum(number, segment, rows, body=directory):
+                raise self.damaged("parts", "checksum")
+        name, size, stored = self._one("SELECT name, size, checksum FROM segments WHERE id = ?", "segments", segment)
+        with self._reading("segments"):
+            if stored != checksum(segment, size, body=name.encode()):
+                raise self.damaged("segments", "checksum")
+        return Part(id=number, segment=name, size=size, chunks=tuple(unpack_directory(directory)))
 
-    def fence(self, connection: sqlite3.Connection, series: str) -> int:
-        """Return the highest revision that has written to a series."""
-        row = connection.execute("SELECT max(fence) FROM layers WHERE series = ?", (series,)).fetchone()
-        return int(row[0] or 0)
+    def segments(self) -> dict[str, int]:
+        """Return the name and size of every segment."""
+        found = {}
+        for number, name, size, stored in self.connection.execute("SELECT id, name, size, checksum FROM segments"):
+            with self._reading("segments"):
+                if stored != checksum(number, size, body=name.encode()):
+                    raise self.damaged("segments", "checksum")
+            found[name] = size
+        return found
 
-    def append(self, connection: sqlite3.Connection, layer: Layer, step: Operation, *, fence: int) -> tuple[Layer, int]:
-        """Add an operation (its id is given here) to a layer; returns the layer as it is then, and the id."""
-        number = int(connection.execute("SELECT coalesce(max(seq), 0) FROM sqlite_sequence").fetchone()[0]) + 1
-        fields = (number, step.kind, step.first, step.last, step.rows, step.file, step.content)
-        mark = checksum(layer.id, *fields)
-        connection.execute(
-            "INSERT INTO operations (id, kind, first, last, rows, file, content, layer, checksum) VALUES (?,?,?,?,?,?,?,?,?)",
-            (*fields, layer.id, mark),
-        )
-        return self.change(connection, layer, fence=fence, version=number, shift=mark), number
+    def damaged(self, table: str, detail: str) -> StoreDamaged:
+        """Return the error for a row that does not fit its checksum."""
+        return StoreDamaged(where=f"{self.path} (table {table})", detail=detail)
 
-    def remove(self, connection: sqlite3.Connection, layer: Layer, steps: Sequence[Operation]) -> Layer:
-        """Take operations out of a layer whose rows are kept elsewhere now."""
-        shift = 0
-        for step in steps:
-            connection.execute("DELETE FROM operations WHERE id = ?", (step.id,))
-            connection.execute("DELETE FROM blobs WHERE operation = ?", (step.id,))
-            shift -= checksum(layer.id, step.id, step.kind, step.first, step.last, step.rows, step.file, step.content)
-        return self.change(connection, layer, fence=layer.fence, version=layer.version + 1, shift=shift)
-
-    def change(self, connection: sqlite3.Connection, layer: Layer, *, fence: int, version: int, shift: int) -> Layer:
-        """Note what an operation did to its layer's row."""
-        after = Layer(
-            id=layer.id,
-            series=layer.series,
-            name=layer.name,
-            fence=max(layer.fence, fence),
-            version=max(layer.version + 1, version),
-            total=(layer.total + shift) & _MASK,
-        )
-        mark = _layer_checksum(after)
-        values = (after.fence, after.version, after.total, mark, layer.id)
-        connection.execute("UPDATE layers SET fence = ?, version = ?, total = ?, checksum = ? WHERE id = ?", values)
-        self._shift_directory(connection, mark - _layer_checksum(layer))
-        return after
-
-    # --- single values -------------------------------------------------------------------------
-
-    def meta(self, connection: sqlite3.Connection, name: str) -> str:
-        """Return a value of the catalog itself; empty if it was never set."""
-        row = connection.execute("SELECT value, checksum FROM meta WHERE name = ?", (name,)).fetchone()
+    def _one(self, query: str, table: str, *parameters: int) -> tuple[Any, ...]:
+        row: tuple[Any, ...] | None = self.connection.execute(query, parameters).fetchone()
         if row is None:
-            raise self._damaged(f"its {name} is missing")
-        if row[1] != checksum(name, row[0]):
-            raise self._damaged(f"its {name} is not what was written")
-        return str(row[0])
+            raise self.damaged(table, "a row is missing")
+        return row
 
-    def set_meta(self, connection: sqlite3.Connection, name: str, value: str) -> None:
-        """Set a value of the catalog itself."""
-        row = (name, value, checksum(name, value))
-        connection.execute("INSERT OR REPLACE INTO meta (name, value, checksum) VALUES (?, ?, ?)", row)
+    def _checked(
+        self, table: str, row: tuple[Any, ...], build: Callable[..., Row], digest: Callable[[Row], int]
+    ) -> Row:
+        with self._reading(table):
+            built = build(*row[:-1])
+            if digest(built) != row[-1]:
+                raise self.damaged(table, "checksum")
+            return built
 
-    # --- inside --------------------------------------------------------------------------------
-
-    def _connection(self) -> sqlite3.Connection:
-        connection: sqlite3.Connection | None = getattr(self._mine, "connection", None)
-        if connection is None:
-            connection = self._connect()
-            self._mine.connection = connection
-            self._open.append(connection)
-        return connection
-
-    def _connect(self) -> sqlite3.Connection:
-        target = f"file:{self._path}?mode={'ro' if self._read_only else 'rw'}"
-        if self._read_only and not _joinable(self._path):
-            target += "&immutable=1"
-        connection = sqlite3.connect(target, uri=True, isolation_level=None, check_same_thread=False)
-        connection.execute("PRAGMA busy_timeout=60000")
-        if not self._read_only:
-            connection.execute("PRAGMA synchronous=FULL")
-        return connection
-
-    def _create(self) -> None:
-        """Make the catalog beside its place and move it there, so that nobody sees half of one."""
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        lock = sqlite3.connect(self._path.parent / "making.lock", isolation_level=None, timeout=60)
+    @contextmanager
+    def _reading(self, table: str) -> Iterator[None]:
+        """A damaged row may even have values of the wrong type."""
         try:
-            lock.execute("BEGIN IMMEDIATE")
-            if self._path.exists():
-                return
-            draft = self._path.with_suffix(".draft")
-            draft.unlink(missing_ok=True)
-            connection = sqlite3.connect(draft, isolation_level=None)
-            connection.execute("PRAGMA journal_mode=WAL")
-            connection.executescript(_SCHEMA)
-            for name, value in {"format": str(FORMAT), "directory": "0", "owner": "", "revision": "0"}.items():
-                self.set_meta(connection, name, value)
-            connection.close()
-            draft.rename(self._path)
-        finally:
-            lock.close()
-
-    def _check_format(self, connection: sqlite3.Connection) -> None:
-        found = int(self.meta(connection, "format"))
-        if found > FORMAT:
-            raise FormatTooNew(where=str(self._path.parent), found=found, known=FORMAT)
-
-    def _check_directory(self, connection: sqlite3.Connection) -> None:
-        self.layers(connection)
-
-    def _shift_directory(self, connection: sqlite3.Connection, shift: int) -> None:
-        total = (int(self.meta(connection, "directory")) + shift) & _MASK
-        self.set_meta(connection, "directory", str(total))
-
-    def _next_layer(self, connection: sqlite3.Connection) -> int:
-        return int(connection.execute("SELECT coalesce(max(id), 0) + 1 FROM layers").fetchone()[0])
-
-    def _layer(self, row: Sequence[Any]) -> Layer:
-        layer = Layer(id=row[0], series=row[1], name=row[2], fence=row[3], version=row[4], total=row[5])
-        if _layer_checksum(layer) != row[6]:
-            raise self._damaged(f"layer {layer.name!r} of {layer.series} is not what was written")
-        return layer
-
-    def _damaged(self, detail: str) -> StoreDamaged:
-        return StoreDamaged(where=self._path.name, detail=detail)
+            yield
+        except (TypeError, ValueError, AttributeError, StructError) as error:
+            if isinstance(error, BarledgerError):
+                raise
+            raise self.damaged(table, f"a value has the wrong type ({error})") from error
 
 
-# SQLite's integers are signed, so checksums use 62 bits of xxh3.
-_MASK: Final = (1 << 62) - 1
+@contextmanager
+def errors_of(path: Path) -> Iterator[None]:
+    """Turn SQLite's errors into ours."""
+    try:
+        yield
+    except (sqlite3.Error, UnicodeDecodeError, OverflowError) as error:
+        name = getattr(error, "sqlite_errorname", "SQLITE_ERROR")
+        if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
+            raise Busy(what=str(path), waited=0.0) from error
+        if name.split("_")[1] in {known.split("_")[1] for known in _DAMAGE}:
+            raise StoreDamaged(where=str(path), detail=str(error)) from error
+        raise StoreError(url=str(path), detail=f"{error} ({name})") from error
 
 
-def checksum(*fields: object) -> int:
-    """Return a checksum over values."""
-    return xxhash.xxh3_64_intdigest(repr(fields).encode()) & _MASK
+# --- keys ------------------------------------------------------------------------------------------
 
 
-def content_checksum(data: bytes) -> int:
-    """Return the checksum of a log entry's bytes."""
-    return xxhash.xxh3_64_intdigest(data) & _MASK
+def layer_key(series: str, name: str) -> bytes:
+    """Return what a layer's checksum is over."""
+    return f"{series}\x1e{name}".encode()
 
 
-def _layer_checksum(layer: Layer) -> int:
-    return checksum(layer.id, layer.series, layer.name, layer.fence, layer.version, layer.total)
+def format_series(series: Series) -> str:
+    """Return a series as text; names have no control characters."""
+    return "\x1f".join((series.instrument, series.timeframe.name, series.source, str(int(series.is_adjusted))))
 
 
-def _joinable(path: Path) -> bool:
-    """Whether SQLite can join the write-ahead log, for which it needs to write beside the file."""
-    import os  # noqa: PLC0415 - only readers ask
+def parse_series(text: str) -> Series:
+    """Read what `format_series` wrote."""
+    instrument, timeframe, source, adjusted = text.split("\x1f")
+    return Series(
+        instrument=instrument, timeframe=Timeframe.of(timeframe), source=source, is_adjusted=adjusted == "1"
+    )
 
-    return os.access(path.parent, os.W_OK) or path.with_name(f"{path.name}-wal").exists()
+
+# --- writing ---------------------------------------------------------------------------------------
+
+
+def put_head(connection: sqlite3.Connection, head: Head) -> None:
+    """Write the head row."""
+    connection.execute(
+        "INSERT OR REPLACE INTO head VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            head.format,
+            head.commits,
+            head.sequence,
+            head.ledger,
+            head.revision,
+            head.layers,
+            head.total,
+            head.checksum(),
+        ),
+    )
+
+
+def put_layer(connection: sqlite3.Connection, head: Head, series: Series, name: str) -> tuple[Head, int]:
+    """Add a layer, and return the head that counts it and its number."""
+    number, text = head.sequence + 1, format_series(series)
+    digest = checksum(number, body=layer_key(text, name))
+    connection.execute("INSERT INTO layers VALUES (?, ?, ?, ?)", (number, text, name, digest))
+    return replace(head, sequence=number, layers=head.layers + 1, total=added(head.total, digest)), number
+
+
+def put_states(connection: sqlite3.Connection, states: Iterable[State]) -> None:
+    """Write states."""
+    connection.executemany(
+        "INSERT OR REPLACE INTO states VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", [state.row() for state in states]
+    )

@@ -1,170 +1,134 @@
-"""Segments: immutable files of rows, in chunks that carry their own checksums.
+"""Segments: immutable files of chunks.
 
-A file is a magic word, the chunks, a JSON index, and a trailer with the index's length and checksum. A read maps the
-file, checks each chunk that it touches, and decodes it straight into the arrays that it returns.
+A segment is written, made durable, and only then named in the catalog. Its writer holds a lock on the file until the
+catalog names it, so that a file which nobody locks and no catalog names is an orphan of a dead process.
 """
 
-import json
 import mmap
 import os
-import struct
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+import secrets
+from collections import OrderedDict
 from pathlib import Path
-from typing import Any, Final
+from threading import Lock
+from typing import Final
 
 import numpy as np
-import numpy.typing as npt
-import xxhash
 
-from barledger.domain.interval import Interval, format_time
-from barledger.domain.rows import COLUMNS, Rows, empty_rows
 from barledger.errors import StoreDamaged
-from barledger.stores.embedded.encoding import constant_of, decode_into, encode
+from barledger.stores.embedded.encoding import Array
+from barledger.stores.embedded.lock import try_lock
 
-_MAGIC: Final = b"BARSEG1\n"
-_TRAILER: Final = struct.Struct("<QQ8s")
-CHUNK: Final = 32_768
-# Below this many rows, a second thread costs more than it saves.
-_ROWS_WORTH_A_THREAD: Final = 300_000
-_TEXT: Final = "source_id"
-_TYPES: Final = {"withdrawn": np.bool_} | dict.fromkeys(("time", "revision", "edition", "superseded_at"), np.int64)
+SUFFIX: Final = ".segment"
+_MAGIC: Final = b"barledger seg 1\n"
+_OPEN_AT_MOST: Final = 256
 
 
-def write_segment(path: Path, rows: Rows) -> None:
-    """Write rows to a new file, durably; the folder has to be synced by the caller."""
-    with path.open("xb") as file:
-        file.write(_MAGIC)
-        index = [_write_chunk(file, rows.pick(slice(at, at + CHUNK))) for at in range(0, len(rows), CHUNK)]
-        body = json.dumps(index, separators=(",", ":")).encode()
-        file.write(body)
-        file.write(_TRAILER.pack(len(body), xxhash.xxh3_64_intdigest(body), _MAGIC))
-        file.flush()
-        os.fsync(file.fileno())
+class SegmentWriter:
+    """A segment that is being written."""
+
+    def __init__(self, folder: Path) -> None:
+        """Make a new file with a name of its own."""
+        self.name = secrets.token_hex(8) + SUFFIX
+        self._folder = folder
+        self._path = folder / self.name
+        self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+        try_lock(self._descriptor)
+        self.size = 0
+        self._write(_MAGIC)
+
+    def add(self, data: bytes) -> int:
+        """Append bytes and return where they begin."""
+        offset = self.size
+        self._write(data)
+        return offset
+
+    def _write(self, data: bytes) -> None:
+        left = memoryview(data)
+        while left:
+            left = left[os.write(self._descriptor, left) :]
+        self.size += len(data)
+
+    def make_durable(self) -> None:
+        """Make the file and its name survive a power cut."""
+        os.fsync(self._descriptor)
+        sync_folder(self._folder)
+
+    def release(self) -> None:
+        """Let go of the file: the catalog names it."""
+        os.close(self._descriptor)
+
+    def discard(self) -> None:
+        """Remove the file: nothing will name it."""
+        self._path.unlink(missing_ok=True)
+        os.close(self._descriptor)
 
 
-class Segment:
-    """An open segment; may be shared by threads."""
-
-    def __init__(self, path: Path) -> None:
-        """Map the file and read its index; raises FileNotFoundError, `StoreDamaged`."""
-        self.path = path
-        with path.open("rb") as file:
-            size = os.fstat(file.fileno()).st_size
-            if size < len(_MAGIC) + _TRAILER.size:
-                raise StoreDamaged(where=path.name, detail="the file is too short")
-            self._map = mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ)
-        self._view = memoryview(self._map)
-        self._chunks = self._read_index(size)
-        self.first = np.array([chunk["first"] for chunk in self._chunks], np.int64)
-        self.last = np.array([chunk["last"] for chunk in self._chunks], np.int64)
-        self.rows = sum(chunk["rows"] for chunk in self._chunks)
-
-    def read(self, intervals: Sequence[Interval]) -> Rows:
-        """Return the rows in the sorted, disjoint intervals; raises `StoreDamaged` naming the stretch."""
-        chosen = self._overlapping(intervals)
-        if not chosen:
-            return empty_rows()
-        rows = self._decode(chosen)
-        return rows.within_any(intervals)
-
-    def _overlapping(self, intervals: Sequence[Interval]) -> list[dict[str, Any]]:
-        wanted = np.zeros(len(self._chunks), np.bool_)
-        for interval in intervals:
-            begin = int(np.searchsorted(self.last, interval.start))
-            end = int(np.searchsorted(self.first, interval.end))
-            wanted[begin:end] = True
-        return [self._chunks[at] for at in np.flatnonzero(wanted)]
-
-    def _decode(self, chunks: Sequence[dict[str, Any]]) -> Rows:
-        total = sum(chunk["rows"] for chunk in chunks)
-        columns: dict[str, Any] = {name: _allocate(name, chunks, total) for name in COLUMNS}
-        starts = np.cumsum([0, *(chunk["rows"] for chunk in chunks)]).tolist()
-        tasks = list(zip(chunks, starts[:-1], strict=True))
-        if total < _ROWS_WORTH_A_THREAD:
-            self._decode_chunks(tasks, columns)
-        else:
-            half = len(tasks) // 2
-            with ThreadPoolExecutor(1) as pool:
-                second = pool.submit(self._decode_chunks, tasks[half:], columns)
-                self._decode_chunks(tasks[:half], columns)
-                second.result()
-        return Rows(**columns)
-
-    def _decode_chunks(self, tasks: Sequence[tuple[dict[str, Any], int]], columns: dict[str, Any]) -> None:
-        for chunk, start in tasks:
-            self._check(chunk)
-            at, end = chunk["offset"], start + chunk["rows"]
-            for name, header in chunk["columns"].items():
-                data = self._view[at : at + header[4]]
-                at += header[4]
-                out = columns[name]
-                if out is None or out.strides == (0,):
-                    continue
-                if name == _TEXT:
-                    out[start:end] = json.loads(bytes(data))
-                else:
-                    decode_into(header, data, out[start:end])
-
-    def _check(self, chunk: dict[str, Any]) -> None:
-        data = self._view[chunk["offset"] : chunk["offset"] + chunk["length"]]
-        if xxhash.xxh3_64_intdigest(data) != chunk["sum"]:
-            stretch = f"{format_time(chunk['first'])} to {format_time(chunk['last'])}"
-            raise StoreDamaged(where=self.path.name, detail=f"the checksum of the rows from {stretch} does not fit")
-
-    def _read_index(self, size: int) -> list[dict[str, Any]]:
-        length, checksum, magic = _TRAILER.unpack(self._view[size - _TRAILER.size :])
-        start = size - _TRAILER.size - length
-        if magic != _MAGIC or start < len(_MAGIC) or bytes(self._view[: len(_MAGIC)]) != _MAGIC:
-            raise StoreDamaged(where=self.path.name, detail="its head or end is not that of a segment")
-        body = bytes(self._view[start : start + length])
-        if xxhash.xxh3_64_intdigest(body) != checksum:
-            raise StoreDamaged(where=self.path.name, detail="the checksum of its index does not fit")
-        return list(json.loads(body))
+def sync_folder(folder: Path) -> None:
+    """Make the names in a folder survive a power cut."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
-def _write_chunk(file: Any, rows: Rows) -> dict[str, Any]:
-    headers: dict[str, list[Any]] = {}
-    parts: list[bytes] = []
-    for name, column in rows.columns():
-        if column is None:
-            continue
-        if name == _TEXT:
-            data = json.dumps(column.tolist(), separators=(",", ":")).encode()
-            headers[name] = ["text", "", 0, 0, len(data)]
-        else:
-            encoded = encode(np.ascontiguousarray(column))
-            data = encoded.data
-            headers[name] = encoded.header()
-        parts.append(data)
-    body = b"".join(parts)
-    offset = file.tell()
-    file.write(body)
-    return {
-        "first": int(rows.time[0]),
-        "last": int(rows.time[-1]),
-        "rows": len(rows),
-        "offset": offset,
-        "length": len(body),
-        "sum": xxhash.xxh3_64_intdigest(body),
-        "columns": headers,
-    }
+def is_orphan(path: Path) -> bool:
+    """Tell whether no living process is writing this file."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    try:
+        return try_lock(descriptor)
+    finally:
+        os.close(descriptor)
 
 
-def _allocate(name: str, chunks: Sequence[dict[str, Any]], total: int) -> "npt.NDArray[Any] | None":
-    """Return the array for a column: none if no chunk has it, a broadcast one if all agree on one value."""
-    headers = [chunk["columns"].get(name) for chunk in chunks]
-    if all(header is None for header in headers):
-        return None
-    if name == _TEXT:
-        return np.full(total, None, np.object_)
-    kind = _TYPES.get(name, np.float64)
-    if all(header is not None for header in headers) and name in ("revision", "edition"):
-        values = {constant_of(header) for header in headers if header is not None}
-        if len(values) == 1 and None not in values:
-            return np.broadcast_to(np.int64(values.pop() or 0), (total,))
-    if name == "adjustment_factor" and any(header is None for header in headers):
-        return np.full(total, np.nan)
-    if name == "superseded_at" and any(header is None for header in headers):
-        return np.full(total, np.iinfo(np.int64).max)
-    return np.zeros(total, kind) if any(header is None for header in headers) else np.empty(total, kind)
+class SegmentFiles:
+    """The segments that are mapped into memory, opened when they are first read."""
+
+    def __init__(self, folder: Path) -> None:
+        """Read from this folder."""
+        self._folder = folder
+        self._maps: OrderedDict[str, Array] = OrderedDict()
+        self._lock = Lock()
+
+    def open(self, name: str, size: int) -> Array:
+        """Return a segment's bytes.
+
+        Raises `StoreDamaged` if the file is too short, and `FileNotFoundError` if it is gone, which a reader takes as
+        a sign that the catalog has moved on.
+        """
+        with self._lock:
+            found = self._maps.get(name)
+            if found is None:
+                found = self._maps[name] = _map(self._folder / name, size)
+                if len(self._maps) > _OPEN_AT_MOST:
+                    self._maps.popitem(last=False)
+            else:
+                self._maps.move_to_end(name)
+            return found
+
+    def forget(self, name: str) -> None:
+        """Let go of a segment; readers that still use it keep it."""
+        with self._lock:
+            self._maps.pop(name, None)
+
+    def path(self, name: str) -> Path:
+        """Return where a segment lies."""
+        return self._folder / name
+
+    def close(self) -> None:
+        """Let go of all."""
+        with self._lock:
+            self._maps.clear()
+
+
+def _map(path: Path, size: int) -> Array:
+    with path.open("rb") as file:
+        found = os.fstat(file.fileno()).st_size
+        if found != size:
+            raise StoreDamaged(where=str(path), detail=f"it has {found} bytes instead of {size}")
+        if file.read(len(_MAGIC)) != _MAGIC:
+            raise StoreDamaged(where=str(path), detail="it does not begin as a segment")
+        return np.frombuffer(mmap.mmap(file.fileno(), size, prot=mmap.PROT_READ), np.uint8)

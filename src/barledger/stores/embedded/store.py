@@ -24,7 +24,7 @@ from barledger.stores.embedded.segment import Segment, write_segment
 
 _COPIES: Final = "edition_"
 # From so many rows on, a batch is worth a file of its own.
-_ROWS_WORTH_A_SEGMENT: Final = 4_096
+_ROWS_WORTH_A_SEGMENT: Final = 2_048
 # Layers with a longer log are folded by the write that makes it so long.
 _LONGEST_LOG: Final = 256
 _MOST_LOGGED: Final = 200_000
@@ -130,7 +130,7 @@ class EmbeddedStore(Store):
 
     def write(self, batches: Sequence[Batch], *, revision: int, guard: Guard = unguarded) -> None:
         """Put the batches as one: all of them are durable on return, or none is."""
-        files = {at: self._write_file(batch.rows, guard) for at, batch in enumerate(batches) if _is_large(batch)}
+        files = {at: self._write_file(batch, guard) for at, batch in enumerate(batches) if _is_large(batch)}
         faults.reach("embedded.segments-written")
         try:
             with self._catalog.writing(guard) as connection:
@@ -197,10 +197,10 @@ class EmbeddedStore(Store):
         count, rows = connection.execute(query, (layer.id, catalogs.SEGMENT)).fetchone()
         return bool(count > _LONGEST_LOG or rows > _MOST_LOGGED)
 
-    def _write_file(self, rows: Rows, guard: Guard) -> str:
+    def _write_file(self, batch: Batch, guard: Guard) -> str:
         guard()
         name = f"{uuid.uuid4().hex}.seg"
-        write_segment(self._segments_folder / name, rows)
+        write_segment(self._segments_folder / name, batch.rows, batch.series.timeframe)
         _sync(self._segments_folder)
         return name
 
@@ -233,7 +233,7 @@ class EmbeddedStore(Store):
             rows = layered([self._patch(connection, step, [everything()]) for step in steps])
             layer = self._catalog.remove(connection, layer, steps)
             if len(rows):
-                file = self._write_file(rows, guard)
+                file = self._write_file(Batch(series=series_of(key), layer=name, rows=rows), guard)
                 faults.reach("embedded.fold-segment-written")
                 step = _step(catalogs.SEGMENT, int(rows.time[0]), int(rows.time[-1]), rows=len(rows), file=file)
                 self._catalog.append(connection, layer, step, fence=layer.fence)

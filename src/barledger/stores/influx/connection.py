@@ -15,7 +15,7 @@ from typing import Any, Final, TypeVar
 from urllib.parse import quote, urlencode
 
 import urllib3
-from urllib3.exceptions import HTTPError, ReadTimeoutError, SSLError, TimeoutError as TransportTimeout
+from urllib3.exceptions import HTTPError, ReadTimeoutError, SSLError
 
 from barledger.errors import (
     InvalidSetting,
@@ -36,6 +36,15 @@ _LONGEST_NAP: Final = 2.0
 _PIECE: Final = 1 << 20
 _FORM: Final = "application/x-www-form-urlencoded"
 _MESSAGES: Final = "application/x-msgpack"
+
+
+class _Later(Exception):
+    """The server names the seconds after which the same request may succeed."""
+
+    def __init__(self, error: StoreError, seconds: float) -> None:
+        """Keep both."""
+        super().__init__(str(error))
+        self.error, self.seconds = error, seconds
 
 
 class Connection:
@@ -87,8 +96,13 @@ class Connection:
 
         self._persist(attempt, guard)
 
-    def execute(self, statement: str, *, database: str = "", guard: Guard | None = None) -> list[dict[str, Any]]:
-        """Run InfluxQL and return its results, each without an error."""
+    def execute(
+        self, statement: str, *, database: str = "", guard: Guard | None = None, after_timeout: bool = True
+    ) -> list[dict[str, Any]]:
+        """Run InfluxQL and return its results, each without an error.
+
+        Without ``after_timeout`` a request that took too long is not sent again, since the server may be at it still.
+        """
         body = urlencode({"q": statement, "db": database, "epoch": "ns"}).encode()
 
         def attempt(limit: float) -> list[dict[str, Any]]:
@@ -96,7 +110,7 @@ class Connection:
             self._expect(answer, 200)
             return self._results(answer.data)
 
-        return self._persist(attempt, guard)
+        return self._persist(attempt, guard, after_timeout=after_timeout)
 
     def select(self, statements: Sequence[str], *, database: str) -> Decoder:
         """Run SELECT statements and return their rows, all of them or an error."""
@@ -127,19 +141,24 @@ class Connection:
 
     # --- how it is asked ---------------------------------------------------------------------
 
-    def _persist(self, attempt: Callable[[float], Answer], guard: Guard | None) -> Answer:
+    def _persist(
+        self, attempt: Callable[[float], Answer], guard: Guard | None, *, after_timeout: bool = True
+    ) -> Answer:
         """Try until the request succeeds, fails for good, or patience ends."""
         deadline, nap = time.monotonic() + self.patience, _FIRST_NAP
         while True:
             limit = self.timeout if guard is None else min(self.timeout, guard())
             try:
                 return attempt(limit)
-            except StoreError as error:
-                left = deadline - time.monotonic()
-                if not temporary(error) or left <= 0:
-                    raise
-                wait = max(nap * random.uniform(0.5, 1.0), getattr(error, "retry_after", 0.0))  # noqa: S311 - no secret
-            time.sleep(min(wait, left))
+            except _Later as later:
+                wait, error = later.seconds, later.error
+            except StoreError as refused:
+                wait, error = 0.0, refused
+            left = deadline - time.monotonic()
+            final = isinstance(error, StoreTimeout) and not after_timeout
+            if final or not temporary(error) or left <= 0:
+                raise error
+            time.sleep(min(max(wait, nap * random.uniform(0.5, 1.0)), left))  # noqa: S311 - spreads writers
             nap = min(nap * 2, _LONGEST_NAP)
 
     def _send(
@@ -178,9 +197,11 @@ class Connection:
     def _expect(self, answer: urllib3.BaseHTTPResponse, status: int) -> None:
         if answer.status == status:
             return
-        error = refusal(self.url, answer.status, answer.data)
-        if isinstance(error, StoreUnavailable):
-            error.retry_after = _seconds(answer.headers.get("Retry-After", ""))  # type: ignore[attr-defined]
+        told = answer.headers.get("X-Influxdb-Error", "").encode()
+        error = refusal(self.url, answer.status, told or answer.data)
+        wait = answer.headers.get("Retry-After", "")
+        if wait.isdigit() and temporary(error):
+            raise _Later(error, float(wait))
         raise error
 
     def _decoded(self, answer: urllib3.BaseHTTPResponse, statements: int) -> Decoder:
@@ -215,9 +236,9 @@ class Connection:
 
     def _transport_error(self, error: HTTPError) -> StoreError:
         reason = _reason(error)
-        if isinstance(error, SSLError):
+        if isinstance(error, SSLError) and not isinstance(error.args[0], ssl.SSLEOFError | ssl.SSLZeroReturnError):
             return TlsFailed(url=self.url, detail=reason)
-        if isinstance(error, ReadTimeoutError | TransportTimeout):
+        if isinstance(error, ReadTimeoutError):
             return StoreTimeout(url=self.url, detail=reason)
         return StoreUnavailable(url=self.url, detail=reason)
 
@@ -252,10 +273,6 @@ def _reason(error: HTTPError) -> str:
     if isinstance(cause, ssl.SSLError):
         return str(cause.reason or cause)
     return str(getattr(cause, "strerror", None) or cause) or type(cause).__name__
-
-
-def _seconds(text: str) -> float:
-    return float(text) if text.isdigit() else 0.0
 
 
 def _json(data: bytes) -> Any:

@@ -92,7 +92,7 @@ def rows_of(columns: Columns) -> Rows:
         source_id=_optional(columns, nulls, "source_id"),
         withdrawn=_flagged(nulls),
         superseded_at=_superseded(columns, nulls),
-        **{name: _values(columns, nulls, name) for name in VALUES},
+        **_prices({name: _values(columns, nulls, name) for name in VALUES}),
     )
 
 
@@ -109,8 +109,12 @@ def foreign_rows(columns: Columns) -> Rows:
         source_id=None if bool(source_id.gaps.all()) else source_id.values,
         revision=constant(0, size),
         edition=constant(0, size),
-        **{name: picked[name].values + 0.0 for name in VALUES},
+        **_prices({name: picked[name].values + 0.0 for name in VALUES}),
     )
+
+
+def _prices(values: dict[str, Floats]) -> Any:
+    return values
 
 
 def _whole(columns: Columns) -> Flags | None:
@@ -141,7 +145,8 @@ def _optional(columns: Columns, nulls: Ints, name: str) -> Any:
     absent = nulls & BITS[name] != 0
     if bool(absent.all()):
         return None
-    return np.where(absent, np.nan if name in FLOATS else None, columns[name].values)
+    missing: Any = np.nan if name in FLOATS else None
+    return np.where(absent, missing, columns[name].values)
 
 
 def _flagged(nulls: Ints) -> Flags | None:

@@ -319,7 +319,8 @@ def _chain(starts: Positions, ends: Positions, most: int) -> Positions:
     after = np.searchsorted(starts, ends)
     follows = np.append(starts, -2)[after] == ends
     links, linked, whole = after.tolist(), follows.tolist(), (ends >= 0).tolist()
-    chain, at = [], 0
+    chain: list[int] = []
+    at = 0
     while whole[at] and len(chain) < most:
         chain.append(at)
         if not linked[at]:
@@ -345,7 +346,8 @@ def _gathered(padded: Bytes, at: Positions) -> Column:
 
 def _numbers(padded: Bytes, at: Positions, kind: str) -> npt.NDArray[Any]:
     width = np.dtype(kind).itemsize
-    return padded[at[:, None] + np.arange(width)].view(kind)[:, 0]
+    numbers: npt.NDArray[Any] = padded[at[:, None] + np.arange(width)].view(kind)[:, 0]
+    return numbers
 
 
 def _texts(padded: Bytes, at: Positions, tags: Bytes) -> npt.NDArray[Any]:

@@ -20,10 +20,10 @@ _LITERAL_ESCAPES: Final = str.maketrans({"\\": "\\\\", "'": "\\'", "\n": "\\n"})
 
 
 def tag(value: str) -> str:
-    """Return a tag's key or value as line protocol has it; raises `InvalidName`.
+    r"""Return a tag's key or value as line protocol has it; raises `InvalidName`.
 
     >>> print(tag('A "B", c=d'))
-    A\\ "B"\\,\\ c\\=d
+    A\ "B"\,\ c\=d
     """
     return check_name("tag", value).translate(_TAG_ESCAPES)
 
@@ -49,9 +49,9 @@ def literal(value: str) -> str:
 
 
 def tags_of(key: str) -> dict[str, str]:
-    """Return the tags in a series key as ``SHOW SERIES`` prints it.
+    r"""Return the tags in a series key as ``SHOW SERIES`` prints it.
 
-    >>> tags_of("market_data,instrument=EURUSD\\\\=X,source=x")
+    >>> tags_of("market_data,instrument=EURUSD\\=X,source=x")
     {'instrument': 'EURUSD=X', 'source': 'x'}
     """
     tags: dict[str, str] = {}

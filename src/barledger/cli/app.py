@@ -1,0 +1,91 @@
+"""The application: its commands, and how an error leaves it.
+
+Exit codes: 0 done, 1 something else, 2 wrong usage or invalid input, 3 not found, 4 refused, 5 damaged or not what it
+was, 6 a store or source does not answer, 7 busy, 130 interrupted.
+"""
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import Annotated, Final
+
+import typer
+
+from barledger import __version__
+from barledger.cli import data, keeping, snapshots, status
+from barledger.cli.demo import demo
+from barledger.cli.output import Output
+from barledger.errors import (
+    BarledgerError,
+    Busy,
+    IntegrityError,
+    InvalidInput,
+    NotFound,
+    Refused,
+    SourceError,
+    StoreError,
+)
+
+_CODES: Final[tuple[tuple[type[BarledgerError], int], ...]] = (
+    (InvalidInput, 2),
+    (NotFound, 3),
+    (Refused, 4),
+    (IntegrityError, 5),
+    (StoreError, 6),
+    (SourceError, 6),
+    (Busy, 7),
+)
+_INTERRUPTED: Final = 130
+
+app = typer.Typer(
+    no_args_is_help=True,
+    help="A versioned, auditable cache of market data. Your backtest's input cannot change under you.",
+    epilog=(__doc__ or "").split("\n\n", 1)[1],
+    pretty_exceptions_enable=False,
+)
+
+
+@app.callback(invoke_without_command=True)
+def _root(version: Annotated[bool, typer.Option("--version", "-V", help="Show the version.")] = False) -> None:  # noqa: FBT002
+    if version:
+        sys.stdout.write(f"barledger {__version__}\n")
+        raise typer.Exit
+
+
+for command in (demo, data.ingest, data.bars, data.versions, data.history):
+    app.command()(command)
+app.add_typer(snapshots.app, name="snapshot")
+for command in (keeping.retention, keeping.audit, keeping.backup, keeping.restore, keeping.repair):
+    app.command()(command)
+for command in (status.status, status.doctor):
+    app.command()(command)
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run the command and return its exit code; no error leaves as a traceback."""
+    try:
+        code = app(list(arguments), standalone_mode=False)
+    except BarledgerError as error:
+        Output(as_json="--json" in arguments).error(error)
+        return next((code for kind, code in _CODES if isinstance(error, kind)), 1)
+    except (KeyboardInterrupt, typer.Abort):
+        return _INTERRUPTED
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except Exception as error:  # noqa: BLE001 - whatever it is, a person gets a sentence
+        return _unexpected(error)
+    return code if isinstance(code, int) else 0
+
+
+def _unexpected(error: Exception) -> int:
+    """Show click's own usage errors as it does, and anything else as a sentence."""
+    show = getattr(error, "show", None)
+    if callable(show):
+        show()
+        return int(getattr(error, "exit_code", 2))
+    if "BARLEDGER_DEBUG" in os.environ:
+        raise error
+    sys.stderr.write(f"error [unexpected] {type(error).__name__}: {error}\n")
+    sys.stderr.write("  next: set BARLEDGER_DEBUG=1 to see where, and report it\n")
+    return 1

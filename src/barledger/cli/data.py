@@ -1,0 +1,165 @@
+"""Commands on bars: ingest, bars, versions, history."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from barledger.cli.output import Output, moment
+from barledger.cli.session import End, Json, Ledger, Reason, Source, Start, Store, Version, library
+from barledger.domain.interval import format_time
+from barledger.domain.rows import VALUES
+from barledger.errors import InvalidSetting
+
+Instrument = Annotated[str, typer.Argument(help="An instrument, e.g. AAPL or BTC/USDT.")]
+Timeframe = Annotated[str, typer.Argument(help="A timeframe, e.g. 1d or 1m.")]
+
+
+def ingest(
+    instruments: Annotated[str, typer.Argument(help="Instruments, separated by commas.", metavar="INSTRUMENT")],
+    timeframe: Timeframe,
+    source: Annotated[str, typer.Option(help="Where the bars come from, e.g. sample or files.")],
+    start: Start = None,
+    end: End = None,
+    option: Annotated[list[str] | None, typer.Option(help="A source's option, as name=value.")] = None,
+    quarantine: Annotated[bool, typer.Option(help="Put invalid bars aside and write the rest.")] = False,  # noqa: FBT002
+    reason: Reason = "",
+    store: Store = "",
+    ledger: Ledger = "",
+    json: Json = False,  # noqa: FBT002 - typer's way to say a flag
+) -> None:
+    """Fetch bars from a source, and write what is new or changed."""
+    output = Output(as_json=json)
+    options = dict(_pair(text) for text in option or [])
+    with library(store, ledger) as opened:
+        done = opened.ingest(
+            [name.strip() for name in instruments.split(",") if name.strip()],
+            timeframe,
+            source=source,
+            start=start,
+            end=end,
+            on_invalid="quarantine" if quarantine else "raise",
+            reason=reason,
+            options=options,
+        )
+    text = f"{done.new:,} new, {done.changed:,} changed, {done.same:,} the same, {done.jitter:,} jitter"
+    output.say(f"{text}, {done.quarantined:,} quarantined; revision {done.revision}", done)
+
+
+def bars(
+    instrument: Instrument,
+    timeframe: Timeframe,
+    source: Source = None,
+    start: Start = None,
+    end: End = None,
+    version: Version = "latest",
+    last: Annotated[int | None, typer.Option(help="Only so many bars, the newest ones.", min=1)] = None,
+    out: Annotated[Path | None, typer.Option(help="Write .csv, .parquet or .arrow instead.")] = None,
+    store: Store = "",
+    ledger: Ledger = "",
+    json: Json = False,  # noqa: FBT002 - typer's way to say a flag
+) -> None:
+    """Show the bars of a version, with what it resolved to."""
+    output = Output(as_json=json)
+    with library(store, ledger) as opened:
+        found = opened.bars(instrument, timeframe, start=start, end=end, source=source, version=version)
+    if out is not None:
+        _save(found, out)
+        return output.say(f"{len(found):,} bars written to {out}", {**found.provenance, "bars": len(found)})
+    frame = found.df if last is None else found.df.tail(last)
+    times = [format_time(int(time)) for time in frame.index.as_unit("ns").asi8]
+    rows = [(time, *values) for time, values in zip(times, frame.to_numpy().tolist(), strict=True)]
+    told = {**found.provenance, "digest": found.digest}
+    data = {**told, "bars": [dict(zip(("time", *VALUES), row, strict=True)) for row in rows]}
+    output.table("", ("time", *(f"# {name}" for name in VALUES)), rows, data)
+    if not json:
+        mix = ", ".join(f"{span.rows:,} from {span.source}" for span in found.sources)
+        output.note(f"{mix or 'no bars'}; revision {found.revision}; digest {found.digest}")
+    return None
+
+
+def versions(
+    instrument: Instrument,
+    timeframe: Timeframe,
+    start: Start = None,
+    end: End = None,
+    store: Store = "",
+    ledger: Ledger = "",
+    json: Json = False,  # noqa: FBT002 - typer's way to say a flag
+) -> None:
+    """List the revisions and snapshots of a series."""
+    output = Output(as_json=json)
+    with library(store, ledger) as opened:
+        found = opened.cache.versions(instrument, timeframe, start=start, end=end)
+    rows = [
+        (
+            one.series.source,
+            f"revision:{one.revision}",
+            moment(one.committed_at),
+            one.operation,
+            one.new,
+            one.changed,
+            one.withdrawn,
+        )
+        for listed in found
+        for one in listed.revisions
+    ]
+    rows += [
+        (listed.series.source, pinned.id, moment(pinned.created_at), pinned.purpose, None, None, None)
+        for listed in found
+        for pinned in listed.snapshots
+    ]
+    output.table("", ("source", "version", "when", "what", "# new", "# changed", "# withdrawn"), rows, found)
+
+
+def history(
+    instrument: Instrument,
+    timeframe: Timeframe,
+    time: Annotated[str, typer.Argument(help="The bar's opening time, e.g. 2005-02-28.")],
+    source: Annotated[str, typer.Option(help="Whose bars.")],
+    store: Store = "",
+    ledger: Ledger = "",
+    json: Json = False,  # noqa: FBT002 - typer's way to say a flag
+) -> None:
+    """Show every edition that one bar ever had."""
+    output = Output(as_json=json)
+    with library(store, ledger) as opened:
+        found = opened.history(instrument, timeframe, time, source=source)
+    rows = [
+        (
+            one.edition,
+            moment(one.committed_at),
+            *(("withdrawn", *[None] * 4) if one.withdrawn else (getattr(one, name) for name in VALUES)),
+            one.actor,
+            one.reason or one.operation,
+        )
+        for one in found
+    ]
+    output.table("", ("# edition", "when", *(f"# {name}" for name in VALUES), "who", "why"), rows, found)
+
+
+def _pair(text: str) -> tuple[str, str]:
+    name, sign, value = text.partition("=")
+    if not sign:
+        raise InvalidSetting(setting="--option", reason=f"{text!r} is not name=value")
+    return name.replace("-", "_"), value
+
+
+def _save(found: object, path: Path) -> None:
+    import pyarrow as pa  # noqa: PLC0415 - only for files
+
+    table = pa.table(found)
+    if path.suffix == ".parquet":
+        from pyarrow import parquet  # noqa: PLC0415 - only for files
+
+        parquet.write_table(table, path)
+    elif path.suffix in (".arrow", ".feather"):
+        from pyarrow import feather  # noqa: PLC0415 - only for files
+
+        feather.write_feather(table, str(path))
+    elif path.suffix == ".csv":
+        from pyarrow import csv  # noqa: PLC0415 - only for files
+
+        csv.write_csv(table, path)
+    else:
+        raise InvalidSetting(setting="--out", reason=f"{path.suffix or 'no ending'} is not .csv, .parquet or .arrow")

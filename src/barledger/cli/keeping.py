@@ -1,0 +1,114 @@
+"""Commands that keep a library: retention, audit, backup, restore, repair."""
+
+import json as jsons
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.progress import Progress
+
+from barledger.barledger import restore_backup
+from barledger.cli.output import Output, moment
+from barledger.cli.session import Json, Ledger, Store, library
+from barledger.errors import InvalidPolicy
+from barledger.settings import Settings
+
+
+def retention(
+    policy: Annotated[Path, typer.Argument(help="A TOML file with [[rules]], or JSON.", exists=True, dir_okay=False)],
+    apply: Annotated[bool, typer.Option("--apply", help="Delete; otherwise only say what would go.")] = False,  # noqa: FBT002
+    store: Store = "",
+    ledger: Ledger = "",
+    json: Json = False,  # noqa: FBT002 - typer's way to say a flag
+) -> None:
+    """Apply a retention policy, or say what it would delete."""
+    output = Output(as_json=json)
+    with library(store, ledger) as opened:
+        report = opened.cache.retain(_read_policy(policy), dry_run=not apply)
+    rows = [(str(one.series), one.current, one.editions, one.held_back) for one in report.series]
+    title = "deleted" if apply else "would delete (nothing was; use --apply)"
+    output.table(title, ("series", "# current", "# editions", "# held back"), rows, report)
+    if not json:
+        output.note(f"snapshots: {', '.join(report.snapshots) or 'none'}; held: {', '.join(report.held) or 'none'}")
+
+
+def audit(
+    after: Annotated[int, typer.Option(help="Only entries above this number.")] = 0,
+    limit: Annotated[int | None, typer.Option(help="At most so many.")] = None,
+    operation: Annotated[str | None, typer.Option(help="Only this kind of operation.")] = None,
+    store: Store = "",
+    ledger: Ledger = "",
+    json: Json = False,  # noqa: FBT002 - typer's way to say a flag
+) -> None:
+    """List the audit log."""
+    with library(store, ledger) as opened:
+        found = opened.audit.entries(after=after, limit=limit, operation=operation)
+    rows = [(one.sequence, moment(one.time), one.actor, one.operation, _summary(one.data)) for one in found]
+    Output(as_json=json).table("", ("# entry", "when", "who", "what", "details"), rows, [one.data for one in found])
+
+
+def backup(
+    folder: Annotated[Path, typer.Argument(help="An empty or new folder.")],
+    store: Store = "",
+    ledger: Ledger = "",
+    json: Json = False,  # noqa: FBT002 - typer's way to say a flag
+) -> None:
+    """Copy the whole library, as of one instant, into a folder that can be opened like any other."""
+    output = Output(as_json=json)
+    with library(store, ledger) as opened, Progress(console=output.errors, transient=True) as progress:
+        total = len(opened.vault.store.series())
+        task = progress.add_task("copying", total=total)
+        done = opened.back_up(folder, progress=lambda *_: progress.advance(task))
+    output.say(f"{done.rows:,} rows of {done.series} series copied to {folder}", done)
+
+
+def restore(
+    folder: Annotated[Path, typer.Argument(help="A backup's folder.", exists=True, file_okay=False)],
+    store: Store = "",
+    ledger: Ledger = "",
+    json: Json = False,  # noqa: FBT002 - typer's way to say a flag
+) -> None:
+    """Copy a backup into an empty store and a new ledger."""
+    output = Output(as_json=json)
+    settings = Settings()
+    with Progress(console=output.errors, transient=True) as progress:
+        task = progress.add_task("copying", total=None)
+        done = restore_backup(
+            folder,
+            store or settings.url or settings.home,
+            token=settings.token.get_secret_value(),
+            org=settings.org,
+            ledger=ledger or settings.ledger,
+            progress=lambda *_: progress.advance(task),
+        )
+    output.say(f"{done.rows:,} rows of {done.series} series restored", done)
+
+
+def repair(store: Store = "", ledger: Ledger = "", json: Json = False) -> None:  # noqa: FBT002 - as above
+    """Repair what dead writers left, finish snapshots, and mirror what waits."""
+    with library(store, ledger) as opened:
+        count = opened.cache.repair()
+    Output(as_json=json).say(f"{count} series repaired", {"repaired": count})
+
+
+def _read_policy(path: Path) -> object:
+    import tomllib  # noqa: PLC0415 - only for this command
+
+    text = path.read_text()
+    try:
+        return jsons.loads(text) if path.suffix == ".json" else tomllib.loads(text)
+    except (ValueError, tomllib.TOMLDecodeError) as error:
+        raise InvalidPolicy(rule="-", reason=f"{path} cannot be read: {error}") from error
+
+
+def _summary(data: dict[str, object]) -> str:
+    """Return the part of an entry that tells what it was about."""
+    if "snapshot" in data:
+        return str(data["snapshot"])
+    series = data.get("series")
+    if not isinstance(series, list) or not series:
+        return str(data.get("reason") or "-")
+    first = series[0]
+    counts = ", ".join(f"{first[name]} {name}" for name in ("new", "changed", "withdrawn", "jitter") if name in first)
+    more = f" and {len(series) - 1} more" if len(series) > 1 else ""
+    return f"{first['instrument']} {first['timeframe']} from {first['source']}{more}: {counts or 'nothing'}"

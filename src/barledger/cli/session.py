@@ -1,0 +1,31 @@
+"""The options that every command has, and the library that they open."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Annotated
+
+import typer
+
+from barledger.barledger import BarLedger, open_barledger
+from barledger.settings import Settings
+
+Json = Annotated[bool, typer.Option("--json", help="Answer in JSON.")]
+Store = Annotated[
+    str, typer.Option("--store", help="A folder, or influxdb+http://host:8086/bucket.", show_default=False)
+]
+Ledger = Annotated[str, typer.Option("--ledger", help="The ledger's SQLAlchemy URL.", show_default=False)]
+Source = Annotated[str | None, typer.Option(help="Whose bars.", show_default=False)]
+Start = Annotated[str | None, typer.Option(help="From this time on, e.g. 2005-01-01.", show_default=False)]
+End = Annotated[str | None, typer.Option(help="Up to, not including, this time.", show_default=False)]
+Reason = Annotated[str, typer.Option(help="Why, for the audit log.", show_default=False)]
+Version = Annotated[str, typer.Option(help="latest, first, revision:<n>, a time, strategy:<id> or a snapshot's id.")]
+
+
+@contextmanager
+def library(store: str, ledger: str, *, read_only: bool = False) -> Iterator[BarLedger]:
+    """Open the library that the options, the environment or the configuration file name."""
+    opened = open_barledger(store or None, ledger=ledger or None, read_only=read_only, settings=Settings())
+    try:
+        yield opened
+    finally:
+        opened.close()

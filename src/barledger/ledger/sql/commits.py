@@ -1,0 +1,125 @@
+"""What a commit changes in the ledger's tables, inside its transaction."""
+
+# ruff: noqa: S608 - statements are made of names of our own schema; values are parameters
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from barledger.domain.interval import Interval, difference, intersection
+from barledger.errors import LeaseLost
+from barledger.ledger.contract import Gone, Outcome, Pending, SeriesChange
+from barledger.ledger.sql import blocks, schema
+from barledger.ledger.sql.audit import series_key
+from barledger.ledger.sql.blocks import Root
+from barledger.ledger.sql.series_table import SeriesTable, gone_of, gone_to_json
+from barledger.ledger.sql.transaction import Writing
+
+_SERIES_COLUMNS: Final = ("revision", "max_edition", "gone", *Root._fields)
+_COUNTS: Final = ("new", "changed", "withdrawn", "same", "jitter")
+_LINK_COLUMNS: Final = ("start", "end", "new", "changed", "withdrawn", "jitter")
+_KEY: Final = ("series_id", "revision")
+
+
+def apply(writing: Writing, names: SeriesTable, pending: Pending, changes: Sequence[SeriesChange]) -> list[Any]:
+    """Make the changes true, and return their audit records; raises `LeaseLost` if one series is not ours.
+
+    A series in which no bar changed keeps its revision: the commit leaves no trace on it.
+    """
+    ids = names.ensure(writing, [change.series for change in changes])
+    rows = names.rows(writing, ids)
+    for number, change in zip(ids, changes, strict=True):
+        if rows[number].pending != pending.revision:
+            raise LeaseLost(what=str(change.series), waited=0.0)
+    pairs = [(rows[number], change) for number, change in zip(ids, changes, strict=True)]
+    touched = [(row, change) for row, change in pairs if _touches(row, change, pending.revision)]
+    roots = blocks.apply_changes(writing, touched, pending.revision)
+    updates = [_update(row, change, root, pending.revision) for (row, change), root in zip(touched, roots, strict=True)]
+    writing.update(schema.series, _SERIES_COLUMNS, ("id",), updates)
+    unlock(writing, pending.revision)
+    _settle_links(writing, pending, touched)
+    after = {row.id: root.digest for (row, _), root in zip(touched, roots, strict=True)}
+    return [_told(change, row.digest, after.get(row.id, row.digest)) for row, change in pairs]
+
+
+def unlock(writing: Writing, revision: int) -> None:
+    """Let go of every series that the revision holds."""
+    held = '"id" IN (SELECT "series_id" FROM "revision_series" WHERE "revision" = ?) AND "pending" = ?'
+    writing.run(f'UPDATE "series" SET "pending" = 0 WHERE {held}', (revision, revision))
+
+
+def told(pending: Pending, outcome: Outcome, series: Sequence[Any]) -> dict[str, Any]:
+    """Return what the audit log keeps of a commit."""
+    details = {"details": outcome.details} if outcome.details else {}
+    return {"revision": pending.revision, "series": series, **details}
+
+
+def counts(change: SeriesChange) -> dict[str, Any]:
+    """Return the series and the numbers of bars that are not zero, as members of JSON."""
+    numbers = {name: getattr(change, name) for name in _COUNTS}
+    return {**series_key(change.series), **{name: number for name, number in numbers.items() if number}}
+
+
+def without(gone: Sequence[Gone], intervals: Sequence[Interval]) -> list[Gone]:
+    """Return the stretches that retention deleted earlier, less what it deletes once more."""
+    return [
+        Gone(interval=left, revision=one.revision, refilled=one.refilled)
+        for one in gone
+        for left in difference([one.interval], intervals)
+    ]
+
+
+def _touches(row: Any, change: SeriesChange, revision: int) -> bool:
+    if change.new or change.changed or change.withdrawn or change.blocks or change.emptied:
+        return True
+    return any(gone.revision == revision for gone in gone_of(row.gone))
+
+
+def _update(row: Any, change: SeriesChange, root: Root, revision: int) -> tuple[Any, ...]:
+    gone = row.gone
+    if gone and change.new + change.changed:
+        gone = gone_to_json(_refilled(gone_of(gone), change.interval))
+    return (revision, max(row.max_edition, change.max_edition), gone, *root, row.id)
+
+
+def _refilled(gone: Sequence[Gone], written: Interval) -> list[Gone]:
+    """Mark the parts in which bars were written again."""
+    parts = []
+    for one in gone:
+        inside = intersection([one.interval], [written])
+        parts += [Gone(interval=part, revision=one.revision, refilled=True) for part in inside]
+        parts += [
+            Gone(interval=part, revision=one.revision, refilled=one.refilled)
+            for part in difference([one.interval], inside)
+        ]
+    return parts
+
+
+def _settle_links(writing: Writing, pending: Pending, touched: Sequence[tuple[Any, SeriesChange]]) -> None:
+    kept = {row.id for row, _ in touched}
+    held = writing.all('SELECT "series_id" FROM "revision_series" WHERE "revision" = ?', (pending.revision,))
+    idle = [(number, pending.revision) for (number,) in held if number not in kept]
+    writing.delete(schema.revision_series, _KEY, idle)
+    links = [
+        (
+            change.interval.start,
+            change.interval.end,
+            change.new,
+            change.changed,
+            change.withdrawn,
+            change.jitter,
+            row.id,
+            pending.revision,
+        )
+        for row, change in touched
+    ]
+    writing.update(schema.revision_series, _LINK_COLUMNS, _KEY, links)
+
+
+def _told(change: SeriesChange, before: bytes | None, after: bytes | None) -> dict[str, Any]:
+    """Return what the audit log keeps of one series: counts, and the digests before and after."""
+    return {
+        **counts(change),
+        "interval": {"start": change.interval.start, "end": change.interval.end},
+        "digest_before": bytes(before or b""),
+        "digest_after": bytes(after or b""),
+    }

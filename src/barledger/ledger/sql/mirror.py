@@ -1,0 +1,49 @@
+"""What the store is told of a snapshot, for people who look at it with other tools."""
+
+import json
+from typing import Any, Final
+
+from barledger.ledger.contract import Snapshot
+from barledger.ledger.sql import schema
+from barledger.ledger.sql.audit import canonical
+from barledger.ledger.sql.transaction import Writing
+
+# InfluxDB has no empty tags.
+NO_STRATEGY: Final = "none"
+_COLUMNS: Final = ("snapshot_id", "measurement", "tags", "fields", "time")
+
+
+def post(writing: Writing, snapshot: Snapshot, *, most: int) -> bool:
+    """Put the records of a snapshot into the outbox, unless ``most`` snapshots are mirrored already."""
+    (mirrored,) = writing.one('SELECT COUNT(*) FROM "snapshots" WHERE "mirrored"')
+    if mirrored >= most:
+        return False
+    writing.insert(schema.outbox, _COLUMNS, _records(snapshot))
+    return True
+
+
+def _records(snapshot: Snapshot) -> list[tuple[Any, ...]]:
+    """Return one record for each instrument and timeframe, with the tags and fields of ``data_audit``."""
+    versions: dict[tuple[str, str], dict[str, str]] = {}
+    for pin in snapshot.pins:
+        key = (pin.series.instrument, pin.series.timeframe.name)
+        source = f"{pin.series.source} (adjusted)" if pin.series.is_adjusted else pin.series.source
+        versions.setdefault(key, {})[source] = str(pin.revision)
+    fields = {"created_by": snapshot.created_by, "purpose": snapshot.purpose, "data_hash": snapshot.data_hash}
+    return [
+        (
+            snapshot.id,
+            "data_audit",
+            json.dumps(
+                {
+                    "instrument": instrument,
+                    "timeframe": timeframe,
+                    "snapshot_id": snapshot.id,
+                    "strategy_id": snapshot.strategy or NO_STRATEGY,
+                }
+            ),
+            json.dumps({"source_versions": canonical(sources), **fields}),
+            snapshot.created_at,
+        )
+        for (instrument, timeframe), sources in versions.items()
+    ]

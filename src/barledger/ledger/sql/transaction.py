@@ -1,0 +1,120 @@
+"""Transactions: one view of the ledger, and, if it writes, the ledger's clock under the lock that orders writers."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, CursorResult
+
+from barledger.ledger.sql.dialects import Dialect, Row
+
+Clock = Callable[[], int]
+
+
+class Transaction:
+    """A view of one state.
+
+    What is frequent goes straight to the driver (`all`, `one`, `run`), the rest through SQLAlchemy (`execute`).
+    """
+
+    def __init__(self, connection: Connection, dialect: Dialect, clock: Clock | None) -> None:
+        """Work on a connection in which a transaction has begun."""
+        self.connection = connection
+        self.dialect = dialect
+        self._clock = clock
+        self._cursor: Any = connection.connection.cursor()
+
+    def execute(self, statement: sa.Executable, parameters: Any = None) -> CursorResult[Any]:
+        """Run a statement built with SQLAlchemy."""
+        return self.connection.execute(statement, parameters)
+
+    def all(self, statement: str, parameters: Row = ()) -> list[Any]:
+        """Return all rows of a query, as tuples."""
+        self._cursor.execute(self.dialect.text(statement), parameters)
+        return list(self._cursor.fetchall())
+
+    def one(self, statement: str, parameters: Row = ()) -> Any:
+        """Return the first row of a query, or None."""
+        self._cursor.execute(self.dialect.text(statement), parameters)
+        return self._cursor.fetchone()
+
+    def run(self, statement: str, parameters: Row = ()) -> int:
+        """Run a statement, and return how many rows it changed."""
+        self._cursor.execute(self.dialect.text(statement), parameters)
+        return int(self._cursor.rowcount)
+
+    def clock(self) -> tuple[int, int, int]:
+        """Return the time now, the last time that the ledger gave out, and the last revision."""
+        revision, reached, _, server_time = self.one(self.dialect.clock)
+        return self._now(server_time), reached, revision
+
+    def _now(self, server_time: int) -> int:
+        return self.dialect.now(server_time) if self._clock is None else self._clock()
+
+
+class Writing(Transaction):
+    """A transaction that excludes every other writing one; ``now`` is the clock's time when it had the lock."""
+
+    def __init__(self, connection: Connection, dialect: Dialect, clock: Clock | None) -> None:
+        """Wait for the lock."""
+        super().__init__(connection, dialect, clock)
+        self._found = self.one(dialect.locked_clock)
+        self._revision, self._time, self._sequence, server_time = self._found
+        self.now = self._now(server_time)
+        self.after_commit: list[Callable[[], None]] = []
+
+    def tick(self) -> int:
+        """Return a time later than every one that was returned before."""
+        self._time = max(self.now, self._time + 1)
+        return int(self._time)
+
+    def reach(self, time: int) -> None:
+        """Let every later tick be above ``time``."""
+        self._time = max(self._time, time)
+
+    def allocate(self, *, above: int = 0) -> int:
+        """Return a revision higher than every one before, and than ``above``."""
+        self._revision = max(self.now, self._revision + 1, above + 1)
+        return int(self._revision)
+
+    def skip(self, revision: int) -> None:
+        """Let every later revision be above this one."""
+        self._revision = max(self._revision, revision)
+
+    def number(self) -> int:
+        """Return the next sequence number of the audit log."""
+        self._sequence += 1
+        return int(self._sequence)
+
+    def insert(
+        self,
+        table: sa.Table,
+        columns: tuple[str, ...],
+        rows: Sequence[Row],
+        *,
+        replaced: tuple[str, ...] | None = None,
+    ) -> None:
+        """Insert many rows; where the key exists, ``replaced`` columns are, and () keeps the old row."""
+        self._many(self.dialect.insert(table, columns, replaced), rows)
+
+    def update(self, table: sa.Table, columns: tuple[str, ...], keys: tuple[str, ...], rows: Sequence[Row]) -> None:
+        """Update many rows, each given as its new values and then its key."""
+        self._many(self.dialect.update(table, columns, keys), rows)
+
+    def delete(self, table: sa.Table, keys: tuple[str, ...], rows: Sequence[Row]) -> None:
+        """Delete many rows, each given as its key."""
+        self._many(self.dialect.delete(table, keys), rows)
+
+    def run_many(self, statement: str, rows: Sequence[Row]) -> None:
+        """Run a statement of the dialect's for many rows."""
+        self._many(statement, rows)
+
+    def settle(self) -> None:
+        """Keep the clock, before the transaction is committed."""
+        left = (self._revision, self._time, self._sequence)
+        if left != tuple(self._found[:3]):
+            self.run('UPDATE "clock" SET "revision" = ?, "time" = ?, "sequence" = ?', left)
+
+    def _many(self, statement: str, rows: Sequence[Row]) -> None:
+        if rows:
+            self.dialect.run_many(self._cursor, statement, rows)

@@ -1,0 +1,82 @@
+"""Opening: from what a caller names to a store and a ledger; the only place that names concrete ones."""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from barledger.errors import InvalidSetting
+from barledger.ledger.contract import Ledger
+from barledger.settings import Settings
+from barledger.stores.contract import Store
+
+INFLUX = "influxdb+"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where both halves are."""
+
+    store: str
+    ledger: str
+
+
+def ledger_in(folder: Path) -> str:
+    """Return the URL of the ledger that lies beside an embedded store."""
+    return f"sqlite:///{folder / 'ledger.sqlite'}"
+
+
+def place_of(target: str, ledger: str, settings: Settings) -> Place:
+    """Return where both halves are; raises `InvalidSetting`."""
+    if not target:
+        target = str(settings.home)
+    if target == "memory:":
+        return Place(store=target, ledger=ledger or "sqlite://")
+    if target.startswith(INFLUX):
+        return Place(store=target, ledger=ledger or _influx_ledger(target, settings))
+    if "://" in target:
+        raise InvalidSetting(setting="url", reason="a store is a folder or influxdb+http://host:8086/bucket")
+    folder = Path(target).expanduser().absolute()
+    return Place(store=str(folder), ledger=ledger or ledger_in(folder))
+
+
+def _influx_ledger(url: str, settings: Settings) -> str:
+    """Return the SQLite file that belongs to one server and bucket."""
+    parts = urlsplit(url)
+    bucket = parts.path.strip("/") or "market_data"
+    where = hashlib.sha256(f"{parts.hostname}:{parts.port}/{bucket}".encode()).hexdigest()[:8]
+    name = f"{bucket}-{where}.sqlite".replace("/", "_")
+    return f"sqlite:///{settings.home.expanduser().absolute() / 'ledgers' / name}"
+
+
+def open_ledger(url: str, *, mirrored: int = 200, read_only: bool = False) -> Ledger:
+    """Open the ledger at an SQLAlchemy URL."""
+    from barledger.ledger.sql import SqlLedger  # noqa: PLC0415 - SQL is only needed once something is opened
+
+    return SqlLedger.open(url, read_only=read_only, mirrored=mirrored)
+
+
+def open_store(
+    target: str, token: str = "", org: str = "", *, read_only: bool = False, accept_expiry: bool = False
+) -> Store:
+    """Open the store that a place names."""
+    if target == "memory:":
+        from barledger.stores.memory import MemoryStore  # noqa: PLC0415 - only what is opened is imported
+
+        return MemoryStore()
+    if target.startswith(INFLUX):
+        from barledger.stores.influx import InfluxStore  # noqa: PLC0415 - only what is opened is imported
+
+        parts = urlsplit(target.removeprefix(INFLUX))
+        if parts.username or parts.password:
+            raise InvalidSetting(
+                setting="url", reason="a token does not belong into the URL; use token= or BARLEDGER_TOKEN"
+            )
+        bucket = parts.path.strip("/") or "market_data"
+        server = f"{parts.scheme}://{parts.netloc}"
+        return InfluxStore(
+            server, bucket=bucket, token=token, org=org, accept_expiry=accept_expiry, create=not read_only
+        )
+    from barledger.stores.embedded import EmbeddedStore  # noqa: PLC0415 - only what is opened is imported
+
+    return EmbeddedStore(target, read_only=read_only)

@@ -1,0 +1,167 @@
+"""The views that this process knows, and when they are out of date.
+
+A read asks SQLite one cheap question, whether anything was committed. As long as every commit was this process's own,
+its views stay right, because the writer brings them up to date itself.
+"""
+
+from collections import OrderedDict
+from pathlib import Path
+from threading import RLock
+from typing import Final
+
+from barledger.domain.series import Series
+from barledger.errors import StoreDamaged
+from barledger.stores.embedded.catalog import Head, Part, State, Tables, errors_of
+from barledger.stores.embedded.connection import CommitCount, ReadConnection
+from barledger.stores.embedded.view import View, follow, load
+
+_KEPT_VIEWS: Final = 4096
+_KEPT_PARTS: Final = 8192
+_ATTEMPTS: Final = 100
+
+
+class Views:
+    """What is committed, as a reader sees it. Threads may share it."""
+
+    def __init__(self, folder: Path, *, shared: bool) -> None:
+        """Read the catalog in this folder; ``shared`` says that SQLite may make its files there."""
+        self._connection = ReadConnection(folder, shared=shared)
+        self._count = CommitCount(folder)
+        self._head: Head | None = None
+        self._epoch = 0
+        self._layers: dict[Series, dict[str, int]] = {}
+        self._views: OrderedDict[int, tuple[int, View]] = OrderedDict()
+        self._parts: dict[int, Part] = {}
+        self.lock = RLock()
+
+    @property
+    def path(self) -> Path:
+        """Return where the catalog is."""
+        return self._connection.path
+
+    def head(self) -> Head | None:
+        """Return the head row, or None if there is no catalog yet."""
+        with self.lock, errors_of(self.path):
+            self._refresh()
+            return self._head
+
+    def series(self) -> dict[Series, dict[str, int]]:
+        """Return every series with its layers' numbers."""
+        with self.lock, errors_of(self.path):
+            self._refresh()
+            return self._layers
+
+    def find(self, series: Series, layer: str) -> View | None:
+        """Return the current view of a layer, or None if there is no such layer."""
+        with self.lock, errors_of(self.path):
+            for _ in range(_ATTEMPTS):
+                self._refresh()
+                number = self._layers.get(series, {}).get(layer)
+                if number is None:
+                    return None
+                view = self._view(number)
+                if self._connection.steady():
+                    return view
+        raise StoreDamaged(where=str(self.path), detail="it never stops changing")
+
+    def forget(self) -> None:
+        """Believe nothing that is remembered."""
+        with self.lock:
+            self._epoch += 1
+            self._views.clear()
+            self._head = None
+            self._connection.close()
+
+    def close(self) -> None:
+        """Close the connection."""
+        with self.lock:
+            self.forget()
+
+    # --- the writer's own news -----------------------------------------------------------------
+
+    def known(self, number: int) -> View | None:
+        """Return the view of a layer if it is up to date, for the writer that holds the lock."""
+        with self.lock:
+            found = self._views.get(number)
+            return found[1] if found is not None and found[0] == self._epoch else None
+
+    def committed(
+        self, before: Head, after: Head, layers: dict[Series, dict[str, int]], views: dict[int, View | None]
+    ) -> None:
+        """Take over what this process committed on top of ``before``: a None drops a view."""
+        with self.lock:
+            if self._head != before:
+                self._epoch += 1
+            self._head = after
+            self._layers = layers
+            for number, view in views.items():
+                if view is None:
+                    self._views.pop(number, None)
+                elif self._views.get(number, (-1,))[0] == self._epoch or number not in self._views:
+                    self._keep(number, view)
+
+    # --- looking -------------------------------------------------------------------------------
+
+    def _refresh(self) -> None:
+        connection = self._connection.current()
+        if connection is None:
+            self._head, self._layers = None, {}
+            return
+        if not self._connection.changed() and self._head is not None:
+            return
+        counted = self._count.read()
+        tables = Tables(connection, self.path)
+        connection.execute("BEGIN")
+        try:
+            head = tables.head()
+            if counted is not None and counted > head.commits:
+                lost = f"{counted - head.commits} commits are missing; SQLite's log may be damaged"
+                raise StoreDamaged(where=str(self.path), detail=lost)
+            if self._head == head:
+                return
+            if self._head is None or (self._head.layers, self._head.total) != (head.layers, head.total):
+                self._layers = tables.layers(head)
+            self._head = head
+            self._epoch += 1
+        except BaseException:
+            self._head = None
+            raise
+        finally:
+            connection.execute("COMMIT")
+
+    def _view(self, number: int) -> View:
+        found = self._views.get(number)
+        if found is not None and found[0] == self._epoch:
+            self._views.move_to_end(number)
+            return found[1]
+        connection = self._connection.current()
+        if connection is None:
+            raise StoreDamaged(where=str(self.path), detail="it is gone")
+        tables = Tables(connection, self.path)
+        connection.execute("BEGIN")
+        try:
+            view = self._load(tables, tables.state(number), None if found is None else found[1])
+        finally:
+            connection.execute("COMMIT")
+        self._keep(number, view)
+        return view
+
+    def _load(self, tables: Tables, state: State, old: View | None) -> View:
+        if old is not None and old.state == state:
+            return old
+        grown = None if old is None else follow(tables, old, state)
+        return grown or load(tables, state, lambda number: self._part(tables, number))
+
+    def _part(self, tables: Tables, number: int) -> Part:
+        part = self._parts.get(number)
+        if part is None:
+            if len(self._parts) > _KEPT_PARTS:
+                self._parts.clear()
+            part = self._parts[number] = tables.part(number)
+        return part
+
+    def _keep(self, number: int, view: View) -> None:
+        self._views[number] = (self._epoch, view)
+        self._views.move_to_end(number)
+        if len(self._views) > _KEPT_VIEWS:
+            self._views.popitem(last=False)

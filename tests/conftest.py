@@ -1,0 +1,43 @@
+"""Fixtures that several test folders share."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from barledger.stores.influx.store import InfluxStore
+from servers import Influxd, InfluxServer, influxd, named_servers
+
+# --- InfluxDB ------------------------------------------------------------------------------------
+
+OWN = "influxd"
+NAMED = {f"named-{number}": server for number, server in enumerate(named_servers(), 1)}
+
+
+@pytest.fixture(scope="session")
+def own_influxd() -> Iterator[Influxd]:
+    """A real influxd for the whole session; a machine without one fails, it never skips."""
+    with influxd() as server:
+        yield server
+
+
+@pytest.fixture(scope="session", params=[OWN, *NAMED])
+def influx_server(request: pytest.FixtureRequest) -> InfluxServer:
+    """Each server under test: our own, and those of BARLEDGER_TEST_INFLUX_URLS."""
+    if request.param == OWN:
+        return InfluxServer(url=request.getfixturevalue("own_influxd").url)
+    return NAMED[request.param]
+
+
+@pytest.fixture
+def influx_bucket(influx_server: InfluxServer) -> Iterator[str]:
+    """The name of a bucket that no other test uses, dropped after the test."""
+    with influx_server.bucket() as name:
+        yield name
+
+
+@pytest.fixture
+def influx_store(influx_server: InfluxServer, influx_bucket: str) -> Iterator[InfluxStore]:
+    """An open store on a bucket of its own."""
+    store = influx_server.store(influx_bucket)
+    yield store
+    store.close()
