@@ -20,12 +20,20 @@ def own_influxd() -> Iterator[Influxd]:
         yield server
 
 
-@pytest.fixture(scope="session", params=[OWN, *NAMED])
+INFLUX_SERVERS = (OWN, *NAMED)
+
+
+def influx_server_called(name: str, request: pytest.FixtureRequest) -> InfluxServer:
+    """Return a server under test by its name."""
+    if name == OWN:
+        return InfluxServer(url=request.getfixturevalue("own_influxd").url)
+    return NAMED[name]
+
+
+@pytest.fixture(scope="session", params=INFLUX_SERVERS)
 def influx_server(request: pytest.FixtureRequest) -> InfluxServer:
     """Each server under test: our own, and those of BARLEDGER_TEST_INFLUX_URLS."""
-    if request.param == OWN:
-        return InfluxServer(url=request.getfixturevalue("own_influxd").url)
-    return NAMED[request.param]
+    return influx_server_called(request.param, request)
 
 
 @pytest.fixture
@@ -41,3 +49,7 @@ def influx_store(influx_server: InfluxServer, influx_bucket: str) -> Iterator[In
     store = influx_server.store(influx_bucket)
     yield store
     store.close()
+
+# --- PostgreSQL ----------------------------------------------------------------------------------
+
+pytest_plugins = ("postgres",)

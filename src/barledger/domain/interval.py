@@ -111,6 +111,8 @@ def _without(interval: Interval, hole: Interval) -> list[Interval]:
 def parse_time(value: Instant) -> int:
     """Return ns since the epoch; text, dates and times without a zone are in UTC, integers are ns already.
 
+    What lies beyond the range that nanoseconds count, such as the year 9999, means the end or the beginning of time.
+
     >>> parse_time("1970-01-01T00:00:01Z")
     1000000000
     """
@@ -122,9 +124,16 @@ def parse_time(value: Instant) -> int:
         stamp: Any = pd.Timestamp(value)
         if stamp is pd.NaT:
             raise InvalidInterval(reason=f"{value!r} is not a time")
-        return int(stamp.as_unit("ns").value)
+        return _clamped(stamp)
     except (ValueError, TypeError, OverflowError) as error:
         raise InvalidInterval(reason=f"{value!r} is not a time") from error
+
+
+def _clamped(stamp: pd.Timestamp) -> int:
+    seconds = stamp.timestamp()
+    if abs(seconds) * 1e9 < END_OF_TIME - 2e9:
+        return int(stamp.as_unit("ns").value)
+    return END_OF_TIME if seconds > 0 else BEGINNING
 
 
 def format_time(time: int) -> str:

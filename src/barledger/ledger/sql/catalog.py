@@ -36,7 +36,10 @@ class SqlCatalog(Catalog):
         if timeframe is not None:
             query = query.where(_series.c.timeframe == timeframe)
         with self._database.read() as transaction:
-            return sorted(series_named(*names) for names in transaction.execute(query).tuples())
+            return sorted(
+                series_named(row.instrument, row.timeframe, row.source, row.is_adjusted)
+                for row in transaction.execute(query)
+            )
 
     def blocks(self, series: Series, interval: Interval, *, revision: int | None = None) -> list[Block] | None:
         """Return the digests of the blocks that start in the interval, ascending."""

@@ -9,9 +9,9 @@ from barledger.domain.interval import Interval, difference, intersection
 from barledger.errors import LeaseLost
 from barledger.ledger.contract import Gone, Outcome, Pending, SeriesChange
 from barledger.ledger.sql import blocks, schema
-from barledger.ledger.sql.audit import series_key
+from barledger.ledger.sql.audit import Fragment, series_key
 from barledger.ledger.sql.blocks import Root
-from barledger.ledger.sql.series_table import SeriesTable, gone_of, gone_to_json
+from barledger.ledger.sql.series_table import gone_of, gone_to_json
 from barledger.ledger.sql.transaction import Writing
 
 _SERIES_COLUMNS: Final = ("revision", "max_edition", "gone", *Root._fields)
@@ -20,13 +20,13 @@ _LINK_COLUMNS: Final = ("start", "end", "new", "changed", "withdrawn", "jitter")
 _KEY: Final = ("series_id", "revision")
 
 
-def apply(writing: Writing, names: SeriesTable, pending: Pending, changes: Sequence[SeriesChange]) -> list[Any]:
-    """Make the changes true, and return their audit records; raises `LeaseLost` if one series is not ours.
+def apply(
+    writing: Writing, ids: Sequence[int], rows: dict[int, Any], pending: Pending, changes: Sequence[SeriesChange]
+) -> Fragment:
+    """Make the changes true, and return what the audit log keeps of them; raises `LeaseLost` if a series is not ours.
 
     A series in which no bar changed keeps its revision: the commit leaves no trace on it.
     """
-    ids = names.ensure(writing, [change.series for change in changes])
-    rows = names.rows(writing, ids)
     for number, change in zip(ids, changes, strict=True):
         if rows[number].pending != pending.revision:
             raise LeaseLost(what=str(change.series), waited=0.0)
@@ -38,7 +38,7 @@ def apply(writing: Writing, names: SeriesTable, pending: Pending, changes: Seque
     unlock(writing, pending.revision)
     _settle_links(writing, pending, touched)
     after = {row.id: root.digest for (row, _), root in zip(touched, roots, strict=True)}
-    return [_told(change, row.digest, after.get(row.id, row.digest)) for row, change in pairs]
+    return Fragment([_told(change, row.digest, after.get(row.id, row.digest)) for row, change in pairs])
 
 
 def unlock(writing: Writing, revision: int) -> None:
@@ -47,7 +47,7 @@ def unlock(writing: Writing, revision: int) -> None:
     writing.run(f'UPDATE "series" SET "pending" = 0 WHERE {held}', (revision, revision))
 
 
-def told(pending: Pending, outcome: Outcome, series: Sequence[Any]) -> dict[str, Any]:
+def told(pending: Pending, outcome: Outcome, series: Fragment) -> dict[str, Any]:
     """Return what the audit log keeps of a commit."""
     details = {"details": outcome.details} if outcome.details else {}
     return {"revision": pending.revision, "series": series, **details}
@@ -56,7 +56,7 @@ def told(pending: Pending, outcome: Outcome, series: Sequence[Any]) -> dict[str,
 def counts(change: SeriesChange) -> dict[str, Any]:
     """Return the series and the numbers of bars that are not zero, as members of JSON."""
     numbers = {name: getattr(change, name) for name in _COUNTS}
-    return {**series_key(change.series), **{name: number for name, number in numbers.items() if number}}
+    return {**series_key(change.series), **{name: str(number) for name, number in numbers.items() if number}}
 
 
 def without(gone: Sequence[Gone], intervals: Sequence[Interval]) -> list[Gone]:
@@ -95,10 +95,11 @@ def _refilled(gone: Sequence[Gone], written: Interval) -> list[Gone]:
 
 
 def _settle_links(writing: Writing, pending: Pending, touched: Sequence[tuple[Any, SeriesChange]]) -> None:
-    kept = {row.id for row, _ in touched}
-    held = writing.all('SELECT "series_id" FROM "revision_series" WHERE "revision" = ?', (pending.revision,))
-    idle = [(number, pending.revision) for (number,) in held if number not in kept]
-    writing.delete(schema.revision_series, _KEY, idle)
+    if len(touched) < len(pending.states):
+        kept = {row.id for row, _ in touched}
+        held = writing.all('SELECT "series_id" FROM "revision_series" WHERE "revision" = ?', (pending.revision,))
+        idle = [(number, pending.revision) for (number,) in held if number not in kept]
+        writing.delete(schema.revision_series, _KEY, idle)
     links = [
         (
             change.interval.start,
@@ -119,7 +120,7 @@ def _told(change: SeriesChange, before: bytes | None, after: bytes | None) -> di
     """Return what the audit log keeps of one series: counts, and the digests before and after."""
     return {
         **counts(change),
-        "interval": {"start": change.interval.start, "end": change.interval.end},
-        "digest_before": bytes(before or b""),
-        "digest_after": bytes(after or b""),
+        "interval": {"start": str(change.interval.start), "end": str(change.interval.end)},
+        "digest_before": bytes(before or b"").hex(),
+        "digest_after": bytes(after or b"").hex(),
     }

@@ -9,6 +9,7 @@ import json
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from functools import cache
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -89,20 +90,24 @@ class Sqlite(Dialect):
         """Return JSON."""
         return json.dumps(list(values))
 
+    @cache  # noqa: B019 - as many statements as call sites
     def insert(self, table: sa.Table, columns: tuple[str, ...], replaced: tuple[str, ...] | None) -> str:
         """Return an insert to be run row by row."""
         values = f"VALUES ({', '.join('?' for _ in columns)})"
         return f'INSERT INTO "{table.name}" ({_names(columns)}) {values}{_on_conflict(table, replaced)}'
 
+    @cache  # noqa: B019 - as many statements as call sites
     def update(self, table: sa.Table, columns: tuple[str, ...], keys: tuple[str, ...]) -> str:
         """Return an update to be run row by row."""
         values = ", ".join(f'"{name}" = ?' for name in columns)
         return f'UPDATE "{table.name}" SET {values} WHERE {_equal(keys)}'
 
+    @cache  # noqa: B019 - as many statements as call sites
     def delete(self, table: sa.Table, keys: tuple[str, ...]) -> str:
         """Return a deletion to be run row by row."""
         return f'DELETE FROM "{table.name}" WHERE {_equal(keys)}'
 
+    @cache  # noqa: B019 - as many statements as call sites
     def copy(self, source: sa.Table, target: sa.Table, keys: tuple[str, ...], limit: str, added: str) -> str:
         """Return a copying to be run row by row."""
         columns = [name for name in target.columns.keys() if name != added]  # noqa: SIM118 - a collection of columns
@@ -145,22 +150,26 @@ class Postgres(Dialect):
         """Return an array."""
         return list(values)
 
+    @cache  # noqa: B019 - as many statements as call sites
     def insert(self, table: sa.Table, columns: tuple[str, ...], replaced: tuple[str, ...] | None) -> str:
         """Return an insert from arrays."""
         rows = f"SELECT * FROM {_arrays(table, columns)}"
         return f'INSERT INTO "{table.name}" ({_names(columns)}) {rows}{_on_conflict(table, replaced)}'
 
+    @cache  # noqa: B019 - as many statements as call sites
     def update(self, table: sa.Table, columns: tuple[str, ...], keys: tuple[str, ...]) -> str:
         """Return an update from arrays."""
         values = ", ".join(f'"{name}" = given."{name}"' for name in columns)
         rows = f"{_arrays(table, (*columns, *keys))} AS given ({_names((*columns, *keys))})"
         return f'UPDATE "{table.name}" AS kept SET {values} FROM {rows} WHERE {_joined(keys)}'
 
+    @cache  # noqa: B019 - as many statements as call sites
     def delete(self, table: sa.Table, keys: tuple[str, ...]) -> str:
         """Return a deletion from arrays."""
         rows = f"{_arrays(table, keys)} AS given ({_names(keys)})"
         return f'DELETE FROM "{table.name}" AS kept USING {rows} WHERE {_joined(keys)}'
 
+    @cache  # noqa: B019 - as many statements as call sites
     def copy(self, source: sa.Table, target: sa.Table, keys: tuple[str, ...], limit: str, added: str) -> str:
         """Return a copying from arrays."""
         columns = [name for name in target.columns.keys() if name != added]  # noqa: SIM118 - a collection of columns

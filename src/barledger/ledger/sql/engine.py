@@ -2,6 +2,7 @@
 
 import os
 import threading
+from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
@@ -45,6 +46,7 @@ class Database:
         self._writing = self._engine.execution_options(barledger_writes=True)
         self._errors: Any = self._engine.dialect.loaded_dbapi.Error
         self.dialect: Dialect = Postgres() if self._engine.dialect.name == "postgresql" else Sqlite()
+        self._lookers: deque[Any] = deque()
         with self._translating():
             self._migrate()
 
@@ -73,32 +75,63 @@ class Database:
 
     def look(self, statement: str, parameters: Sequence[Any] = ()) -> Any:
         """Return the first row of a query, or None: the quickest view of one state, being one statement."""
-        with self._turn, self._translating():
-            connection = self._engine.raw_connection()
-            try:
-                cursor = connection.cursor()
-                cursor.execute(self.dialect.text(statement), parameters)
-                return cursor.fetchone()
-            except self._errors as error:
-                if self._engine.dialect.is_disconnect(error, None, None):
-                    connection.invalidate()
-                raise
-            finally:
-                connection.close()
+        try:
+            with self._turn:
+                return self._look(self.dialect.text(statement), parameters)
+        except self._errors as error:
+            raise self._translated(error, error) from error
 
     def close(self) -> None:
         """Release all connections."""
+        while self._lookers:
+            self._lookers.pop().close()
         self._engine.dispose()
+
+    def _look(self, statement: str, parameters: Sequence[Any]) -> Any:
+        """Look through a connection that is kept aside, since the engine's pool takes longer than the query."""
+        while True:
+            kept = bool(self._lookers)
+            looker = self._lookers.pop() if kept else self._engine.raw_connection()
+            try:
+                cursor = looker.cursor()
+                cursor.execute(statement, parameters)
+                found = cursor.fetchall()
+            except BaseException as error:
+                looker.invalidate()
+                if not (kept and isinstance(error, self._errors) and self._lost(error)):
+                    raise
+            else:
+                self._lookers.append(looker)
+                return found[0] if found else None
+
+    def _lost(self, error: Any) -> bool:
+        """Tell whether the server has closed the connection."""
+        return bool(self._engine.dialect.is_disconnect(error, None, None))
 
     @contextmanager
     def _begun(self, engine: Engine) -> Iterator[Connection]:
-        with _connected(engine) as connection:
+        with self._connected(engine) as connection:
             try:
                 yield connection
             except BaseException:
                 _roll_back(connection)
                 raise
             connection.commit()
+
+    def _connected(self, engine: Engine) -> Connection:
+        """Return a connection in a transaction; those that the server has closed meanwhile are replaced, once."""
+        connection = engine.connect()
+        try:
+            connection.begin()
+        except self._errors as error:
+            connection.invalidate()
+            connection.close()
+            if not self._lost(error):
+                raise
+            self._engine.dispose()
+            connection = engine.connect()
+            connection.begin()
+        return connection
 
     @contextmanager
     def _translating(self) -> Iterator[None]:
@@ -146,20 +179,6 @@ class Database:
             return schema.found_version(connection)
 
 
-def _connected(engine: Engine) -> Connection:
-    """Return a connection in a transaction; one that the server closed meanwhile is replaced, once."""
-    connection = engine.connect()
-    try:
-        connection.begin()
-    except sa.exc.DBAPIError as error:
-        connection.close()
-        if not error.connection_invalidated:
-            raise
-        connection = engine.connect()
-        connection.begin()
-    return connection
-
-
 def _roll_back(connection: Connection) -> None:
     try:
         connection.rollback()
@@ -185,7 +204,7 @@ def _engine(url: sa.URL, *, read_only: bool) -> Engine:
 
     def begin(connection: Connection) -> None:
         writes = connection.get_execution_options().get("barledger_writes", False)
-        connection.exec_driver_sql(dialect.begin_writing if writes else dialect.begin_reading)
+        connection.connection.cursor().execute(dialect.begin_writing if writes else dialect.begin_reading)
 
     sa.event.listen(engine, "begin", begin)
     return engine
@@ -194,7 +213,7 @@ def _engine(url: sa.URL, *, read_only: bool) -> Engine:
 def _postgres_engine(url: sa.URL) -> Engine:
     options = {"startup_params": {"options": _POSTGRES_OPTIONS}, "application_name": "barledger"}
     try:
-        engine = sa.create_engine(url, connect_args=options)
+        engine = sa.create_engine(url, connect_args=options, max_overflow=-1)
     except ModuleNotFoundError as error:
         raise DriverMissing(package="pg8000", extra="postgres") from error
     sa.event.listen(engine, "connect", lambda dbapi, _: setattr(dbapi, "autocommit", True))
@@ -208,7 +227,7 @@ def _sqlite_engine(url: sa.URL, *, read_only: bool) -> Engine:
         engine = sa.create_engine("sqlite://", creator=lambda: _open_read_only(Path(str(url.database))))
     else:
         Path(str(url.database)).parent.mkdir(parents=True, exist_ok=True)
-        engine = sa.create_engine(url, connect_args={"timeout": _PATIENCE})
+        engine = sa.create_engine(url, connect_args={"timeout": _PATIENCE}, max_overflow=-1)
     sa.event.listen(engine, "connect", lambda dbapi, _: _prepare_sqlite(dbapi, read_only=read_only))
     return engine
 

@@ -1,11 +1,10 @@
 """What the store is told of a snapshot, for people who look at it with other tools."""
 
-import json
 from typing import Any, Final
 
 from barledger.ledger.contract import Snapshot
 from barledger.ledger.sql import schema
-from barledger.ledger.sql.audit import canonical
+from barledger.ledger.sql.audit import canonical, quote
 from barledger.ledger.sql.transaction import Writing
 
 # InfluxDB has no empty tags.
@@ -29,20 +28,16 @@ def _records(snapshot: Snapshot) -> list[tuple[Any, ...]]:
         key = (pin.series.instrument, pin.series.timeframe.name)
         source = f"{pin.series.source} (adjusted)" if pin.series.is_adjusted else pin.series.source
         versions.setdefault(key, {})[source] = str(pin.revision)
-    fields = {"created_by": snapshot.created_by, "purpose": snapshot.purpose, "data_hash": snapshot.data_hash}
+    strategy = quote(snapshot.strategy or NO_STRATEGY)
+    tags = f'"snapshot_id":{quote(snapshot.id)},"strategy_id":{strategy}'
+    hashed = f'"data_hash":{quote(snapshot.data_hash)}'
+    fields = f'"created_by":{quote(snapshot.created_by)},"purpose":{quote(snapshot.purpose)},{hashed}'
     return [
         (
             snapshot.id,
             "data_audit",
-            json.dumps(
-                {
-                    "instrument": instrument,
-                    "timeframe": timeframe,
-                    "snapshot_id": snapshot.id,
-                    "strategy_id": snapshot.strategy or NO_STRATEGY,
-                }
-            ),
-            json.dumps({"source_versions": canonical(sources), **fields}),
+            f'{{"instrument":{quote(instrument)},"timeframe":{quote(timeframe)},{tags}}}',
+            f'{{"source_versions":{quote(canonical(sources))},{fields}}}',
             snapshot.created_at,
         )
         for (instrument, timeframe), sources in versions.items()

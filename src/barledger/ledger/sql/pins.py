@@ -14,7 +14,7 @@ from barledger.domain.series import Series
 from barledger.errors import SeriesNotFound
 from barledger.ledger.contract import Intent, Pin
 from barledger.ledger.sql import blocks, schema
-from barledger.ledger.sql.audit import canonical, series_key
+from barledger.ledger.sql.audit import Fragment, canonical, series_key
 from barledger.ledger.sql.series_table import SeriesTable
 from barledger.ledger.sql.transaction import Transaction, Writing
 
@@ -92,18 +92,22 @@ def manifest(pin: Pin) -> dict[str, Any]:
     """Return a pin as members of JSON."""
     return {
         **series_key(pin.series),
-        "start": pin.interval.start,
-        "end": pin.interval.end,
-        "revision": pin.revision,
-        "rows": pin.rows,
-        "digest": pin.digest or b"",
+        "start": str(pin.interval.start),
+        "end": str(pin.interval.end),
+        "revision": str(pin.revision),
+        "rows": str(pin.rows),
+        "digest": (pin.digest or b"").hex(),
     }
 
 
-def data_hash(pins: Iterable[Pin]) -> str:
+def told(pins: Iterable[Pin]) -> Fragment:
+    """Return pins as JSON."""
+    return Fragment([manifest(pin) for pin in pins])
+
+
+def data_hash(pins: Fragment) -> str:
     """Return SHA-256 over the canonical JSON of the manifest: what is pinned, in the order of preference."""
-    told = {"format": "barledger/manifest/1", "pins": [manifest(pin) for pin in pins]}
-    return hashlib.sha256(canonical(told).encode()).hexdigest()
+    return hashlib.sha256(canonical({"format": "barledger/manifest/1", "pins": pins}).encode()).hexdigest()
 
 
 def _oldest(writing: Writing, ids: Sequence[int]) -> dict[int, int]:

@@ -106,10 +106,10 @@ class SqlRevisions(Revisions):
         with self._database.write() as writing:
             _check_held(writing, pending)
             time = writing.tick()
-            told = commits.apply(writing, self._names, pending, outcome.changes)
+            ids = self._names.ensure(writing, [change.series for change in outcome.changes])
+            told = commits.apply(writing, ids, self._names.rows(writing, ids), pending, outcome.changes)
             writing.run(_COMMIT, (time, pending.revision))
             coverage.add(writing, self._names, outcome.coverage, time)
-            ids = self._names.ensure(writing, [change.series for change in outcome.changes])
             append(writing, who, time, commits.told(pending, outcome, told), ids)
         return time
 

@@ -118,6 +118,7 @@ revision_series = Table(
     _number("jitter"),
     Column("repaired", Boolean, nullable=False, default=True),
     Index("ix_revision_series_left", "series_id", sqlite_where=text(LEFT), postgresql_where=text(LEFT)),
+    sqlite_with_rowid=False,
 )
 
 blocks = Table(
@@ -128,6 +129,7 @@ blocks = Table(
     _number("rows"),
     Column("digest", LargeBinary, nullable=False),
     _number("revision"),
+    sqlite_with_rowid=False,
 )
 
 block_history = Table(
@@ -139,6 +141,7 @@ block_history = Table(
     _number("rows"),
     Column("digest", LargeBinary, nullable=False),
     _number("superseded_at"),
+    sqlite_with_rowid=False,
 )
 
 coverage = Table(
@@ -149,6 +152,7 @@ coverage = Table(
     _key("outcome", Text),
     _number("end"),
     _number("checked_at"),
+    sqlite_with_rowid=False,
 )
 
 priorities = Table(
@@ -163,6 +167,7 @@ symbols = Table(
     _key("start"),
     _number("end"),
     Column("instrument", Text, nullable=False, index=True),
+    sqlite_with_rowid=False,
 )
 
 snapshots = Table(
@@ -188,6 +193,7 @@ approvals = Table(
     _key("strategy", Text),
     Column("snapshot_id", Text, ForeignKey("snapshots.id"), primary_key=True),
     _number("approved_at"),
+    sqlite_with_rowid=False,
 )
 
 pins = Table(
@@ -201,6 +207,7 @@ pins = Table(
     _number("revision"),
     _number("rows"),
     Column("digest", LargeBinary),
+    sqlite_with_rowid=False,
 )
 
 quarantine = Table(
@@ -212,6 +219,7 @@ quarantine = Table(
     _key("values", Text),
     _text("actor"),
     _number("at"),
+    sqlite_with_rowid=False,
 )
 
 audit = Table(
@@ -230,6 +238,7 @@ audit_series = Table(
     metadata,
     _series_id(primary=True),
     Column("sequence", BigInteger, ForeignKey("audit.sequence"), primary_key=True, autoincrement=False),
+    sqlite_with_rowid=False,
 )
 
 outbox = Table(

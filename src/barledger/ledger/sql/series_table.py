@@ -47,11 +47,13 @@ class SeriesTable:
 
     def ids_of(self, transaction: Transaction, series: Sequence[Series]) -> list[int | None]:
         """Return the ids of many series, None for those that were never named to the ledger."""
-        missing = [one for one in series if one not in self._ids]
-        found = _find(transaction, missing) if missing else {}
-        if found:
-            self._remember_later(transaction, found)
-        return [self._ids.get(one) or found.get(one) for one in series]
+        ids = [self._ids.get(one) for one in series]
+        missing = [one for one, number in zip(series, ids, strict=True) if number is None]
+        if not missing:
+            return ids
+        found = _find(transaction, missing)
+        self._remember_later(transaction, found)
+        return [found.get(one) if number is None else number for one, number in zip(series, ids, strict=True)]
 
     def ensure(self, writing: Writing, series: Sequence[Series]) -> list[int]:
         """Return the ids, making rows for the series that have none."""

@@ -153,17 +153,18 @@ class SqlSnapshots(Snapshots):
 
     def _finish(self, writing: Writing, snapshot: Snapshot, ids: Sequence[int], who: Who, time: int) -> Snapshot:
         """All digests are known: hash the manifest, tell the audit log and the mirror."""
-        done = replace(snapshot, state="complete", data_hash=pin_table.data_hash(snapshot.pins))
+        told = pin_table.told(snapshot.pins)
+        done = replace(snapshot, state="complete", data_hash=pin_table.data_hash(told))
         done = replace(done, mirrored=mirror.post(writing, done, most=self._mirrored))
         values = {"state": done.state, "data_hash": done.data_hash, "mirrored": done.mirrored}
         writing.execute(sa.update(_table).where(_table.c.id == done.id).values(values))
-        told = {"snapshot": done.id, "strategy": done.strategy or "", "data_hash": done.data_hash}
-        append(writing, who, time, {**told, "pins": [pin_table.manifest(pin) for pin in done.pins]}, ids)
+        entry = {"snapshot": done.id, "strategy": done.strategy or "", "data_hash": done.data_hash, "pins": told}
+        append(writing, who, time, entry, ids)
         return done
 
     def _extend_named(self, writing: Writing, snapshot: Snapshot, pin: Pin, who: Who, time: int) -> Snapshot:
         every = (*snapshot.pins, pin)
-        done = replace(snapshot, pins=every, data_hash=pin_table.data_hash(every))
+        done = replace(snapshot, pins=every, data_hash=pin_table.data_hash(pin_table.told(every)))
         if not snapshot.pins:
             writing.execute(sa.insert(_table), _row(snapshot))
         ids = pin_table.keep(writing, self._names, done.id, [pin], after=len(snapshot.pins))

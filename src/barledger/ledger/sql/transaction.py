@@ -35,8 +35,9 @@ class Transaction:
 
     def one(self, statement: str, parameters: Row = ()) -> Any:
         """Return the first row of a query, or None."""
-        self._cursor.execute(self.dialect.text(statement), parameters)
-        return self._cursor.fetchone()
+        # All are fetched, because SQLite keeps its view of the database for as long as a query is not finished.
+        found = self.all(statement, parameters)
+        return found[0] if found else None
 
     def run(self, statement: str, parameters: Row = ()) -> int:
         """Run a statement, and return how many rows it changed."""

@@ -1,4 +1,4 @@
-"""The embedded store: column segments and a log in a folder. The default."""
+"""The default store, in a folder: immutable column segments, and an SQLite catalog with a log of small writes."""
 
 from barledger.stores.embedded.store import EmbeddedStore
 

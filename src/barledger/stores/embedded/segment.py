@@ -34,19 +34,19 @@ class SegmentWriter:
         self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
         try_lock(self._descriptor)
         self.size = 0
-        self._write(_MAGIC)
+        self._lock = Lock()
+        self.add(_MAGIC)
 
     def add(self, data: bytes) -> int:
-        """Append bytes and return where they begin."""
-        offset = self.size
-        self._write(data)
-        return offset
-
-    def _write(self, data: bytes) -> None:
-        left = memoryview(data)
+        """Append bytes and return where they begin; threads may add at the same time."""
+        with self._lock:
+            offset = self.size
+            self.size += len(data)
+        left, at = memoryview(data), offset
         while left:
-            left = left[os.write(self._descriptor, left) :]
-        self.size += len(data)
+            written = os.pwrite(self._descriptor, left, at)
+            left, at = left[written:], at + written
+        return offset
 
     def make_durable(self) -> None:
         """Make the file and its name survive a power cut."""

@@ -11,7 +11,7 @@ from barledger.stores.embedded.chunk import Chunk
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """Rows [first_row, last_row) of one chunk, with their first and last time."""
+    """Rows [first_row, last_row) of one chunk, with their first and last time; the chunk is row ``start`` of a part."""
 
     segment: str
     size: int
@@ -20,6 +20,8 @@ class Span:
     last_row: int
     first: int
     last: int
+    part: int
+    start: int
 
     @property
     def rows(self) -> int:
@@ -110,6 +112,8 @@ def _spans(extent: Extent, part: Part) -> list[Span]:
                     last_row=last_row,
                     first=extent.first if first_row else chunk.first,
                     last=extent.last if last_row < chunk.rows else chunk.last,
+                    part=extent.part,
+                    start=start,
                 )
             )
         start += chunk.rows

@@ -4,16 +4,20 @@ A read asks SQLite one cheap question, whether anything was committed. As long a
 its views stay right, because the writer brings them up to date itself.
 """
 
+import sqlite3
 from collections import OrderedDict
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from threading import RLock
-from typing import Final
+from typing import Final, TypeVar
 
 from barledger.domain.series import Series
 from barledger.errors import StoreDamaged
 from barledger.stores.embedded.catalog import Head, Part, State, Tables, errors_of
 from barledger.stores.embedded.connection import CommitCount, ReadConnection
 from barledger.stores.embedded.view import View, follow, load
+
+Answer = TypeVar("Answer")
 
 _KEPT_VIEWS: Final = 4096
 _KEPT_PARTS: Final = 8192
@@ -34,6 +38,15 @@ class Views:
         self._parts: dict[int, Part] = {}
         self.lock = RLock()
 
+    def part(self, tables: Tables, number: int) -> Part:
+        """Return a part, which never changes."""
+        part = self._parts.get(number)
+        if part is None:
+            if len(self._parts) > _KEPT_PARTS:
+                self._parts.clear()
+            part = self._parts[number] = tables.part(number)
+        return part
+
     @property
     def path(self) -> Path:
         """Return where the catalog is."""
@@ -41,28 +54,34 @@ class Views:
 
     def head(self) -> Head | None:
         """Return the head row, or None if there is no catalog yet."""
-        with self.lock, errors_of(self.path):
-            self._refresh()
-            return self._head
+        return self._steadily(lambda: self._head)
 
     def series(self) -> dict[Series, dict[str, int]]:
         """Return every series with its layers' numbers."""
-        with self.lock, errors_of(self.path):
-            self._refresh()
-            return self._layers
+        return self._steadily(lambda: self._layers)
 
     def find(self, series: Series, layer: str) -> View | None:
         """Return the current view of a layer, or None if there is no such layer."""
+        return self._steadily(lambda: self._find(series, layer))
+
+    def _steadily(self, answer: Callable[[], Answer]) -> Answer:
+        """Answer from one state of the catalog, though its files may change under a reader who cannot lock them."""
         with self.lock, errors_of(self.path):
             for _ in range(_ATTEMPTS):
-                self._refresh()
-                number = self._layers.get(series, {}).get(layer)
-                if number is None:
-                    return None
-                view = self._view(number)
+                try:
+                    self._refresh()
+                    found = answer()
+                except (StoreDamaged, sqlite3.Error):
+                    if self._connection.steady():
+                        raise
+                    continue
                 if self._connection.steady():
-                    return view
+                    return found
         raise StoreDamaged(where=str(self.path), detail="it never stops changing")
+
+    def _find(self, series: Series, layer: str) -> View | None:
+        number = self._layers.get(series, {}).get(layer)
+        return None if number is None else self._view(number)
 
     def forget(self) -> None:
         """Believe nothing that is remembered."""
@@ -79,25 +98,32 @@ class Views:
 
     # --- the writer's own news -----------------------------------------------------------------
 
-    def known(self, number: int) -> View | None:
-        """Return the view of a layer if it is up to date, for the writer that holds the lock."""
+    def known(self, head: Head, number: int) -> View | None:
+        """Return the view of a layer if it is right as of ``head``, for the writer that holds the lock."""
         with self.lock:
             found = self._views.get(number)
-            return found[1] if found is not None and found[0] == self._epoch else None
+            return found[1] if found is not None and found[0] == self._epoch and self._head == head else None
+
+    def known_layers(self, head: Head) -> dict[Series, dict[str, int]] | None:
+        """Return every series with its layers' numbers, if that is right as of ``head``."""
+        with self.lock:
+            mine = self._head
+            alike = mine is not None and (mine.layers, mine.total) == (head.layers, head.total)
+            return self._layers if alike else None
 
     def committed(
-        self, before: Head, after: Head, layers: dict[Series, dict[str, int]], views: dict[int, View | None]
+        self, before: Head, after: Head, layers: dict[Series, dict[str, int]], views: Mapping[int, View | None]
     ) -> None:
-        """Take over what this process committed on top of ``before``: a None drops a view."""
+        """Take over what this process committed on top of ``before``, still holding the lock: a None drops a view."""
         with self.lock:
-            if self._head != before:
+            if self._head not in (before, after):
                 self._epoch += 1
             self._head = after
             self._layers = layers
             for number, view in views.items():
                 if view is None:
                     self._views.pop(number, None)
-                elif self._views.get(number, (-1,))[0] == self._epoch or number not in self._views:
+                else:
                     self._keep(number, view)
 
     # --- looking -------------------------------------------------------------------------------
@@ -150,15 +176,7 @@ class Views:
         if old is not None and old.state == state:
             return old
         grown = None if old is None else follow(tables, old, state)
-        return grown or load(tables, state, lambda number: self._part(tables, number))
-
-    def _part(self, tables: Tables, number: int) -> Part:
-        part = self._parts.get(number)
-        if part is None:
-            if len(self._parts) > _KEPT_PARTS:
-                self._parts.clear()
-            part = self._parts[number] = tables.part(number)
-        return part
+        return grown or load(tables, state, lambda number: self.part(tables, number))
 
     def _keep(self, number: int, view: View) -> None:
         self._views[number] = (self._epoch, view)

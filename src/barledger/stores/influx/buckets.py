@@ -11,6 +11,7 @@ from barledger.errors import (
     NotAuthenticated,
     NotPermitted,
     OrganizationNotFound,
+    StoreError,
     StoreRejected,
 )
 from barledger.stores.influx.connection import Connection
@@ -74,6 +75,8 @@ class Databases(Buckets):
             results = self._connection.execute(f"SHOW RETENTION POLICIES ON {identifier(name)}")
         except BucketNotFound:
             return None
+        except NotPermitted as error:
+            raise self._unseen(name, error) from error
         for series in results[0].get("series", []):
             for values in series.get("values", []):
                 policy = dict(zip(series["columns"], values, strict=True))
@@ -81,6 +84,14 @@ class Databases(Buckets):
                     shard = seconds(policy["shardGroupDuration"])
                     return Bucket(name=name, expiry=seconds(policy["duration"]), shard=shard)
         raise BucketNotFound(url=self._connection.url, detail=f"database {name!r} has no default retention policy")
+
+    def _unseen(self, name: str, error: NotPermitted) -> StoreError:
+        """Tell a database that this user may not look into from one that is not there, as far as a user can."""
+        results = self._connection.execute("SHOW DATABASES")
+        seen = (values[0] for found in results[0].get("series", []) for values in found.get("values", []))
+        if name in seen:
+            return error
+        return BucketNotFound(url=self._connection.url, detail=f"database {name!r}, or none that this user may see")
 
     def make(self, name: str) -> None:
         """Create the database."""
