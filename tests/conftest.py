@@ -50,6 +50,7 @@ def influx_store(influx_server: InfluxServer, influx_bucket: str) -> Iterator[In
     yield store
     store.close()
 
+
 # --- PostgreSQL ----------------------------------------------------------------------------------
 
 pytest_plugins = ("postgres",)

@@ -54,7 +54,9 @@ def frame(days: Iterable[int], value: float = 100.0) -> pd.DataFrame:
     listed = list(days)
     close = np.array([value + day / 100 for day in listed])
     index = pd.to_datetime([day * DAY for day in listed], utc=True)
-    return pd.DataFrame({"open": close, "high": close + 1, "low": close - 1, "close": close, "volume": 1000.0}, index=index)
+    return pd.DataFrame(
+        {"open": close, "high": close + 1, "low": close - 1, "close": close, "volume": 1000.0}, index=index
+    )
 
 
 def closes(bars: Any) -> dict[int, float]:

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -133,7 +134,7 @@ class TestWriting:
         done = bl.write("AAPL", "1d", bad, on_invalid="quarantine", **DESK)
         assert (done.new, done.quarantined) == (3, 1)
         (kept,) = bl.ingestion.quarantine(instrument="AAPL")
-        assert (kept.time, kept.code, kept.values["open"]) == (DAY, "not-enclosing", "5000.0")
+        assert (kept.time, kept.code, kept.values["open"]) == (DAY, "not-enclosing", "5000.0")  # noqa: PD011 - a mapping
 
     def test_pairs_in_all_spellings_are_one_instrument(self, bl: BarLedger) -> None:
         bl.write("BTC/USDT", "1d", frame([1]), **DESK)
@@ -191,7 +192,7 @@ class TestWithdrawing:
         assert [one.edition for one in found] == [1, 2, 3, 4, 5]
         assert [one.withdrawn for one in found] == [False, True, False, False, True]
         assert [one.reason for one in found] == ["a", "b", "c", "d", "e"]
-        assert all(early.superseded_at == late.revision for early, late in zip(found, found[1:], strict=False))
+        assert all(early.superseded_at == late.revision for early, late in pairwise(found))
         assert not len(bl.bars("AAPL", "1d"))
 
 
@@ -211,8 +212,13 @@ class TestSnapshots:
         assert bl.verify(snap.id).rows == 12
 
     def test_digests_are_those_of_the_bars_whatever_the_range(self, bl: BarLedger) -> None:
-        bl.write("AAPL", "1d", frame(range(0, 1500)), **DESK)
-        for start, end in [(None, None), ("1970-01-01", "1974-01-01"), ("1971-01-01", "1973-01-01"), ("1971-03-01", None)]:
+        bl.write("AAPL", "1d", frame(range(1500)), **DESK)
+        for start, end in [
+            (None, None),
+            ("1970-01-01", "1974-01-01"),
+            ("1971-01-01", "1973-01-01"),
+            ("1971-03-01", None),
+        ]:
             snap = bl.snapshot("AAPL", "1d", start=start, end=end)
             (pin,) = snap.pins
             assert pin.digest is not None
@@ -251,18 +257,22 @@ class TestSnapshots:
             bl.snapshot("AAPL", "1d", id="mine")
 
     def test_verification_names_the_block_that_was_tampered_with(self, bl: BarLedger, store: Store) -> None:
-        done = bl.write("AAPL", "1d", frame(range(0, 1500)), **DESK)
+        done = bl.write("AAPL", "1d", frame(range(1500)), **DESK)
         snap = bl.snapshot("AAPL", "1d")
         forged = rows([800 * DAY], revision=done.revision, edition=1, seed=3)
-        store.write([Batch(series=Series.of("AAPL", "1d", "desk"), layer="latest", rows=forged)], revision=done.revision)
+        store.write(
+            [Batch(series=Series.of("AAPL", "1d", "desk"), layer="latest", rows=forged)], revision=done.revision
+        )
         found = bl.verify(snap.id)
         assert not found.ok
         assert [format_time(one.interval.start) for one in found.damage] == ["1972-01-01T00:00:00Z"]
 
     def test_a_writer_does_not_bless_damage(self, bl: BarLedger, store: Store) -> None:
-        done = bl.write("AAPL", "1d", frame(range(0, 1500)), **DESK)
+        done = bl.write("AAPL", "1d", frame(range(1500)), **DESK)
         forged = rows([100 * DAY], revision=done.revision, edition=1, seed=3)
-        store.write([Batch(series=Series.of("AAPL", "1d", "desk"), layer="latest", rows=forged)], revision=done.revision)
+        store.write(
+            [Batch(series=Series.of("AAPL", "1d", "desk"), layer="latest", rows=forged)], revision=done.revision
+        )
         with pytest.raises(BlockDamaged) as caught:
             bl.write("AAPL", "1d", frame([101], 300), **DESK)
         assert caught.value.block == "1970-01-01T00:00:00Z"

@@ -6,7 +6,7 @@ was, 6 a store or source does not answer, 7 busy, 130 interrupted.
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Annotated, Final
 
 import typer
@@ -46,18 +46,26 @@ app = typer.Typer(
 
 
 @app.callback(invoke_without_command=True)
-def _root(version: Annotated[bool, typer.Option("--version", "-V", help="Show the version.")] = False) -> None:  # noqa: FBT002
+def _root(version: Annotated[bool, typer.Option("--version", "-V", help="Show the version.")] = False) -> None:
     if version:
         sys.stdout.write(f"barledger {__version__}\n")
         raise typer.Exit
 
 
-for command in (demo, data.ingest, data.bars, data.versions, data.history):
+_ON_BARS: Final[tuple[Callable[..., None], ...]] = (demo, data.ingest, data.bars, data.versions, data.history)
+_ON_LIBRARIES: Final[tuple[Callable[..., None], ...]] = (
+    keeping.retention,
+    keeping.audit,
+    keeping.backup,
+    keeping.restore,
+    keeping.repair,
+    status.status,
+    status.doctor,
+)
+for command in _ON_BARS:
     app.command()(command)
 app.add_typer(snapshots.app, name="snapshot")
-for command in (keeping.retention, keeping.audit, keeping.backup, keeping.restore, keeping.repair):
-    app.command()(command)
-for command in (status.status, status.doctor):
+for command in _ON_LIBRARIES:
     app.command()(command)
 
 

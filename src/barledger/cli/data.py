@@ -22,11 +22,11 @@ def ingest(
     start: Start = None,
     end: End = None,
     option: Annotated[list[str] | None, typer.Option(help="A source's option, as name=value.")] = None,
-    quarantine: Annotated[bool, typer.Option(help="Put invalid bars aside and write the rest.")] = False,  # noqa: FBT002
+    quarantine: Annotated[bool, typer.Option(help="Put invalid bars aside and write the rest.")] = False,
     reason: Reason = "",
     store: Store = "",
     ledger: Ledger = "",
-    json: Json = False,  # noqa: FBT002 - typer's way to say a flag
+    json: Json = False,
 ) -> None:
     """Fetch bars from a source, and write what is new or changed."""
     output = Output(as_json=json)
@@ -57,7 +57,7 @@ def bars(
     out: Annotated[Path | None, typer.Option(help="Write .csv, .parquet or .arrow instead.")] = None,
     store: Store = "",
     ledger: Ledger = "",
-    json: Json = False,  # noqa: FBT002 - typer's way to say a flag
+    json: Json = False,
 ) -> None:
     """Show the bars of a version, with what it resolved to."""
     output = Output(as_json=json)
@@ -67,7 +67,7 @@ def bars(
         _save(found, out)
         return output.say(f"{len(found):,} bars written to {out}", {**found.provenance, "bars": len(found)})
     frame = found.df if last is None else found.df.tail(last)
-    times = [format_time(int(time)) for time in frame.index.as_unit("ns").asi8]
+    times = [format_time(int(time)) for time in frame.index.to_numpy("datetime64[ns]").astype("int64").tolist()]
     rows = [(time, *values) for time, values in zip(times, frame.to_numpy().tolist(), strict=True)]
     told = {**found.provenance, "digest": found.digest}
     data = {**told, "bars": [dict(zip(("time", *VALUES), row, strict=True)) for row in rows]}
@@ -85,13 +85,13 @@ def versions(
     end: End = None,
     store: Store = "",
     ledger: Ledger = "",
-    json: Json = False,  # noqa: FBT002 - typer's way to say a flag
+    json: Json = False,
 ) -> None:
     """List the revisions and snapshots of a series."""
     output = Output(as_json=json)
     with library(store, ledger) as opened:
         found = opened.cache.versions(instrument, timeframe, start=start, end=end)
-    rows = [
+    rows: list[tuple[object, ...]] = [
         (
             one.series.source,
             f"revision:{one.revision}",
@@ -119,7 +119,7 @@ def history(
     source: Annotated[str, typer.Option(help="Whose bars.")],
     store: Store = "",
     ledger: Ledger = "",
-    json: Json = False,  # noqa: FBT002 - typer's way to say a flag
+    json: Json = False,
 ) -> None:
     """Show every edition that one bar ever had."""
     output = Output(as_json=json)

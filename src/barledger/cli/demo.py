@@ -34,7 +34,7 @@ _STRATEGY: Final = "momentum-7"
 def demo(
     store: Annotated[str, typer.Option("--store", help="A new folder, or influxdb+http://host:8086/new_bucket.")] = "",
     ledger: Ledger = "",
-    json: Json = False,  # noqa: FBT002 - typer's way to say a flag
+    json: Json = False,
 ) -> None:
     """Show the main job on real data: ingest, pin, restate, compare, verify, and catch a flipped byte."""
     output = Output(as_json=json)

@@ -2,7 +2,7 @@
 
 import json as jsons
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.progress import Progress
@@ -16,10 +16,10 @@ from barledger.settings import Settings
 
 def retention(
     policy: Annotated[Path, typer.Argument(help="A TOML file with [[rules]], or JSON.", exists=True, dir_okay=False)],
-    apply: Annotated[bool, typer.Option("--apply", help="Delete; otherwise only say what would go.")] = False,  # noqa: FBT002
+    apply: Annotated[bool, typer.Option("--apply", help="Delete; otherwise only say what would go.")] = False,
     store: Store = "",
     ledger: Ledger = "",
-    json: Json = False,  # noqa: FBT002 - typer's way to say a flag
+    json: Json = False,
 ) -> None:
     """Apply a retention policy, or say what it would delete."""
     output = Output(as_json=json)
@@ -38,7 +38,7 @@ def audit(
     operation: Annotated[str | None, typer.Option(help="Only this kind of operation.")] = None,
     store: Store = "",
     ledger: Ledger = "",
-    json: Json = False,  # noqa: FBT002 - typer's way to say a flag
+    json: Json = False,
 ) -> None:
     """List the audit log."""
     with library(store, ledger) as opened:
@@ -51,7 +51,7 @@ def backup(
     folder: Annotated[Path, typer.Argument(help="An empty or new folder.")],
     store: Store = "",
     ledger: Ledger = "",
-    json: Json = False,  # noqa: FBT002 - typer's way to say a flag
+    json: Json = False,
 ) -> None:
     """Copy the whole library, as of one instant, into a folder that can be opened like any other."""
     output = Output(as_json=json)
@@ -66,7 +66,7 @@ def restore(
     folder: Annotated[Path, typer.Argument(help="A backup's folder.", exists=True, file_okay=False)],
     store: Store = "",
     ledger: Ledger = "",
-    json: Json = False,  # noqa: FBT002 - typer's way to say a flag
+    json: Json = False,
 ) -> None:
     """Copy a backup into an empty store and a new ledger."""
     output = Output(as_json=json)
@@ -84,14 +84,14 @@ def restore(
     output.say(f"{done.rows:,} rows of {done.series} series restored", done)
 
 
-def repair(store: Store = "", ledger: Ledger = "", json: Json = False) -> None:  # noqa: FBT002 - as above
+def repair(store: Store = "", ledger: Ledger = "", json: Json = False) -> None:
     """Repair what dead writers left, finish snapshots, and mirror what waits."""
     with library(store, ledger) as opened:
         count = opened.cache.repair()
     Output(as_json=json).say(f"{count} series repaired", {"repaired": count})
 
 
-def _read_policy(path: Path) -> object:
+def _read_policy(path: Path) -> Any:
     import tomllib  # noqa: PLC0415 - only for this command
 
     text = path.read_text()

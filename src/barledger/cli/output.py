@@ -4,14 +4,13 @@ import dataclasses
 import json
 import sys
 from collections.abc import Iterable, Mapping, Sequence
+from math import isfinite
 from typing import Any, Final
 
 from rich.console import Console
 from rich.table import Table
 
-from barledger.domain.digest import Block
 from barledger.domain.interval import Interval, format_time
-from barledger.domain.series import Series
 from barledger.domain.timeframe import Timeframe
 from barledger.errors import BarledgerError
 
@@ -65,26 +64,27 @@ class Output:
         self.errors.print(f"  next: {error.advice}", markup=False, highlight=False, soft_wrap=True)
 
 
-def plain(value: Any, name: str = "") -> Any:
+def plain(value: Any, name: str = "") -> Any:  # noqa: PLR0911 - one for each kind of value
     """Return a value as JSON knows it."""
-    if isinstance(value, bool) or value is None or isinstance(value, str):
-        return value
-    if isinstance(value, int):
-        return str(value) if name in _TEXTUAL or name.endswith("_at") else value
-    if isinstance(value, float):
-        return value if value == value and abs(value) != float("inf") else None  # noqa: PLR0124 - NaN is not itself
-    if isinstance(value, bytes):
-        return value.hex()
-    if isinstance(value, Timeframe):
-        return value.name
-    if isinstance(value, Interval):
-        return {"start": str(value.start), "end": str(value.end)}
-    if isinstance(value, Series | Block) or (dataclasses.is_dataclass(value) and not isinstance(value, type)):
-        names = [field.name for field in dataclasses.fields(value)]
-        return {one: plain(getattr(value, one), one) for one in names}
-    if isinstance(value, Mapping):
-        return {str(key): plain(member, str(key)) for key, member in value.items()}
-    return [plain(member, name) for member in value]
+    match value:
+        case bool() | None | str():
+            return value
+        case int():
+            return str(value) if name in _TEXTUAL or name.endswith("_at") else value
+        case float():
+            return value if isfinite(value) else None
+        case bytes():
+            return value.hex()
+        case Timeframe():
+            return value.name
+        case Interval():
+            return {"start": str(value.start), "end": str(value.end)}
+        case Mapping():
+            return {str(key): plain(member, str(key)) for key, member in value.items()}
+        case _ if dataclasses.is_dataclass(value):
+            return {field.name: plain(getattr(value, field.name), field.name) for field in dataclasses.fields(value)}
+        case _:
+            return [plain(member, name) for member in value]
 
 
 def moment(time: int) -> str:

@@ -28,7 +28,7 @@ def create(
     name: Annotated[str | None, typer.Option("--id", help="An id of your own.")] = None,
     store: Store = "",
     ledger: Ledger = "",
-    json: Json = False,  # noqa: FBT002 - typer's way to say a flag
+    json: Json = False,
 ) -> None:
     """Pin the newest state of some series under one id."""
     with library(store, ledger) as opened:
@@ -51,7 +51,7 @@ def list_(
     purpose: Annotated[str | None, typer.Option(help="Only with this purpose.")] = None,
     store: Store = "",
     ledger: Ledger = "",
-    json: Json = False,  # noqa: FBT002 - typer's way to say a flag
+    json: Json = False,
 ) -> None:
     """List snapshots and named versions, newest first."""
     with library(store, ledger) as opened:
@@ -65,7 +65,7 @@ def list_(
 
 
 @app.command()
-def show(name: Name, store: Store = "", ledger: Ledger = "", json: Json = False) -> None:  # noqa: FBT002 - as above
+def show(name: Name, store: Store = "", ledger: Ledger = "", json: Json = False) -> None:
     """Show what a snapshot pins."""
     output = Output(as_json=json)
     with library(store, ledger) as opened:
@@ -84,7 +84,7 @@ def verify(
     name: Annotated[str, typer.Argument(help="A snapshot's id, or strategy:<id>.")],
     store: Store = "",
     ledger: Ledger = "",
-    json: Json = False,  # noqa: FBT002 - typer's way to say a flag
+    json: Json = False,
 ) -> None:
     """Read a snapshot's bars again and compare them with its digests; exits with 5 if they differ."""
     output = Output(as_json=json)
@@ -104,7 +104,7 @@ def approve(
     strategy: Annotated[str, typer.Option(help="The strategy that may trade on it.")],
     store: Store = "",
     ledger: Ledger = "",
-    json: Json = False,  # noqa: FBT002 - typer's way to say a flag
+    json: Json = False,
 ) -> None:
     """Approve a snapshot for live trading: materialised, checked and held."""
     with library(store, ledger) as opened:
@@ -116,10 +116,10 @@ def approve(
 def hold(
     name: Name,
     reason: Reason = "",
-    release: Annotated[bool, typer.Option("--release", help="Release the hold instead.")] = False,  # noqa: FBT002
+    release: Annotated[bool, typer.Option("--release", help="Release the hold instead.")] = False,
     store: Store = "",
     ledger: Ledger = "",
-    json: Json = False,  # noqa: FBT002 - typer's way to say a flag
+    json: Json = False,
 ) -> None:
     """Place a legal hold, or release it; both need a reason."""
     with library(store, ledger) as opened:
@@ -129,7 +129,7 @@ def hold(
 
 
 @app.command()
-def delete(name: Name, store: Store = "", ledger: Ledger = "", json: Json = False) -> None:  # noqa: FBT002 - as above
+def delete(name: Name, store: Store = "", ledger: Ledger = "", json: Json = False) -> None:
     """Unpin a snapshot; its record and its audit entries stay."""
     with library(store, ledger) as opened:
         done = opened.cache.delete(name)

@@ -15,10 +15,10 @@ from barledger.stores.contract import Finding
 
 _LITTLE_SPACE: Final = 1e9
 _CLOCK_TOLERANCE: Final = 2.0
-_SECRET: Final = "********"
+_HIDDEN: Final = "********"
 
 
-def status(store: Store = "", ledger: Ledger = "", json: Json = False) -> None:  # noqa: FBT002 - typer's way
+def status(store: Store = "", ledger: Ledger = "", json: Json = False) -> None:
     """Show settings with their origins, and what is in the library."""
     output = Output(as_json=json)
     settings = Settings()
@@ -43,7 +43,7 @@ def status(store: Store = "", ledger: Ledger = "", json: Json = False) -> None: 
     return output.table("library", ("what", "value"), facts.items(), data)
 
 
-def doctor(store: Store = "", ledger: Ledger = "", json: Json = False) -> None:  # noqa: FBT002 - typer's way
+def doctor(store: Store = "", ledger: Ledger = "", json: Json = False) -> None:
     """Check servers, permissions, clocks, disk and versions, and say how to mend what is wrong; exits with 1 then."""
     import typer  # noqa: PLC0415 - only for its exit
 
@@ -94,7 +94,7 @@ def _disk(folder: Path) -> Finding:
 
 def _shown(settings: Settings, name: str) -> str:
     if name == "token":
-        return _SECRET if settings.token.get_secret_value() else ""
+        return _HIDDEN if settings.token.get_secret_value() else ""
     if name == "ledger" and settings.ledger:
         from barledger.ledger.sql.engine import hidden  # noqa: PLC0415 - only where a ledger is named
 

@@ -64,11 +64,10 @@ class Policy:
         """
         if isinstance(config, Policy):
             return config
-        if isinstance(config, Mapping):
-            config = config.get("rules", [config])
-        if isinstance(config, str) or not isinstance(config, Sequence):
+        rules: object = config.get("rules", [config]) if isinstance(config, Mapping) else config
+        if isinstance(rules, str) or not isinstance(rules, Sequence):
             raise InvalidPolicy(rule="-", reason="a policy is a list of rules")
-        return Policy(rules=tuple(_rule(number, rule) for number, rule in enumerate(config, 1)))
+        return Policy(rules=tuple(_rule(number, rule) for number, rule in enumerate(rules, 1)))
 
     def rule_for(self, series: Series) -> Rule | None:
         """Return the first rule that matches."""

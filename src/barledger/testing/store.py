@@ -120,8 +120,9 @@ class StoreContract:
     @pytest.mark.parametrize("column", VALUES)
     def test_a_copy_does_not_take_over_a_value_that_its_row_lacks(self, store: Store, column: str) -> None:
         superseded = np.array([5], np.int64)
+        lacking: dict[str, Any] = {column: np.array([np.nan])}
         put(store, rows(days(0, 1), superseded_at=superseded), layer="edition_1", revision=2)
-        given = rows(days(0, 1), superseded_at=superseded, **{column: np.array([np.nan])})
+        given = rows(days(0, 1), superseded_at=superseded, **lacking)
         put(store, given, layer="edition_1", revision=3)
         assert_same(store.read_copies(series(), ALL), given)
 
@@ -293,7 +294,7 @@ class StoreContract:
 
     def test_records_are_mirrored_or_refused(self, store: Store) -> None:
         tags = {"instrument": 'A "B", c=d', "strategy_id": "none"}
-        fields = {"purpose": 'said "so"', "data_hash": "00ff", "count": 3}
+        fields: dict[str, str | int] = {"purpose": 'said "so"', "data_hash": "00ff", "count": 3}
         record = Record(measurement="data_audit", tags=tags, fields=fields, time=1_795_424_730_437_846_602)
         if store.capabilities.mirror:
             store.mirror([record])

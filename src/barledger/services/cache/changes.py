@@ -31,8 +31,7 @@ class Draft:
     @property
     def intent(self) -> Intent:
         """Return the stretch that this may touch."""
-        hull = Interval(int(self.rows.time[0]), int(self.rows.time[-1]) + 1)
-        return Intent(series=self.series, interval=hull)
+        return Intent(series=self.series, interval=_hull(self.series, self.rows))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +61,7 @@ def plan(vault: Vault, state: SeriesState, draft: Draft, revision: int) -> Plan:
     blocks, emptied = _digest(vault, state, stored, current)
     change = SeriesChange(
         series=draft.series,
-        interval=Interval(int(current.time[0]), int(current.time[-1]) + 1),
+        interval=_hull(draft.series, current),
         max_edition=max(state.max_edition, int(current.edition.max())),
         blocks=blocks,
         emptied=emptied,
@@ -76,6 +75,11 @@ def plan(vault: Vault, state: SeriesState, draft: Draft, revision: int) -> Plan:
         fields=_field_counts(stored, draft, comparison),
         jitter=_jitter(draft, comparison),
     )
+
+
+def _hull(series: Series, rows: Rows) -> Interval:
+    """Return the stretch from the first bar's opening to the last one's close."""
+    return Interval(int(rows.time[0]), int(series.timeframe.close_of(rows.time[-1:])[0]))
 
 
 def check_expected(vault: Vault, state: SeriesState, draft: Draft) -> None:

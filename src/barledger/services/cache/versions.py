@@ -41,14 +41,14 @@ def find_snapshot(vault: Vault, version: Version) -> Snapshot | None:
 def read_version(vault: Vault, series: Series, interval: Interval, version: Version) -> Seen:
     """Return the bars of a series at ``latest``, ``first``, a revision or a time.
 
-    An interval without a start begins after what retention deleted.
+    An interval without a start begins after what retention had deleted by then.
     """
     if version.kind == "first":
         first = read_first(vault, series, [interval])
         return Seen(series=series, interval=interval, rows=first.rows.standing(), revision=first.revision)
     revision = _revision(vault, series, version)
     if interval.start == everything().start:
-        interval = _after_gone(vault.ledger.revisions.state(series), interval)
+        interval = _after_gone(vault.ledger.revisions.state(series), interval, revision)
     reading = read(vault, series, [interval], revision=revision)
     return Seen(series=series, interval=interval, rows=reading.rows.standing(), revision=reading.revision)
 
@@ -79,9 +79,10 @@ def _revision(vault: Vault, series: Series, version: Version) -> int | None:
     return version.number
 
 
-def _after_gone(state: SeriesState, interval: Interval) -> Interval:
-    """Begin an unbounded read where bars are still kept, if retention deleted all before."""
-    gone = [stretch.interval for stretch in state.gone if not stretch.refilled]
+def _after_gone(state: SeriesState, interval: Interval, revision: int | None) -> Interval:
+    """Begin an unbounded read of a later state where bars are still kept, if retention deleted all before."""
+    asked = state.revision if revision is None else revision
+    gone = [stretch.interval for stretch in state.gone if not stretch.refilled and stretch.revision <= asked]
     kept = difference([interval], [min(gone)]) if gone and min(gone).start <= interval.start else [interval]
     return kept[0] if kept else Interval(interval.end, interval.end)
 

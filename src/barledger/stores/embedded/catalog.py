@@ -6,12 +6,12 @@ from one sequence and are never used twice.
 """
 
 import sqlite3
+import struct
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from struct import Struct
-from struct import error as StructError
 from typing import Any, Final, TypeVar
 
 from xxhash import xxh3_64_intdigest
@@ -179,7 +179,7 @@ class Tables:
         row = self._one("SELECT format, commits, sequence, ledger, revision, layers, total, checksum FROM head", "head")
         if isinstance(row[0], int) and row[0] > FORMAT:
             raise FormatTooNew(where=str(self.path), found=row[0], known=FORMAT)
-        return self._checked("head", row, lambda *values: Head(*values), lambda head: head.checksum())
+        return self._checked("head", row, Head, lambda head: head.checksum())
 
     def layers(self, head: Head) -> dict[Series, dict[str, int]]:
         """Return the number of every layer."""
@@ -203,7 +203,7 @@ class Tables:
             "states",
             layer,
         )
-        state = self._checked("states", row, lambda *values: State(*values), lambda state: state.row()[-1])
+        state = self._checked("states", row, State, lambda state: state.row()[-1])
         if state.id != layer:
             raise self.damaged("states", f"layer {layer}")
         return state
@@ -230,10 +230,7 @@ class Tables:
             "SELECT id, layer, part, first_row, last_row, first, last, checksum FROM extents WHERE layer = ?",
             (state.id,),
         ).fetchall()
-        found = [
-            (self._checked("extents", row, lambda *values: Extent(*values), lambda extent: extent.row()[-1]), row[7])
-            for row in rows
-        ]
+        found = [(self._checked("extents", row, Extent, lambda extent: extent.row()[-1]), row[7]) for row in rows]
         if len(found) != state.extents:
             raise self.damaged("extents", f"{len(found)} instead of {state.extents}")
         return sorted(found, key=lambda pair: pair[0].first)
@@ -283,10 +280,10 @@ class Tables:
 
     @contextmanager
     def _reading(self, table: str) -> Iterator[None]:
-        """A damaged row may even have values of the wrong type."""
+        """Refuse rows that are damaged so that even a value's type is wrong."""
         try:
             yield
-        except (TypeError, ValueError, AttributeError, StructError) as error:
+        except (TypeError, ValueError, AttributeError, struct.error) as error:
             if isinstance(error, BarledgerError):
                 raise
             raise self.damaged(table, f"a value has the wrong type ({error})") from error
@@ -322,9 +319,7 @@ def format_series(series: Series) -> str:
 def parse_series(text: str) -> Series:
     """Read what `format_series` wrote."""
     instrument, timeframe, source, adjusted = text.split("\x1f")
-    return Series(
-        instrument=instrument, timeframe=Timeframe.of(timeframe), source=source, is_adjusted=adjusted == "1"
-    )
+    return Series(instrument=instrument, timeframe=Timeframe.of(timeframe), source=source, is_adjusted=adjusted == "1")
 
 
 # --- writing ---------------------------------------------------------------------------------------

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from struct import Struct
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from xxhash import xxh3_64_intdigest
@@ -54,7 +54,7 @@ class ChunkEncoder:
     def encode(self, rows: Rows) -> tuple[Chunk, bytes]:
         """Encode up to `CHUNK_ROWS` rows; the chunk does not know its offset in a segment yet."""
         columns: dict[str, Column] = {}
-        parts: list[Array | bytes] = []
+        parts: list[Any] = []
         size = 0
         for name, values in rows.columns():
             if values is None:

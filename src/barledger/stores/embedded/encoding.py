@@ -30,7 +30,7 @@ CHUNK_ROWS: Final = 65_536
 
 _HEAD: Final = Struct("<BBbxIqqQ")
 HEAD_SIZE: Final = _HEAD.size
-_CODES: Final = {1: np.dtype("<u1"), 2: np.dtype("<u2"), 4: np.dtype("<u4")}
+_CODES: Final[dict[int, np.dtype[Any]]] = {1: np.dtype("<u1"), 2: np.dtype("<u2"), 4: np.dtype("<u4")}
 _LARGEST_EXACT: Final = float(2**53)
 _LARGEST_INTEGER: Final = 2**63 - 1
 _NEGATIVE_ZERO: Final = -(2**63)
@@ -181,7 +181,7 @@ def _has_decimals(sample: Array, decimals: int) -> bool:
 
 
 def _single(values: Array, bits: Array) -> Encoded | None:
-    """Some vendors send single precision, which looks random as decimals."""
+    """Encode single precision, which some vendors send, and which looks random as decimals."""
     singles = values.astype("<f4")
     return (Column(SINGLE, width=4), [singles]) if np.array_equal(singles.astype("<f8").view(np.int64), bits) else None
 
@@ -334,9 +334,9 @@ def search(column: Column, chunk: Array, rows: int, times: Array) -> Array:
     """Return, of an ascending column without patches, the position of the first row that is not before each time."""
     if column.kind == STEP:
         times = np.clip(times, column.base, column.base + rows * column.step)
-        return np.clip(-((column.base - times) // column.step), 0, rows)
+        return np.asarray(np.clip(-((column.base - times) // column.step), 0, rows))
     if column.kind == CONSTANT:
-        return np.where(times <= column.base, 0, rows)
+        return np.asarray(np.where(times <= column.base, 0, rows))
     values = np.empty(rows, np.int64)
     decode(column, chunk, rows, ((0, rows),), values)
-    return np.searchsorted(values, times)
+    return np.asarray(values.searchsorted(times))

@@ -1,6 +1,5 @@
 """Rows as one blob: the form in which small writes wait in the catalog until they are folded into segments."""
 
-from collections.abc import Callable
 from struct import Struct
 from typing import Any, Final
 
@@ -64,10 +63,7 @@ def decode(blob: bytes) -> Rows:
 
 
 def _encode_texts(values: list[str | None]) -> bytes:
-    encode_one: Callable[[str | None], bytes] = lambda text: (
-        b"" if text is None else text.encode("utf-8", "surrogatepass")
-    )
-    encoded = [encode_one(text) for text in values]
+    encoded = [b"" if text is None else text.encode("utf-8", "surrogatepass") for text in values]
     lengths = [-1 if text is None else len(data) for text, data in zip(values, encoded, strict=True)]
     return np.array(lengths, "<i8").tobytes() + b"".join(encoded)
 

@@ -10,7 +10,7 @@ import numpy as np
 from xxhash import xxh3_64_intdigest
 
 from barledger.domain.interval import Interval
-from barledger.domain.rows import COLUMNS, NEVER, VALUES, Rows, found_in, overlay
+from barledger.domain.rows import COLUMNS, NEVER, VALUES, Flags, Ints, Rows, found_in, overlay
 from barledger.errors import StoreDamaged
 from barledger.stores.embedded.arena import Arena
 from barledger.stores.embedded.encoding import CONSTANT, STEP, Array, Column, Piece, decode, search
@@ -114,10 +114,10 @@ class Reader:
 
     # --- decoding ------------------------------------------------------------------------------
 
-    def _bytes(self, span: Span, where: str) -> Array:
+    def _bytes(self, span: Span, where: str) -> Any:
         """Return a chunk's bytes after checking them."""
         chunk = span.chunk
-        data = self._files.open(span.segment, span.size)[chunk.offset : chunk.offset + chunk.length]
+        data: Any = self._files.open(span.segment, span.size)[chunk.offset : chunk.offset + chunk.length]
         if xxh3_64_intdigest(data) != chunk.checksum:
             stretch = Interval(chunk.first, chunk.last + 1)
             raise StoreDamaged(
@@ -229,7 +229,9 @@ class _Plan:
         return body.pick(~known)
 
     def _rows(self, columns: dict[str, Array], rows: int) -> Rows:
-        constants = {name: np.broadcast_to(np.int64(value), (rows,)) for name, value in self.single.items()}
+        constants: dict[str, Any] = {
+            name: np.broadcast_to(np.int64(value), (rows,)) for name, value in self.single.items()
+        }
         return Rows(**constants, **columns)
 
 
@@ -247,11 +249,15 @@ def _one_value(columns: Sequence[Column | None], added: Array | None, *, has_upd
 # --- the log ---------------------------------------------------------------------------------------
 
 
-def _within(rows: Rows, intervals: Sequence[Interval]) -> Rows:
-    if len(intervals) == 1:
-        return rows.within(intervals[0])
+def inside(times: Ints, intervals: Sequence[Interval]) -> Flags:
+    """Tell for each time whether it lies in one of the sorted, disjoint intervals."""
+    if not intervals:
+        return np.zeros(len(times), np.bool_)
     starts = np.array([interval.start for interval in intervals], np.int64)
     ends = np.array([interval.end for interval in intervals], np.int64)
-    at = starts.searchsorted(rows.time, "right") - 1
-    inside = (at >= 0) & (rows.time < ends[at])
-    return rows.pick(inside)
+    at = starts.searchsorted(times, "right") - 1
+    return np.asarray((at >= 0) & (times < ends[at]))
+
+
+def _within(rows: Rows, intervals: Sequence[Interval]) -> Rows:
+    return rows.within(intervals[0]) if len(intervals) == 1 else rows.pick(inside(rows.time, intervals))

@@ -15,7 +15,7 @@ from barledger.stores.embedded.connection import CATALOG, create
 from barledger.stores.embedded.lock import FileLock
 from barledger.stores.embedded.reading import Reader
 from barledger.stores.embedded.segment import SegmentFiles
-from barledger.stores.embedded.transaction import Tools
+from barledger.stores.embedded.transaction import Limits, Tools
 from barledger.stores.embedded.views import Views
 from barledger.stores.embedded.writing import Writer
 
@@ -32,7 +32,7 @@ class EmbeddedStore(Store):
 
     capabilities = Capabilities(fencing=True)
 
-    def __init__(self, folder: str | Path, *, read_only: bool = False) -> None:
+    def __init__(self, folder: str | Path, *, read_only: bool = False, limits: Limits | None = None) -> None:
         """Open the store in ``folder/store``; unless ``read_only``, it is made if there is none.
 
         Raises `FormatTooNew` and `StoreDamaged`.
@@ -50,6 +50,7 @@ class EmbeddedStore(Store):
             reader=Reader(files, self._arena, self._pool),
             pool=self._pool,
             lock=FileLock(home / LOCK),
+            limits=limits or Limits(),
         )
         self._writer = Writer(self._tools)
         if not read_only:

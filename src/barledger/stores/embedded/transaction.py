@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 
 from barledger.domain.interval import Interval
-from barledger.domain.rows import Flags, Ints, Rows
+from barledger.domain.rows import Ints, Rows
 from barledger.domain.series import Series
 from barledger.errors import LeaseLost
 from barledger.faults import reach
@@ -29,14 +29,32 @@ from barledger.stores.embedded.catalog import (
 )
 from barledger.stores.embedded.chunk import Chunk, pack_directory
 from barledger.stores.embedded.lock import FileLock
-from barledger.stores.embedded.reading import Reader
+from barledger.stores.embedded.reading import Reader, inside
 from barledger.stores.embedded.segment import SegmentFiles, SegmentWriter
-from barledger.stores.embedded.view import View, load, of_extents
 from barledger.stores.embedded.segment_encoding import encode_into
+from barledger.stores.embedded.view import View, load, of_extents
 from barledger.stores.embedded.views import Views
 
 # A layer that a deletion would cut into more pieces than this is written again instead.
 _MOST_PIECES: Final = 64
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """When small things become large ones, in rows or in log entries; the defaults are measured.
+
+    A write of ``segment_rows`` goes to segments, except for layers with fewer than ``share_rows`` of it and for rows
+    that are scattered over more than ``scattered`` times their number (up to ``entry_rows``). A layer's log is folded
+    in the background from ``fold_rows`` or ``fold_entries`` on, if that is also ``fold_share`` of its rows.
+    """
+
+    segment_rows: int = 4_096
+    share_rows: int = 64
+    scattered: int = 16
+    entry_rows: int = 65_536
+    fold_rows: int = 16_384
+    fold_share: float = 1 / 64
+    fold_entries: int = 512
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +68,7 @@ class Tools:
     reader: Reader
     pool: Executor
     lock: FileLock
+    limits: Limits
 
 
 class Transaction:
@@ -124,9 +143,7 @@ class Transaction:
         """Add rows to a layer's log."""
         state = self.state(number)
         body = log.encode(rows)
-        entry = Entry(
-            self._next(), number, state.log_last, len(rows), int(rows.time[0]), int(rows.time[-1])
-        )
+        entry = Entry(self._next(), number, state.log_last, len(rows), int(rows.time[0]), int(rows.time[-1]))
         digest = entry.checksum(body)
         self._log.append((entry.id, number, entry.previous, entry.rows, entry.first, entry.last, body, digest))
         view = self.views.get(number) or self.tools.views.known(self.before, number)
@@ -171,7 +188,7 @@ class Transaction:
 
     def _cut_log(self, number: int, view: View, intervals: Sequence[Interval]) -> int:
         rows = view.overlay()
-        gone = _inside(rows.time, intervals)
+        gone = inside(rows.time, intervals)
         if not gone.any():
             return 0
         self.forget_log(number, until=self.state(number).log_last)
@@ -185,7 +202,7 @@ class Transaction:
             return extent.last_row - extent.first_row
         alone = of_extents(self.state(number), (extent,), lambda part: self.tools.views.part(self.tables, part))
         times = self.tools.reader.times(alone, [extent.interval], where=where)
-        kept = ~_inside(times, intervals)
+        kept = ~inside(times, intervals)
         edges = np.flatnonzero(np.diff(np.concatenate([[False], kept, [False]]).astype(np.int8))).reshape(-1, 2)
         if len(edges) <= _MOST_PIECES:
             pieces = [self._piece(extent, times, first, last) for first, last in edges.tolist()]
@@ -265,7 +282,7 @@ class Transaction:
         return part
 
     def _segment_number(self) -> int:
-        """The segment's row is written last, when its size is known."""
+        """Return the number of the segment, whose row is written last, when its size is known."""
         if not self._segment:
             self._segment = self._next()
         return self._segment
@@ -281,7 +298,8 @@ class Transaction:
             reach(f"embedded.{name}.segment-durable")
             number, size = self._segment_number(), self.segment.size
             digest = checksum(number, size, body=self.segment.name.encode())
-            self.connection.execute("INSERT INTO segments VALUES (?, ?, ?, ?)", (number, self.segment.name, size, digest))
+            row = (number, self.segment.name, size, digest)
+            self.connection.execute("INSERT INTO segments VALUES (?, ?, ?, ?)", row)
         put_states(self.connection, (self._states[number] for number in self._touched))
         mark = max(self.head.revision, self._revision) if self.head.ledger else self.head.revision
         self.head = replace(self.head, commits=self.head.commits + 1, revision=mark)
@@ -305,12 +323,3 @@ class Transaction:
 
 def _no_part(part: int) -> Part:
     raise KeyError(part)
-
-
-def _inside(times: Ints, intervals: Sequence[Interval]) -> Flags:
-    starts = np.array([interval.start for interval in intervals], np.int64)
-    ends = np.array([interval.end for interval in intervals], np.int64)
-    if not len(starts):
-        return np.zeros(len(times), np.bool_)
-    at = starts.searchsorted(times, "right") - 1
-    return np.asarray((at >= 0) & (times < ends[at]))

@@ -140,9 +140,7 @@ class Views:
         connection.execute("BEGIN")
         try:
             head = tables.head()
-            if counted is not None and counted > head.commits:
-                lost = f"{counted - head.commits} commits are missing; SQLite's log may be damaged"
-                raise StoreDamaged(where=str(self.path), detail=lost)
+            self._refuse_lost_commits(head, counted)
             if self._head == head:
                 return
             if self._head is None or (self._head.layers, self._head.total) != (head.layers, head.total):
@@ -154,6 +152,11 @@ class Views:
             raise
         finally:
             connection.execute("COMMIT")
+
+    def _refuse_lost_commits(self, head: Head, counted: int | None) -> None:
+        if counted is not None and counted > head.commits:
+            lost = f"{counted - head.commits} commits are missing; SQLite's log may be damaged"
+            raise StoreDamaged(where=str(self.path), detail=lost)
 
     def _view(self, number: int) -> View:
         found = self._views.get(number)

@@ -16,13 +16,6 @@ from barledger.stores.embedded.connection import CATALOG, CommitCount, connect_f
 from barledger.stores.embedded.transaction import Tools, Transaction
 
 _PATIENCE: Final = 60.0
-# From this many rows of one layer on, a segment of its own is cheaper than the log.
-_ROWS_WORTH_A_SEGMENT: Final = 4_096
-# In a write of many layers, which share a segment, it pays much earlier.
-_ROWS_WORTH_A_SHARE: Final = 64
-# Rows spread over more than this many times their number stay in the log, up to a limit.
-_SCATTERED: Final = 16
-_ROWS_OF_A_LOG_ENTRY: Final = 65_536
 
 
 class Writer:
@@ -67,9 +60,7 @@ class Writer:
                 transaction.check_fence(series, revision)
             self._apply(transaction, _joined(batches))
 
-    def delete(
-        self, series: Series, layer: str, intervals: Sequence[Interval], *, revision: int, guard: Guard
-    ) -> None:
+    def delete(self, series: Series, layer: str, intervals: Sequence[Interval], *, revision: int, guard: Guard) -> None:
         """Delete rows."""
         with self.transaction("delete", guard, revision=revision) as transaction:
             transaction.check_fence(series, revision)
@@ -117,7 +108,7 @@ class Writer:
             self._tools.files.path(name).unlink(missing_ok=True)
 
     def _apply(self, transaction: Transaction, batches: Sequence[Batch]) -> None:
-        many = sum(len(batch.rows) for batch in batches) >= _ROWS_WORTH_A_SEGMENT
+        many = sum(len(batch.rows) for batch in batches) >= self._tools.limits.segment_rows
         large: list[tuple[int, Rows]] = []
         for batch in batches:
             number = transaction.number(batch.series, batch.layer)
@@ -131,15 +122,13 @@ class Writer:
             transaction.store(large)
 
     def _worth_a_segment(self, transaction: Transaction, number: int, rows: Rows) -> bool:
-        if len(rows) < _ROWS_WORTH_A_SHARE:
-            return False
-        if len(rows) >= _ROWS_OF_A_LOG_ENTRY:
-            return True
+        limits = self._tools.limits
+        if not limits.share_rows <= len(rows) < limits.entry_rows:
+            return len(rows) >= limits.entry_rows
         hull = Interval(int(rows.time[0]), int(rows.time[-1]) + 1)
         spans = transaction.view(number).spans
-        return sum(span.rows for span in spans if span.first < hull.end and hull.start <= span.last) < (
-            _SCATTERED * len(rows)
-        )
+        covered = sum(span.rows for span in spans if span.first < hull.end and hull.start <= span.last)
+        return covered <= limits.scattered * len(rows)
 
     def _merged(self, transaction: Transaction, number: int, batch: Batch) -> Rows:
         """Take what the layer holds between the first and the last row out of it, and lay the rows over that."""

@@ -120,9 +120,13 @@ class Connection:
         def attempt(limit: float) -> Decoder:
             answer = self._send("POST", "/query", limit=limit, body=body, kind=_FORM, accept=_MESSAGES, stream=True)
             try:
-                return self._decoded(answer, len(statements))
-            finally:
-                answer.release_conn()
+                decoder = self._decoded(answer, len(statements))
+            except BaseException:
+                # What is left of the answer must not be taken for the next one.
+                answer.close()
+                raise
+            answer.release_conn()
+            return decoder
 
         return self._persist(attempt, None)
 

@@ -24,7 +24,7 @@ from barledger.errors import (
 _LONGEST: Final = 300
 _BY_WORDS: Final[tuple[tuple[str, type[StoreError]], ...]] = (
     (r"field type conflict|input field .* is type|already exists as type", FieldTypeConflict),
-    (r"organization.*not found|org.*not found", OrganizationNotFound),
+    (r"^organization .*not found|^failed to find organization", OrganizationNotFound),
     (
         r"database not found|bucket.*not found|no dbrp mapping|dbrp mapping not found|unable to find dbrp",
         BucketNotFound,
