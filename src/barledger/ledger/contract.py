@@ -135,13 +135,17 @@ class Forgotten:
     """What retention removes: reads of ``series`` before ``horizon`` end, and bars in ``intervals`` are gone.
 
     The stretches become `Gone` under the revision of the pending commit. A later commit that writes bars into one of
-    them marks the part that it wrote (the interval of its change) as refilled.
+    them marks the part that it wrote (the interval of its change) as refilled. ``blocks`` and ``emptied`` say what is
+    left, as in `SeriesChange`; ``pins`` are those that were heeded.
     """
 
     series: Series
     horizon: int
     intervals: Sequence[Interval]
     edition_floor: int
+    blocks: Sequence[Block] = ()
+    emptied: Sequence[int] = ()
+    pins: Sequence["Pin"] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -212,8 +216,11 @@ class Revisions(ABC):
         """Note that the store holds nothing of these aborted revisions in ``latest`` any more; raises each epoch."""
 
     @abstractmethod
-    def forget(self, pending: Pending, forgotten: Sequence[Forgotten]) -> None:
-        """Commit retention horizons, before anything is deleted."""
+    def forget(self, pending: Pending, forgotten: Forgotten, details: Mapping[str, Any], who: Who) -> bool:
+        """Commit a retention horizon, the digests of what is left, and an audit entry, before anything is deleted.
+
+        Returns False, and changes nothing, if the series has a pin that was not heeded.
+        """
 
     @abstractmethod
     def state(self, series: Series) -> SeriesState:

@@ -2,12 +2,12 @@
 
 # ruff: noqa: S608 - statements are made of names of our own schema; values are parameters
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from barledger.domain.interval import Interval, difference, intersection
 from barledger.errors import LeaseLost
-from barledger.ledger.contract import Gone, Outcome, Pending, SeriesChange
+from barledger.ledger.contract import Forgotten, Gone, Pending, SeriesChange
 from barledger.ledger.sql import blocks, schema
 from barledger.ledger.sql.audit import Fragment, series_key
 from barledger.ledger.sql.blocks import Root
@@ -41,16 +41,34 @@ def apply(
     return Fragment([_told(change, row.digest, after.get(row.id, row.digest)) for row, change in pairs])
 
 
+def forget(writing: Writing, row: Any, forgotten: Forgotten, revision: int) -> Fragment:
+    """Take what retention deletes out of a series, and return what the audit log keeps of it."""
+    change = SeriesChange(
+        series=forgotten.series,
+        interval=_hull(forgotten.intervals),
+        blocks=forgotten.blocks,
+        emptied=forgotten.emptied,
+    )
+    # What is left is still the state of the series' last revision.
+    (root,) = blocks.apply_changes(writing, [(row, change)], row.revision)
+    kept = _without(gone_of(row.gone), forgotten.intervals)
+    gone = [*kept, *(Gone(interval=interval, revision=revision) for interval in forgotten.intervals)]
+    horizon = max(row.horizon, forgotten.horizon)
+    floor = max(row.edition_floor, forgotten.edition_floor)
+    columns = ("horizon", "gone", "edition_floor", *Root._fields)
+    writing.update(schema.series, columns, ("id",), [(horizon, gone_to_json(gone), floor, *root, row.id)])
+    return Fragment([_told(change, row.digest, root.digest)])
+
+
 def unlock(writing: Writing, revision: int) -> None:
     """Let go of every series that the revision holds."""
     held = '"id" IN (SELECT "series_id" FROM "revision_series" WHERE "revision" = ?) AND "pending" = ?'
     writing.run(f'UPDATE "series" SET "pending" = 0 WHERE {held}', (revision, revision))
 
 
-def told(pending: Pending, outcome: Outcome, series: Fragment) -> dict[str, Any]:
+def told(pending: Pending, details: Mapping[str, Any], series: Fragment) -> dict[str, Any]:
     """Return what the audit log keeps of a commit."""
-    details = {"details": outcome.details} if outcome.details else {}
-    return {"revision": pending.revision, "series": series, **details}
+    return {"revision": pending.revision, "series": series, **({"details": details} if details else {})}
 
 
 def counts(change: SeriesChange) -> dict[str, Any]:
@@ -59,7 +77,11 @@ def counts(change: SeriesChange) -> dict[str, Any]:
     return {**series_key(change.series), **{name: str(number) for name, number in numbers.items() if number}}
 
 
-def without(gone: Sequence[Gone], intervals: Sequence[Interval]) -> list[Gone]:
+def _hull(intervals: Sequence[Interval]) -> Interval:
+    return Interval(intervals[0].start, intervals[-1].end) if intervals else Interval(0, 0)
+
+
+def _without(gone: Sequence[Gone], intervals: Sequence[Interval]) -> list[Gone]:
     """Return the stretches that retention deleted earlier, less what it deletes once more."""
     return [
         Gone(interval=left, revision=one.revision, refilled=one.refilled)

@@ -9,13 +9,13 @@ from typing import Any, Final
 import numpy as np
 
 from barledger.domain.digest import EMPTY_ROOT, root_digest
-from barledger.domain.interval import Interval
+from barledger.domain.interval import BEGINNING, Interval, format_time
 from barledger.domain.series import Series
-from barledger.errors import SeriesNotFound
+from barledger.errors import RevisionExpired, SeriesNotFound
 from barledger.ledger.contract import Intent, Pin
 from barledger.ledger.sql import blocks, schema
 from barledger.ledger.sql.audit import Fragment, canonical, series_key
-from barledger.ledger.sql.series_table import SeriesTable
+from barledger.ledger.sql.series_table import SeriesTable, gone_of
 from barledger.ledger.sql.transaction import Transaction, Writing
 
 _COLUMNS: Final = ("snapshot_id", "position", "series_id", "start", "end", "revision", "rows", "digest")
@@ -29,12 +29,13 @@ _MANY: Final = 200
 
 
 def make(writing: Writing, names: SeriesTable, ranges: Sequence[Intent]) -> list[Pin]:
-    """Pin ranges now, with digests where they hold whole blocks only; raises `SeriesNotFound`."""
+    """Pin ranges now, with digests where they hold whole blocks only; raises `SeriesNotFound`, `RevisionExpired`."""
     ids = names.ids_of(writing, [intent.series for intent in ranges])
     rows = names.rows(writing, [number for number in ids if number is not None])
     for number, intent in zip(ids, ranges, strict=True):
         if number is None or not rows[number].revision:
             raise SeriesNotFound(series=str(intent.series))
+        _refuse_gone(rows[number], intent)
     oldest = _oldest(writing, list(rows))
     return [
         _pin(writing, rows[number or 0], intent, oldest.get(number or 0))
@@ -108,6 +109,16 @@ def told(pins: Iterable[Pin]) -> Fragment:
 def data_hash(pins: Fragment) -> str:
     """Return SHA-256 over the canonical JSON of the manifest: what is pinned, in the order of preference."""
     return hashlib.sha256(canonical({"format": "barledger/manifest/1", "pins": pins}).encode()).hexdigest()
+
+
+def _refuse_gone(row: Any, intent: Intent) -> None:
+    """Refuse a range that begins where retention has deleted; without a beginning it means what is left."""
+    if not row.gone or intent.interval.start == BEGINNING:
+        return
+    gone = [one.interval for one in gone_of(row.gone) if not one.refilled and one.interval.intersects(intent.interval)]
+    if gone:
+        kept = format_time(max(interval.end for interval in gone))
+        raise RevisionExpired(series=str(intent.series), requested=str(intent.interval), horizon=f"bars from {kept}")
 
 
 def _oldest(writing: Writing, ids: Sequence[int]) -> dict[int, int]:

@@ -2,7 +2,7 @@
 
 # ruff: noqa: S608 - statements are made of names of our own schema; values are parameters
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
@@ -12,7 +12,6 @@ from barledger.errors import LeaseLost
 from barledger.ledger.contract import (
     Aborted,
     Forgotten,
-    Gone,
     Intent,
     Outcome,
     Pending,
@@ -21,11 +20,11 @@ from barledger.ledger.contract import (
     SeriesState,
     Who,
 )
-from barledger.ledger.sql import commits, coverage, schema
+from barledger.ledger.sql import commits, coverage, pins, schema
 from barledger.ledger.sql.audit import append
 from barledger.ledger.sql.engine import Database
 from barledger.ledger.sql.revision_log import RevisionLog
-from barledger.ledger.sql.series_table import SeriesTable, gone_of, gone_to_json
+from barledger.ledger.sql.series_table import SeriesTable
 from barledger.ledger.sql.transaction import Writing
 
 _SECOND: Final = 1_000_000_000
@@ -110,7 +109,7 @@ class SqlRevisions(Revisions):
             told = commits.apply(writing, ids, self._names.rows(writing, ids), pending, outcome.changes)
             writing.run(_COMMIT, (time, pending.revision))
             coverage.add(writing, self._names, outcome.coverage, time)
-            append(writing, who, time, commits.told(pending, outcome, told), ids)
+            append(writing, who, time, commits.told(pending, outcome.details, told), ids)
         return time
 
     def discard(self, pending: Pending, who: Who, *, outcome: Outcome | None = None) -> None:
@@ -146,16 +145,18 @@ class SqlRevisions(Revisions):
                 count = 'UPDATE "series" SET "unrepaired" = "unrepaired" - ?, "epoch" = "epoch" + 1 WHERE "id" = ?'
                 writing.run(count, (mended, number))
 
-    def forget(self, pending: Pending, forgotten: Sequence[Forgotten]) -> None:
-        """Commit retention horizons, before anything is deleted."""
+    def forget(self, pending: Pending, forgotten: Forgotten, details: Mapping[str, Any], who: Who) -> bool:
+        """Commit a retention horizon with the digests of what is left, unless a pin was not heeded."""
         with self._database.write() as writing:
             _check_held(writing, pending)
-            ids = self._names.ensure(writing, [one.series for one in forgotten])
-            rows = self._names.rows(writing, ids)
-            updates = [
-                _forgetting(rows[number], one, pending.revision) for number, one in zip(ids, forgotten, strict=True)
-            ]
-            writing.update(schema.series, ("horizon", "gone", "edition_floor"), ("id",), updates)
+            ids = self._names.ensure(writing, [forgotten.series])
+            heeded = {(pin.interval, pin.revision) for pin in forgotten.pins}
+            pinned = pins.of_series(writing, forgotten.series, ids[0])
+            if any((pin.interval, pin.revision) not in heeded for pin in pinned):
+                return False
+            told = commits.forget(writing, self._names.rows(writing, ids)[ids[0]], forgotten, pending.revision)
+            append(writing, who, writing.tick(), commits.told(pending, details, told), ids)
+        return True
 
     # --- looking -------------------------------------------------------------------------------
 
@@ -244,10 +245,3 @@ def _check_held(writing: Writing, pending: Pending) -> None:
     over = writing.now - _check_ours(writing, pending)
     if over > 0:
         raise LeaseLost(what=f"revision {pending.revision}", waited=over / _SECOND)
-
-
-def _forgetting(row: Any, forgotten: Forgotten, revision: int) -> tuple[Any, ...]:
-    kept = commits.without(gone_of(row.gone), forgotten.intervals)
-    gone = [*kept, *(Gone(interval=interval, revision=revision) for interval in forgotten.intervals)]
-    horizon = max(row.horizon, forgotten.horizon)
-    return horizon, gone_to_json(gone), max(row.edition_floor, forgotten.edition_floor), row.id

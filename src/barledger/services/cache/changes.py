@@ -8,7 +8,7 @@ import numpy as np
 
 from barledger.domain.comparison import EXACT, Comparison, Tolerance, changed_fields, compare
 from barledger.domain.digest import Block, block_digests
-from barledger.domain.interval import Interval, format_time, intersection, union
+from barledger.domain.interval import Interval, format_time, union
 from barledger.domain.rows import Flags, Ints, Rows, found_in, overlay
 from barledger.domain.series import Series
 from barledger.domain.version import LATEST, edition_layer
@@ -181,10 +181,7 @@ def check_blocks(vault: Vault, state: SeriesState, standing: Rows, starts: Ints)
         return
     found = {block.start: block for block in block_digests(standing, state.series.timeframe)}
     listed = _known(vault, state, starts)
-    gone = [stretch.interval for stretch in state.gone]
     for start in starts.tolist():
-        if gone and intersection([Interval(start, state.series.timeframe.block_end(start))], gone):
-            continue  # retention may have been stopped between deleting its bars and noting the new digest
         known, actual = listed.get(start), found.get(start)
         if known != actual:
             raise BlockDamaged(

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from barledger.domain.interval import Interval, format_time, intersection
+from barledger.domain.interval import Interval, difference, format_time, intersection
 from barledger.domain.rows import Rows, concat, empty_rows
 from barledger.domain.series import Series
 from barledger.domain.version import LATEST
@@ -48,10 +48,16 @@ def read(
         wanted = before.revision if revision is None else min(revision, before.revision)
         if not pinned:
             check_horizon(before, intervals, wanted)
-        rows = _attempt(vault, before, intervals, wanted)
+        rows = _attempt(vault, before, _kept(before, intervals), wanted)
         if rows is not None:
             return Reading(rows=rows, revision=wanted, state=before)
     raise Busy(what=str(series), waited=_ATTEMPTS * _NAP)
+
+
+def _kept(state: SeriesState, intervals: Sequence[Interval]) -> Sequence[Interval]:
+    """Leave out the stretches that retention has deleted, whose rows may still lie in the store."""
+    gone = [stretch.interval for stretch in state.gone if not stretch.refilled]
+    return difference(intervals, gone) if gone else intervals
 
 
 def read_first(vault: Vault, series: Series, intervals: Sequence[Interval]) -> Reading:

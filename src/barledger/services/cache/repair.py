@@ -38,8 +38,9 @@ def repair_held(vault: Vault, lease: Lease) -> None:
         return
     states = {state.series: state for state in lease.pending.states}
     for series in {aborted.series for aborted in leftovers}:
-        intervals = union(aborted.interval for aborted in leftovers if aborted.series == series)
-        _repair(vault, lease, states[series], intervals)
+        mine = [aborted for aborted in leftovers if aborted.series == series]
+        _repair(vault, lease, states[series], union(aborted.interval for aborted in mine))
+        _finish_retention(vault, lease, states[series], {aborted.revision for aborted in mine})
     faults.reach("repair.rows-restored")
     vault.ledger.revisions.mark_repaired(lease.pending, leftovers)
 
@@ -58,6 +59,13 @@ def _repair(vault: Vault, lease: Lease, state: SeriesState, intervals: Sequence[
     if len(added):
         points = [Interval(time, time + 1) for time in added.time.tolist()]
         vault.store.delete(state.series, LATEST, points, revision=lease.revision, guard=lease.guard)
+
+
+def _finish_retention(vault: Vault, lease: Lease, state: SeriesState, revisions: set[int]) -> None:
+    """Delete the bars that are gone by the ledger, and whose deletion was cut off."""
+    left = union(gone.interval for gone in state.gone if gone.revision in revisions and not gone.refilled)
+    if left:
+        vault.store.delete(state.series, LATEST, left, revision=lease.revision, guard=lease.guard)
 
 
 def _touched(copies: Rows, uncommitted: frozenset[int]) -> Ints:

@@ -10,12 +10,12 @@ import numpy as np
 
 from barledger import faults
 from barledger.domain.digest import Block, block_digests
-from barledger.domain.interval import BEGINNING, Interval, difference, everything, intersection, union
+from barledger.domain.interval import BEGINNING, Interval, difference, everything, intersection
 from barledger.domain.policy import Policy, Rule
 from barledger.domain.rows import Flags, Rows
 from barledger.domain.series import Series
 from barledger.domain.version import LATEST, edition_layer
-from barledger.ledger.contract import Forgotten, Intent, Outcome, Pin, SeriesChange, SeriesState, Snapshot
+from barledger.ledger.contract import Forgotten, Intent, Outcome, Pin, SeriesChange, SeriesState, Snapshot, Who
 from barledger.services.cache.lease import Lease, holding
 from barledger.services.cache.reader import read_held
 from barledger.services.cache.repair import repair_held
@@ -61,6 +61,7 @@ class _Doomed:
     stretches: Sequence[Interval]
     copies: Sequence[tuple[str, Sequence[Interval]]]
     edition_floor: int
+    pins: Sequence[Pin]
     done: Retained
 
     @property
@@ -111,6 +112,9 @@ def _retain_series(vault: Vault, series: Series, rule: Rule, *, released: set[st
         try:
             repair_held(vault, lease)
             doomed = _doom(vault, lease.pending.states[0], rule, _pins(vault, series, released))
+            # A snapshot that is taken meanwhile is heeded in another look.
+            while not (dry_run or doomed.nothing or _forget(vault, lease, doomed, who)):
+                doomed = _doom(vault, lease.pending.states[0], rule, _pins(vault, series, released))
             if dry_run or doomed.nothing:
                 vault.ledger.revisions.discard(lease.pending, who)
                 return doomed.done
@@ -118,7 +122,7 @@ def _retain_series(vault: Vault, series: Series, rule: Rule, *, released: set[st
             vault.ledger.revisions.discard(lease.pending, who)
             raise
         try:
-            _forget(vault, lease, doomed)
+            _delete(vault, lease, doomed)
         except BaseException:
             vault.ledger.revisions.abort(lease.pending)
             raise
@@ -157,6 +161,7 @@ def _doom(vault: Vault, state: SeriesState, rule: Rule, pins: Sequence[Pin]) -> 
         stretches=stretches if deleted_now else (),
         copies=_runs(copies, gone),
         edition_floor=max([state.edition_floor, *editions]),
+        pins=pins,
         done=Retained(
             series=state.series,
             current=deleted_now,
@@ -203,16 +208,26 @@ def _runs(copies: Rows, gone: Flags) -> list[tuple[str, list[Interval]]]:
     return runs
 
 
-def _forget(vault: Vault, lease: Lease, doomed: _Doomed) -> None:
+def _forget(vault: Vault, lease: Lease, doomed: _Doomed, who: Who) -> bool:
+    """Make it true that the rows are gone, if every pin was heeded."""
     state = lease.pending.states[0]
+    blocks, emptied = _left(vault, state, doomed)
     forgotten = Forgotten(
         series=state.series,
         horizon=doomed.horizon,
         intervals=doomed.stretches,
         edition_floor=doomed.edition_floor,
+        blocks=blocks,
+        emptied=emptied,
+        pins=doomed.pins,
     )
-    change = _change(vault, state, doomed)
-    vault.ledger.revisions.forget(lease.pending, [forgotten])
+    details = {"deleted": {"current": doomed.done.current, "editions": doomed.done.editions}}
+    return vault.ledger.revisions.forget(lease.pending, forgotten, details, who)
+
+
+def _delete(vault: Vault, lease: Lease, doomed: _Doomed) -> None:
+    """Take the rows out of the store; a writer that finds this cut off goes on with it."""
+    state = lease.pending.states[0]
     faults.reach("retention.horizon-committed")
     if doomed.stretches:
         vault.store.delete(state.series, LATEST, doomed.stretches, revision=lease.revision, guard=lease.guard)
@@ -220,13 +235,12 @@ def _forget(vault: Vault, lease: Lease, doomed: _Doomed) -> None:
     for layer, intervals in doomed.copies:
         vault.store.delete(state.series, layer, intervals, revision=lease.revision, guard=lease.guard)
     faults.reach("retention.copies-deleted")
-    details = {"deleted": {"current": doomed.done.current, "editions": doomed.done.editions}}
-    outcome = Outcome(changes=[change], details=details)
-    vault.ledger.revisions.commit(lease.pending, outcome, vault.who("retention"))
+    done = SeriesChange(series=state.series, interval=Interval(0, 0), max_edition=state.max_edition)
+    vault.ledger.revisions.commit(lease.pending, Outcome(changes=[done]), vault.who("retention-complete"))
 
 
-def _change(vault: Vault, state: SeriesState, doomed: _Doomed) -> SeriesChange:
-    """Return the digests of the blocks that lose bars."""
+def _left(vault: Vault, state: SeriesState, doomed: _Doomed) -> tuple[list[Block], list[int]]:
+    """Return the digests of the blocks that lose bars, and the starts of those that lose all."""
     touched = [
         Interval(block.start, state.series.timeframe.block_end(block.start))
         for block in vault.ledger.catalog.blocks(state.series, everything()) or ()
@@ -235,14 +249,7 @@ def _change(vault: Vault, state: SeriesState, doomed: _Doomed) -> SeriesChange:
     left = read_held(vault, state, difference(touched, doomed.stretches)).standing() if touched else None
     blocks = [] if left is None else block_digests(left, state.series.timeframe)
     kept = {block.start for block in blocks}
-    hull = union(doomed.stretches)
-    return SeriesChange(
-        series=state.series,
-        interval=Interval(hull[0].start, hull[-1].end) if hull else Interval(0, 0),
-        max_edition=state.max_edition,
-        blocks=blocks,
-        emptied=[interval.start for interval in touched if interval.start not in kept],
-    )
+    return blocks, [interval.start for interval in touched if interval.start not in kept]
 
 
 def _cut(series: Series, block: Block, stretches: Sequence[Interval]) -> bool:

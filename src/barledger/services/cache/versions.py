@@ -41,15 +41,16 @@ def find_snapshot(vault: Vault, version: Version) -> Snapshot | None:
 def read_version(vault: Vault, series: Series, interval: Interval, version: Version) -> Seen:
     """Return the bars of a series at ``latest``, ``first``, a revision or a time.
 
-    An interval without a start begins after what retention had deleted by then.
+    An interval without a start means what retention had left by then.
     """
     if version.kind == "first":
         first = read_first(vault, series, [interval])
         return Seen(series=series, interval=interval, rows=first.rows.standing(), revision=first.revision)
     revision = _revision(vault, series, version)
+    wanted = [interval]
     if interval.start == everything().start:
-        interval = _after_gone(vault.ledger.revisions.state(series), interval, revision)
-    reading = read(vault, series, [interval], revision=revision)
+        wanted = _left(vault.ledger.revisions.state(series), interval, revision)
+    reading = read(vault, series, wanted, revision=revision)
     return Seen(series=series, interval=interval, rows=reading.rows.standing(), revision=reading.revision)
 
 
@@ -79,12 +80,14 @@ def _revision(vault: Vault, series: Series, version: Version) -> int | None:
     return version.number
 
 
-def _after_gone(state: SeriesState, interval: Interval, revision: int | None) -> Interval:
-    """Begin an unbounded read of a later state where bars are still kept, if retention deleted all before."""
-    asked = state.revision if revision is None else revision
-    gone = [stretch.interval for stretch in state.gone if not stretch.refilled and stretch.revision <= asked]
-    kept = difference([interval], [min(gone)]) if gone and min(gone).start <= interval.start else [interval]
-    return kept[0] if kept else Interval(interval.end, interval.end)
+def _left(state: SeriesState, interval: Interval, revision: int | None) -> list[Interval]:
+    """Leave out what retention had deleted at a revision."""
+    gone = [
+        stretch.interval
+        for stretch in state.gone
+        if not stretch.refilled and (revision is None or stretch.revision <= revision)
+    ]
+    return difference([interval], gone)
 
 
 def _within_pin(snapshot: Snapshot, pin: Pin, interval: Interval) -> Interval:
