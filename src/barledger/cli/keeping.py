@@ -85,7 +85,7 @@ def restore(
 
 
 def repair(store: Store = "", ledger: Ledger = "", json: Json = False) -> None:
-    """Repair what dead writers left, finish snapshots, and mirror what waits."""
+    """Repair what dead writers left, finish snapshots, mirror what waits, and tidy the store."""
     with library(store, ledger) as opened:
         count = opened.cache.repair()
     Output(as_json=json).say(f"{count} series repaired", {"repaired": count})

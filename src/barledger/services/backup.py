@@ -60,6 +60,7 @@ def back_up(
         copy.revisions.discard(pending, who)
         copy.close()
     store.claim(Mark(ledger_id=vault.ledger.id, revision=vault.ledger.revisions.last()))
+    store.tidy()
     vault.ledger.audit.append(who, {"into": store.describe().location})
     return _total(counted.values())
 

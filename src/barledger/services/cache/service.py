@@ -71,13 +71,17 @@ class DataCacheService:
         return commit(self._vault, [draft], self._vault.who("withdraw", reason=reason))
 
     def repair(self) -> int:
-        """Repair what dead writers left, finish snapshots and mirror what waits; returns the number of series."""
+        """Repair what dead writers left, finish snapshots, mirror what waits and tidy the store.
+
+        Returns the number of series that were repaired.
+        """
         repaired = repair.repair_all(self._vault)
         for snapshot in self._vault.ledger.snapshots.list():
             finished = snapshots.finish(self._vault, snapshot)
             if finished.purpose in snapshots.MATERIALISED or finished.approved_at:
                 snapshots.materialise(self._vault, finished)
         snapshots.deliver(self._vault)
+        self._vault.store.tidy()
         return repaired
 
     # --- snapshots -----------------------------------------------------------------------------

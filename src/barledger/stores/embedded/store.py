@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from copy import copy
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -12,6 +14,8 @@ from barledger.errors import ReadOnly, StoreDamaged
 from barledger.stores.contract import Batch, Capabilities, Description, Guard, Mark, Store, unguarded
 from barledger.stores.embedded.arena import Arena
 from barledger.stores.embedded.connection import CATALOG, create
+from barledger.stores.embedded.description import describe
+from barledger.stores.embedded.folding import Folder
 from barledger.stores.embedded.lock import FileLock
 from barledger.stores.embedded.reading import Reader
 from barledger.stores.embedded.segment import SegmentFiles
@@ -53,6 +57,7 @@ class EmbeddedStore(Store):
             limits=limits or Limits(),
         )
         self._writer = Writer(self._tools)
+        self._folder = Folder(self._tools, self._writer)
         if not read_only:
             self._make()
         self._tools.views.head()
@@ -96,7 +101,7 @@ class EmbeddedStore(Store):
     def write(self, batches: Sequence[Batch], *, revision: int, guard: Guard = unguarded) -> None:
         """Upsert the batches as one; raises `LeaseLost`, `Busy` and `ReadOnly`."""
         self._check_writable()
-        self._writer.write(batches, revision=revision, guard=guard)
+        self._folder.wake(self._writer.write(batches, revision=revision, guard=guard))
 
     def delete(
         self, series: Series, layer: str, intervals: Sequence[Interval], *, revision: int, guard: Guard = unguarded
@@ -112,12 +117,25 @@ class EmbeddedStore(Store):
 
     # --- care ----------------------------------------------------------------------------------
 
+    def unchecked(self) -> Store:
+        """Return a reader of what can still be decoded; it shares this store's files, and is not closed."""
+        reader = Reader(self._tools.files, self._arena, self._pool, checked=False)
+        twin = copy(self)
+        twin.__dict__.update(_read_only=True, _tools=replace(self._tools, reader=reader))
+        return twin
+
+    def tidy(self) -> int:
+        """Fold logs into segments and compact what lies in pieces; returns how many layers were written again."""
+        self._check_writable()
+        return self._folder.fold_all()
+
     def describe(self) -> Description:
         """Say where the store is and what is in it."""
-        return Description(kind="embedded", location=str(self._tools.folder))
+        return describe(self._tools, self._folder.failure)
 
     def close(self) -> None:
         """Close files and connections."""
+        self._folder.close()
         self._writer.close()
         self._tools.views.close()
         self._tools.files.close()

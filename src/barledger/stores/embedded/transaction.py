@@ -45,7 +45,8 @@ class Limits:
 
     A write of ``segment_rows`` goes to segments, except for layers with fewer than ``share_rows`` of it and for rows
     that are scattered over more than ``scattered`` times their number (up to ``entry_rows``). A layer's log is folded
-    in the background from ``fold_rows`` or ``fold_entries`` on, if that is also ``fold_share`` of its rows.
+    in the background from ``fold_rows`` on, if that is also ``fold_share`` of its rows, or from ``fold_entries`` on; a
+    layer in ``fold_extents`` small extents is put together.
     """
 
     segment_rows: int = 4_096
@@ -55,6 +56,12 @@ class Limits:
     fold_rows: int = 16_384
     fold_share: float = 1 / 64
     fold_entries: int = 512
+    fold_extents: int = 32
+
+    def concern(self, state: State) -> bool:
+        """Tell whether a layer is worth a look: its log is long, or it lies in many extents."""
+        long = state.log_rows >= self.fold_rows or state.entries >= self.fold_entries
+        return long or state.extents >= self.fold_extents
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -60,6 +60,10 @@ class Views:
         """Return every series with its layers' numbers."""
         return self._steadily(lambda: self._layers)
 
+    def segment_names(self) -> set[str]:
+        """Return the names of all segments that the catalog knows."""
+        return self._steadily(self._segment_names)
+
     def find(self, series: Series, layer: str) -> View | None:
         """Return the current view of a layer, or None if there is no such layer."""
         return self._steadily(lambda: self._find(series, layer))
@@ -78,6 +82,10 @@ class Views:
                 if self._connection.steady():
                     return found
         raise StoreDamaged(where=str(self.path), detail="it never stops changing")
+
+    def _segment_names(self) -> set[str]:
+        connection = self._connection.current()
+        return set() if connection is None else set(Tables(connection, self.path).segments())
 
     def _find(self, series: Series, layer: str) -> View | None:
         number = self._layers.get(series, {}).get(layer)

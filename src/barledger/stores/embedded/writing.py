@@ -26,7 +26,6 @@ class Writer:
         self._tools = tools
         self._count = CommitCount(tools.folder)
         self._connection: sqlite3.Connection | None = None
-        self.log_sizes: dict[int, int] = {}
 
     @contextmanager
     def transaction(self, name: str, guard: Guard, *, revision: int = 0) -> Iterator[Transaction]:
@@ -53,12 +52,17 @@ class Writer:
             self._settle(transaction)
             reach(f"embedded.{name}.settled")
 
-    def write(self, batches: Sequence[Batch], *, revision: int, guard: Guard) -> None:
-        """Upsert batches as one."""
+    def write(self, batches: Sequence[Batch], *, revision: int, guard: Guard) -> list[tuple[Series, str]]:
+        """Upsert batches as one, and return the layers that may be due for folding."""
         with self.transaction("write", guard, revision=revision) as transaction:
             for series in {batch.series for batch in batches}:
                 transaction.check_fence(series, revision)
             self._apply(transaction, _joined(batches))
+            return [
+                (batch.series, batch.layer)
+                for batch in batches
+                if self._tools.limits.concern(transaction.state(transaction.number(batch.series, batch.layer)))
+            ]
 
     def delete(self, series: Series, layer: str, intervals: Sequence[Interval], *, revision: int, guard: Guard) -> None:
         """Delete rows."""
