@@ -18,7 +18,9 @@ from barledger.settings import Settings
 from barledger.stores.contract import Store
 
 GRACE = 0.05
-LEASE = 0.6
+# Of a writer that is about to be killed; others have all the time that a busy machine may need.
+LEASE = 1.0
+LONG = 30.0
 
 
 class TurnableClock:

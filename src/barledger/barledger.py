@@ -3,8 +3,9 @@
 import getpass
 import socket
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from barledger.domain.bars import Bars
 from barledger.domain.interval import Instant
@@ -12,6 +13,7 @@ from barledger.domain.series import Series
 from barledger.domain.validation import OnInvalid
 from barledger.ledger.contract import Ledger, Snapshot
 from barledger.opening import ledger_in, open_ledger, open_store, place_of
+from barledger.services import reconciliation
 from barledger.services.audit import AuditLog
 from barledger.services.backup import Copied, Progress, back_up, restore
 from barledger.services.cache import DataCacheService
@@ -20,7 +22,9 @@ from barledger.services.cache.history import Edition
 from barledger.services.cache.vault import Patience, Vault, fits, introduce
 from barledger.services.cache.verification import Verification
 from barledger.services.ingestion import DataIngestionService, Entry
+from barledger.services.reconciliation import Reconciled
 from barledger.services.retrieval import DataRetrievalService
+from barledger.services.takeover import TakenOver, take_over
 from barledger.settings import Settings
 from barledger.sources.contract import Source
 from barledger.sources.registry import make_source
@@ -178,6 +182,25 @@ class BarLedger:
             return back_up(self.vault, store, ledger_in(target), open_ledger, progress=progress)
         finally:
             store.close()
+
+    # --- mending -------------------------------------------------------------------------------
+
+    def reconcile(
+        self, how: Literal["adopt", "rebuild", "reconcile"], *, progress: Progress | None = None
+    ) -> list[Reconciled]:
+        """Make store and ledger fit each other again (`services.reconciliation`); open the library anew afterwards.
+
+        ``adopt`` takes over a store that another ledger marked, ``rebuild`` fills an empty ledger, ``reconcile`` is for
+        a store or a ledger that was set back. Raises `LedgerMismatch` if the situation is another one.
+        """
+        steps = {"adopt": reconciliation.adopt, "rebuild": reconciliation.rebuild}
+        return steps.get(how, reconciliation.reconcile)(self.vault, progress=progress)
+
+    def import_bucket(self, *, progress: Progress | None = None) -> list[TakenOver]:
+        """Give bars that something else wrote into the bucket revision, edition and digests (`services.takeover`)."""
+        # An unmarked bucket, which this session may not write, is what this is for.
+        mismatch = fits(self.vault.store, self.vault.ledger)
+        return take_over(replace(self.vault, mismatch=mismatch), progress=progress)
 
     # --- the session ---------------------------------------------------------------------------
 

@@ -6,9 +6,9 @@ The tree (each class also inherits the kin from the standard library that caller
     ├── InvalidInput (ValueError)
     │   ├── InvalidName, InvalidTimeframe, InvalidInterval, InvalidVersion, InvalidPolicy, InvalidSetting
     │   ├── InvalidBars
-    │   │   ├── MissingColumns, WrongType, NaiveTimes, UnsortedTimes, DuplicateTimes, OffGrid
+    │   │   ├── MissingColumns, DuplicateColumns, WrongType, NaiveTimes, UnsortedTimes, DuplicateTimes, OffGrid
     │   │   └── InfiniteValue, NegativePrice, NegativeVolume, HighBelowLow, NotEnclosing, EmptyBar
-    │   └── FutureTime, AmbiguousSource
+    │   └── FutureTime, AmbiguousSource, LedgerRejected
     ├── NotFound (LookupError)
     │   └── SeriesNotFound, VersionNotFound, SourceNotFound, DataNotFound
     ├── Refused (RuntimeError)
@@ -22,7 +22,8 @@ The tree (each class also inherits the kin from the standard library that caller
     │   ├── StoreUnavailable (ConnectionError), StoreTimeout, TlsFailed
     │   ├── NotAuthenticated, NotPermitted (PermissionError)
     │   ├── BucketNotFound, OrganizationNotFound, NotInfluxDB, ServerUnsupported, ServerTooOld
-    │   └── FieldTypeConflict, StoreRejected
+    │   ├── FieldTypeConflict, StoreRejected
+    │   └── LedgerNotAuthenticated, LedgerNotPermitted (PermissionError), LedgerNotFound (LookupError)
     ├── SourceError (OSError)
     └── DriverMissing (ImportError)
 
@@ -184,8 +185,19 @@ class MissingColumns(InvalidBars):
     columns: tuple[str, ...]
     found: tuple[str, ...]
     code = "missing-columns"
-    message = "the data has no column {columns}; it has {found}"
+    message = "the data has no column {columns}; it has {found}{examples}"
     next_step = "Name the columns time, open, high, low, close, volume, or give a mapping."
+
+
+@dataclass(kw_only=True, eq=False)
+class DuplicateColumns(InvalidBars):
+    """Two columns go by the same name, and nobody can say which is meant."""
+
+    column: str
+    name: str
+    code = "duplicate-columns"
+    message = "several columns are called {name!r}, so {column} could be any of them"
+    next_step = "Keep one of them, or give a mapping."
 
 
 @dataclass(kw_only=True, eq=False)
@@ -195,7 +207,7 @@ class WrongType(InvalidBars):
     column: str
     found: str
     code = "wrong-type"
-    message = "column {column} has type {found}"
+    message = "column {column} has type {found}{examples}"
     next_step = "Prices and volume are numbers, time is a timestamp with a time zone."
 
 
@@ -204,8 +216,8 @@ class NaiveTimes(InvalidBars):
     """Times carry no time zone, so their instants are a guess."""
 
     code = "naive-times"
-    message = "the times of {count} bars have no time zone"
-    next_step = "Say which zone they are in, e.g. frame.tz_localize('UTC') or frame.tz_localize('America/New_York')."
+    message = "the times of {count} bars have no time zone{examples}"
+    next_step = "Say which zone they are in: frame.tz_localize('America/New_York'), or of files the option zone."
 
 
 @dataclass(kw_only=True, eq=False)
@@ -282,6 +294,17 @@ class EmptyBar(InvalidBars):
     code = "empty-bar"
     message = "{count} bars have no value at all{examples}"
     next_step = "Leave them out: a missing bar is missing. To take a bar back, use bl.withdraw(...)."
+
+
+@dataclass(kw_only=True, eq=False)
+class LedgerRejected(InvalidInput):
+    """The ledger's database cannot keep a text."""
+
+    url: str
+    detail: str
+    code = "ledger-rejected"
+    message = "{url} cannot keep this: {detail}"
+    next_step = "Use shorter texts of valid Unicode, without control characters."
 
 
 # --- not found ---------------------------------------------------------------------------------
@@ -644,6 +667,33 @@ class StoreRejected(StoreError):
     next_step = "Read the server's own words above."
 
 
+@dataclass(kw_only=True, eq=False)
+class LedgerNotAuthenticated(NotAuthenticated):
+    """The database of the ledger does not know the user, or the password is wrong."""
+
+    code = "ledger-not-authenticated"
+    message = "{url} does not accept the user and password: {detail}"
+    next_step = "Check the user and the password in the ledger's URL, and the server's pg_hba.conf."
+
+
+@dataclass(kw_only=True, eq=False)
+class LedgerNotPermitted(NotPermitted):
+    """The user of the ledger's database lacks a permission."""
+
+    code = "ledger-not-permitted"
+    message = "{url}: the user may not do this: {detail}"
+    next_step = "Use a user who may create tables in the database, and who owns the ledger's."
+
+
+@dataclass(kw_only=True, eq=False)
+class LedgerNotFound(StoreError, LookupError):
+    """The server has no database of this name."""
+
+    code = "ledger-not-found"
+    message = "{url}: {detail}"
+    next_step = "Create the database (createdb), or correct the ledger's URL."
+
+
 # --- the rest ----------------------------------------------------------------------------------
 
 
@@ -655,7 +705,7 @@ class SourceError(BarledgerError, OSError):
     detail: str
     code = "source-error"
     message = "source {source}: {detail}"
-    next_step = "Check what the source needs; nothing was written."
+    next_step = "Check what the source needs; only what was committed before it failed is written."
 
 
 @dataclass(kw_only=True, eq=False)

@@ -1,18 +1,15 @@
 """Killed at every step: nothing acknowledged is lost, nothing half is seen, and the next writer goes on by itself."""
 
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from barledger.barledger import BarLedger
 from barledger.domain.series import Series
-from barledger.stores.contract import Store
-from conftest import INFLUX_SERVERS, influx_server_called
-from libraries import GRACE, LEASE, closes, expected, frame, killed_at, library, same_bars
+from barledger.stores.embedded import EmbeddedStore
+from libraries import GRACE, LEASE, LONG, closes, expected, frame, killed_at, same_bars
+from places import EVERYWHERE, Place, place_called
 
 DESK = {"source": "desk"}
 SERIES = Series.of("AAPL", "1d", "desk")
@@ -27,34 +24,10 @@ BEFORE = expected(range(5), 200) | expected(range(5, 10))
 AFTER = expected(range(3), 200) | expected(range(3, 14), 300)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
-    """Somewhere that a library can be opened again and again, in any process."""
-
-    open_store: Callable[[], Store]
-    ledger: str
-
-    @contextmanager
-    def opened(self, *, lease: float = LEASE) -> Iterator[BarLedger]:
-        store = self.open_store()
-        bl = library(store, self.ledger, lease=lease)
-        try:
-            yield bl
-        finally:
-            bl.close()
-
-
-@pytest.fixture(params=["embedded", *(pytest.param(name, marks=pytest.mark.influx) for name in INFLUX_SERVERS)])
+@pytest.fixture(params=EVERYWHERE)
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
-    url = f"sqlite:///{tmp_path / 'ledger.sqlite'}"
-    if request.param == "embedded":
-        from barledger.stores.embedded import EmbeddedStore  # noqa: PLC0415 - only here
-
-        yield Place(open_store=lambda: EmbeddedStore(tmp_path), ledger=url)
-        return
-    server = influx_server_called(request.param, request)
-    with server.bucket() as bucket:
-        yield Place(open_store=lambda: server.store(bucket), ledger=url)
+    with place_called(request.param, request, tmp_path) as made:
+        yield made
 
 
 @pytest.fixture
@@ -67,9 +40,9 @@ def snapshot(place: Place) -> str:
     return made.id
 
 
-def correct(place: Place) -> None:
+def correct(place: Place, *, lease: float = LONG) -> None:
     """Correct two bars that were corrected before, five that were not, and add four."""
-    with place.opened() as bl:
+    with place.opened(lease=lease) as bl:
         bl.write("AAPL", "1d", frame(range(3, 14), 300), **DESK)
 
 
@@ -90,7 +63,7 @@ def check_everything(place: Place, snapshot: str, wanted: dict[int, float]) -> N
 
 @pytest.mark.parametrize("point", COMMIT)
 def test_a_writer_killed_in_a_commit(place: Place, snapshot: str, point: str) -> None:
-    assert killed_at(point, lambda: correct(place))
+    assert killed_at(point, lambda: correct(place, lease=LEASE))
     committed = point == "commit.committed"
     check_everything(place, snapshot, AFTER if committed else BEFORE)
     outlive_the_lease()
@@ -105,14 +78,14 @@ def test_a_writer_killed_in_a_commit(place: Place, snapshot: str, point: str) ->
 @pytest.mark.parametrize("point", EMBEDDED)
 @pytest.mark.parametrize("nth", [1, 2])
 def test_a_writer_killed_inside_the_embedded_store(tmp_path: Path, point: str, nth: int) -> None:
-    from barledger.stores.embedded import EmbeddedStore  # noqa: PLC0415 - only here
-
-    place = Place(open_store=lambda: EmbeddedStore(tmp_path), ledger=f"sqlite:///{tmp_path / 'ledger.sqlite'}")
+    place = Place(
+        open_store=lambda: EmbeddedStore(tmp_path), ledger=f"sqlite:///{tmp_path / 'ledger.sqlite'}", folder=tmp_path
+    )
     with place.opened() as bl:
         bl.write("AAPL", "1d", frame(range(10)), **DESK)
         made = bl.snapshot("AAPL", "1d")
         bl.write("AAPL", "1d", frame(range(5), 200), **DESK)
-    if not killed_at(f"{point}:{nth}", lambda: correct(place)):
+    if not killed_at(f"{point}:{nth}", lambda: correct(place, lease=LEASE)):
         pytest.fail(f"the write did not reach {point} {nth} times")
     outlive_the_lease()
     check_everything(place, made.id, BEFORE)
@@ -122,9 +95,9 @@ def test_a_writer_killed_inside_the_embedded_store(tmp_path: Path, point: str, n
 
 @pytest.mark.parametrize("point", REPAIR)
 def test_a_repairer_killed_while_it_repairs(place: Place, snapshot: str, point: str) -> None:
-    assert killed_at("commit.rows-written", lambda: correct(place))
+    assert killed_at("commit.rows-written", lambda: correct(place, lease=LEASE))
     outlive_the_lease()
-    assert killed_at(point, lambda: correct(place))
+    assert killed_at(point, lambda: correct(place, lease=LEASE))
     check_everything(place, snapshot, BEFORE)
     outlive_the_lease()
     with place.opened() as bl:
@@ -137,7 +110,7 @@ def test_a_repairer_killed_while_it_repairs(place: Place, snapshot: str, point: 
 @pytest.mark.parametrize("point", SNAPSHOT)
 def test_a_snapshot_killed_on_its_way(place: Place, snapshot: str, point: str) -> None:
     def take() -> None:
-        with place.opened() as bl:
+        with place.opened(lease=LEASE) as bl:
             bl.snapshot("AAPL", "1d", start="1970-01-03", end="1970-01-09", purpose="live", id="mine")
 
     assert killed_at(point, take)
@@ -160,7 +133,7 @@ def test_retention_killed_on_its_way(place: Place, snapshot: str, point: str) ->
     rules = [{"instrument": "IBM", "keep_current": "1d"}]
 
     def forget() -> None:
-        with place.opened() as bl:
+        with place.opened(lease=LEASE) as bl:
             bl.cache.retain(rules)
 
     assert killed_at(point, forget)

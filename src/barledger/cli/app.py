@@ -12,7 +12,7 @@ from typing import Annotated, Final
 import typer
 
 from barledger import __version__
-from barledger.cli import data, keeping, snapshots, status
+from barledger.cli import data, keeping, ledger, snapshots, status
 from barledger.cli.demo import demo
 from barledger.cli.output import Output
 from barledger.errors import (
@@ -59,12 +59,14 @@ _ON_LIBRARIES: Final[tuple[Callable[..., None], ...]] = (
     keeping.backup,
     keeping.restore,
     keeping.repair,
+    ledger.import_bucket,
     status.status,
     status.doctor,
 )
 for command in _ON_BARS:
     app.command()(command)
 app.add_typer(snapshots.app, name="snapshot")
+app.add_typer(ledger.app, name="ledger")
 for command in _ON_LIBRARIES:
     app.command()(command)
 

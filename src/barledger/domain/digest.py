@@ -5,13 +5,14 @@ bars compute the same digest with nothing but SHA-256 and the rules below.
 
 A *block* is a UTC day, month or year (see `Timeframe.block_of`). Its digest is over, in this order:
 
-1. the tag ``barledger/block/1\\n`` and the number of rows (uint64);
+1. the tag ``barledger/block/1\n`` and the number of rows (uint64);
 2. for each column, in the order of the schema without revision: its name and type as ASCII with a newline; one byte,
    1 if any row has a value, else 0; and, after a 1, the values: int64 ns for time, IEEE 754 doubles for numbers, and
    for text the lengths in bytes (int64, -1 where missing) followed by the UTF-8 bytes, all of them.
 
 Numbers are little-endian; NaN is 0x7ff8000000000000 and -0.0 is 0.0, which `Rows` promises. The digest of a stretch
-is over the tag ``barledger/root/1\\n``, the number of blocks (uint64), and each block's start (int64 ns) and digest.
+is a chain: its first link is over the tag ``barledger/root/1\n``, each next one over the link before, a block's start
+(int64 ns) and that block's digest, in ascending order; the last link is the digest.
 """
 
 import hashlib

@@ -1,5 +1,6 @@
 """Intake: from anything with bars in it to validated rows."""
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -10,12 +11,13 @@ import pandas as pd
 from barledger.domain.rows import VALUES, Floats, Ints, Rows, Texts, constant
 from barledger.domain.timeframe import DAY, Timeframe
 from barledger.domain.validation import OnInvalid, Validated, validate
-from barledger.errors import InvalidBars, MissingColumns, NaiveTimes, WrongType
+from barledger.errors import DuplicateColumns, InvalidBars, MissingColumns, NaiveTimes, WrongType
 
 __all__ = ["Validated", "intake"]
 
 _TIME_NAMES: Final = ("time", "timestamp", "datetime", "date", "open_time")
 _REQUIRED: Final = ("time", *VALUES)
+_USABLE_TEXT: Final = re.compile(r"[^\n\r\x00\ud800-\udfff]+")
 _NAN: Final = np.float64(np.nan)
 
 
@@ -33,7 +35,7 @@ def intake(
     dates for timeframes of a day and longer, which are midnight in UTC. Other columns are ignored.
 
     The rows may be views of ``data``: they are meant to be written before the caller changes it. Raises
-    `MissingColumns`, `WrongType`, `NaiveTimes`, and what `validate` raises.
+    `MissingColumns`, `DuplicateColumns`, `WrongType`, `NaiveTimes`, and what `validate` raises.
     """
     frame = _frame(data)
     named = _match(frame, columns or {})
@@ -89,7 +91,16 @@ def _match(frame: pd.DataFrame, columns: Mapping[str, str]) -> dict[str, str]:
         if name not in frame.columns:
             raise MissingColumns(count=len(frame), columns=(name,), found=tuple(map(str, frame.columns)))
         named[ours] = name
+    _check_unique(frame, named, columns)
     return named
+
+
+def _check_unique(frame: pd.DataFrame, named: Mapping[str, Any], columns: Mapping[str, str]) -> None:
+    """Raise `DuplicateColumns` if another column could be meant as well."""
+    for ours, name in named.items():
+        same = (lambda other: other) if ours in columns else (lambda other: str(other).lower())
+        if [same(other) for other in frame.columns].count(same(name)) > 1:
+            raise DuplicateColumns(count=len(frame), column=ours, name=str(name))
 
 
 def _indexed(frame: pd.DataFrame) -> bool:
@@ -125,7 +136,14 @@ def _parsed_times(values: pd.Series, timeframe: Timeframe) -> Ints:
     naive_count = sum(stamp.tz is None for stamp in stamps)
     if naive_count:
         raise NaiveTimes(count=naive_count)
-    return np.array([stamp.as_unit("ns").value for stamp in stamps], np.int64)
+    return np.array([_counted(stamp) for stamp in stamps], np.int64)
+
+
+def _counted(stamp: pd.Timestamp) -> int:
+    try:
+        return int(stamp.as_unit("ns").value)
+    except (pd.errors.OutOfBoundsDatetime, OverflowError) as error:
+        raise WrongType(count=1, column="time", found="beyond what nanoseconds can count") from error
 
 
 def _stamp(value: Any) -> pd.Timestamp:
@@ -149,16 +167,22 @@ def _checked_times(values: pd.Series) -> Ints:
 
 def _floats(name: str, values: pd.Series) -> Floats:
     """Return canonical doubles: one quiet NaN, no -0.0."""
-    if pd.api.types.is_bool_dtype(values.dtype) or pd.api.types.is_datetime64_any_dtype(values.dtype):
-        raise WrongType(count=len(values), column=name, found=str(values.dtype))
     if values.dtype == np.float64:
         return canonical(values.to_numpy())
-    if values.dtype == object and any(isinstance(one, bool | str) for one in values):
+    if values.dtype != object and not _real(values.dtype):
+        raise WrongType(count=len(values), column=name, found=str(values.dtype))
+    if values.dtype == object and any(isinstance(one, bool | np.bool_ | str | bytes) for one in values):
         raise WrongType(count=len(values), column=name, found="text or truth values")
     try:
         return canonical(values.to_numpy(np.float64, na_value=np.nan))
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, OverflowError) as error:
         raise WrongType(count=len(values), column=name, found=str(values.dtype)) from error
+
+
+def _real(dtype: Any) -> bool:
+    """Whether values of this type are real numbers; pandas would read texts, spans and complex numbers as such too."""
+    types = pd.api.types
+    return types.is_numeric_dtype(dtype) and not types.is_bool_dtype(dtype) and not types.is_complex_dtype(dtype)
 
 
 def canonical(values: npt.NDArray[np.float64]) -> Floats:
@@ -191,6 +215,7 @@ def _optional_texts(frame: pd.DataFrame, named: Mapping[str, str]) -> Texts | No
     wrong = [text for text in texts if text is not None and not isinstance(text, str)]
     if wrong:
         raise WrongType(count=len(wrong), column="source_id", found=type(wrong[0]).__name__)
-    if any(text is not None and ("\n" in text or "\r" in text or "\x00" in text or text == "") for text in texts):
-        raise InvalidBars(count=len(texts), examples=": a source_id is empty or has a line break")
+    unusable = sum(text is not None and not _USABLE_TEXT.fullmatch(text) for text in texts)
+    if unusable:
+        raise InvalidBars(count=unusable, examples=": a source_id is empty, has a line break, or is not valid Unicode")
     return texts

@@ -119,7 +119,7 @@ def parse_time(value: Instant) -> int:
     if isinstance(value, bool):
         raise InvalidInterval(reason=f"{value!r} is not a time")
     if isinstance(value, int | np.integer):
-        return int(value)
+        return min(max(int(value), BEGINNING), END_OF_TIME)
     try:
         stamp: Any = pd.Timestamp(value)
         if stamp is pd.NaT:

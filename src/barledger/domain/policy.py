@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Any, Final
 
+from barledger.domain.interval import END_OF_TIME
 from barledger.domain.series import Series, normalise_instrument
 from barledger.domain.timeframe import DAY, HOUR, MINUTE, Timeframe
 from barledger.errors import BarledgerError, InvalidPolicy
@@ -64,6 +65,9 @@ class Policy:
         """
         if isinstance(config, Policy):
             return config
+        if isinstance(config, Mapping) and "rules" in config and len(config) > 1:
+            others = ", ".join(sorted(str(key) for key in config if key != "rules"))
+            raise InvalidPolicy(rule="-", reason=f"beside rules stands {others}, which nothing would heed")
         rules: object = config.get("rules", [config]) if isinstance(config, Mapping) else config
         if isinstance(rules, str) or not isinstance(rules, Sequence):
             raise InvalidPolicy(rule="-", reason="a policy is a list of rules")
@@ -85,7 +89,11 @@ def parse_duration(text: object) -> int | None:
     if not match or not int(match[1]):
         reason = f"{text!r} is not a duration such as 90d, 12h, 18M, 7y or forever"
         raise ValueError(reason)
-    return int(match[1]) * _UNITS[match[2]]
+    duration = int(match[1]) * _UNITS[match[2]]
+    if duration > END_OF_TIME:
+        reason = f"{text!r} is longer than time is counted; say forever"
+        raise ValueError(reason)
+    return duration
 
 
 def _rule(number: int, config: object) -> Rule:

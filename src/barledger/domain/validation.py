@@ -162,6 +162,9 @@ def _without_duplicates(rows: Rows) -> tuple[Rows, list[Rejected]]:
 def _equal(left: Rows, right: Rows) -> Flags:
     pairs = [(getattr(left, name), getattr(right, name)) for name in VALUES]
     same = np.logical_and.reduce([(a == b) | (np.isnan(a) & np.isnan(b)) for a, b in pairs])
+    if left.adjustment_factor is not None and right.adjustment_factor is not None:
+        a, b = left.adjustment_factor, right.adjustment_factor
+        same &= (a == b) | (np.isnan(a) & np.isnan(b))
     if left.source_id is not None and right.source_id is not None:
         same &= np.asarray(left.source_id == right.source_id, np.bool_)
     return np.asarray(same)
@@ -177,6 +180,8 @@ def _put_aside(rows: Rows, offenders: Flags, error: type[InvalidBars]) -> list[R
 def _values(rows: Rows, at: int) -> dict[str, Any]:
     """Return a bar's values as text, which keeps infinities and every digit."""
     values = {name: repr(float(getattr(rows, name)[at])) for name in VALUES}
+    if rows.adjustment_factor is not None and not np.isnan(rows.adjustment_factor[at]):
+        values["adjustment_factor"] = repr(float(rows.adjustment_factor[at]))
     if rows.source_id is not None and rows.source_id[at] is not None:
         values["source_id"] = rows.source_id[at]
     return values

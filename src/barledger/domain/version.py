@@ -6,7 +6,7 @@ from typing import Final, Literal
 
 from barledger.domain.interval import parse_time
 from barledger.domain.series import check_name
-from barledger.errors import InvalidVersion
+from barledger.errors import InvalidInterval, InvalidVersion
 
 Kind = Literal["latest", "first", "revision", "time", "strategy", "named"]
 
@@ -29,7 +29,7 @@ class Version:
 
     @staticmethod
     def of(text: str) -> "Version":
-        """Read a version; raises `InvalidVersion`.
+        """Read a version; raises `InvalidVersion` and, for an id, `InvalidName`.
 
         >>> Version.of("revision:7")
         Version(kind='revision', number=7, name='')
@@ -43,8 +43,15 @@ class Version:
         if strategy := _STRATEGY.fullmatch(text):
             return Version(kind="strategy", name=strategy[1])
         if _TIME.fullmatch(text):
-            return Version(kind="time", number=parse_time(text))
+            return Version(kind="time", number=_time(text))
         return Version(kind="named", name=check_version_id(text))
+
+
+def _time(text: str) -> int:
+    try:
+        return parse_time(text)
+    except InvalidInterval as error:
+        raise InvalidVersion(value=text, reason="it is not a time") from error
 
 
 def check_version_id(text: str) -> str:

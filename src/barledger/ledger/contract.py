@@ -177,6 +177,17 @@ class RevisionRecord:
     jitter: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recalled:
+    """A revision that only the store's rows still tell of; its time is taken for that of its commit."""
+
+    revision: int
+    interval: Interval
+    new: int = 0
+    changed: int = 0
+    withdrawn: int = 0
+
+
 class Revisions(ABC):
     """Revisions and the locks that writers hold on series."""
 
@@ -257,6 +268,17 @@ class Revisions(ABC):
     @abstractmethod
     def last(self) -> int:
         """Return the highest revision that was ever allocated."""
+
+    @abstractmethod
+    def last_committed(self) -> int:
+        """Return the highest revision that any series has, or 0."""
+
+    @abstractmethod
+    def recall(self, series: Series, recalled: Sequence[Recalled], *, max_edition: int, who: Who) -> int:
+        """Note revisions that the store knows and the ledger lost as committed; returns how many were news.
+
+        Revisions of the series that the ledger knows, in whatever state, stay as they are.
+        """
 
 
 class Catalog(ABC):
@@ -530,7 +552,7 @@ class Ledger(ABC):
 
     @abstractmethod
     def adopt(self, ledger_id: str, last_revision: int, who: Who) -> None:
-        """Take over a store that another ledger marked: go on under its id, with revisions above its last."""
+        """Go on in a store that this or another ledger marked: with revisions above its last."""
 
     @abstractmethod
     def copy_to(self, url: str) -> None:

@@ -19,7 +19,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from barledger.domain.interval import Interval
-from barledger.domain.rows import Rows
+from barledger.domain.rows import Rows, empty_rows
 from barledger.domain.series import Series
 from barledger.errors import CapabilityMissing
 
@@ -145,6 +145,13 @@ class Store(ABC):
     def mirror(self, records: Sequence[Record], *, guard: Guard = unguarded) -> None:  # noqa: ARG002 - the contract's
         """Write records of the ledger beside the bars, replacing those with the same tags and time."""
         raise CapabilityMissing(who=type(self).__name__, capability="mirroring the ledger's records")
+
+    def read_foreign(self, series: Series, layer: str, intervals: Sequence[Interval]) -> Rows:  # noqa: ARG002 - the contract's
+        """Return the bars of a layer that something else wrote, with revision and edition 0; most stores have none."""
+        return empty_rows()
+
+    def check_expiry(self) -> None:  # noqa: B027 - most stores keep what they are given
+        """Raise `BucketExpires` if the store deletes bars by itself and nobody accepted that."""
 
     def unchecked(self) -> "Store":
         """Return the same store without its checksums, to find out what exactly is damaged; never to use its rows."""

@@ -84,9 +84,12 @@ def forget_unpinned(writing: Writing, series_ids: Sequence[int]) -> None:
 
 
 def _keep_for_pins(writing: Writing, changes: Sequence[tuple[Any, SeriesChange]], revision: int) -> None:
-    """Copy the digests that are about to be replaced, if they are not younger than the newest pin."""
+    """Copy the digests that are about to be replaced, if they are not younger than the newest pin.
+
+    One of this very revision was never seen: only retention, which keeps the series' revision, replaces such.
+    """
     replaced = [
-        (revision, row.id, start, row.pinned)
+        (revision, row.id, start, min(row.pinned, revision - 1))
         for row, change in changes
         if row.pinned and row.newest_start is not None
         for start in _starts(change)

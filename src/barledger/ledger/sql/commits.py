@@ -14,7 +14,7 @@ from barledger.ledger.sql.blocks import Root
 from barledger.ledger.sql.series_table import gone_of, gone_to_json
 from barledger.ledger.sql.transaction import Writing
 
-_SERIES_COLUMNS: Final = ("revision", "max_edition", "gone", *Root._fields)
+_SERIES_COLUMNS: Final = ("revision", "pending", "max_edition", "gone", *Root._fields)
 _COUNTS: Final = ("new", "changed", "withdrawn", "same", "jitter")
 _LINK_COLUMNS: Final = ("start", "end", "new", "changed", "withdrawn", "jitter")
 _KEY: Final = ("series_id", "revision")
@@ -35,7 +35,8 @@ def apply(
     roots = blocks.apply_changes(writing, touched, pending.revision)
     updates = [_update(row, change, root, pending.revision) for (row, change), root in zip(touched, roots, strict=True)]
     writing.update(schema.series, _SERIES_COLUMNS, ("id",), updates)
-    unlock(writing, pending.revision)
+    if len(touched) < len(pending.states):
+        unlock(writing, pending.revision)
     _settle_links(writing, pending, touched)
     after = {row.id: root.digest for (row, _), root in zip(touched, roots, strict=True)}
     return Fragment([_told(change, row.digest, after.get(row.id, row.digest)) for row, change in pairs])
@@ -100,7 +101,7 @@ def _update(row: Any, change: SeriesChange, root: Root, revision: int) -> tuple[
     gone = row.gone
     if gone and change.new + change.changed:
         gone = gone_to_json(_refilled(gone_of(gone), change.interval))
-    return (revision, max(row.max_edition, change.max_edition), gone, *root, row.id)
+    return (revision, 0, max(row.max_edition, change.max_edition), gone, *root, row.id)
 
 
 def _refilled(gone: Sequence[Gone], written: Interval) -> list[Gone]:

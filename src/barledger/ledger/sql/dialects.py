@@ -8,7 +8,7 @@ Statements are written with ``?`` for a parameter. A statement for many rows cos
 import json
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cache
 from typing import Any, Final
 
@@ -148,7 +148,7 @@ class Postgres(Dialect):
 
     def numbers(self, values: Sequence[int]) -> Any:
         """Return an array."""
-        return list(values)
+        return _array(values)
 
     @cache  # noqa: B019 - as many statements as call sites
     def insert(self, table: sa.Table, columns: tuple[str, ...], replaced: tuple[str, ...] | None) -> str:
@@ -182,7 +182,21 @@ class Postgres(Dialect):
 
     def run_many(self, cursor: Any, statement: str, rows: Sequence[Row]) -> None:
         """Turn the rows into arrays."""
-        cursor.execute(self.text(statement), [list(column) for column in zip(*rows, strict=True)])
+        cursor.execute(self.text(statement), [_array(column) for column in zip(*rows, strict=True)])
+
+
+def _array(values: Iterable[Any]) -> str:
+    """Return an array as PostgreSQL writes it; the driver's own way is slow, and takes the text ``null`` for NULL."""
+    return f"{{{','.join([_element(value) for value in values])}}}"
+
+
+def _element(value: Any) -> str:
+    if value is None:
+        return "NULL"
+    if isinstance(value, str):
+        escaped = value.replace("\\", "\\\\").replace('"', '\\"')
+        return f'"{escaped}"'
+    return f'"\\\\x{value.hex()}"' if isinstance(value, bytes) else str(value)
 
 
 def _names(columns: Sequence[str]) -> str:

@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
@@ -14,21 +14,17 @@ from sqlalchemy.pool import StaticPool
 
 from barledger.errors import (
     BarledgerError,
-    Busy,
-    DriverMissing,
     FormatTooNew,
     InvalidSetting,
+    LedgerRejected,
     ReadOnly,
-    StoreDamaged,
     StoreUnavailable,
 )
 from barledger.ledger.sql import schema
 from barledger.ledger.sql.dialects import Dialect, Postgres, Sqlite
+from barledger.ledger.sql.postgres import postgres_engine
+from barledger.ledger.sql.refusals import PATIENCE, closed_by_server, translated
 from barledger.ledger.sql.transaction import Clock, Transaction, Writing
-
-_PATIENCE: Final = 60
-# A process that is stopped inside a transaction must not keep every other writer waiting for ever.
-_POSTGRES_OPTIONS: Final = f"-c lock_timeout={_PATIENCE}s -c idle_in_transaction_session_timeout={_PATIENCE}s"
 
 
 class Database:
@@ -44,11 +40,16 @@ class Database:
         self._turn: AbstractContextManager[Any] = threading.RLock() if in_memory else nullcontext()
         self._engine = _engine(self.url, read_only=read_only)
         self._writing = self._engine.execution_options(barledger_writes=True)
-        self._errors: Any = self._engine.dialect.loaded_dbapi.Error
+        # pg8000 lets some errors of the socket through.
+        self._errors: Any = (sa.exc.DBAPIError, self._engine.dialect.loaded_dbapi.Error, OSError)
         self.dialect: Dialect = Postgres() if self._engine.dialect.name == "postgresql" else Sqlite()
         self._lookers: deque[Any] = deque()
-        with self._translating():
-            self._migrate()
+        try:
+            with self._translating():
+                self._migrate()
+        except BaseException:
+            self.close()
+            raise
 
     @property
     def location(self) -> str:
@@ -79,7 +80,8 @@ class Database:
             with self._turn:
                 return self._look(self.dialect.text(statement), parameters)
         except self._errors as error:
-            raise self._translated(error, error) from error
+            self._refuse(error)
+            raise
 
     def close(self) -> None:
         """Release all connections."""
@@ -88,50 +90,72 @@ class Database:
         self._engine.dispose()
 
     def _look(self, statement: str, parameters: Sequence[Any]) -> Any:
+        try:
+            return self._look_once(statement, parameters)
+        except self._errors as error:
+            if not self._lost(error):
+                raise
+        # The other connections are as old as the one that the server has closed.
+        self.close()
+        return self._look_once(statement, parameters)
+
+    def _look_once(self, statement: str, parameters: Sequence[Any]) -> Any:
         """Look through a connection that is kept aside, since the engine's pool takes longer than the query."""
-        while True:
-            kept = bool(self._lookers)
-            looker = self._lookers.pop() if kept else self._engine.raw_connection()
-            try:
-                cursor = looker.cursor()
-                cursor.execute(statement, parameters)
-                found = cursor.fetchall()
-            except BaseException as error:
+        try:
+            looker = self._lookers.pop()
+        except IndexError:
+            looker = self._engine.raw_connection()
+        try:
+            cursor = looker.cursor()
+            cursor.execute(statement, parameters)
+            found = cursor.fetchall()
+        except BaseException:
+            if isinstance(self.dialect, Postgres):
                 looker.invalidate()
-                if not (kept and isinstance(error, self._errors) and self._lost(error)):
-                    raise
             else:
-                self._lookers.append(looker)
-                return found[0] if found else None
+                looker.close()
+            raise
+        self._lookers.append(looker)
+        return found[0] if found else None
 
     def _lost(self, error: Any) -> bool:
         """Tell whether the server has closed the connection."""
-        return bool(self._engine.dialect.is_disconnect(error, None, None))
+        cause = getattr(error, "orig", None) or error
+        dropped = isinstance(cause, OSError) or closed_by_server(cause)
+        return dropped or bool(self._engine.dialect.is_disconnect(cause, None, None))
 
     @contextmanager
     def _begun(self, engine: Engine) -> Iterator[Connection]:
         with self._connected(engine) as connection:
             try:
                 yield connection
-            except BaseException:
-                _roll_back(connection)
+            except BaseException as error:
+                self._roll_back(connection, error)
                 raise
             connection.commit()
 
     def _connected(self, engine: Engine) -> Connection:
         """Return a connection in a transaction; those that the server has closed meanwhile are replaced, once."""
-        connection = engine.connect()
         try:
-            connection.begin()
+            return _in_transaction(engine)
         except self._errors as error:
-            connection.invalidate()
-            connection.close()
             if not self._lost(error):
                 raise
-            self._engine.dispose()
-            connection = engine.connect()
-            connection.begin()
-        return connection
+        self.close()
+        return _in_transaction(engine)
+
+    def _roll_back(self, connection: Connection, error: BaseException) -> None:
+        if self._out_of_step(error):
+            connection.invalidate()
+            return
+        try:
+            connection.rollback()
+        except Exception:  # noqa: BLE001 - the first error matters, and a database that is gone has rolled back itself
+            connection.invalidate()
+
+    def _out_of_step(self, error: BaseException) -> bool:
+        """Tell whether the driver may have been stopped between a request to PostgreSQL and its answer."""
+        return isinstance(self.dialect, Postgres) and not isinstance(error, (BarledgerError, *self._errors))
 
     @contextmanager
     def _translating(self) -> Iterator[None]:
@@ -139,30 +163,27 @@ class Database:
             yield
         except BarledgerError:
             raise
-        except sa.exc.DBAPIError as error:
-            raise self._translated(error.orig or error, error) from error
         except self._errors as error:
-            raise self._translated(error, error) from error
+            self._refuse(error)
+            raise
+        except UnicodeEncodeError as error:
+            raise LedgerRejected(url=self.location, detail=error.reason) from error
 
-    def _translated(self, cause: BaseException, error: Exception) -> Exception:
-        """Return the error that says what a driver's error means to a caller; most are returned as they are."""
+    def _refuse(self, error: Any) -> None:
+        """Raise the error that says what a driver's error means to a caller, if there is one."""
+        cause = getattr(error, "orig", None) or error
         dbapi = self._engine.dialect.loaded_dbapi
-        text = str(cause)
-        if "database is locked" in text or "55P03" in text:
-            return Busy(what=self.location, waited=float(_PATIENCE))
-        if "readonly database" in text:
-            return ReadOnly(reason=f"{self.location} cannot be written")
-        if "malformed" in text or "not a database" in text:
-            return StoreDamaged(where=self.location, detail=text)
-        if isinstance(cause, dbapi.OperationalError | dbapi.InterfaceError):
-            return StoreUnavailable(url=self.location, detail=text)
-        return error
+        meant = translated(cause, self.location, refused=(dbapi.OperationalError, dbapi.InterfaceError))
+        if meant is not None:
+            raise meant from error
 
     def _migrate(self) -> None:
         found = self._found_version()
         if found == schema.SCHEMA_VERSION:
             return
-        if found is not None and found > schema.SCHEMA_VERSION:
+        if found is not None and not (found.isascii() and found.isdigit()):
+            raise InvalidSetting(setting="ledger", reason=f"{self.location} holds the tables of something else")
+        if found is not None and int(found) > int(schema.SCHEMA_VERSION):
             raise FormatTooNew(where=self.location, found=int(found), known=int(schema.SCHEMA_VERSION))
         if self.read_only:
             raise ReadOnly(reason=f"{self.location} has no ledger of this version")
@@ -179,18 +200,23 @@ class Database:
             return schema.found_version(connection)
 
 
-def _roll_back(connection: Connection) -> None:
+def _in_transaction(engine: Engine) -> Connection:
+    connection = engine.connect()
     try:
-        connection.rollback()
-    except Exception:  # noqa: BLE001 - the first error matters, and a database that is gone has rolled back itself
+        connection.begin()
+    except BaseException:
         connection.invalidate()
+        connection.close()
+        raise
+    return connection
 
 
 def _readable_url(url: str) -> sa.URL:
     try:
         parsed = sa.make_url(url)
-    except sa.exc.ArgumentError as error:
-        raise InvalidSetting(setting="ledger", reason="it is not a database URL") from error
+    except (sa.exc.ArgumentError, ValueError):
+        # The cause is left out, because it may quote a part of the URL that holds the password.
+        raise InvalidSetting(setting="ledger", reason="it is not a database URL") from None
     if parsed.drivername in ("postgres", "postgresql"):
         return parsed.set(drivername="postgresql+pg8000")
     if parsed.drivername not in ("sqlite", "sqlite+pysqlite", "postgresql+pg8000"):
@@ -199,7 +225,7 @@ def _readable_url(url: str) -> sa.URL:
 
 
 def _engine(url: sa.URL, *, read_only: bool) -> Engine:
-    engine = _sqlite_engine(url, read_only=read_only) if url.get_backend_name() == "sqlite" else _postgres_engine(url)
+    engine = _sqlite_engine(url, read_only=read_only) if url.get_backend_name() == "sqlite" else postgres_engine(url)
     dialect = Sqlite if engine.dialect.name == "sqlite" else Postgres
 
     def begin(connection: Connection) -> None:
@@ -210,26 +236,23 @@ def _engine(url: sa.URL, *, read_only: bool) -> Engine:
     return engine
 
 
-def _postgres_engine(url: sa.URL) -> Engine:
-    options = {"startup_params": {"options": _POSTGRES_OPTIONS}, "application_name": "barledger"}
-    try:
-        engine = sa.create_engine(url, connect_args=options, max_overflow=-1)
-    except ModuleNotFoundError as error:
-        raise DriverMissing(package="pg8000", extra="postgres") from error
-    sa.event.listen(engine, "connect", lambda dbapi, _: setattr(dbapi, "autocommit", True))
-    return engine
-
-
 def _sqlite_engine(url: sa.URL, *, read_only: bool) -> Engine:
     if url.database in (None, "", ":memory:"):
         engine = sa.create_engine(url, poolclass=StaticPool, connect_args={"check_same_thread": False})
     elif read_only:
         engine = sa.create_engine("sqlite://", creator=lambda: _open_read_only(Path(str(url.database))))
     else:
-        Path(str(url.database)).parent.mkdir(parents=True, exist_ok=True)
-        engine = sa.create_engine(url, connect_args={"timeout": _PATIENCE}, max_overflow=-1)
+        _make_folder(Path(str(url.database)).parent)
+        engine = sa.create_engine(url, connect_args={"timeout": PATIENCE}, max_overflow=-1)
     sa.event.listen(engine, "connect", lambda dbapi, _: _prepare_sqlite(dbapi, read_only=read_only))
     return engine
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreUnavailable(url=str(folder), detail=error.strerror or str(error)) from error
 
 
 def _open_read_only(path: Path) -> Any:
@@ -240,7 +263,7 @@ def _open_read_only(path: Path) -> Any:
     # Without the right to write beside the file SQLite cannot join its WAL, so nobody can be writing it either.
     immutable = "" if os.access(path.parent, os.W_OK) or Path(f"{path}-wal").exists() else "&immutable=1"
     place = f"{path.absolute().as_uri()}?mode=ro{immutable}"
-    return sqlite3.connect(place, uri=True, timeout=_PATIENCE, check_same_thread=False)
+    return sqlite3.connect(place, uri=True, timeout=PATIENCE, check_same_thread=False)
 
 
 def _prepare_sqlite(connection: Any, *, read_only: bool) -> None:
@@ -250,7 +273,7 @@ def _prepare_sqlite(connection: Any, *, read_only: bool) -> None:
         cursor.execute("PRAGMA journal_mode=WAL")
         cursor.execute("PRAGMA synchronous=FULL")
     cursor.execute("PRAGMA foreign_keys=ON")
-    cursor.execute(f"PRAGMA busy_timeout={_PATIENCE * 1000}")
+    cursor.execute(f"PRAGMA busy_timeout={PATIENCE * 1000}")
     cursor.close()
 
 

@@ -55,13 +55,10 @@ class SqlLedger(Ledger):
             return max(now, reached)
 
     def adopt(self, ledger_id: str, last_revision: int, who: Who) -> None:
-        """Take over a store that another ledger marked: go on under its id, with revisions above its last."""
+        """Go on in a store that this or another ledger marked: with revisions above its last."""
         with self._database.write() as writing:
-            rename = 'UPDATE "identity" SET "value" = ? WHERE "name" = ?'
-            writing.run(rename, (ledger_id, "ledger_id"))
             writing.skip(last_revision)
-            append(writing, who, writing.tick(), {"ledger": ledger_id, "was": self.id, "revision": last_revision})
-        self.id = ledger_id
+            append(writing, who, writing.tick(), {"from_ledger": ledger_id, "revision": last_revision})
 
     def copy_to(self, url: str) -> None:
         """Copy the whole ledger, as of one instant, into a new one at ``url``; raises `NameTaken` if one is there."""

@@ -4,7 +4,7 @@ from typing import Any, Final
 
 from barledger.ledger.contract import Snapshot
 from barledger.ledger.sql import schema
-from barledger.ledger.sql.audit import canonical, quote
+from barledger.ledger.sql.audit import canonical_texts, quote
 from barledger.ledger.sql.transaction import Writing
 
 # InfluxDB has no empty tags.
@@ -37,7 +37,7 @@ def _records(snapshot: Snapshot) -> list[tuple[Any, ...]]:
             snapshot.id,
             "data_audit",
             f'{{"instrument":{quote(instrument)},"timeframe":{quote(timeframe)},{tags}}}',
-            f'{{"source_versions":{quote(canonical(sources))},{fields}}}',
+            f'{{"source_versions":{quote(canonical_texts(sources))},{fields}}}',
             snapshot.created_at,
         )
         for (instrument, timeframe), sources in versions.items()

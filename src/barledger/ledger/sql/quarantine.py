@@ -1,6 +1,7 @@
 """Quarantine in SQL."""
 
 import builtins
+import hashlib
 import json
 from collections import Counter
 from collections.abc import Sequence
@@ -14,8 +15,8 @@ from barledger.ledger.sql.engine import Database
 from barledger.ledger.sql.series_table import SeriesTable
 from barledger.ledger.sql.transaction import Transaction
 
-_COLUMNS: Final = ("series_id", "time", "code", "values", "actor", "at")
-_KNOWN: Final = 'SELECT "series_id", "time", "code", "values" FROM "quarantine"'
+_COLUMNS: Final = ("series_id", "time", "code", "values_digest", "values", "actor", "at")
+_KNOWN: Final = 'SELECT "series_id", "time", "code", "values_digest" FROM "quarantine"'
 
 
 class SqlQuarantine(Quarantine):
@@ -36,10 +37,10 @@ class SqlQuarantine(Quarantine):
             known = _known(writing, ids)
             added: dict[tuple[Any, ...], tuple[QuarantinedBar, int]] = {}
             for number, bar in zip(ids, bars, strict=True):
-                key = (number, bar.time, bar.code, _text(bar))
+                key = (number, bar.time, bar.code, hashlib.sha256(_text(bar).encode()).digest())
                 if key not in known:
                     added.setdefault(key, (bar, number))
-            rows = [(*key, bar.actor, at) for key, (bar, _) in added.items()]
+            rows = [(*key, _text(bar), bar.actor, at) for key, (bar, _) in added.items()]
             writing.insert(schema.quarantine, _COLUMNS, rows)
             if added:
                 counts = _counts([bar for bar, _ in added.values()])
@@ -65,7 +66,8 @@ class SqlQuarantine(Quarantine):
 def _known(transaction: Transaction, ids: Sequence[int]) -> set[tuple[Any, ...]]:
     dialect = transaction.dialect
     query = f"{_KNOWN} WHERE {dialect.among('series_id')}"
-    return set(map(tuple, transaction.all(query, (dialect.numbers(list(dict.fromkeys(ids))),))))
+    rows = transaction.all(query, (dialect.numbers(list(dict.fromkeys(ids))),))
+    return {(*key, bytes(digest)) for *key, digest in rows}
 
 
 def _text(bar: QuarantinedBar) -> str:

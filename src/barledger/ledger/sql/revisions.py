@@ -15,6 +15,7 @@ from barledger.ledger.contract import (
     Intent,
     Outcome,
     Pending,
+    Recalled,
     RevisionRecord,
     Revisions,
     SeriesState,
@@ -23,6 +24,7 @@ from barledger.ledger.contract import (
 from barledger.ledger.sql import commits, coverage, pins, schema
 from barledger.ledger.sql.audit import append
 from barledger.ledger.sql.engine import Database
+from barledger.ledger.sql.recalling import recall
 from barledger.ledger.sql.revision_log import RevisionLog
 from barledger.ledger.sql.series_table import SeriesTable
 from barledger.ledger.sql.transaction import Writing
@@ -196,6 +198,17 @@ class SqlRevisions(Revisions):
     def last(self) -> int:
         """Return the highest revision that was ever allocated."""
         return int(self._database.look('SELECT "revision" FROM "clock"')[0])
+
+    def last_committed(self) -> int:
+        """Return the highest revision that any series has, or 0."""
+        return int(self._database.look('SELECT COALESCE(MAX("revision"), 0) FROM "series"')[0])
+
+    def recall(self, series: Series, recalled: Sequence[Recalled], *, max_edition: int, who: Who) -> int:
+        """Note revisions that the store knows and the ledger lost as committed; returns how many were news."""
+        with self._database.write() as writing:
+            (number,) = self._names.ensure(writing, [series])
+            row = self._names.rows(writing, [number])[number]
+            return recall(writing, row, recalled, max_edition=max_edition, who=who)
 
     # --- inside a transaction ------------------------------------------------------------------
 

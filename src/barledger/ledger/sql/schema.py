@@ -216,7 +216,8 @@ quarantine = Table(
     _series_id(primary=True),
     _key("time"),
     _key("code", Text),
-    _key("values", Text),
+    Column("values_digest", LargeBinary, primary_key=True, comment="because an index holds no long texts"),
+    _text("values"),
     _text("actor"),
     _number("at"),
     sqlite_with_rowid=False,
@@ -225,7 +226,8 @@ quarantine = Table(
 audit = Table(
     "audit",
     metadata,
-    _key("sequence"),
+    # In SQLite this is the row's own number, so that there is no second one by which it could be replaced.
+    Column("sequence", _Id, primary_key=True, autoincrement=False),
     _number("time"),
     _text("actor"),
     _text("operation"),
@@ -257,6 +259,14 @@ outbox = Table(
 
 APPEND_ONLY: Final = (audit, audit_series)
 
+# SQLite fires no trigger for the row that INSERT OR REPLACE deletes, so the insert itself is refused. A row of
+# audit_series is all key, and could only be replaced by its like.
+_REFUSAL_TO_REPLACE: Final = (
+    "CREATE TRIGGER audit_refuses_replace BEFORE INSERT ON audit "
+    "WHEN EXISTS (SELECT 1 FROM audit WHERE sequence = NEW.sequence) "
+    "BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END"
+)
+
 
 def append_only_triggers(dialect: str) -> list[str]:
     """Return the statements that make the database itself refuse to change or delete audit entries."""
@@ -275,6 +285,8 @@ def append_only_triggers(dialect: str) -> list[str]:
                 else "BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END"
             )
             statements.append(f"CREATE TRIGGER {name} BEFORE {action} ON {table.name} {body}")
+    if dialect == "sqlite":
+        statements.append(_REFUSAL_TO_REPLACE)
     if dialect == "postgresql":
         statements.extend(
             f"CREATE TRIGGER {table.name}_refuses_truncate BEFORE TRUNCATE ON {table.name} "

@@ -15,29 +15,35 @@ from barledger.services.cache.vault import Vault
 from barledger.stores.contract import Batch
 
 
-def write_named(vault: Vault, series: Series, rows: Rows, name: str, who: Who) -> Written:
+def write_named(
+    vault: Vault, series: Series, rows: Rows, name: str, who: Who, *, over_foreign: bool = False
+) -> Written:
     """Write bars as the named, immutable version ``name`` of a series; the same bars again change nothing.
 
-    Raises `NameTaken` if a snapshot has the name, `VersionImmutable` if the version has other bars.
+    ``over_foreign`` says that they lie there already without barledger's stamps, which are added. Raises `NameTaken` if
+    a snapshot has the name, `VersionImmutable` if the version has other bars.
     """
     vault.check_writable()
     check_version_id(name)
     hull = Interval(int(rows.time[0]), int(rows.time[-1]) + 1)
     with holding(vault, [Intent(series=series, interval=hull)], who) as lease:
         try:
-            return _write(vault, series, rows, name, who, lease)
+            return _write(vault, series, rows, name, who, lease, over_foreign=over_foreign)
         finally:
             vault.ledger.revisions.discard(lease.pending, who)
 
 
-def _write(vault: Vault, series: Series, rows: Rows, name: str, who: Who, lease: Lease) -> Written:
+def _write(
+    vault: Vault, series: Series, rows: Rows, name: str, who: Who, lease: Lease, *, over_foreign: bool
+) -> Written:
     known = _known(vault, series, name)
     if known is not None:
         _check_same(vault, known, rows, name)
         return Written(series=(series,), revision=known.revision, same=len(rows), fields={})
     stamped = rows.stamped(revision=lease.revision, edition=1)
-    # What a writer that died left under this name was never recorded, so nobody relies on it.
-    vault.store.delete(series, name, [everything()], revision=lease.revision, guard=lease.guard)
+    if not over_foreign:
+        # What a writer that died left under this name was never recorded, so nobody relies on it.
+        vault.store.delete(series, name, [everything()], revision=lease.revision, guard=lease.guard)
     batch = Batch(series=series, layer=name, rows=stamped)
     vault.store.write([batch], revision=lease.revision, guard=lease.guard)
     faults.reach("named.rows-written")

@@ -38,6 +38,7 @@ class SnapshotRequest:
 def take(vault: Vault, request: SnapshotRequest) -> Snapshot:
     """Take a consistent cut of all ranges; for approval, live and compliance also materialise it."""
     vault.check_writable()
+    vault.store.check_expiry()
     draft = SnapshotDraft(
         id=check_version_id(request.id) if request.id is not None else f"snap-{secrets.token_hex(6)}",
         purpose=check_name("purpose", request.purpose),

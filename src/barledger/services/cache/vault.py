@@ -46,20 +46,23 @@ def introduce(store: Store, ledger: Ledger) -> str:
             store.claim(Mark(ledger_id=ledger.id, revision=0))
             return ""
         return "the store holds bars and no ledger's mark (see `barledger import-bucket`)"
-    return _misfit(mark, ledger.id, last)
+    return _misfit(mark, ledger, last)
 
 
 def fits(store: Store, ledger: Ledger) -> str:
     """Compare without claiming anything; returns why they do not fit, or nothing."""
     mark, last = store.mark(), ledger.revisions.last()
-    return "" if mark is None and not last else _misfit(mark, ledger.id, last)
+    return "" if mark is None and not last else _misfit(mark, ledger, last)
 
 
-def _misfit(mark: Mark | None, ledger_id: str, last: int) -> str:
+def _misfit(mark: Mark | None, ledger: Ledger, last: int) -> str:
+    committed = ledger.revisions.last_committed()
     if mark is None:
         return f"the ledger knows revisions up to {last}, and the store is empty or was never its own"
-    if mark.ledger_id != ledger_id:
-        return f"the store belongs to ledger {mark.ledger_id}, this is ledger {ledger_id}"
+    if mark.ledger_id != ledger.id:
+        return f"the store belongs to ledger {mark.ledger_id}, this is ledger {ledger.id}"
     if mark.revision > last:
         return f"the store was written by revision {mark.revision}, and the ledger ends at {last}"
+    if mark.revision < committed:
+        return f"the ledger has committed revision {committed}, and the store ends at {mark.revision}"
     return ""

@@ -1,0 +1,143 @@
+"""The layout of files: what the caller says about them, read from options that may all be text."""
+
+import zoneinfo
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Literal, cast, get_args
+
+from barledger.domain.rows import VALUES
+from barledger.errors import InvalidSetting
+
+Kind = Literal["csv", "parquet", "arrow"]
+TimeUnit = Literal["s", "ms", "us", "ns"]
+
+OURS: Final = ("time", *VALUES, "adjustment_factor", "source_id")
+
+_TRUE: Final = frozenset({"yes", "true", "1"})
+_FALSE: Final = frozenset({"no", "false", "0"})
+_BINANCE: Final = (
+    "open_time",
+    *VALUES,
+    "close_time",
+    "quote_volume",
+    "count",
+    "taker_buy_volume",
+    "taker_buy_quote_volume",
+    "ignore",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Layout:
+    """How bars lie in files.
+
+    ``columns`` maps our names to theirs. ``header`` is True where a file begins with its names, False where it has
+    none (the columns are then called 0, 1, 2, ...), or the names that it lacks.
+    """
+
+    columns: Mapping[str, str]
+    header: bool | tuple[str, ...]
+    time_unit: TimeUnit | None
+    zone: str | None
+    delimiter: str | None
+    decimal: str
+    instrument_column: str | None
+    kind: Kind | None
+
+    @property
+    def wanted(self) -> tuple[str, ...]:
+        """Return the columns that every file must have, in our words."""
+        return ("time", *VALUES, *(() if self.instrument_column is None else ("instrument",)))
+
+
+def refused(option: str, reason: str) -> InvalidSetting:
+    """Return the error for an option that cannot be used."""
+    return InvalidSetting(setting=f"option {option} of source files", reason=reason)
+
+
+def read_columns(given: Mapping[str, str] | str | None) -> dict[str, str]:
+    """Return our names to theirs, from a mapping or from text such as ``close=Close,time=Date``."""
+    if given is None:
+        return {}
+    pairs = [_pair(text) for text in given.split(",") if text.strip()] if isinstance(given, str) else given.items()
+    columns = {str(ours): str(theirs) for ours, theirs in pairs}
+    for ours in columns:
+        if ours not in OURS:
+            raise refused("columns", f"{ours!r} is none of {', '.join(OURS)}")
+    return columns
+
+
+def _pair(text: str) -> tuple[str, str]:
+    ours, sign, theirs = text.partition("=")
+    if not sign:
+        raise refused("columns", f"{text!r} is not ours=theirs, such as close=Close")
+    return ours.strip(), theirs.strip()
+
+
+def read_header(given: bool | str | Sequence[str]) -> bool | tuple[str, ...]:  # noqa: FBT001 - a value, not a switch
+    """Return whether there is a header, or the names that the files lack (``binance``: those of its klines)."""
+    if isinstance(given, bool):
+        return given
+    if not isinstance(given, str):
+        return tuple(str(name) for name in given)
+    text = given.strip().lower()
+    if text in _TRUE | _FALSE:
+        return text in _TRUE
+    if text == "binance":
+        return _BINANCE
+    names = tuple(name.strip() for name in given.split(","))
+    if len(names) < len(VALUES) or not all(names):
+        raise refused("header", f"{given!r} is neither yes, no, binance nor the names of the columns")
+    return names
+
+
+def read_choice(option: str, given: str | None, choices: Any) -> Any:
+    """Return a value that is one of a few; None stays None."""
+    if given is not None and given not in get_args(choices):
+        raise refused(option, f"{given!r} is none of {', '.join(get_args(choices))}")
+    return given
+
+
+def read_zone(given: str | None) -> str | None:
+    """Return the name of a time zone."""
+    if given is None:
+        return None
+    try:
+        return zoneinfo.ZoneInfo(given).key
+    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError, TypeError) as error:
+        raise refused("zone", f"{given!r} is not a time zone, such as UTC or America/New_York") from error
+
+
+def read_delimiter(given: str | None) -> str | None:
+    """Return the one character between values; ``tab`` is one too."""
+    text = {"tab": "\t", r"\t": "\t"}.get(given, given) if given is not None else None
+    if text is not None and not _is_sign(text):
+        raise refused("delimiter", f"{given!r} is not one character")
+    return text
+
+
+def read_decimal(given: str) -> str:
+    """Return the one character before decimals."""
+    if not _is_sign(given):
+        raise refused("decimal", f"{given!r} is not one character")
+    return given
+
+
+def read_count(option: str, given: int | str) -> int:
+    """Return a whole number above zero."""
+    try:
+        count = int(given)
+    except (TypeError, ValueError) as error:
+        raise refused(option, f"{given!r} is not a whole number") from error
+    if count < 1:
+        raise refused(option, f"{given!r} is not above zero")
+    return count
+
+
+def read_kind(given: str | None) -> Kind | None:
+    """Return the format that all files have."""
+    return cast("Kind | None", read_choice("kind", given, Kind))
+
+
+def _is_sign(text: str) -> bool:
+    return len(text) == 1 and text.isascii() and text not in '\r\n"'
