@@ -96,4 +96,5 @@ def killed_at(point: str, action: Callable[[], object]) -> bool:
 def same_bars(found: Mapping[int, float], wanted: Mapping[int, float]) -> None:
     """Compare closes by day."""
     assert set(found) == set(wanted)
-    assert all(found[day] == wanted[day] for day in wanted)
+    differing = {day: (found[day], wanted[day]) for day in wanted if found[day] != wanted[day]}
+    assert not differing, f"{len(differing)} of {len(wanted)} bars differ, the first: {sorted(differing.items())[:3]}"

@@ -130,7 +130,7 @@ def test_a_zero_has_no_relative_neighbourhood() -> None:
 
 def test_a_creeping_change_is_caught_once_it_has_gone_too_far() -> None:
     stored = one_bar(close=100.0)
-    told = [verdict(stored, with_value(stored, "close", 0, 100.0 * (1 + 5e-7 * step)), VENDOR) for step in range(7)]
+    told = [verdict(stored, with_value(stored, "close", 0, 100.0 * (1 + 4.5e-7 * step)), VENDOR) for step in range(7)]
     assert told == ["same", "jitter", "jitter", "jitter", "jitter", "changed", "changed"]
 
 

@@ -27,21 +27,25 @@ def closes(name: str, text: str) -> str:
     return str(pd.Timestamp(int(Timeframe.of(name).close_of(np.array([ns(text)]))[0])))
 
 
+def pandas_name(name: str) -> str:
+    return name.replace("m", "min").replace("d", "D")
+
+
 def pandas_open(name: str, time: int) -> pd.Timestamp:
     """Return the open of the bar around a time by pandas' periods and floors."""
     stamp = pd.Timestamp(time, tz="UTC")
     if name == "1M":
         return stamp.normalize().replace(day=1)
     if name == "1w":
-        return stamp.normalize() - pd.Timedelta(days=stamp.dayofweek)
+        return stamp.normalize() - pd.Timedelta(days=stamp.weekday())
     if name == "3d":
         return EPOCH + pd.Timedelta(days=3 * ((stamp.normalize() - EPOCH).days // 3))
-    return stamp.floor(name.replace("m", "min"))
+    return stamp.floor(pandas_name(name))
 
 
 def pandas_close(name: str, stamp: pd.Timestamp) -> pd.Timestamp:
     offsets = {"1M": pd.offsets.MonthBegin(), "1w": pd.offsets.Week(), "3d": pd.offsets.Day(3)}
-    return stamp + (offsets.get(name) or pd.Timedelta(name.replace("m", "min")))
+    return stamp + (offsets.get(name) or pd.Timedelta(pandas_name(name)))
 
 
 def test_there_are_fifteen_timeframes_and_each_is_named_as_ccxt_does() -> None:

@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 
 _EXTRA: Final = ("adjustment_factor", "source_id", "revision", "close_time")
 _SHOWN: Final = 10
-# From pandas 3 on a shallow copy is copied when it is written to; before, it would write into these bars.
-_COPIES: Final = int(pd.__version__.split(".", 1)[0]) < 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,7 +124,7 @@ class Bars:
     def to_pandas(self, columns: Sequence[str] = VALUES) -> pd.DataFrame:
         """Return these columns by time; there are also adjustment_factor, source_id, revision and close_time."""
         frame = self._frame if tuple(columns) == VALUES else self._framed(columns)
-        return frame.copy(deep=_COPIES)
+        return frame.copy()
 
     @cached_property
     def _frame(self) -> pd.DataFrame:

@@ -39,8 +39,9 @@ def intake(
     """
     frame = _frame(data)
     named = _match(frame, columns or {})
-    missing = tuple(name for name in _REQUIRED if name not in named)
-    if missing and not (missing == ("time",) and _indexed(frame)):
+    there = {*named, "time"} if _indexed(frame) else named.keys()
+    missing = tuple(name for name in _REQUIRED if name not in there)
+    if missing:
         raise MissingColumns(count=len(frame), columns=missing, found=tuple(map(str, frame.columns)))
     time = frame.index.to_series() if "time" not in named else frame[named["time"]]
     values: dict[str, Any] = {name: _floats(name, frame[named[name]]) for name in VALUES}
@@ -64,7 +65,10 @@ def _frame(data: Any) -> pd.DataFrame:
     if hasattr(data, "__arrow_c_stream__"):
         import pyarrow as pa  # noqa: PLC0415 - frames of pandas need none
 
-        return _from_arrow(pa.table(data))
+        try:
+            return _from_arrow(pa.table(data))
+        except (TypeError, pa.ArrowInvalid) as error:  # a stream of one column, for example
+            raise WrongType(count=0, column="(all)", found=f"{type(data).__name__}, which is no table") from error
     if isinstance(data, Sequence) and not isinstance(data, str | bytes):
         if not all(isinstance(bar, Mapping) for bar in data):
             raise WrongType(count=len(data), column="(every bar)", found="not a mapping of names to values")
@@ -160,7 +164,7 @@ def _checked_times(values: pd.Series) -> Ints:
     if values.isna().any():
         raise WrongType(count=int(values.isna().sum()), column="time", found="missing in some rows")
     try:
-        return np.asarray(values.to_numpy("datetime64[ns]")).view(np.int64)
+        return np.asarray(values.dt.as_unit("ns").to_numpy()).view(np.int64)
     except (pd.errors.OutOfBoundsDatetime, OverflowError) as error:
         raise WrongType(count=len(values), column="time", found="beyond what nanoseconds can count") from error
 

@@ -101,6 +101,7 @@ class ProcessPromises:
         with _opened(place) as ledger:
             commit(ledger, A, B)
             with ProcessPoolExecutor(1, mp_context=PROCESSES) as pool:
+                pool.submit(os.getpid).result(_PATIENCE)  # the other process has started
                 writing = pool.submit(_write_both, place)
                 taken = 0
                 while not writing.done() or not taken:

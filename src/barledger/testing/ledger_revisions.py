@@ -287,6 +287,8 @@ class CommitPromises:
     def test_conflicts_are_found_by_interval(self, ledger: Ledger) -> None:
         first = commit(ledger, A, days=(0, 10))
         second = commit(ledger, A, days=(20, 30), blocks=[block(1970, 2)])
+        # A commit whose interval is empty changed no bar.
+        commit(ledger, A, days=(25, 25), blocks=[block(1970, 3)])
         begin(ledger, A, days=(0, 30))
         found = ledger.revisions.conflicting
         assert found(A, stretch(0, 30), 0) == second

@@ -148,6 +148,8 @@ class EmbeddedStore(Store):
             raise ReadOnly(reason="the store was opened for reading")
 
     def _make(self) -> None:
+        if (self._tools.folder / CATALOG).exists():
+            return
         self._tools.segments.mkdir(parents=True, exist_ok=True)
         with self._tools.lock.held(_PATIENCE):
             if not (self._tools.folder / CATALOG).exists():
