@@ -123,6 +123,12 @@ def test_the_tolerance_is_measured_from_the_stored_value(price: float, relative:
     assert verdict(stored, with_value(stored, "close", 0, moved), Tolerance(price=relative)) == expected
 
 
+def test_half_of_the_stored_value_is_not_half_of_the_incoming_one() -> None:
+    wide = Tolerance(price=0.5)
+    assert verdict(one_bar(close=100.0), one_bar(close=60.0), wide) == "jitter"
+    assert verdict(one_bar(close=60.0), one_bar(close=100.0), wide) == "changed"
+
+
 def test_a_zero_has_no_relative_neighbourhood() -> None:
     stored = one_bar(volume=0.0)
     assert verdict(stored, with_value(stored, "volume", 0, 1e-300), VENDOR) == "changed"
@@ -162,6 +168,11 @@ def test_a_withdrawn_bar_that_returns_is_changed_and_one_withdrawn_again_is_the_
     assert verdict(bar, gone) == "changed"
     assert verdict(gone, bar) == "changed"
     assert verdict(gone, gone) == "same"
+
+
+def test_withdrawing_is_a_change_even_of_a_bar_without_values() -> None:
+    gone = tombstones(np.array([0]))
+    assert verdict(replace(gone, withdrawn=None), gone) == "changed"
 
 
 def test_bookkeeping_makes_no_difference() -> None:
