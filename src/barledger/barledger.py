@@ -242,7 +242,8 @@ def open_barledger(
     place = place_of(str(path_or_url) if path_or_url is not None else chosen.url, ledger or chosen.ledger, chosen)
     secret = chosen.token.get_secret_value() if token is None else token
     # The ledger comes first: a store that was made and has no ledger would look like somebody else's.
-    made_ledger = open_ledger(place.ledger, mirrored=chosen.mirrored, read_only=read_only)
+    mirrored = chosen.mirrored if place.mirrors else 0
+    made_ledger = open_ledger(place.ledger, mirrored=mirrored, read_only=read_only)
     try:
         store = open_store(
             place.store, secret, chosen.org if org is None else org, read_only=read_only, accept_expiry=accept_expiry

@@ -527,13 +527,16 @@ class BlockDamaged(IntegrityError):
 
 @dataclass(kw_only=True, eq=False)
 class StoreDiverged(IntegrityError):
-    """A bar that the ledger counts is missing in the store."""
+    """The store lacks bars that the ledger counts, or has others than were written."""
 
     series: str
     detail: str
     code = "store-diverged"
     message = "{series} in the store is not what the ledger counts: {detail}"
-    next_step = "Run `barledger repair`; if it persists, restore the store from a backup."
+    next_step = (
+        "Restore the store from a backup; or accept what it has by `barledger ledger reconcile`, and ingest the "
+        "stretch again."
+    )
 
 
 @dataclass(kw_only=True, eq=False)

@@ -20,6 +20,11 @@ class Place:
     store: str
     ledger: str
 
+    @property
+    def mirrors(self) -> bool:
+        """Whether the store can show the ledger's records to other tools."""
+        return self.store.startswith(INFLUX)
+
 
 def ledger_in(folder: Path) -> str:
     """Return the URL of the ledger that lies beside an embedded store."""

@@ -10,9 +10,10 @@ import pandas as pd
 import pytest
 
 from barledger.barledger import BarLedger
+from barledger.domain.intake import intake
 from barledger.domain.interval import format_time
 from barledger.domain.series import Series
-from barledger.domain.timeframe import DAY
+from barledger.domain.timeframe import DAY, Timeframe
 from barledger.errors import (
     AmbiguousSource,
     BlockDamaged,
@@ -22,6 +23,7 @@ from barledger.errors import (
     NotEnclosing,
     RevisionConflict,
     SeriesNotFound,
+    StoreDiverged,
     VersionImmutable,
     VersionNotFound,
 )
@@ -210,6 +212,18 @@ class TestSnapshots:
         same_bars(closes(bl.bars("AAPL", "1d", version="strategy:m7")), expected(range(1, 7)))
         assert bl.verify(snap.id).ok
         assert bl.verify(snap.id).rows == 12
+
+    def test_rows_that_a_server_has_set_back_are_not_served(self, bl: BarLedger, store: Store) -> None:
+        if store.capabilities.checksums:
+            pytest.skip("this store checks its rows itself")
+        first = bl.write("AAPL", "1d", frame(range(400)), **DESK)
+        bl.write("AAPL", "1d", frame(range(400), 200), **DESK)
+        old = intake(frame([100]), Timeframe.of("1d")).rows.stamped(revision=first.revision, edition=1)
+        store.write([Batch(series=Series.of("AAPL", "1d", "desk"), layer="latest", rows=old)], revision=first.revision)
+        with pytest.raises(StoreDiverged, match="1970"):
+            bl.bars("AAPL", "1d")
+        same_bars(closes(bl.bars("AAPL", "1d", start="1971-01-01")), expected(range(365, 400), 200))
+        assert not bl.cache.verify_series(Series.of("AAPL", "1d", "desk")).ok
 
     def test_digests_are_those_of_the_bars_whatever_the_range(self, bl: BarLedger) -> None:
         bl.write("AAPL", "1d", frame(range(1500)), **DESK)

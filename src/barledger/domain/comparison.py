@@ -41,7 +41,9 @@ class Comparison:
     @property
     def written(self) -> Ints:
         """Return the incoming rows that make history, in ascending order of time."""
-        return np.sort(np.concatenate([self.new, self.changed]))
+        if not len(self.changed):
+            return self.new
+        return np.sort(np.concatenate([self.new, self.changed])) if len(self.new) else self.changed
 
 
 def compare(stored: Rows, incoming: Rows, tolerance: Tolerance = EXACT) -> Comparison:
@@ -56,7 +58,7 @@ def compare(stored: Rows, incoming: Rows, tolerance: Tolerance = EXACT) -> Compa
     at = np.minimum(np.searchsorted(stored.time, incoming.time), len(stored) - 1)
     known = stored.time[at] == incoming.time
     mine, theirs = everything[known], at[known]
-    differs, matters = _differences(stored.pick(theirs), incoming.pick(mine), tolerance)
+    differs, matters = _differences(stored.take(theirs), incoming.take(mine), tolerance)
     return Comparison(
         new=everything[~known],
         changed=mine[matters],

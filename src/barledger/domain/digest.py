@@ -45,7 +45,7 @@ def block_digests(rows: Rows, timeframe: Timeframe) -> list[Block]:
     """Return the blocks of these bars in ascending order; blocks without bars are absent."""
     if not len(rows):
         return []
-    starts, edges = _edges(rows.time, timeframe)
+    starts, edges = block_edges(rows.time, timeframe)
     spans = list(zip(starts, edges[:-1], edges[1:], strict=True))
     if len(rows) < _ROWS_WORTH_A_THREAD:
         return _digest_spans(rows, spans)
@@ -68,8 +68,11 @@ def digest(rows: Rows, timeframe: Timeframe) -> bytes:
     return root_digest(block_digests(rows, timeframe))
 
 
-def _edges(times: Ints, timeframe: Timeframe) -> tuple[list[int], list[int]]:
-    """Find the blocks by jumping from one to the next, which is cheaper than labelling every row."""
+def block_edges(times: Ints, timeframe: Timeframe) -> tuple[list[int], list[int]]:
+    """Return the starts of the blocks of ascending times, and the positions of their first rows and of the end.
+
+    Jumping from one block to the next is cheaper than labelling every row.
+    """
     if len(times) < 64:
         blocks = timeframe.block_of(times)
         first = np.flatnonzero(np.diff(blocks)) + 1

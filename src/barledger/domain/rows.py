@@ -57,6 +57,14 @@ class Rows:
         picked: dict[str, Any] = {name: None if column is None else column[index] for name, column in self.columns()}
         return Rows(**picked)
 
+    def take(self, positions: Ints) -> "Rows":
+        """Return the rows at ascending, unique positions; an unbroken run of them is not copied."""
+        count = len(positions)
+        if count and int(positions[-1]) - int(positions[0]) + 1 == count:
+            first = int(positions[0])
+            return self if count == len(self) else self.pick(slice(first, first + count))
+        return self.pick(positions)
+
     def within(self, interval: Interval) -> "Rows":
         """Return the rows whose time lies in the interval, without copying."""
         first, last = np.searchsorted(self.time, [interval.start, interval.end])
@@ -161,8 +169,42 @@ def overlay(base: Rows, updates: Rows) -> Rows:
         return base
     if not len(base) or updates.time[0] > base.time[-1]:
         return concat([base, updates])
-    kept = base.pick(~found_in(base.time, updates.time))
-    return merge([kept, updates])
+    at = np.searchsorted(base.time, updates.time)
+    known = base.time[np.minimum(at, len(base) - 1)] == updates.time
+    if not bool(known.any()):
+        return _inserted(base, at, updates)
+    replaced = _replaced(base, at[known], updates.take(np.flatnonzero(known)))
+    return replaced if bool(known.all()) else _inserted(replaced, at[~known], updates.pick(~known))
+
+
+def _replaced(base: Rows, at: Ints, updates: Rows) -> Rows:
+    """Return a copy of ``base`` with other rows at these positions."""
+    columns: dict[str, Any] = {}
+    for name, column, values in _paired(base, updates):
+        columns[name] = None if column is None else np.array(column)
+        if column is not None:
+            columns[name][at] = values
+    return Rows(**columns)
+
+
+def _inserted(base: Rows, at: Ints, updates: Rows) -> Rows:
+    """Return ``base`` with rows put before these ascending positions."""
+    columns: dict[str, Any] = {
+        name: None if column is None else np.insert(column, at, values)
+        for name, column, values in _paired(base, updates)
+    }
+    return Rows(**columns)
+
+
+def _paired(base: Rows, updates: Rows) -> Iterator[tuple[str, Any, Any]]:
+    """Give each column of both, filled in where only one of them has it."""
+    for name in COLUMNS:
+        column, values = getattr(base, name), getattr(updates, name)
+        if column is None and values is not None:
+            column = np.full(len(base), OPTIONAL[name], values.dtype)
+        elif values is None and column is not None:
+            values = np.full(len(updates), OPTIONAL[name], column.dtype)
+        yield name, column, values
 
 
 def found_in(times: Ints, among: Ints) -> Flags:

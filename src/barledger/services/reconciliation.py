@@ -128,8 +128,9 @@ def _difference(vault: Vault, lease: Lease, series: Series, edition: int) -> tup
     """Compare the bars that are visible now with the ledger's digests; returns their number and what differs."""
     state: SeriesState = vault.ledger.revisions.state(series)
     # Nobody else writes while the lease is held, and its own revision has written nothing.
-    standing = read(vault, series, [everything()], revision=min(state.revision, lease.revision - 1), pinned=True).rows
-    found = {block.start: block for block in block_digests(standing.standing(), series.timeframe)}
+    revision = min(state.revision, lease.revision - 1)
+    seen = read(vault, series, [everything()], revision=revision, pinned=True, compared=False).rows.standing()
+    found = {block.start: block for block in block_digests(seen, series.timeframe)}
     known = {block.start: block for block in vault.ledger.catalog.blocks(series, everything()) or ()}
     blocks = [block for start, block in found.items() if known.get(start) != block]
     emptied = [start for start in known if start not in found]

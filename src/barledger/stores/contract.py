@@ -37,7 +37,11 @@ def unguarded() -> float:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Capabilities:
-    """What a store can do; a False is refused with `CapabilityMissing` at once."""
+    """What a store can do; a False is refused with `CapabilityMissing` at once.
+
+    Without ``checksums`` the store may give rows that it should not: servers lose what they have acknowledged when they
+    are killed at a bad moment. Readers then compare whole blocks with the ledger's digests.
+    """
 
     overwrite: bool = True
     delete: bool = True
@@ -45,6 +49,7 @@ class Capabilities:
     mirror: bool = False
     fencing: bool = False
     torn_rows: bool = False
+    checksums: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

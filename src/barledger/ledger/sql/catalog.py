@@ -29,17 +29,12 @@ class SqlCatalog(Catalog):
 
     def series(self, *, instrument: str | None = None, timeframe: str | None = None) -> list[Series]:
         """Return the series that have at least one committed revision, sorted."""
-        identity = (_series.c.instrument, _series.c.timeframe, _series.c.source, _series.c.is_adjusted)
-        query = sa.select(*identity).where(_series.c.revision > 0)
-        if instrument is not None:
-            query = query.where(_series.c.instrument == instrument)
-        if timeframe is not None:
-            query = query.where(_series.c.timeframe == timeframe)
+        wanted = {"instrument": instrument, "timeframe": timeframe}
+        given = {name: value for name, value in wanted.items() if value is not None}
+        query = 'SELECT "instrument", "timeframe", "source", "is_adjusted" FROM "series" WHERE "revision" > 0'
+        query += "".join(f' AND "{name}" = ?' for name in given)
         with self._database.read() as transaction:
-            return sorted(
-                series_named(row.instrument, row.timeframe, row.source, row.is_adjusted)
-                for row in transaction.execute(query)
-            )
+            return sorted(series_named(*row) for row in transaction.all(query, tuple(given.values())))
 
     def blocks(self, series: Series, interval: Interval, *, revision: int | None = None) -> list[Block] | None:
         """Return the digests of the blocks that start in the interval, ascending."""

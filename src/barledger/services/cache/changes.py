@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from barledger.domain.comparison import EXACT, Comparison, Tolerance, changed_fields, compare
-from barledger.domain.digest import Block, block_digests
+from barledger.domain.digest import Block, block_digests, block_edges
 from barledger.domain.interval import Interval, format_time, union
 from barledger.domain.rows import Flags, Ints, Rows, found_in, overlay
 from barledger.domain.series import Series
@@ -51,12 +51,12 @@ def plan(vault: Vault, state: SeriesState, draft: Draft, revision: int) -> Plan:
     check_expected(vault, state, draft)
     stored = _stored(vault, state, draft)
     comparison = _compare(stored, draft)
-    written = draft.rows.pick(comparison.written)
+    written = draft.rows.take(comparison.written)
     counts = _counts(draft, comparison)
     if not len(written):
         change = SeriesChange(series=draft.series, interval=draft.intent.interval, **counts)
         return Plan(draft=draft, copies=(), current=None, change=change, fields={}, jitter=_jitter(draft, comparison))
-    replaced = stored.pick(comparison.replaced)
+    replaced = stored.take(comparison.replaced)
     current = _stamp(state, written, replaced, revision)
     blocks, emptied = _digest(vault, state, stored, current)
     change = SeriesChange(
@@ -116,7 +116,7 @@ def _stored(vault: Vault, state: SeriesState, draft: Draft) -> Rows:
 def touched_blocks(draft: Draft) -> list[Interval]:
     """Return the digest blocks of the draft's bars, adjoining ones as one."""
     timeframe = draft.series.timeframe
-    starts = np.unique(timeframe.block_of(draft.rows.time)).tolist()
+    starts, _ = block_edges(draft.rows.time, timeframe)
     return union(Interval(start, timeframe.block_end(start)) for start in starts)
 
 
@@ -162,13 +162,13 @@ def _stamp(state: SeriesState, written: Rows, replaced: Rows, revision: int) -> 
 def _digest(vault: Vault, state: SeriesState, stored: Rows, current: Rows) -> tuple[list[Block], list[int]]:
     """Digest the blocks that change, after checking that they are still what the ledger says."""
     timeframe = state.series.timeframe
-    starts = np.unique(timeframe.block_of(current.time))
+    starts = np.array(block_edges(current.time, timeframe)[0], np.int64)
     if not len(stored):
         before = stored
     elif len(starts) == 1:
         before = stored.within(Interval(int(starts[0]), timeframe.block_end(int(starts[0]))))
     else:
-        before = stored.pick(np.isin(timeframe.block_of(stored.time), starts))
+        before = stored.pick(found_in(timeframe.block_of(stored.time), starts))
     check_blocks(vault, state, before.standing(), starts)
     blocks = block_digests(overlay(before, current).standing(), timeframe)
     kept = {block.start for block in blocks}
@@ -203,7 +203,7 @@ def _known(vault: Vault, state: SeriesState, starts: Ints) -> dict[int, Block]:
 def _field_counts(stored: Rows, draft: Draft, comparison: Comparison) -> dict[str, int]:
     if not len(comparison.changed) or draft.rows.withdrawn is not None:
         return {}
-    flags: dict[str, Flags] = changed_fields(stored.pick(comparison.replaced), draft.rows.pick(comparison.changed))
+    flags: dict[str, Flags] = changed_fields(stored.take(comparison.replaced), draft.rows.take(comparison.changed))
     return {name: int(flag.sum()) for name, flag in flags.items() if flag.any()}
 
 

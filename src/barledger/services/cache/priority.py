@@ -1,9 +1,10 @@
 """Which source answers when the caller names none."""
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import Literal
+from typing import Final, Literal
 
 import numpy as np
 
@@ -24,15 +25,31 @@ class Choice:
     mode: Mode = "strict"
 
 
+# From so many instruments on, one look at all series is cheaper than one for each.
+_MANY: Final = 8
+
+
 def choose(vault: Vault, instrument: str, timeframe: Timeframe, source: str | None) -> Choice:
     """Decide whose bars to read; raises `SeriesNotFound` and `AmbiguousSource`."""
+    return choose_all(vault, [instrument], timeframe, source)[0]
+
+
+def choose_all(vault: Vault, instruments: Sequence[str], timeframe: Timeframe, source: str | None) -> list[Choice]:
+    """Decide whose bars to read for each instrument; raises `SeriesNotFound` and `AmbiguousSource`."""
     if source is not None:
-        return Choice(series=(Series.of(instrument, timeframe, source),))
-    found = [
-        series
-        for series in vault.ledger.catalog.series(instrument=instrument, timeframe=timeframe.name)
-        if not series.is_adjusted
-    ]
+        return [Choice(series=(Series.of(instrument, timeframe, source),)) for instrument in instruments]
+    catalog, known = vault.ledger.catalog, defaultdict[str, list[Series]](list)
+    if len(instruments) < _MANY:
+        listed = [one for name in instruments for one in catalog.series(instrument=name, timeframe=timeframe.name)]
+    else:
+        listed = catalog.series(timeframe=timeframe.name)
+    for series in dict.fromkeys(listed):
+        if not series.is_adjusted:
+            known[series.instrument].append(series)
+    return [_choose(vault, instrument, timeframe, known.get(instrument, [])) for instrument in instruments]
+
+
+def _choose(vault: Vault, instrument: str, timeframe: Timeframe, found: Sequence[Series]) -> Choice:
     if not found:
         raise SeriesNotFound(series=f"{instrument} {timeframe}")
     if len(found) == 1:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from barledger.domain.digest import Block, block_digests
 from barledger.domain.interval import Interval, difference, format_time, intersection
 from barledger.domain.rows import Rows, concat, empty_rows
 from barledger.domain.series import Series
@@ -33,11 +34,18 @@ class Reading:
 
 
 def read(
-    vault: Vault, series: Series, intervals: Sequence[Interval], *, revision: int | None = None, pinned: bool = False
+    vault: Vault,
+    series: Series,
+    intervals: Sequence[Interval],
+    *,
+    revision: int | None = None,
+    pinned: bool = False,
+    compared: bool = True,
 ) -> Reading:
     """Return the rows of the intervals (sorted, disjoint) at ``revision``, or at the last committed one.
 
-    ``pinned`` says that a snapshot keeps this state readable behind the retention horizon. Raises `RevisionExpired`,
+    ``pinned`` says that a snapshot keeps this state readable behind the retention horizon. ``compared`` lets whole
+    blocks of the current state be compared with their digests, where the store does not check its rows itself. Raises `RevisionExpired`,
     `StoreDiverged`, and `Busy` if an earlier revision stays pending for too long.
     """
     for _ in range(_ATTEMPTS):
@@ -48,8 +56,11 @@ def read(
         wanted = before.revision if revision is None else min(revision, before.revision)
         if not pinned:
             check_horizon(before, intervals, wanted)
-        rows = _attempt(vault, before, _kept(before, intervals), wanted)
-        if rows is not None:
+        kept = _kept(before, intervals)
+        rows = _attempt(vault, before, kept, wanted)
+        if rows is None:
+            continue
+        if not compared or wanted < before.revision or _holds(vault, before, kept, rows):
             return Reading(rows=rows, revision=wanted, state=before)
     raise Busy(what=str(series), waited=_ATTEMPTS * _NAP)
 
@@ -122,6 +133,36 @@ def _resolve(
         if len(suspects):
             _check_counted(vault, before, suspects)
     return seen
+
+
+def _holds(vault: Vault, state: SeriesState, intervals: Sequence[Interval], rows: Rows) -> bool:
+    """Compare whole blocks with the ledger's digests, for a store that does not check its rows itself.
+
+    Returns False if the series moved on meanwhile; raises `StoreDiverged` if rows are not those that were written.
+    """
+    if vault.store.capabilities.checksums or not state.revision:
+        return True
+    timeframe = state.series.timeframe
+    for interval in intervals:
+        listed = vault.ledger.catalog.blocks(state.series, interval) or []
+        whole = [block for block in listed if timeframe.block_end(block.start) <= interval.end]
+        if not whole:
+            continue
+        stretch = Interval(whole[0].start, timeframe.block_end(whole[-1].start))
+        found = block_digests(rows.within(stretch).standing(), timeframe)
+        if found != whole:
+            if vault.ledger.revisions.state(state.series) != state:
+                return False
+            raise StoreDiverged(series=str(state.series), detail=_divergence(whole, found))
+    return True
+
+
+def _divergence(known: Sequence[Block], found: Sequence[Block]) -> str:
+    actual = {block.start: block for block in found}
+    wrong = [block.start for block in known if actual.pop(block.start, None) != block]
+    starts = sorted([*wrong, *actual])
+    more = f" and {len(starts) - 1} more" if len(starts) > 1 else ""
+    return f"the block of {format_time(starts[0])}{more} has other bars than were written"
 
 
 def _strange(vault: Vault, latest: Rows, state: SeriesState) -> bool:

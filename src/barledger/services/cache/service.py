@@ -17,7 +17,7 @@ from barledger.services.cache import history as histories
 from barledger.services.cache.changes import Draft
 from barledger.services.cache.commit import Written, commit
 from barledger.services.cache.named import write_named
-from barledger.services.cache.priority import Mode, choose
+from barledger.services.cache.priority import Mode, choose, choose_all
 from barledger.services.cache.vault import Vault
 from barledger.services.cache.versions import find_snapshot
 
@@ -100,11 +100,12 @@ class DataCacheService:
     ) -> Snapshot:
         """Pin what these series hold now, under one id; ranges are [start, end)."""
         interval = Interval.of(start, end)
+        names = [normalise_instrument(instrument) for instrument in _listed(instruments)]
         ranges = [
             Intent(series=series, interval=interval)
             for timeframe in _listed(timeframes)
-            for instrument in _listed(instruments)
-            for series in choose(self._vault, normalise_instrument(instrument), Timeframe.of(timeframe), source).series
+            for choice in choose_all(self._vault, names, Timeframe.of(timeframe), source)
+            for series in choice.series
         ]
         request = snapshots.SnapshotRequest(ranges=ranges, purpose=purpose, strategy=strategy, id=id)
         return snapshots.take(self._vault, request)
