@@ -45,8 +45,8 @@ def read(
     """Return the rows of the intervals (sorted, disjoint) at ``revision``, or at the last committed one.
 
     ``pinned`` says that a snapshot keeps this state readable behind the retention horizon. ``compared`` lets whole
-    blocks of the current state be compared with their digests, where the store does not check its rows itself. Raises `RevisionExpired`,
-    `StoreDiverged`, and `Busy` if an earlier revision stays pending for too long.
+    blocks of the current state be compared with their digests, where the store does not check its rows itself.
+    Raises `RevisionExpired`, `StoreDiverged`, and `Busy` if an earlier revision stays pending for too long.
     """
     for _ in range(_ATTEMPTS):
         before = vault.ledger.revisions.state(series)
