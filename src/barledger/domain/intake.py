@@ -43,10 +43,10 @@ def intake(
     missing = tuple(name for name in _REQUIRED if name not in there)
     if missing:
         raise MissingColumns(count=len(frame), columns=missing, found=tuple(map(str, frame.columns)))
-    time = frame.index.to_series() if "time" not in named else frame[named["time"]]
+    time = _index_times(frame.index) if "time" not in named else _times(frame[named["time"]], timeframe)
     values: dict[str, Any] = {name: _floats(name, frame[named[name]]) for name in VALUES}
     rows = Rows(
-        time=_times(time, timeframe),
+        time=time,
         **values,
         adjustment_factor=_optional_floats(frame, named),
         source_id=_optional_texts(frame, named),
@@ -110,6 +110,20 @@ def _check_unique(frame: pd.DataFrame, named: Mapping[str, Any], columns: Mappin
 def _indexed(frame: pd.DataFrame) -> bool:
     """Whether the index holds the times."""
     return isinstance(frame.index, pd.DatetimeIndex)
+
+
+def _index_times(index: Any) -> Ints:
+    """Return ns since the epoch, as a view of the index wherever that is possible."""
+    if index.tz is None:
+        if not len(index):
+            return np.empty(0, np.int64)
+        raise NaiveTimes(count=len(index))
+    if index.hasnans:
+        raise WrongType(count=int(index.isna().sum()), column="time", found="missing in some rows")
+    try:
+        return np.asarray(index.as_unit("ns").asi8)
+    except (pd.errors.OutOfBoundsDatetime, OverflowError) as error:
+        raise WrongType(count=len(index), column="time", found="beyond what nanoseconds can count") from error
 
 
 def _times(values: pd.Series, timeframe: Timeframe) -> Ints:
