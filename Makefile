@@ -10,7 +10,7 @@ SAMPLE := $(CURDIR)/.cache/sample
 export BARLEDGER_SAMPLE_DIR ?= $(SAMPLE)
 export UV_PROJECT_ENVIRONMENT := $(VENV)
 
-.PHONY: help run test test-fast lint torture bench setup servers clean
+.PHONY: help run test test-fast test-pandas2 lint torture bench setup servers clean
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -18,11 +18,16 @@ help: ## what can be made
 run: setup ## the main job on real data, in a library of its own
 	@$(BIN)/barledger demo $(DEMO)
 
-test: setup servers lint ## every test, on real servers
+test: setup servers lint test-pandas2 ## every test, on real servers
 	@$(BIN)/pytest
 
 test-fast: setup ## the tests that need no server and are over in two minutes
 	@$(BIN)/pytest -m "not influx and not postgres and not slow"
+
+test-pandas2: $(VENV)-pandas2/.complete ## frames in and out, with the oldest pandas that is supported
+	@$(VENV)-pandas2/bin/python -m pytest -q -m "not influx and not postgres and not slow" \
+	  tests/unit/test_intake.py tests/unit/test_bars.py tests/unit/test_digest.py tests/contract/test_memory_store.py \
+	  tests/integration/test_versions.py
 
 lint: setup ## style, types and import rules
 	@$(BIN)/ruff check
@@ -34,8 +39,8 @@ torture: setup servers ## a hundred kills and all the slow properties; about hal
 	@BARLEDGER_TORTURE=1 $(BIN)/pytest -m "slow or torture" --timeout=3600
 
 bench: setup servers ## ratios against peers and limits, into docs/benchmarks.md
-	@$(TOOLS)/bin/uv sync --quiet --frozen --all-extras --group bench
-	@$(BIN)/python -m benchmarks
+	@UV_PROJECT_ENVIRONMENT=$(VENV)-bench $(TOOLS)/bin/uv sync --quiet --frozen --all-extras --no-default-groups --group bench
+	@$(VENV)-bench/bin/python -m benchmarks
 
 setup: $(VENV)/.complete
 
@@ -48,8 +53,16 @@ $(VENV)/.complete: pyproject.toml uv.lock $(TOOLS)/bin/uv
 	@$(TOOLS)/bin/python -m pip download --quiet --no-deps --only-binary=:all: --dest "$(SAMPLE)" bokeh-sampledata==2025.0
 	@touch $@
 
+$(VENV)-pandas2/.complete: pyproject.toml uv.lock $(TOOLS)/bin/uv
+	@$(TOOLS)/bin/uv venv --quiet --allow-existing --python "$(PYTHON)" $(VENV)-pandas2
+	@$(TOOLS)/bin/uv export --quiet --frozen --all-extras --no-hashes --no-emit-project \
+	  | grep -v '^pandas==' >$(VENV)-pandas2/constraints.txt
+	@$(TOOLS)/bin/uv pip install --quiet --python $(VENV)-pandas2 --constraints $(VENV)-pandas2/constraints.txt \
+	  --editable '.[all]' 'pandas==2.2.*' pytest pytest-timeout hypothesis
+	@touch $@
+
 servers:
 	@scripts/install-servers
 
 clean: ## remove what was made here
-	rm -rf $(VENV) $(TOOLS) .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist
+	rm -rf $(VENV) $(VENV)-pandas2 $(VENV)-bench $(TOOLS) .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist
