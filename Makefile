@@ -6,6 +6,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 TOOLS := .venv-tools
+JOBS ?= 2
 SAMPLE := $(CURDIR)/.cache/sample
 export BARLEDGER_SAMPLE_DIR ?= $(SAMPLE)
 export UV_PROJECT_ENVIRONMENT := $(VENV)
@@ -19,10 +20,10 @@ run: setup ## the main job on real data, in a library of its own
 	@$(BIN)/barledger demo $(DEMO)
 
 test: setup servers lint test-pandas2 ## every test, on real servers
-	@$(BIN)/pytest
+	@$(BIN)/pytest -n $(JOBS) --dist loadfile
 
 test-fast: setup ## the tests that need no server and are over in two minutes
-	@$(BIN)/pytest -m "not influx and not postgres and not slow"
+	@$(BIN)/pytest -n $(JOBS) --dist loadfile -m "not influx and not postgres and not slow"
 
 test-pandas2: $(VENV)-pandas2/.complete ## frames in and out, with the oldest pandas that is supported
 	@$(VENV)-pandas2/bin/python -m pytest -q -m "not influx and not postgres and not slow" \

@@ -24,11 +24,12 @@ def main() -> int:
     if not wanted:
         print(f"no such row; there are {', '.join(names)}", file=sys.stderr)
         return 2
+    facts = machine.facts()
     results = [result for group in GROUPS for result in _run(group, wanted, QUICK if options.quick else Sizes())]
     report.show_notes(results)
     if wanted == names and not options.quick:
         PAGE.parent.mkdir(exist_ok=True)
-        report.write(PAGE, results, machine.facts())
+        report.write(PAGE, results, facts)
     return 0
 
 

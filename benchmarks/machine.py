@@ -18,6 +18,7 @@ def facts() -> dict[str, str]:
         "processor": _from_proc("/proc/cpuinfo", "model name") or platform.machine(),
         "memory": _memory(),
         "system": f"{platform.system()} {platform.machine()}",
+        "load before the run": f"{os.getloadavg()[0]:.1f} (of this and other work; ratios bear it, times do not)",
         "python": platform.python_version(),
     }
     found |= {package: _version(package) for package in _PACKAGES}

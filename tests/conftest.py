@@ -4,9 +4,14 @@ import shutil
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from barledger.stores.influx.store import InfluxStore
 from servers import Influxd, InfluxServer, influxd, named_servers
+
+# A deadline for each example is a timed assertion, which a busy machine breaks.
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("untimed")
 
 # --- InfluxDB ------------------------------------------------------------------------------------
 

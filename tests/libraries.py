@@ -19,7 +19,7 @@ from barledger.stores.contract import Store
 
 GRACE = 0.05
 # Of a writer that is about to be killed; others have all the time that a busy machine may need.
-LEASE = 1.0
+LEASE = 1.5
 LONG = 30.0
 
 

@@ -127,17 +127,19 @@ def test_readers_under_corrections_see_whole_commits_and_none_older_than_the_las
     simple_place: Place,
 ) -> None:
     place, days = simple_place, range(3_000)
-    corrections = 1_000 if LONG_RUN else 60
-    acknowledged, number = mmap.mmap(-1, 8), Struct("<q")
+    corrections, enough = (1_000, 1_000) if LONG_RUN else (60, 20)
+    acknowledged, number = mmap.mmap(-1, 16), Struct("<q")
     with place.opened() as bl:
         bl.write("AAPL", "1d", frame(days, 1000.0), **DESK)
 
     def correct() -> int:
         with place.opened() as bl:
-            for at in range(1, corrections + 1):
+            at = 0
+            while not number.unpack_from(acknowledged, 8)[0] or at < corrections:
+                at += 1
                 bl.write("AAPL", "1d", frame(days, 1000.0 + at), **DESK)
                 number.pack_into(acknowledged, 0, at)
-        return corrections
+        return at
 
     def digest_of(at: int) -> str:
         rows = intake(frame(days, 1000.0 + at), Timeframe.of("1d")).rows
@@ -146,7 +148,7 @@ def test_readers_under_corrections_see_whole_commits_and_none_older_than_the_las
     writer = Process(correct)
     reads, seen = 0, set()
     with place.opened() as bl:
-        while number.unpack_from(acknowledged)[0] < corrections:
+        while reads < enough or number.unpack_from(acknowledged)[0] < corrections:
             (before,) = number.unpack_from(acknowledged)
             found = bl.bars("AAPL", "1d")
             at = round(float(found.rows.close[0]) - 1000.0)
@@ -155,8 +157,8 @@ def test_readers_under_corrections_see_whole_commits_and_none_older_than_the_las
             assert again == found.digest == digest_of(at)
             seen.add(at)
             reads += 1
-    assert writer.result() == corrections
-    assert reads >= 10
+    number.pack_into(acknowledged, 8, 1)
+    assert writer.result() >= corrections
     assert len(seen) >= 5
 
 

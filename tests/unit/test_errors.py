@@ -21,7 +21,7 @@ def below(root: type[BarledgerError]) -> Iterator[type[BarledgerError]]:
         yield from below(kind)
 
 
-KINDS = [kind for kind in below(BarledgerError) if kind.__module__ == errors.__name__]
+KINDS = [kind for kind in below(BarledgerError) if kind.__module__.startswith(errors.__name__)]
 LEAVES = [kind for kind in KINDS if not kind.__subclasses__()]
 
 

@@ -1,0 +1,177 @@
+"""Every error that barledger raises, under one root.
+
+The tree (each class also inherits the kin from the standard library that callers already catch)::
+
+    BarledgerError
+    ├── InvalidInput (ValueError)
+    │   ├── InvalidName, InvalidTimeframe, InvalidInterval, InvalidVersion, InvalidPolicy, InvalidSetting
+    │   ├── InvalidBars
+    │   │   ├── MissingColumns, DuplicateColumns, WrongType, NaiveTimes, UnsortedTimes, DuplicateTimes, OffGrid
+    │   │   └── InfiniteValue, NegativePrice, NegativeVolume, HighBelowLow, NotEnclosing, EmptyBar
+    │   └── FutureTime, AmbiguousSource, LedgerRejected
+    ├── NotFound (LookupError)
+    │   └── SeriesNotFound, VersionNotFound, SourceNotFound, DataNotFound
+    ├── Refused (RuntimeError)
+    │   ├── RevisionConflict, RevisionExpired, NameTaken, VersionImmutable, Held, ReadOnly
+    │   └── CapabilityMissing, BucketExpires, FormatTooNew
+    ├── Busy (TimeoutError)
+    │   └── LeaseLost
+    ├── IntegrityError (RuntimeError)
+    │   └── StoreDamaged, BlockDamaged, StoreDiverged, LedgerMismatch
+    ├── StoreError (OSError)
+    │   ├── StoreUnavailable (ConnectionError), StoreTimeout, TlsFailed
+    │   ├── NotAuthenticated, NotPermitted (PermissionError)
+    │   ├── BucketNotFound, OrganizationNotFound, NotInfluxDB, ServerUnsupported, ServerTooOld
+    │   ├── FieldTypeConflict, StoreRejected
+    │   └── LedgerNotAuthenticated, LedgerNotPermitted (PermissionError), LedgerNotFound (LookupError)
+    ├── SourceError (OSError)
+    └── DriverMissing (ImportError)
+
+An error is a frozen set of typed fields, a stable ``code`` for programs, and a ``next_step`` for people.
+"""
+
+from barledger.errors.access import (
+    BucketNotFound,
+    DriverMissing,
+    FieldTypeConflict,
+    LedgerNotAuthenticated,
+    LedgerNotFound,
+    LedgerNotPermitted,
+    NotAuthenticated,
+    NotInfluxDB,
+    NotPermitted,
+    OrganizationNotFound,
+    ServerTooOld,
+    ServerUnsupported,
+    SourceError,
+    StoreError,
+    StoreRejected,
+    StoreTimeout,
+    StoreUnavailable,
+    TlsFailed,
+)
+from barledger.errors.input import (
+    AmbiguousSource,
+    DuplicateColumns,
+    DuplicateTimes,
+    EmptyBar,
+    FutureTime,
+    HighBelowLow,
+    InfiniteValue,
+    InvalidBars,
+    InvalidInput,
+    InvalidInterval,
+    InvalidName,
+    InvalidPolicy,
+    InvalidSetting,
+    InvalidTimeframe,
+    InvalidVersion,
+    LedgerRejected,
+    MissingColumns,
+    NaiveTimes,
+    NegativePrice,
+    NegativeVolume,
+    NotEnclosing,
+    OffGrid,
+    UnsortedTimes,
+    WrongType,
+)
+from barledger.errors.integrity import (
+    BlockDamaged,
+    IntegrityError,
+    LedgerMismatch,
+    StoreDamaged,
+    StoreDiverged,
+)
+from barledger.errors.lookup import (
+    DataNotFound,
+    NotFound,
+    SeriesNotFound,
+    SourceNotFound,
+    VersionNotFound,
+)
+from barledger.errors.refusals import (
+    BucketExpires,
+    Busy,
+    CapabilityMissing,
+    FormatTooNew,
+    Held,
+    LeaseLost,
+    NameTaken,
+    ReadOnly,
+    Refused,
+    RevisionConflict,
+    RevisionExpired,
+    VersionImmutable,
+)
+from barledger.errors.root import (
+    BarledgerError,
+)
+
+__all__ = [
+    "AmbiguousSource",
+    "BarledgerError",
+    "BlockDamaged",
+    "BucketExpires",
+    "BucketNotFound",
+    "Busy",
+    "CapabilityMissing",
+    "DataNotFound",
+    "DriverMissing",
+    "DuplicateColumns",
+    "DuplicateTimes",
+    "EmptyBar",
+    "FieldTypeConflict",
+    "FormatTooNew",
+    "FutureTime",
+    "Held",
+    "HighBelowLow",
+    "InfiniteValue",
+    "IntegrityError",
+    "InvalidBars",
+    "InvalidInput",
+    "InvalidInterval",
+    "InvalidName",
+    "InvalidPolicy",
+    "InvalidSetting",
+    "InvalidTimeframe",
+    "InvalidVersion",
+    "LeaseLost",
+    "LedgerMismatch",
+    "LedgerNotAuthenticated",
+    "LedgerNotFound",
+    "LedgerNotPermitted",
+    "LedgerRejected",
+    "MissingColumns",
+    "NaiveTimes",
+    "NameTaken",
+    "NegativePrice",
+    "NegativeVolume",
+    "NotAuthenticated",
+    "NotEnclosing",
+    "NotFound",
+    "NotInfluxDB",
+    "NotPermitted",
+    "OffGrid",
+    "OrganizationNotFound",
+    "ReadOnly",
+    "Refused",
+    "RevisionConflict",
+    "RevisionExpired",
+    "SeriesNotFound",
+    "ServerTooOld",
+    "ServerUnsupported",
+    "SourceError",
+    "SourceNotFound",
+    "StoreDamaged",
+    "StoreDiverged",
+    "StoreError",
+    "StoreRejected",
+    "StoreTimeout",
+    "StoreUnavailable",
+    "TlsFailed",
+    "UnsortedTimes",
+    "VersionImmutable",
+    "VersionNotFound",
+    "WrongType",
+]

@@ -1,0 +1,241 @@
+"""Invalid input."""
+
+from dataclasses import dataclass
+
+from barledger.errors.root import BarledgerError
+
+
+@dataclass(kw_only=True, eq=False)
+class InvalidInput(BarledgerError, ValueError):
+    """What the caller gave cannot be used; nothing was changed."""
+
+    code = "invalid-input"
+
+
+@dataclass(kw_only=True, eq=False)
+class InvalidName(InvalidInput):
+    """An instrument, source, strategy or label cannot be a name."""
+
+    kind: str
+    value: str
+    reason: str
+    code = "invalid-name"
+    message = "{value!r} cannot be the name of the {kind}: {reason}"
+    next_step = "Use a name without control characters that does not end in a backslash."
+
+
+@dataclass(kw_only=True, eq=False)
+class InvalidTimeframe(InvalidInput):
+    """A timeframe is not one of the fifteen."""
+
+    value: str
+    code = "invalid-timeframe"
+    message = "{value!r} is not a timeframe"
+    next_step = "Use one of 1m 3m 5m 15m 30m 1h 2h 4h 6h 8h 12h 1d 3d 1w 1M (a minute is m, a month M)."
+
+
+@dataclass(kw_only=True, eq=False)
+class InvalidInterval(InvalidInput):
+    """A start, an end or a time cannot be read, or the end is before the start."""
+
+    reason: str
+    code = "invalid-interval"
+    message = "the interval is not valid: {reason}"
+    next_step = "Give times as 2005-02-28 or 2005-02-28T09:30:00Z, the start before the end."
+
+
+@dataclass(kw_only=True, eq=False)
+class InvalidVersion(InvalidInput):
+    """A version cannot be read, or a new id looks like a built-in kind of version."""
+
+    value: str
+    reason: str
+    code = "invalid-version"
+    message = "{value!r} cannot be used as a version: {reason}"
+    next_step = "Use latest, first, revision:<n>, strategy:<id>, an RFC 3339 time, or the id of a snapshot."
+
+
+@dataclass(kw_only=True, eq=False)
+class InvalidPolicy(InvalidInput):
+    """A retention or priority rule cannot be applied."""
+
+    rule: str
+    reason: str
+    code = "invalid-policy"
+    message = "rule {rule}: {reason}"
+    next_step = "See the rules in docs/retention.md; durations are written as 90d, 18M or 7y."
+
+
+@dataclass(kw_only=True, eq=False)
+class InvalidSetting(InvalidInput):
+    """A setting, an option or a URL cannot be used."""
+
+    setting: str
+    reason: str
+    code = "invalid-setting"
+    message = "{setting}: {reason}"
+    next_step = "`barledger status` shows each setting and where its value comes from."
+
+
+@dataclass(kw_only=True, eq=False)
+class FutureTime(InvalidInput):
+    """A version names a time that has not come, so its answer could still change."""
+
+    value: str
+    now: str
+    code = "future-time"
+    message = "{value} lies in the future (the ledger's clock says {now})"
+    next_step = "Ask for a time that has passed, or for latest."
+
+
+@dataclass(kw_only=True, eq=False)
+class AmbiguousSource(InvalidInput):
+    """Several sources have the series, and neither the caller nor a priority chooses."""
+
+    instrument: str
+    timeframe: str
+    sources: tuple[str, ...]
+    code = "ambiguous-source"
+    message = "{instrument} {timeframe} comes from several sources: {sources}"
+    next_step = "Name one with source=, or set an order with bl.cache.prioritise(...)."
+
+
+@dataclass(kw_only=True, eq=False)
+class InvalidBars(InvalidInput):
+    """Bars break a rule; ``times`` are the first offenders, in ns since the epoch."""
+
+    count: int
+    times: tuple[int, ...] = ()
+    examples: str = ""
+    code = "invalid-bars"
+    message = "{count} bars are not valid{examples}"
+    next_step = "Correct the bars, or pass on_invalid='quarantine' to keep them aside and write the rest."
+
+
+@dataclass(kw_only=True, eq=False)
+class MissingColumns(InvalidBars):
+    """The data lacks a column that every bar has."""
+
+    columns: tuple[str, ...]
+    found: tuple[str, ...]
+    code = "missing-columns"
+    message = "the data has no column {columns}; it has {found}{examples}"
+    next_step = "Name the columns time, open, high, low, close, volume, or give a mapping."
+
+
+@dataclass(kw_only=True, eq=False)
+class DuplicateColumns(InvalidBars):
+    """Two columns go by the same name, and nobody can say which is meant."""
+
+    column: str
+    name: str
+    code = "duplicate-columns"
+    message = "several columns are called {name!r}, so {column} could be any of them"
+    next_step = "Keep one of them, or give a mapping."
+
+
+@dataclass(kw_only=True, eq=False)
+class WrongType(InvalidBars):
+    """A column cannot be read as the type that it must have."""
+
+    column: str
+    found: str
+    code = "wrong-type"
+    message = "column {column} has type {found}{examples}"
+    next_step = "Prices and volume are numbers, time is a timestamp with a time zone."
+
+
+@dataclass(kw_only=True, eq=False)
+class NaiveTimes(InvalidBars):
+    """Times carry no time zone, so their instants are a guess."""
+
+    code = "naive-times"
+    message = "the times of {count} bars have no time zone{examples}"
+    next_step = "Say which zone they are in: frame.tz_localize('America/New_York'), or of files the option zone."
+
+
+@dataclass(kw_only=True, eq=False)
+class UnsortedTimes(InvalidBars):
+    """Times go back."""
+
+    code = "unsorted-times"
+    message = "{count} bars are earlier than the bar before them{examples}"
+    next_step = "Sort the data by time."
+
+
+@dataclass(kw_only=True, eq=False)
+class DuplicateTimes(InvalidBars):
+    """Two bars have the same time, and nobody can say which is meant."""
+
+    code = "duplicate-times"
+    message = "{count} bars have the time of another bar{examples}"
+    next_step = "Keep one bar for each time."
+
+
+@dataclass(kw_only=True, eq=False)
+class OffGrid(InvalidBars):
+    """A time is not an opening time of the timeframe."""
+
+    code = "off-grid"
+    message = "{count} times are not opening times of the timeframe{examples}"
+    next_step = "Label each bar with its opening time in UTC (a day opens at 00:00Z, a week on Monday)."
+
+
+@dataclass(kw_only=True, eq=False)
+class InfiniteValue(InvalidBars):
+    """A value is infinite."""
+
+    code = "infinite-value"
+    message = "{count} bars have an infinite value{examples}"
+
+
+@dataclass(kw_only=True, eq=False)
+class NegativePrice(InvalidBars):
+    """A price is below zero."""
+
+    code = "negative-price"
+    message = "{count} bars have a price below zero{examples}"
+
+
+@dataclass(kw_only=True, eq=False)
+class NegativeVolume(InvalidBars):
+    """A volume is below zero."""
+
+    code = "negative-volume"
+    message = "{count} bars have a volume below zero{examples}"
+
+
+@dataclass(kw_only=True, eq=False)
+class HighBelowLow(InvalidBars):
+    """A bar's high is below its low."""
+
+    code = "high-below-low"
+    message = "{count} bars have a high below their low{examples}"
+
+
+@dataclass(kw_only=True, eq=False)
+class NotEnclosing(InvalidBars):
+    """Open or close lies outside low..high."""
+
+    code = "not-enclosing"
+    message = "{count} bars open or close outside their low..high{examples}"
+
+
+@dataclass(kw_only=True, eq=False)
+class EmptyBar(InvalidBars):
+    """A bar has no value at all."""
+
+    code = "empty-bar"
+    message = "{count} bars have no value at all{examples}"
+    next_step = "Leave them out: a missing bar is missing. To take a bar back, use bl.withdraw(...)."
+
+
+@dataclass(kw_only=True, eq=False)
+class LedgerRejected(InvalidInput):
+    """The ledger's database cannot keep a text."""
+
+    url: str
+    detail: str
+    code = "ledger-rejected"
+    message = "{url} cannot keep this: {detail}"
+    next_step = "Use shorter texts of valid Unicode, without control characters."

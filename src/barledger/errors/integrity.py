@@ -1,0 +1,60 @@
+"""What is not what it was."""
+
+from dataclasses import dataclass
+
+from barledger.errors.root import BarledgerError
+
+
+@dataclass(kw_only=True, eq=False)
+class IntegrityError(BarledgerError, RuntimeError):
+    """Data are not what the ledger says they are."""
+
+    code = "integrity"
+
+
+@dataclass(kw_only=True, eq=False)
+class StoreDamaged(IntegrityError):
+    """A checksum inside the store does not fit."""
+
+    where: str
+    detail: str
+    code = "store-damaged"
+    message = "{where} is damaged: {detail}"
+    next_step = "Run `barledger snapshot verify` to see what is affected, then restore from a backup."
+
+
+@dataclass(kw_only=True, eq=False)
+class BlockDamaged(IntegrityError):
+    """A block's bars do not have the digest that the ledger keeps."""
+
+    series: str
+    block: str
+    expected: str
+    found: str
+    code = "block-damaged"
+    message = "block {block} of {series} has digest {found}, not {expected}"
+    next_step = "Nothing was written. Restore the block from a backup, or ask `barledger doctor`."
+
+
+@dataclass(kw_only=True, eq=False)
+class StoreDiverged(IntegrityError):
+    """The store lacks bars that the ledger counts, or has others than were written."""
+
+    series: str
+    detail: str
+    code = "store-diverged"
+    message = "{series} in the store is not what the ledger counts: {detail}"
+    next_step = (
+        "Restore the store from a backup; or accept what it has by `barledger ledger reconcile`, and ingest the "
+        "stretch again."
+    )
+
+
+@dataclass(kw_only=True, eq=False)
+class LedgerMismatch(IntegrityError):
+    """The store belongs to another ledger, or one of the two is older than the other."""
+
+    reason: str
+    code = "ledger-mismatch"
+    message = "store and ledger do not belong together: {reason}"
+    next_step = "Reading works; to write, see `barledger ledger adopt|rebuild|reconcile --help`."

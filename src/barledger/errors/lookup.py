@@ -1,0 +1,53 @@
+"""What was not found."""
+
+from dataclasses import dataclass
+
+from barledger.errors.root import BarledgerError
+
+
+@dataclass(kw_only=True, eq=False)
+class NotFound(BarledgerError, LookupError):
+    """What was asked for does not exist."""
+
+    code = "not-found"
+
+
+@dataclass(kw_only=True, eq=False)
+class SeriesNotFound(NotFound):
+    """No bars of this series were ever written."""
+
+    series: str
+    code = "series-not-found"
+    message = "there are no bars of {series}"
+    next_step = "Ingest them first; `barledger versions` lists what there is."
+
+
+@dataclass(kw_only=True, eq=False)
+class VersionNotFound(NotFound):
+    """No snapshot, named version, strategy or revision has this name."""
+
+    version: str
+    code = "version-not-found"
+    message = "no version is called {version!r}"
+    next_step = "`barledger snapshot list` and `barledger versions` show the names."
+
+
+@dataclass(kw_only=True, eq=False)
+class SourceNotFound(NotFound):
+    """No source is registered under this name."""
+
+    source: str
+    known: tuple[str, ...]
+    code = "source-not-found"
+    message = "no source is called {source!r}; there are {known}"
+    next_step = "Install the package that brings it, or pass the bars themselves to bl.write(...)."
+
+
+@dataclass(kw_only=True, eq=False)
+class DataNotFound(NotFound):
+    """The source has nothing for what was asked."""
+
+    what: str
+    code = "data-not-found"
+    message = "nothing found: {what}"
+    next_step = "Check the instrument, the timeframe and the interval."

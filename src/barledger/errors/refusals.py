@@ -1,0 +1,132 @@
+"""What is refused, and what is busy."""
+
+from dataclasses import dataclass
+
+from barledger.errors.root import BarledgerError
+
+
+@dataclass(kw_only=True, eq=False)
+class Refused(BarledgerError, RuntimeError):
+    """The request is understood and against a promise that barledger keeps."""
+
+    code = "refused"
+
+
+@dataclass(kw_only=True, eq=False)
+class RevisionConflict(Refused):
+    """The interval was changed after the revision that the writer had read."""
+
+    series: str
+    expected: int
+    found: int
+    code = "revision-conflict"
+    message = "{series} was changed by revision {found}, after the expected revision {expected}"
+    next_step = "Read the bars again, apply the change to them, and write with their revision."
+
+
+@dataclass(kw_only=True, eq=False)
+class RevisionExpired(Refused):
+    """Retention deleted what this read needs."""
+
+    series: str
+    requested: str
+    horizon: str
+    code = "revision-expired"
+    message = "{series} at {requested} lies behind the retention horizon {horizon}"
+    next_step = "Read a later version; to keep a state in future, take a snapshot of it."
+
+
+@dataclass(kw_only=True, eq=False)
+class NameTaken(Refused):
+    """A snapshot or named version has this id already."""
+
+    name: str
+    code = "name-taken"
+    message = "{name!r} is taken by another snapshot or named version"
+    next_step = "Choose another id, or leave it out to have one made."
+
+
+@dataclass(kw_only=True, eq=False)
+class VersionImmutable(Refused):
+    """A named version cannot be given other bars."""
+
+    name: str
+    series: str
+    code = "version-immutable"
+    message = "version {name!r} of {series} already holds other bars"
+    next_step = "Write the bars under another name; named versions never change."
+
+
+@dataclass(kw_only=True, eq=False)
+class Held(Refused):
+    """A legal hold or an approval protects this snapshot."""
+
+    name: str
+    reason: str
+    code = "held"
+    message = "snapshot {name!r} is held: {reason}"
+    next_step = "Release the hold first, with a reason that the audit log will keep."
+
+
+@dataclass(kw_only=True, eq=False)
+class ReadOnly(Refused):
+    """This session cannot write."""
+
+    reason: str
+    code = "read-only"
+    message = "this session is read-only: {reason}"
+    next_step = "Mend the cause; `barledger doctor` says how."
+
+
+@dataclass(kw_only=True, eq=False)
+class CapabilityMissing(Refused):
+    """The store or source cannot do what was asked."""
+
+    who: str
+    capability: str
+    code = "capability-missing"
+    message = "{who} cannot do this: {capability}"
+    next_step = "Use a store or source that declares the capability."
+
+
+@dataclass(kw_only=True, eq=False)
+class BucketExpires(Refused):
+    """The bucket deletes data by itself, so no version in it would be safe."""
+
+    bucket: str
+    after: str
+    code = "bucket-expires"
+    message = "bucket {bucket!r} deletes its data after {after}"
+    next_step = "Use a bucket without expiry, or accept it with accept_expiry=True."
+
+
+@dataclass(kw_only=True, eq=False)
+class FormatTooNew(Refused):
+    """The data were written by a newer barledger."""
+
+    where: str
+    found: int
+    known: int
+    code = "format-too-new"
+    message = "{where} has format {found}; this barledger knows formats up to {known}"
+    next_step = "Upgrade barledger."
+
+
+@dataclass(kw_only=True, eq=False)
+class Busy(BarledgerError, TimeoutError):
+    """Another writer holds the series for longer than this one may wait."""
+
+    what: str
+    waited: float
+    code = "busy"
+    message = "{what} was still being written after {waited:.1f} s"
+    next_step = "Try again; a writer that died is overtaken when its lease ends."
+
+
+@dataclass(kw_only=True, eq=False)
+class LeaseLost(Busy):
+    """This writer was stopped for so long that another one may have taken over; nothing was committed."""
+
+    code = "lease-lost"
+    message = "the lease on {what} ended {waited:.1f} s ago; revision not committed"
+    next_step = "Write again; the unfinished revision is invisible and will be repaired."
