@@ -109,8 +109,11 @@ class Store(ABC):
         """Return the layer's rows in the sorted, disjoint intervals; no rows if there is no such layer."""
 
     @abstractmethod
-    def read_copies(self, series: Series, intervals: Sequence[Interval]) -> Rows:
-        """Return the rows of all ``edition_<n>`` layers in the intervals, in any order; all have ``superseded_at``."""
+    def read_copies(self, series: Series, intervals: Sequence[Interval], *, after: int = 0) -> Rows:
+        """Return the rows of all ``edition_<n>`` layers in the intervals, in any order; all have ``superseded_at``.
+
+        Rows that were superseded at revision ``after`` or before are not needed, and may be left out.
+        """
 
     @abstractmethod
     def write(self, batches: Sequence[Batch], *, revision: int, guard: Guard = unguarded) -> None:

@@ -30,7 +30,7 @@ class MemoryStore(Store):
         with self._lock:
             return self._layers.get((series, layer), empty_rows()).within_any(intervals)
 
-    def read_copies(self, series: Series, intervals: Sequence[Interval]) -> Rows:
+    def read_copies(self, series: Series, intervals: Sequence[Interval], *, after: int = 0) -> Rows:  # noqa: ARG002 - all are given
         """Return the rows of all edition layers in the intervals."""
         with self._lock:
             return concat(

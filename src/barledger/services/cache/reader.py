@@ -122,7 +122,9 @@ def _attempt(vault: Vault, before: SeriesState, intervals: Sequence[Interval], r
 def _resolve(
     vault: Vault, before: SeriesState, intervals: Sequence[Interval], revision: int, latest: Rows
 ) -> Rows | None:
-    copies = vault.store.read_copies(before.series, intervals)
+    # What a revision superseded that is not above this one, and became true, nobody sees any more.
+    since = min([revision, *(one - 1 for one in vault.ledger.revisions.uncommitted(before.series))])
+    copies = vault.store.read_copies(before.series, intervals, after=since)
     uncommitted = vault.ledger.revisions.uncommitted(before.series)
     after = vault.ledger.revisions.state(before.series)
     if (after.epoch, after.horizon, after.gone) != (before.epoch, before.horizon, before.gone):

@@ -78,7 +78,7 @@ class EmbeddedStore(Store):
             self._tools.views.forget()
         raise StoreDamaged(where=str(missing.filename), detail=f"this segment of {where} is missing") from missing
 
-    def read_copies(self, series: Series, intervals: Sequence[Interval]) -> Rows:
+    def read_copies(self, series: Series, intervals: Sequence[Interval], *, after: int = 0) -> Rows:  # noqa: ARG002 - all are given
         """Return the rows of all edition layers in the intervals."""
         names = [name for name in self.layers(series) if name.startswith(COPIES)]
         return concat([self.read(series, name, intervals) for name in names])

@@ -16,9 +16,10 @@ def layer_of(series: Series, layer: str) -> str:
     return f"{series_of(series)} AND version = {literal(layer)}"
 
 
-def copies_of(series: Series) -> str:
-    """Return the condition that chooses the points of all edition layers."""
-    return f"{series_of(series)} AND {_ALL_COPIES}"
+def copies_of(series: Series, *, after: int = 0) -> str:
+    """Return the condition that chooses the points of all edition layers, superseded after a revision."""
+    later = f" AND superseded_at > {after}" if after else ""
+    return f"{series_of(series)} AND {_ALL_COPIES}{later}"
 
 
 def series_of(series: Series) -> str:

@@ -51,9 +51,10 @@ class Reader:
             raise StoreDamaged(where=where, detail="two rows have the same time, so a tag is not ours")
         return rows
 
-    def copies(self, series: Series, intervals: Sequence[Interval]) -> Rows:
-        """Return the whole rows of all edition layers."""
-        return self._rows(series, influxql.copies_of(series), intervals, frozenset({"superseded_at"}))
+    def copies(self, series: Series, intervals: Sequence[Interval], *, after: int) -> Rows:
+        """Return the whole rows of all edition layers that were superseded after a revision."""
+        where = influxql.copies_of(series, after=after)
+        return self._rows(series, where, intervals, frozenset({"superseded_at"}))
 
     def foreign(self, series: Series, layer: str, intervals: Sequence[Interval]) -> Rows:
         """Return the rows of a layer that were not written by barledger, in ascending order of time."""

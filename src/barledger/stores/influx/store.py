@@ -76,9 +76,9 @@ class InfluxStore(Store):
         """Return the layer's rows in the intervals."""
         return self._reader.layer(series, layer, intervals)
 
-    def read_copies(self, series: Series, intervals: Sequence[Interval]) -> Rows:
+    def read_copies(self, series: Series, intervals: Sequence[Interval], *, after: int = 0) -> Rows:
         """Return the rows of all edition layers in the intervals."""
-        return self._reader.copies(series, intervals)
+        return self._reader.copies(series, intervals, after=after)
 
     def read_foreign(self, series: Series, layer: str, intervals: Sequence[Interval]) -> Rows:
         """Return the bars in this layer that something else wrote, with revision and edition 0."""
