@@ -1,6 +1,7 @@
 """``python -m benchmarks [ROW ...] [--quick]``."""
 
 import argparse
+import signal
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -24,6 +25,8 @@ def main() -> int:
     if not wanted:
         print(f"no such row; there are {', '.join(names)}", file=sys.stderr)
         return 2
+    # Ended from outside, servers and folders that were made here go as well.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     facts = machine.facts()
     results = [result for group in GROUPS for result in _run(group, wanted, QUICK if options.quick else Sizes())]
     report.show_notes(results)

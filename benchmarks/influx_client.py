@@ -14,7 +14,7 @@ from influxdb_client import InfluxDBClient, WriteOptions
 from influxdb_client.client.write_api import PointSettings
 
 import barledger
-from barledger import BarLedger
+from barledger import BarLedger, BarledgerError
 from barledger.stores.influx.server import detect
 from benchmarks.data import VALUES, Sizes, minute_bars
 from benchmarks.influx import SOURCE, compared
@@ -25,7 +25,6 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 from servers import InfluxServer, named_servers
 
 BATCH: Final = 50_000
-MISSING: Final = Outcome(missing="BARLEDGER_TEST_INFLUX_URLS names no InfluxDB 2.x")
 _TIMEOUT: Final = 300_000
 
 
@@ -42,6 +41,15 @@ class Stage:
     def server(self) -> InfluxServer | None:
         """Return the first 2.x among the named servers."""
         return next((one for one in named_servers() if detect(one.connection()).generation == 2), None)
+
+    @property
+    def missing(self) -> str:
+        """Return why there is no such server, if there is none."""
+        try:
+            found = self.server
+        except BarledgerError as error:
+            return f"a server that BARLEDGER_TEST_INFLUX_URLS names does not answer ({type(error).__name__})"
+        return "" if found else "BARLEDGER_TEST_INFLUX_URLS names no InfluxDB 2.x"
 
     @cached_property
     def bucket(self) -> str:
@@ -89,8 +97,9 @@ def stage(folder: Path, sizes: Sizes) -> Iterator[Stage]:
 
 def write(on: Stage) -> Outcome:
     """Write a new series."""
-    if on.server is None:
-        return MISSING
+    missing = on.missing
+    if missing:
+        return Outcome(missing=missing)
     library, frame, numbers = on.library, on.frame(on.sizes.influx_bars), itertools.count()
 
     def our_next() -> Callable[[], object]:
@@ -107,8 +116,9 @@ def write(on: Stage) -> Outcome:
 
 def read(on: Stage) -> Outcome:
     """Read a series into pandas."""
-    if on.server is None:
-        return MISSING
+    missing = on.missing
+    if missing:
+        return Outcome(missing=missing)
     library, frame = on.library, on.frame(on.sizes.client_bars)
     library.write("READ", "1m", frame, source=SOURCE)
     _write(on, "PEER", frame)

@@ -2,6 +2,7 @@
 
 import os
 import threading
+import time
 from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -269,12 +270,28 @@ def _open_read_only(path: Path) -> Any:
 def _prepare_sqlite(connection: Any, *, read_only: bool) -> None:
     connection.isolation_level = None  # transactions are begun by the engine's event, not by the driver
     cursor = connection.cursor()
+    cursor.execute(f"PRAGMA busy_timeout={PATIENCE * 1000}")
     if not read_only:
-        cursor.execute("PRAGMA journal_mode=WAL")
+        _write_ahead(cursor)
         cursor.execute("PRAGMA synchronous=FULL")
     cursor.execute("PRAGMA foreign_keys=ON")
-    cursor.execute(f"PRAGMA busy_timeout={PATIENCE * 1000}")
     cursor.close()
+
+
+def _write_ahead(cursor: Any) -> None:
+    """Turn to the write-ahead log; of several that turn a new file at once, SQLite refuses some without waiting."""
+    import sqlite3  # noqa: PLC0415 - loaded with the first connection
+
+    until = time.monotonic() + PATIENCE
+    while True:
+        try:
+            cursor.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > until:
+                raise
+            time.sleep(0.01)
+        else:
+            return
 
 
 def hidden(url: str) -> str:
