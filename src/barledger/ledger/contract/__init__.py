@@ -1,0 +1,93 @@
+"""What a ledger promises.
+
+The ledger decides what is true; a store only keeps rows. Every method here is one transaction: it happens whole or
+not at all, and has happened for good when it returns. Revisions and times are ns since the epoch. The ledger's clock
+is strictly increasing and read under the same lock that orders transactions.
+
+`barledger.testing.LedgerContract` tries these promises.
+"""
+
+from abc import ABC, abstractmethod
+
+from barledger.ledger.contract.audit import Audit, AuditEntry
+from barledger.ledger.contract.catalog import Catalog
+from barledger.ledger.contract.outbox import Outbox, Parcel
+from barledger.ledger.contract.quarantine import Quarantine, QuarantinedBar
+from barledger.ledger.contract.revisions import (
+    Aborted,
+    Cover,
+    Forgotten,
+    Gone,
+    Intent,
+    Outcome,
+    Pending,
+    Pin,
+    Recalled,
+    RevisionRecord,
+    Revisions,
+    SeriesChange,
+    SeriesState,
+    Who,
+)
+from barledger.ledger.contract.snapshots import Snapshot, SnapshotDraft, Snapshots
+from barledger.ledger.contract.symbols import Symbol, Symbols
+
+__all__ = [
+    "Aborted",
+    "Audit",
+    "AuditEntry",
+    "Catalog",
+    "Cover",
+    "Forgotten",
+    "Gone",
+    "Intent",
+    "Ledger",
+    "Outbox",
+    "Outcome",
+    "Parcel",
+    "Pending",
+    "Pin",
+    "Quarantine",
+    "QuarantinedBar",
+    "Recalled",
+    "RevisionRecord",
+    "Revisions",
+    "SeriesChange",
+    "SeriesState",
+    "Snapshot",
+    "SnapshotDraft",
+    "Snapshots",
+    "Symbol",
+    "Symbols",
+    "Who",
+]
+
+
+class Ledger(ABC):
+    """All of it. Instances may be shared by threads."""
+
+    id: str
+    location: str
+    revisions: Revisions
+    catalog: Catalog
+    symbols: Symbols
+    snapshots: Snapshots
+    quarantine: Quarantine
+    audit: Audit
+    outbox: Outbox
+
+    @abstractmethod
+    def now(self) -> int:
+        """Return the ledger's clock."""
+
+    @abstractmethod
+    def adopt(self, ledger_id: str, last_revision: int, who: Who) -> None:
+        """Go on in a store that this or another ledger marked: with revisions above its last."""
+
+    @abstractmethod
+    def copy_to(self, url: str) -> None:
+        """Copy the whole ledger, as of one instant, into a new one at ``url``."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Release connections."""

@@ -1,0 +1,36 @@
+"""Which series exist, their digests, and the order of sources."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+
+from barledger.domain.digest import Block
+from barledger.domain.interval import Interval
+from barledger.domain.series import Series
+from barledger.ledger.contract.revisions import Cover, Who
+
+
+class Catalog(ABC):
+    """Which series exist, their digests, and the order in which sources are preferred."""
+
+    @abstractmethod
+    def series(self, *, instrument: str | None = None, timeframe: str | None = None) -> list[Series]:
+        """Return the series that have at least one committed revision, sorted."""
+
+    @abstractmethod
+    def blocks(self, series: Series, interval: Interval, *, revision: int | None = None) -> list[Block] | None:
+        """Return the digests of the blocks that start in the interval, ascending; None means the newest state.
+
+        With a ``revision`` that some snapshot pins, the digests as of then; None if they are no longer known.
+        """
+
+    @abstractmethod
+    def set_priority(self, pattern: str, timeframe: str, sources: Sequence[str], mode: str, who: Who) -> None:
+        """Prefer sources in this order for instruments that match the glob ``pattern``; an empty list removes it."""
+
+    @abstractmethod
+    def priorities(self) -> list[tuple[str, str, tuple[str, ...], str]]:
+        """Return (pattern, timeframe or ``*``, sources, mode), the most specific pattern first."""
+
+    @abstractmethod
+    def coverage(self, series: Series) -> list[Cover]:
+        """Return what sources were asked for, by start."""

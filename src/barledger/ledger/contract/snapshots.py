@@ -1,0 +1,95 @@
+"""Snapshots, named versions, holds and approvals."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from barledger.domain.series import Series
+from barledger.ledger.contract.revisions import Intent, Pin, Who
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """A consistent cut under one id; ``kind`` is ``snapshot``, or ``named`` for bars written under a name of their own.
+
+    ``state`` is ``pinning`` until its digests are known, then ``complete``; a deleted one stays on record.
+    """
+
+    id: str
+    kind: Literal["snapshot", "named"]
+    state: Literal["pinning", "complete", "deleted"]
+    purpose: str
+    strategy: str | None
+    created_at: int
+    created_by: str
+    pins: tuple[Pin, ...]
+    data_hash: str = ""
+    materialised: bool = False
+    held: str = ""
+    approved_at: int = 0
+    mirrored: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SnapshotDraft:
+    """A snapshot to take."""
+
+    id: str
+    purpose: str
+    strategy: str | None
+    ranges: Sequence[Intent]
+
+
+class Snapshots(ABC):
+    """Snapshots, named versions, holds and approvals."""
+
+    @abstractmethod
+    def pin(self, draft: SnapshotDraft, who: Who) -> Snapshot:
+        """Pin every range at its series' last committed revision, in one cut; raises `NameTaken`, `SeriesNotFound`.
+
+        Where a range holds the whole series, its rows and digest come from the ledger; when all are known, the
+        snapshot is complete on return, with its `data_hash`, audit entry and outbox record.
+        """
+
+    @abstractmethod
+    def complete(self, snapshot_id: str, pins: Sequence[Pin], who: Who) -> Snapshot:
+        """Add the digests of the pins that lacked them."""
+
+    @abstractmethod
+    def add_named(self, name: str, pin: Pin, who: Who) -> Snapshot:
+        """Record bars that were written under a name; raises `NameTaken`, or `VersionImmutable` for other bars."""
+
+    @abstractmethod
+    def get(self, snapshot_id: str) -> Snapshot | None:
+        """Return a snapshot or named version that is not deleted."""
+
+    @abstractmethod
+    def list(
+        self, *, strategy: str | None = None, purpose: str | None = None, deleted: bool = False
+    ) -> "list[Snapshot]":
+        """Return snapshots and named versions, newest first."""
+
+    @abstractmethod
+    def of_strategy(self, strategy: str) -> Snapshot | None:
+        """Return its newest approved snapshot; its newest one only if none was ever approved."""
+
+    @abstractmethod
+    def pins_of(self, series: Series) -> Sequence[Pin]:
+        """Return every pin whose rows lie among the series' own: by snapshots neither deleted nor materialised."""
+
+    @abstractmethod
+    def set_materialised(self, snapshot_id: str, who: Who) -> Snapshot:
+        """Note that its rows lie under ``version=<id>``, read back and checked."""
+
+    @abstractmethod
+    def approve(self, snapshot_id: str, strategy: str, who: Who) -> Snapshot:
+        """Approve it for a strategy, and hold it."""
+
+    @abstractmethod
+    def hold(self, snapshot_id: str, reason: str, who: Who) -> Snapshot:
+        """Place a legal hold; an empty reason releases it."""
+
+    @abstractmethod
+    def delete(self, snapshot_id: str, who: Who) -> Snapshot:
+        """Unpin it; raises `Held`. Its record stays."""
