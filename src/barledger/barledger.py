@@ -138,9 +138,9 @@ class BarLedger:
         """Return the bars of [start, end) at a version (`DataRetrievalService.bars`)."""
         return self.retrieval.bars(instrument, timeframe, start=start, end=end, source=source, version=version)
 
-    def history(self, instrument: str, timeframe: str, time: Instant, *, source: str) -> list[Edition]:
+    def history(self, instrument: str, timeframe: str, time: Instant, *, source: str | None = None) -> list[Edition]:
         """Return every edition of one bar (`DataCacheService.history`)."""
-        return self.cache.history(Series.of(instrument, timeframe, source), time)
+        return self.cache.history(instrument, timeframe, time, source=source)
 
     # --- snapshots -----------------------------------------------------------------------------
 

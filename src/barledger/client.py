@@ -8,6 +8,7 @@ import pandas as pd
 from barledger.barledger import BarLedger, open_barledger
 from barledger.domain.interval import Instant
 from barledger.ledger.contract import Snapshot
+from barledger.opening import influx_target
 from barledger.services.cache.adjustments import AdjustmentReport
 from barledger.services.cache.commit import Written
 from barledger.services.cache.history import Versions
@@ -36,7 +37,7 @@ class InfluxDBClient:
         `barledger.connect`.
         """
         self._library: BarLedger = open_barledger(
-            f"influxdb+{url.rstrip('/')}/{bucket}",
+            influx_target(url, bucket),
             token=token,
             org=org,
             ledger=ledger,

@@ -3,7 +3,7 @@
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 from barledger.errors import InvalidSetting
 from barledger.ledger.contract import Ledger
@@ -47,11 +47,32 @@ def place_of(target: str, ledger: str, settings: Settings) -> Place:
 
 def _influx_ledger(url: str, settings: Settings) -> str:
     """Return the SQLite file that belongs to one server and bucket."""
-    parts = urlsplit(url)
-    bucket = parts.path.strip("/") or "market_data"
-    where = hashlib.sha256(f"{parts.hostname}:{parts.port}/{bucket}".encode()).hexdigest()[:8]
+    server, bucket = _server_and_bucket(url)
+    parts = urlsplit(server)
+    prefix = parts.path + "/" if parts.path else ""
+    where = hashlib.sha256(f"{parts.hostname}:{parts.port}/{prefix}{bucket}".encode()).hexdigest()[:8]
     name = f"{bucket}-{where}.sqlite".replace("/", "_")
     return f"sqlite:///{settings.home.expanduser().absolute() / 'ledgers' / name}"
+
+
+def influx_target(url: str, bucket: str) -> str:
+    """Return how a server and a bucket are named in one."""
+    return f"{INFLUX}{url.rstrip('/')}/{quote(bucket, safe='')}"
+
+
+def _server_and_bucket(target: str) -> tuple[str, str]:
+    """Take apart what `influx_target` put together; raises `InvalidSetting`."""
+    try:
+        parts = urlsplit(target.removeprefix(INFLUX))
+        _ = parts.port
+    except ValueError:
+        raise InvalidSetting(setting="url", reason="it cannot be read as a URL") from None
+    if parts.username or parts.password:
+        reason = "a token does not belong into the URL; use token= or BARLEDGER_TOKEN"
+        raise InvalidSetting(setting="url", reason=reason)
+    prefix, _, bucket = parts.path.rstrip("/").rpartition("/")
+    rest = "".join((f"?{parts.query}" if parts.query else "", f"#{parts.fragment}" if parts.fragment else ""))
+    return f"{parts.scheme}://{parts.netloc}{prefix}{rest}", unquote(bucket) or "market_data"
 
 
 def open_ledger(url: str, *, mirrored: int = 200, read_only: bool = False) -> Ledger:
@@ -72,13 +93,7 @@ def open_store(
     if target.startswith(INFLUX):
         from barledger.stores.influx import InfluxStore  # noqa: PLC0415 - only what is opened is imported
 
-        parts = urlsplit(target.removeprefix(INFLUX))
-        if parts.username or parts.password:
-            raise InvalidSetting(
-                setting="url", reason="a token does not belong into the URL; use token= or BARLEDGER_TOKEN"
-            )
-        bucket = parts.path.strip("/") or "market_data"
-        server = f"{parts.scheme}://{parts.netloc}"
+        server, bucket = _server_and_bucket(target)
         return InfluxStore(
             server, bucket=bucket, token=token, org=org, accept_expiry=accept_expiry, create=not read_only
         )

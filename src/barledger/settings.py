@@ -4,13 +4,15 @@ from pathlib import Path
 from typing import Any
 
 from platformdirs import user_cache_path, user_config_path, user_data_path
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
     TomlConfigSettingsSource,
 )
+
+from barledger.errors import InvalidSetting
 
 
 def config_file() -> Path:
@@ -42,6 +44,18 @@ class Settings(BaseSettings):
     )
     mirrored: int = Field(default=200, ge=0, description="At most so many snapshots are mirrored into data_audit.")
 
+    def __init__(self, **given: Any) -> None:
+        """Gather the settings; raises `InvalidSetting`, which names the setting and never its value."""
+        file = config_file()
+        try:
+            unknown = sorted(_read(file).keys() - type(self).model_fields.keys())
+            super().__init__(**given)
+        except ValidationError as error:
+            first = error.errors(include_input=False, include_url=False)[0]
+            raise InvalidSetting(setting=str(first["loc"][0]), reason=first["msg"]) from None
+        if unknown:
+            raise InvalidSetting(setting=unknown[0], reason=f"{file} has it, and there is no setting of that name")
+
     @classmethod
     def settings_customise_sources(
         cls,
@@ -60,7 +74,7 @@ class Settings(BaseSettings):
         import os  # noqa: PLC0415 - as above
 
         given = self.model_fields_set
-        toml: dict[str, Any] = TomlConfigSettingsSource(type(self), toml_file=config_file())()
+        toml = _read(config_file())
         return {
             name: "default"
             if name not in given
@@ -71,3 +85,18 @@ class Settings(BaseSettings):
             else "option"
             for name in type(self).model_fields
         }
+
+
+def _read(file: Path) -> dict[str, Any]:
+    """Return what the TOML file says; only a file that ``BARLEDGER_CONFIG`` names has to be there."""
+    import os  # noqa: PLC0415 - as above
+    import tomllib  # noqa: PLC0415 - most have no such file
+
+    try:
+        return tomllib.loads(file.read_text())
+    except FileNotFoundError:
+        if "BARLEDGER_CONFIG" not in os.environ:
+            return {}
+        raise InvalidSetting(setting="BARLEDGER_CONFIG", reason=f"there is no file {file}") from None
+    except (OSError, ValueError) as error:
+        raise InvalidSetting(setting="BARLEDGER_CONFIG", reason=f"{file} cannot be read: {error}") from None

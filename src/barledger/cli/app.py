@@ -12,7 +12,7 @@ from typing import Annotated, Final
 import typer
 
 from barledger import __version__
-from barledger.cli import data, keeping, ledger, snapshots, status
+from barledger.cli import data, keeping, ledger, priority, snapshots, status
 from barledger.cli.demo import demo
 from barledger.cli.output import Output
 from barledger.errors import (
@@ -52,7 +52,15 @@ def _root(version: Annotated[bool, typer.Option("--version", "-V", help="Show th
         raise typer.Exit
 
 
-_ON_BARS: Final[tuple[Callable[..., None], ...]] = (demo, data.ingest, data.bars, data.versions, data.history)
+_ON_BARS: Final[tuple[Callable[..., None], ...]] = (
+    demo,
+    data.ingest,
+    data.bars,
+    data.series,
+    data.versions,
+    data.history,
+    data.quarantine,
+)
 _ON_LIBRARIES: Final[tuple[Callable[..., None], ...]] = (
     keeping.retention,
     keeping.audit,
@@ -66,6 +74,7 @@ _ON_LIBRARIES: Final[tuple[Callable[..., None], ...]] = (
 for command in _ON_BARS:
     app.command()(command)
 app.add_typer(snapshots.app, name="snapshot")
+app.add_typer(priority.app, name="priority")
 app.add_typer(ledger.app, name="ledger")
 for command in _ON_LIBRARIES:
     app.command()(command)

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.progress import Progress
 
 from barledger.cli.output import Output, moment
 from barledger.cli.session import End, Json, Ledger, Reason, Source, Start, Store, Version, library
@@ -31,9 +32,15 @@ def ingest(
     """Fetch bars from a source, and write what is new or changed."""
     output = Output(as_json=json)
     options = dict(_pair(text) for text in option or [])
-    with library(store, ledger) as opened:
-        done = opened.ingest(
-            [name.strip() for name in instruments.split(",") if name.strip()],
+    names = [name.strip() for name in instruments.split(",") if name.strip()]
+    with library(store, ledger) as opened, Progress(console=output.errors, transient=True) as progress:
+        task = progress.add_task("ingesting", total=None)
+
+        def tell(instrument: str, count: int) -> None:
+            progress.update(task, advance=count, description=f"{instrument}: {count:,} bars")
+
+        done = opened.ingestion.ingest(
+            names,
             timeframe,
             source=source,
             start=start,
@@ -41,6 +48,7 @@ def ingest(
             on_invalid="quarantine" if quarantine else "raise",
             reason=reason,
             options=options,
+            progress=tell,
         )
     text = f"{done.new:,} new, {done.changed:,} changed, {done.same:,} the same, {done.jitter:,} jitter"
     output.say(f"{text}, {done.quarantined:,} quarantined; revision {done.revision}", done)
@@ -76,6 +84,26 @@ def bars(
         mix = ", ".join(f"{span.rows:,} from {span.source}" for span in found.sources)
         output.note(f"{mix or 'no bars'}; revision {found.revision}; digest {found.digest}")
     return None
+
+
+def series(
+    instrument: Annotated[str | None, typer.Argument(help="Only of this instrument.", show_default=False)] = None,
+    store: Store = "",
+    ledger: Ledger = "",
+    json: Json = False,
+) -> None:
+    """List the series, each with its bars, its revision and the digest of all that it holds."""
+    output = Output(as_json=json)
+    with library(store, ledger) as opened:
+        found = opened.cache.series(instrument=instrument)
+    rows = [
+        (one.series.instrument, one.series.timeframe.name, one.series.source, one.rows, one.revision, one.digest.hex())
+        for one in found
+    ]
+    named = ("instrument", "timeframe", "source", "bars", "revision", "digest")
+    data = [dict(zip(named, row, strict=True)) for row in rows]
+    shown = [(*row[:4], str(row[4]), str(row[5])[:16]) for row in rows]
+    output.table("", ("instrument", "timeframe", "source", "# bars", "revision", "digest"), shown, data)
 
 
 def versions(
@@ -116,7 +144,7 @@ def history(
     instrument: Instrument,
     timeframe: Timeframe,
     time: Annotated[str, typer.Argument(help="The bar's opening time, e.g. 2005-02-28.")],
-    source: Annotated[str, typer.Option(help="Whose bars.")],
+    source: Source = None,
     store: Store = "",
     ledger: Ledger = "",
     json: Json = False,
@@ -136,6 +164,23 @@ def history(
         for one in found
     ]
     output.table("", ("# edition", "when", *(f"# {name}" for name in VALUES), "who", "why"), rows, found)
+
+
+def quarantine(
+    instrument: Annotated[str | None, typer.Argument(help="Only of this instrument.", show_default=False)] = None,
+    store: Store = "",
+    ledger: Ledger = "",
+    json: Json = False,
+) -> None:
+    """List the bars that broke a rule and were put aside, with the rule."""
+    output = Output(as_json=json)
+    with library(store, ledger) as opened:
+        found = opened.ingestion.quarantine(instrument=instrument)
+    rows = [
+        (str(one.series), format_time(one.time), one.code, *(one.values.get(name) for name in VALUES), moment(one.at))
+        for one in found
+    ]
+    output.table("", ("series", "time", "rule", *(f"# {name}" for name in VALUES), "put aside"), rows, found)
 
 
 def _pair(text: str) -> tuple[str, str]:

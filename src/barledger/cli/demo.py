@@ -8,6 +8,7 @@ from typing import Annotated, Any, Final
 import numpy as np
 import pandas as pd
 import typer
+from rich.markup import escape
 from rich.panel import Panel
 from rich.progress import Progress
 
@@ -57,7 +58,8 @@ class _Story:
 
     def tell(self, place: str) -> None:
         started = time.monotonic()
-        self._say("1", f"Ingest real daily bars of {', '.join(TICKERS)} (bokeh-sampledata {NEWEST}) into {place}")
+        what = f"real daily bars of {', '.join(TICKERS)} (bokeh-sampledata {NEWEST})"
+        self._say("1", f"Ingest {what} into {escape(place)}")
         self._count("ingested", self._ingest(NEWEST))
         self._say("2", f"Pin what the backtest of {_STRATEGY} sees")
         snapshot = self._snapshot()
@@ -144,7 +146,7 @@ class _Story:
         verdict = "[green]nothing found[/]" if after.ok else "[red]verification fails[/]"
         self._line(f"  {where} flipped: {verdict}")
         for one in after.damage:
-            self._line(f"    [red]{one}[/]")
+            self._line(f"    [red]{escape(str(one))}[/]")
 
     def _names_one_block(self, folder: Path, snapshot: Snapshot) -> bool:
         """Tell whether a bar of the snapshot is hit, and not one that was superseded or the filling between columns."""
@@ -166,7 +168,7 @@ class _Story:
         self._output.console.print(Panel(head, expand=False))
         self._line("Try next:")
         for step in steps:
-            self._line(f"  {step}")
+            self._line(f"  {escape(step)}")
         return None
 
     def _say(self, number: str, text: str) -> None:

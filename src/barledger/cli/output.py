@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from math import isfinite
@@ -9,11 +10,13 @@ from typing import Any, Final
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from barledger.domain.interval import Interval, format_time
 from barledger.domain.timeframe import Timeframe
 from barledger.errors import BarledgerError
 
+_UNBOUNDED: Final = 1_000_000
 _TEXTUAL: Final = frozenset({"revision", "time", "start", "end", "since", "allocated", "pending", "horizon"})
 
 
@@ -23,16 +26,19 @@ class Output:
     def __init__(self, *, as_json: bool) -> None:
         """Write to stdout, and what is not an answer to stderr."""
         self.as_json = as_json
-        self.console = Console()
+        # What is read by another program is not folded to the width of a screen that nobody looks at.
+        unbounded = None if sys.stdout.isatty() or "COLUMNS" in os.environ else _UNBOUNDED
+        self.console = Console(width=unbounded)
         self.errors = Console(stderr=True)
 
     def table(self, title: str, columns: Sequence[str], rows: Iterable[Sequence[object]], data: object) -> None:
-        """Show rows, or ``data`` as JSON."""
+        """Show rows, or ``data`` as JSON; a column whose name begins with ``# `` holds numbers."""
         if self.as_json:
             return self.json(data)
-        table = Table(title=title or None, title_justify="left", header_style="bold")
+        table = Table(title=Text(title) if title else None, title_justify="left", header_style="bold")
         for column in columns:
-            table.add_column(column, justify="right" if column.startswith("#") else "left", overflow="fold")
+            name = column.removeprefix("# ")
+            table.add_column(name, justify="left" if name == column else "right", overflow="fold")
         for row in rows:
             table.add_row(*(_cell(cell) for cell in row))
         return self.console.print(table)
@@ -42,11 +48,11 @@ class Output:
         if self.as_json:
             self.json(data)
         else:
-            self.console.print(text, highlight=False)
+            self.console.print(text, highlight=False, markup=False, soft_wrap=True)
 
     def note(self, text: str) -> None:
         """Say something beside the answer, to stderr."""
-        self.errors.print(text, highlight=False, style="dim")
+        self.errors.print(text, highlight=False, markup=False, soft_wrap=True, style="dim")
 
     def json(self, data: object) -> None:
         """Write JSON, in which revisions and times in ns are decimal strings."""
@@ -58,9 +64,8 @@ class Output:
             body = {"error": error.code, "message": str(error), "next_step": error.advice}
             sys.stderr.write(json.dumps(body, ensure_ascii=False) + "\n")
             return
-        self.errors.print(
-            f"[bold red]error[/] [{error.code}]", str(error), markup=True, highlight=False, soft_wrap=True
-        )
+        head = Text.assemble(("error", "bold red"), f" [{error.code}] {error}")
+        self.errors.print(head, highlight=False, soft_wrap=True)
         self.errors.print(f"  next: {error.advice}", markup=False, highlight=False, soft_wrap=True)
 
 
@@ -92,9 +97,16 @@ def moment(time: int) -> str:
     return format_time(time - time % 1_000_000_000) if time else "-"
 
 
-def _cell(cell: object) -> str:
-    if cell is None:
-        return "-"
-    if isinstance(cell, float):
-        return f"{cell:,.4f}".rstrip("0").rstrip(".")
-    return f"{cell:,}" if isinstance(cell, int) and not isinstance(cell, bool) else str(cell)
+def _cell(cell: object) -> Text:
+    """Return a cell as text in which brackets mean nothing."""
+    match cell:
+        case Text():
+            return cell
+        case None:
+            return Text("-")
+        case float():
+            return Text(f"{cell:,.6f}".rstrip("0").rstrip("."))
+        case int() if not isinstance(cell, bool):
+            return Text(f"{cell:,}")
+        case _:
+            return Text(str(cell))

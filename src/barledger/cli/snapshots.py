@@ -91,7 +91,7 @@ def verify(
     with library(store, ledger) as opened:
         found = opened.verify(name)
     if found.ok:
-        text = f"[green]verified[/]: {found.rows:,} bars of {found.series} series are what they were"
+        text = f"verified: {found.rows:,} bars of {found.series} series are what they were"
         return output.say(text, {"ok": True, **_fields(found)})
     rows = [(str(one.series), str(one.interval), one.detail) for one in found.damage]
     output.table(f"{found.subject} is damaged", ("series", "block", "what"), rows, {"ok": False, **_fields(found)})

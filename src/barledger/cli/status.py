@@ -3,19 +3,24 @@
 import shutil
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
+
+from rich.text import Text
 
 from barledger import __version__
 from barledger.barledger import BarLedger
 from barledger.cli.output import Output
 from barledger.cli.session import Json, Ledger, Store, library
+from barledger.errors import BarledgerError
 from barledger.settings import Settings
 from barledger.stores.contract import Finding
 
 _LITTLE_SPACE: Final = 1e9
 _CLOCK_TOLERANCE: Final = 2.0
 _HIDDEN: Final = "********"
+_STYLES: Final = {"ok": "green", "warning": "yellow", "problem": "red"}
 
 
 def status(store: Store = "", ledger: Ledger = "", json: Json = False) -> None:
@@ -50,8 +55,7 @@ def doctor(store: Store = "", ledger: Ledger = "", json: Json = False) -> None:
     output = Output(as_json=json)
     with library(store, ledger) as opened:
         findings = [*_findings(opened), *opened.vault.store.describe().findings]
-    marks = {"ok": "[green]ok[/]", "warning": "[yellow]warning[/]", "problem": "[red]problem[/]"}
-    rows = [(marks[one.level], one.subject, one.detail, one.next_step or None) for one in findings]
+    rows = [(Text(one.level, _STYLES[one.level]), one.subject, one.detail, one.next_step or None) for one in findings]
     output.table("", ("", "what", "finding", "next step"), rows, findings)
     if any(one.level == "problem" for one in findings):
         raise typer.Exit(1)
@@ -67,6 +71,10 @@ def _findings(opened: BarLedger) -> list[Finding]:
         found.append(Finding(level="problem", subject="store and ledger", detail=vault.mismatch, next_step=step))
     else:
         found.append(Finding(level="ok", subject="store and ledger", detail="they belong together"))
+    found += [
+        _permission("store permissions", vault.store.check_writable),
+        _permission("ledger permissions", vault.ledger.check_writable),
+    ]
     drift = abs(vault.ledger.now() - time.time_ns()) / 1e9
     level = "ok" if drift < _CLOCK_TOLERANCE else "warning"
     step = "" if level == "ok" else "synchronise the clocks of this host and the ledger's"
@@ -82,6 +90,14 @@ def _findings(opened: BarLedger) -> list[Finding]:
     total = len(opened.cache.snapshots())
     found.append(Finding(level="ok", subject="snapshots", detail=f"{total}, of which {mirrored} are mirrored"))
     return [*found, _disk(opened.settings.home)]
+
+
+def _permission(subject: str, check: Callable[[], None]) -> Finding:
+    try:
+        check()
+    except BarledgerError as error:
+        return Finding(level="problem", subject=subject, detail=str(error), next_step=error.advice)
+    return Finding(level="ok", subject=subject, detail="it may be written")
 
 
 def _disk(folder: Path) -> Finding:

@@ -19,7 +19,7 @@ The tree (each class also inherits the kin from the standard library that caller
     ├── IntegrityError (RuntimeError)
     │   └── StoreDamaged, BlockDamaged, StoreDiverged, LedgerMismatch
     ├── StoreError (OSError)
-    │   ├── StoreUnavailable (ConnectionError), StoreTimeout, TlsFailed
+    │   ├── StoreUnavailable (ConnectionError), StoreUnwritable, StoreTimeout, TlsFailed
     │   ├── NotAuthenticated, NotPermitted (PermissionError)
     │   ├── BucketNotFound, OrganizationNotFound, NotInfluxDB, ServerUnsupported, ServerTooOld
     │   ├── FieldTypeConflict, StoreRejected
@@ -48,6 +48,7 @@ from barledger.errors.access import (
     StoreRejected,
     StoreTimeout,
     StoreUnavailable,
+    StoreUnwritable,
     TlsFailed,
 )
 from barledger.errors.input import (
@@ -169,6 +170,7 @@ __all__ = [
     "StoreRejected",
     "StoreTimeout",
     "StoreUnavailable",
+    "StoreUnwritable",
     "TlsFailed",
     "UnsortedTimes",
     "VersionImmutable",

@@ -25,6 +25,15 @@ class StoreUnavailable(StoreError, ConnectionError):
 
 
 @dataclass(kw_only=True, eq=False)
+class StoreUnwritable(StoreError):
+    """The disk or the folder takes nothing more."""
+
+    code = "store-unwritable"
+    message = "{url} cannot be written: {detail}"
+    next_step = "Free space on that disk, or check whose folder it is; nothing acknowledged is lost."
+
+
+@dataclass(kw_only=True, eq=False)
 class StoreTimeout(StoreError, TimeoutError):
     """The server took longer than this request may take."""
 

@@ -74,7 +74,7 @@ class InvalidSetting(InvalidInput):
     reason: str
     code = "invalid-setting"
     message = "{setting}: {reason}"
-    next_step = "`barledger status` shows each setting and where its value comes from."
+    next_step = "Correct it where it is set: an option, BARLEDGER_* in the environment, or the configuration file."
 
 
 @dataclass(kw_only=True, eq=False)

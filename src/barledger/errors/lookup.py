@@ -19,7 +19,7 @@ class SeriesNotFound(NotFound):
     series: str
     code = "series-not-found"
     message = "there are no bars of {series}"
-    next_step = "Ingest them first; `barledger versions` lists what there is."
+    next_step = "Ingest them first; `barledger series` lists what there is."
 
 
 @dataclass(kw_only=True, eq=False)
@@ -29,7 +29,7 @@ class VersionNotFound(NotFound):
     version: str
     code = "version-not-found"
     message = "no version is called {version!r}"
-    next_step = "`barledger snapshot list` and `barledger versions` show the names."
+    next_step = "`barledger snapshot list`, and `barledger versions` with instrument and timeframe, show the names."
 
 
 @dataclass(kw_only=True, eq=False)

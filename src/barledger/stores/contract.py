@@ -161,6 +161,9 @@ class Store(ABC):
     def check_expiry(self) -> None:  # noqa: B027 - most stores keep what they are given
         """Raise `BucketExpires` if the store deletes bars by itself and nobody accepted that."""
 
+    def check_writable(self) -> None:  # noqa: B027 - most stores let everybody write
+        """Raise the error that a write would meet, be it a missing permission or a full disk; changes nothing."""
+
     def unchecked(self) -> "Store":
         """Return the same store without its checksums, to find out what exactly is damaged; never to use its rows."""
         return self

@@ -81,6 +81,10 @@ class Ledger(ABC):
         """Return the ledger's clock."""
 
     @abstractmethod
+    def check_writable(self) -> None:
+        """Raise the error that a commit would meet, be it a missing permission or a full disk; changes nothing."""
+
+    @abstractmethod
     def adopt(self, ledger_id: str, last_revision: int, who: Who) -> None:
         """Go on in a store that this or another ledger marked: with revisions above its last."""
 

@@ -19,7 +19,7 @@ from barledger.errors import (
     InvalidSetting,
     LedgerRejected,
     ReadOnly,
-    StoreUnavailable,
+    StoreUnwritable,
 )
 from barledger.ledger.sql import schema
 from barledger.ledger.sql.dialects import Dialect, Postgres, Sqlite
@@ -253,7 +253,7 @@ def _make_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise StoreUnavailable(url=str(folder), detail=error.strerror or str(error)) from error
+        raise StoreUnwritable(url=str(folder), detail=error.strerror or str(error)) from error
 
 
 def _open_read_only(path: Path) -> Any:

@@ -1,7 +1,9 @@
 """SqlLedger: the ledger's parts over one database."""
 
 from collections.abc import Callable
+from contextlib import suppress
 
+from barledger.errors import BarledgerError
 from barledger.ledger.contract import Ledger, Who
 from barledger.ledger.sql.audit import SqlAudit, append
 from barledger.ledger.sql.catalog import SqlCatalog
@@ -13,6 +15,10 @@ from barledger.ledger.sql.revisions import SqlRevisions
 from barledger.ledger.sql.series_table import SeriesTable
 from barledger.ledger.sql.snapshots import SqlSnapshots
 from barledger.ledger.sql.symbols import SqlSymbols
+
+
+class _TakenBack(BarledgerError):
+    """Ends a transaction that was only tried."""
 
 
 class SqlLedger(Ledger):
@@ -53,6 +59,12 @@ class SqlLedger(Ledger):
         with self._database.read() as transaction:
             now, reached, _ = transaction.clock()
             return max(now, reached)
+
+    def check_writable(self) -> None:
+        """Add an entry to the log, and take it back."""
+        with suppress(_TakenBack), self._database.write() as writing:
+            append(writing, Who(actor="", operation="check"), writing.tick(), {})
+            raise _TakenBack
 
     def adopt(self, ledger_id: str, last_revision: int, who: Who) -> None:
         """Go on in a store that this or another ledger marked: with revisions above its last."""

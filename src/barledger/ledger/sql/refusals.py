@@ -12,10 +12,14 @@ from barledger.errors import (
     ReadOnly,
     StoreDamaged,
     StoreUnavailable,
+    StoreUnwritable,
 )
 
 # Seconds that a writer waits for the others.
 PATIENCE: Final = 60
+
+# SQLite's words for a disk that is full, a file that may not be made, and one that cannot be read or written.
+_UNWRITABLE: Final = ("database or disk is full", "unable to open database", "disk I/O error")
 
 # PostgreSQL's conditions, by code or by class; a code comes before its class.
 _LOST: Final = ("08", "57P", "25P03")
@@ -40,6 +44,8 @@ def translated(cause: BaseException, location: str, *, refused: tuple[type[Excep
         return Busy(what=location, waited=float(PATIENCE))
     if "readonly database" in text or code == "25006":
         return ReadOnly(reason=f"{location} cannot be written")
+    if text.startswith(_UNWRITABLE):
+        return StoreUnwritable(url=location, detail=text)
     if "malformed" in text or "not a database" in text or code.startswith("XX00"):
         return StoreDamaged(where=location, detail=text)
     kind: Callable[..., Exception] | None

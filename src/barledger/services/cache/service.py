@@ -1,7 +1,7 @@
 """DataCacheService: versions, snapshots and retention, as callers use them."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, get_args
 
 from barledger.domain.comparison import EXACT, Tolerance
 from barledger.domain.interval import Instant, Interval, parse_time
@@ -10,8 +10,8 @@ from barledger.domain.rows import Rows, tombstones
 from barledger.domain.series import Series, check_name, normalise_instrument
 from barledger.domain.timeframe import Timeframe
 from barledger.domain.version import Version
-from barledger.errors import DuplicateTimes, VersionNotFound
-from barledger.ledger.contract import Cover, Intent, Snapshot, Who
+from barledger.errors import DuplicateTimes, InvalidSetting, VersionNotFound
+from barledger.ledger.contract import Cover, Intent, SeriesState, Snapshot, Who
 from barledger.services.cache import adjustments, repair, retention, snapshots, verification
 from barledger.services.cache import history as histories
 from barledger.services.cache.changes import Draft
@@ -161,11 +161,27 @@ class DataCacheService:
         """Unpin a snapshot; raises `Held`. Its record and its audit entries stay."""
         return snapshots.erase(self._vault, snapshots.get(self._vault, snapshot_id))
 
+    def series(self, *, instrument: str | None = None, timeframe: str | None = None) -> list[SeriesState]:
+        """Return the state of every series, or of those of an instrument or timeframe, sorted."""
+        name = None if instrument is None else normalise_instrument(instrument)
+        frame = None if timeframe is None else Timeframe.of(timeframe).name
+        return self._vault.ledger.revisions.states(self._vault.ledger.catalog.series(instrument=name, timeframe=frame))
+
     # --- looking back --------------------------------------------------------------------------
 
-    def history(self, series: Series, time: Instant) -> list[histories.Edition]:
-        """Return every edition of the bar that opens at ``time``, the first one first."""
-        return histories.editions(self._vault, series, parse_time(time))
+    def history(
+        self, instrument: str, timeframe: str, time: Instant, *, source: str | None = None
+    ) -> list[histories.Edition]:
+        """Return every edition of the bar that opens at ``time``, the first one first.
+
+        Of several sources in an order of priority, the first that ever had the bar answers. Raises `SeriesNotFound`
+        and `AmbiguousSource`.
+        """
+        chosen = choose(self._vault, normalise_instrument(instrument), Timeframe.of(timeframe), source)
+        found: list[histories.Edition] = []
+        for series in chosen.series:
+            found = found or histories.editions(self._vault, series, parse_time(time))
+        return found
 
     def versions(
         self, instrument: str, timeframe: str, *, start: Instant | None = None, end: Instant | None = None
@@ -195,12 +211,23 @@ class DataCacheService:
         return retention.retain(self._vault, Policy.of(policy), dry_run=dry_run)
 
     def prioritise(self, pattern: str, sources: Sequence[str], *, timeframe: str = "*", mode: Mode = "strict") -> None:
-        """Prefer sources in this order for instruments that match a glob; no sources remove the rule."""
+        """Prefer sources in this order for instruments that match a glob; no sources remove the rule.
+
+        ``strict`` takes the first source that has the series for the whole range, ``fill`` takes later ones for whole
+        missing stretches. Raises `InvalidSetting` and `InvalidTimeframe`.
+        """
         self._vault.check_writable()
+        if mode not in get_args(Mode):
+            raise InvalidSetting(setting="mode", reason=f"{mode!r} is neither strict nor fill")
         frame = "*" if timeframe == "*" else Timeframe.of(timeframe).name
+        pattern = pattern if set(pattern) & set("*?[") else normalise_instrument(pattern)
         names = [check_name("source", source) for source in sources]
         who: Who = self._vault.who("prioritise")
         self._vault.ledger.catalog.set_priority(pattern, frame, names, mode, who)
+
+    def priorities(self) -> list[tuple[str, str, tuple[str, ...], str]]:
+        """Return the rules as (pattern, timeframe or ``*``, sources, mode), the most specific pattern first."""
+        return self._vault.ledger.catalog.priorities()
 
 
 def _listed(values: str | Sequence[str]) -> Sequence[str]:

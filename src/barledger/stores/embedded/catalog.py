@@ -19,7 +19,7 @@ from xxhash import xxh3_64_intdigest
 from barledger.domain.interval import Interval
 from barledger.domain.series import Series
 from barledger.domain.timeframe import Timeframe
-from barledger.errors import BarledgerError, Busy, FormatTooNew, StoreDamaged, StoreError
+from barledger.errors import BarledgerError, Busy, FormatTooNew, StoreDamaged, StoreUnwritable
 from barledger.stores.embedded.chunk import Chunk, unpack_directory
 
 FORMAT: Final = 1
@@ -291,16 +291,20 @@ class Tables:
 
 @contextmanager
 def errors_of(path: Path) -> Iterator[None]:
-    """Turn SQLite's errors into ours."""
+    """Turn the errors of SQLite and of the file system into ours."""
     try:
         yield
+    except OSError as error:
+        if isinstance(error, (BarledgerError, FileNotFoundError)):
+            raise
+        raise StoreUnwritable(url=str(path.parent), detail=error.strerror or str(error)) from error
     except (sqlite3.Error, UnicodeDecodeError, OverflowError) as error:
         name = getattr(error, "sqlite_errorname", "SQLITE_ERROR")
         if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
             raise Busy(what=str(path), waited=0.0) from error
         if name.split("_")[1] in {known.split("_")[1] for known in _DAMAGE}:
             raise StoreDamaged(where=str(path), detail=str(error)) from error
-        raise StoreError(url=str(path), detail=f"{error} ({name})") from error
+        raise StoreUnwritable(url=str(path), detail=f"{error} ({name})") from error
 
 
 # --- keys ------------------------------------------------------------------------------------------

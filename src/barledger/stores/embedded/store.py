@@ -1,5 +1,6 @@
 """The embedded store: a folder with a catalog and segments."""
 
+import tempfile
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from copy import copy
@@ -13,6 +14,7 @@ from barledger.domain.series import Series
 from barledger.errors import ReadOnly, StoreDamaged
 from barledger.stores.contract import Batch, Capabilities, Description, Guard, Mark, Store, unguarded
 from barledger.stores.embedded.arena import Arena
+from barledger.stores.embedded.catalog import errors_of
 from barledger.stores.embedded.connection import CATALOG, create
 from barledger.stores.embedded.description import describe
 from barledger.stores.embedded.folding import Folder
@@ -100,19 +102,19 @@ class EmbeddedStore(Store):
 
     def write(self, batches: Sequence[Batch], *, revision: int, guard: Guard = unguarded) -> None:
         """Upsert the batches as one; raises `LeaseLost`, `Busy` and `ReadOnly`."""
-        self._check_writable()
+        self._refuse_readers()
         self._folder.wake(self._writer.write(batches, revision=revision, guard=guard))
 
     def delete(
         self, series: Series, layer: str, intervals: Sequence[Interval], *, revision: int, guard: Guard = unguarded
     ) -> None:
         """Delete the layer's rows in the intervals."""
-        self._check_writable()
+        self._refuse_readers()
         self._writer.delete(series, layer, intervals, revision=revision, guard=guard)
 
     def claim(self, mark: Mark) -> None:
         """Set the mark."""
-        self._check_writable()
+        self._refuse_readers()
         self._writer.claim(mark, guard=unguarded)
 
     # --- care ----------------------------------------------------------------------------------
@@ -126,8 +128,14 @@ class EmbeddedStore(Store):
 
     def tidy(self) -> int:
         """Fold logs into segments and compact what lies in pieces; returns how many layers were written again."""
-        self._check_writable()
+        self._refuse_readers()
         return self._folder.fold_all()
+
+    def check_writable(self) -> None:
+        """Make a file beside the segments and remove it again."""
+        self._refuse_readers()
+        with errors_of(self._tools.folder / CATALOG), tempfile.TemporaryFile(dir=self._tools.segments) as probe:
+            probe.write(b"x" * 4096)
 
     def describe(self) -> Description:
         """Say where the store is and what is in it."""
@@ -143,14 +151,15 @@ class EmbeddedStore(Store):
         self._pool.shutdown()
         self._arena.clear()
 
-    def _check_writable(self) -> None:
+    def _refuse_readers(self) -> None:
         if self._read_only:
             raise ReadOnly(reason="the store was opened for reading")
 
     def _make(self) -> None:
         if (self._tools.folder / CATALOG).exists():
             return
-        self._tools.segments.mkdir(parents=True, exist_ok=True)
-        with self._tools.lock.held(_PATIENCE):
-            if not (self._tools.folder / CATALOG).exists():
-                create(self._tools.folder)
+        with errors_of(self._tools.folder / CATALOG):
+            self._tools.segments.mkdir(parents=True, exist_ok=True)
+            with self._tools.lock.held(_PATIENCE):
+                if not (self._tools.folder / CATALOG).exists():
+                    create(self._tools.folder)

@@ -131,6 +131,10 @@ class InfluxStore(Store):
         if bucket.expiry and not self._accept_expiry:
             raise BucketExpires(bucket=bucket.name, after=spoken(bucket.expiry))
 
+    def check_writable(self) -> None:
+        """Send a body of no lines, which the server takes from whoever may write."""
+        self._connection.post_lines(self._bucket, b"# nothing\n", unguarded)
+
     def describe(self) -> Description:
         """Say which server and bucket this is, and what of its settings does harm."""
         facts = {"server": f"InfluxDB {self._server.version}", "bucket": self._bucket}
