@@ -20,7 +20,7 @@ from barledger.errors import (
     LedgerNotFound,
     LedgerNotPermitted,
     LedgerRejected,
-    NameTaken,
+    NotEmpty,
     ReadOnly,
     StoreDamaged,
     StoreUnavailable,
@@ -161,7 +161,7 @@ class SqlLedgerContract(LedgerContract):
                 assert pin(copy, "later", A, B).id == "later"
                 with pytest.raises(sa.exc.DBAPIError, match=APPEND_ONLY):
                     run(url, "DELETE FROM audit")
-                refused(NameTaken, lambda url=url: ledger.copy_to(url))
+                refused(NotEmpty, lambda url=url: ledger.copy_to(url))
             finally:
                 copy.close()
         assert ledger.snapshots.get("later") is None

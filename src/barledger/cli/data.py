@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.progress import Progress
 
 from barledger.cli.output import Output, moment
 from barledger.cli.session import End, Json, Ledger, Reason, Source, Start, Store, Version, library
@@ -33,7 +32,7 @@ def ingest(
     output = Output(as_json=json)
     options = dict(_pair(text) for text in option or [])
     names = [name.strip() for name in instruments.split(",") if name.strip()]
-    with library(store, ledger) as opened, Progress(console=output.errors, transient=True) as progress:
+    with library(store, ledger) as opened, output.progress() as progress:
         task = progress.add_task("ingesting", total=None)
 
         def tell(instrument: str, count: int) -> None:

@@ -10,7 +10,6 @@ import pandas as pd
 import typer
 from rich.markup import escape
 from rich.panel import Panel
-from rich.progress import Progress
 
 from barledger.barledger import BarLedger, open_barledger
 from barledger.cli.output import Output
@@ -18,7 +17,7 @@ from barledger.cli.session import Json, Ledger
 from barledger.cli.tampering import flip_a_byte
 from barledger.domain.interval import format_time
 from barledger.domain.rows import VALUES
-from barledger.errors import NameTaken
+from barledger.errors import NotEmpty
 from barledger.ledger.contract import Snapshot
 from barledger.services.cache.commit import Written
 from barledger.services.ingestion import add
@@ -43,7 +42,7 @@ def demo(
     place = store or str(_fresh_folder(settings.home / "demo"))
     with open_barledger(place, ledger=ledger or None, settings=settings) as library:
         if library.vault.ledger.catalog.series():
-            raise NameTaken(name=place)
+            raise NotEmpty(where=place)
         _Story(library, output, settings).tell(place)
 
 
@@ -76,7 +75,7 @@ class _Story:
 
     def _ingest(self, vintage: str) -> Written:
         done = Written(series=(), revision=0, fields={})
-        with Progress(console=self._output.errors, transient=True) as progress:
+        with self._output.progress() as progress:
             task = progress.add_task(f"vintage {vintage}", total=len(TICKERS))
             for ticker in TICKERS:
                 reason = f"vintage {vintage}"
@@ -183,7 +182,7 @@ def _fresh_folder(folder: Path) -> Path:
     """Return an empty folder, deleting what an earlier demo left there, and nothing else."""
     if folder.exists():
         if not (folder / _MARKER).exists() and any(folder.iterdir()):
-            raise NameTaken(name=str(folder))
+            raise NotEmpty(where=str(folder))
         shutil.rmtree(folder)
     folder.mkdir(parents=True)
     (folder / _MARKER).touch()

@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.progress import Progress
 
 from barledger.barledger import restore_backup
 from barledger.cli.output import Output, moment
@@ -55,7 +54,7 @@ def backup(
 ) -> None:
     """Copy the whole library, as of one instant, into a folder that can be opened like any other."""
     output = Output(as_json=json)
-    with library(store, ledger) as opened, Progress(console=output.errors, transient=True) as progress:
+    with library(store, ledger) as opened, output.progress() as progress:
         total = len(opened.vault.store.series())
         task = progress.add_task("copying", total=total)
         done = opened.back_up(folder, progress=lambda *_: progress.advance(task))
@@ -71,7 +70,7 @@ def restore(
     """Copy a backup into an empty store and a new ledger."""
     output = Output(as_json=json)
     settings = Settings()
-    with Progress(console=output.errors, transient=True) as progress:
+    with output.progress() as progress:
         task = progress.add_task("copying", total=None)
         done = restore_backup(
             folder,

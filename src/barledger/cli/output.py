@@ -9,6 +9,7 @@ from math import isfinite
 from typing import Any, Final
 
 from rich.console import Console
+from rich.progress import Progress
 from rich.table import Table
 from rich.text import Text
 
@@ -53,6 +54,10 @@ class Output:
     def note(self, text: str) -> None:
         """Say something beside the answer, to stderr."""
         self.errors.print(text, highlight=False, markup=False, soft_wrap=True, style="dim")
+
+    def progress(self) -> Progress:
+        """Return a progress bar for people who look, on stderr; it leaves nothing behind."""
+        return Progress(console=self.errors, transient=True, disable=not self.errors.is_terminal)
 
     def json(self, data: object) -> None:
         """Write JSON, in which revisions and times in ns are decimal strings."""

@@ -12,7 +12,7 @@ The tree (each class also inherits the kin from the standard library that caller
     ├── NotFound (LookupError)
     │   └── SeriesNotFound, VersionNotFound, SourceNotFound, DataNotFound
     ├── Refused (RuntimeError)
-    │   ├── RevisionConflict, RevisionExpired, NameTaken, VersionImmutable, Held, ReadOnly
+    │   ├── RevisionConflict, RevisionExpired, NameTaken, NotEmpty, VersionImmutable, Held, ReadOnly
     │   └── CapabilityMissing, BucketExpires, FormatTooNew
     ├── Busy (TimeoutError)
     │   └── LeaseLost
@@ -99,6 +99,7 @@ from barledger.errors.refusals import (
     Held,
     LeaseLost,
     NameTaken,
+    NotEmpty,
     ReadOnly,
     Refused,
     RevisionConflict,
@@ -149,6 +150,7 @@ __all__ = [
     "NegativePrice",
     "NegativeVolume",
     "NotAuthenticated",
+    "NotEmpty",
     "NotEnclosing",
     "NotFound",
     "NotInfluxDB",

@@ -109,7 +109,9 @@ class InvalidBars(InvalidInput):
     examples: str = ""
     code = "invalid-bars"
     message = "{count} bars are not valid{examples}"
-    next_step = "Correct the bars, or pass on_invalid='quarantine' to keep them aside and write the rest."
+    next_step = (
+        "Correct the bars, or pass on_invalid='quarantine' (--quarantine) to keep them aside and write the rest."
+    )
 
 
 @dataclass(kw_only=True, eq=False)

@@ -47,6 +47,16 @@ class NameTaken(Refused):
 
 
 @dataclass(kw_only=True, eq=False)
+class NotEmpty(Refused):
+    """Something is where a copy or a demo would have to go."""
+
+    where: str
+    code = "not-empty"
+    message = "{where} is not empty, and nothing in it is overwritten"
+    next_step = "Name an empty or new place: a folder, or a bucket and a ledger of its own."
+
+
+@dataclass(kw_only=True, eq=False)
 class VersionImmutable(Refused):
     """A named version cannot be given other bars."""
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from barledger.domain.interval import everything
 from barledger.domain.series import Series
-from barledger.errors import NameTaken
+from barledger.errors import NotEmpty
 from barledger.ledger.contract import Intent, Ledger, SeriesState
 from barledger.services.cache.lease import holding
 from barledger.services.cache.vault import Vault
@@ -35,9 +35,9 @@ def back_up(
     *,
     progress: Progress | None = None,
 ) -> Copied:
-    """Copy both halves into an empty store and a new ledger; raises `NameTaken` if they are not empty."""
+    """Copy both halves into an empty store and a new ledger; raises `NotEmpty` if they are not empty."""
     if store.mark() is not None or store.series():
-        raise NameTaken(name=store.describe().location)
+        raise NotEmpty(where=store.describe().location)
     everyone = vault.store.series()
     seen = {state.series: state for state in vault.ledger.revisions.states(everyone)}
     counted = {series: _copy(vault.store, store, series, progress) for series in everyone}
@@ -66,9 +66,9 @@ def back_up(
 
 
 def restore(backup: Vault, store: Store, ledger_url: str, *, progress: Progress | None = None) -> Copied:
-    """Copy a backup into an empty store and a new ledger; raises `NameTaken` if they are not empty."""
+    """Copy a backup into an empty store and a new ledger; raises `NotEmpty` if they are not empty."""
     if store.series():
-        raise NameTaken(name=store.describe().location)
+        raise NotEmpty(where=store.describe().location)
     counted = [_copy(backup.store, store, series, progress) for series in backup.store.series()]
     backup.ledger.copy_to(ledger_url)
     store.claim(Mark(ledger_id=backup.ledger.id, revision=backup.ledger.revisions.last()))

@@ -6,7 +6,7 @@ from typing import Final
 
 import sqlalchemy as sa
 
-from barledger.errors import NameTaken
+from barledger.errors import NotEmpty
 from barledger.ledger.sql import schema
 from barledger.ledger.sql.dialects import Postgres
 from barledger.ledger.sql.engine import Database
@@ -16,12 +16,12 @@ _AT_ONCE: Final = 10_000
 
 
 def copy(source: Database, url: str) -> None:
-    """Copy the ledger, as of one instant, into a new one at ``url``; raises `NameTaken` if one is there."""
+    """Copy the ledger, as of one instant, into a new one at ``url``; raises `NotEmpty` if one is there."""
     target = Database(url, read_only=False, clock=None)
     try:
         with source.read() as reading, target.write() as writing:
             if any(writing.clock()[1:]):
-                raise NameTaken(name=target.location)
+                raise NotEmpty(where=target.location)
             for table in (schema.identity, schema.clock):
                 writing.execute(sa.delete(table))
             for table in schema.metadata.sorted_tables:

@@ -1,0 +1,480 @@
+"""The command line on real libraries: every command, both outputs, the exit codes, and hostile input."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from barledger.cli.app import run
+from conftest import INFLUX_SERVERS, influx_server_called
+from libraries import frame
+from servers import InfluxServer
+
+SECRET = "sesame-open-the-door"  # noqa: S105 - of a server that lives for a test
+
+
+class Cli:
+    """Runs commands in this process, on the library that the environment names."""
+
+    def __init__(self, capsys: pytest.CaptureFixture[str]) -> None:
+        self._capsys = capsys
+
+    def __call__(self, *arguments: str | Path, code: int = 0) -> str:
+        """Run a command, check its exit code, and return what it wrote to stdout."""
+        self._capsys.readouterr()
+        ended = run([str(argument) for argument in arguments])
+        out, self.err = self._capsys.readouterr()
+        assert ended == code, f"{ended} instead of {code}: {out}{self.err}"
+        assert "Traceback" not in self.err
+        return out
+
+    def json(self, *arguments: str | Path, code: int = 0) -> Any:
+        """Run a command with --json and return its answer."""
+        return json.loads(self(*arguments, "--json", code=code))
+
+    def refused(self, *arguments: str | Path, code: int) -> dict[str, str]:
+        """Run a command with --json that fails, and return the error; without --json it says the same to people."""
+        assert self(*arguments, code=code) == ""
+        said = self.err
+        assert self(*arguments, "--json", code=code) == ""
+        told: dict[str, str] = json.loads(self.err)
+        assert set(told) == {"error", "message", "next_step"}
+        assert said == f"error [{told['error']}] {told['message']}\n  next: {told['next_step']}\n"
+        return told
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The data folder, with no setting from outside."""
+    for name in list(os.environ):
+        if name.startswith("BARLEDGER_") and not name.startswith("BARLEDGER_TEST_") and name != "BARLEDGER_SAMPLE_DIR":
+            monkeypatch.delenv(name)
+    for name in ("NO_COLOR", "FORCE_COLOR", "COLUMNS"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("BARLEDGER_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("BARLEDGER_ACTOR", "tester")
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    return tmp_path / "home"
+
+
+@pytest.fixture
+def cli(home: Path, capsys: pytest.CaptureFixture[str]) -> Cli:
+    """Commands on the embedded library in the data folder."""
+    assert not home.exists()
+    return Cli(capsys)
+
+
+PLACES = [
+    pytest.param("embedded", id="embedded"),
+    *(pytest.param(name, id=name, marks=pytest.mark.influx) for name in INFLUX_SERVERS),
+]
+
+
+@pytest.fixture(params=PLACES)
+def place(request: pytest.FixtureRequest, home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[InfluxServer | None]:
+    """Each kind of store, named by the environment as a user would; the server, if there is one."""
+    assert not home.exists()
+    if request.param == "embedded":
+        yield None
+        return
+    server = influx_server_called(request.param, request)
+    with server.bucket() as bucket:
+        monkeypatch.setenv("BARLEDGER_URL", f"influxdb+{server.url}/{bucket}")
+        monkeypatch.setenv("BARLEDGER_TOKEN", server.token)
+        monkeypatch.setenv("BARLEDGER_ORG", server.org)
+        yield server
+
+
+def written(path: Path, bars: pd.DataFrame) -> Path:
+    """Write bars to a CSV file as vendors do."""
+    bars.rename_axis("time").to_csv(path)
+    return path
+
+
+def take(cli: Cli, path: Path, instrument: str = "AAPL", *more: str) -> dict[str, Any]:
+    """Ingest a file."""
+    told: dict[str, Any] = cli.json("ingest", instrument, "1d", "--source", "files", "--option", f"path={path}", *more)
+    return told
+
+
+@pytest.mark.usefixtures("place")
+def test_a_library_is_kept_by_commands_alone(cli: Cli, tmp_path: Path) -> None:
+    first = take(cli, written(tmp_path / "a.csv", frame(range(100))), "AAPL", "--reason", "history")
+    assert (first["new"], first["changed"], first["quarantined"]) == (100, 0, 0)
+
+    made = cli.json("snapshot", "create", "AAPL", "1d", "--strategy", "momentum-7", "--id", "before")
+    assert (made["id"], made["purpose"], made["pins"][0]["rows"]) == ("before", "backtest", 100)
+
+    restated = frame(range(100))
+    restated.loc[restated.index[10], ["close", "volume"]] = 100.5, 7
+    again = take(cli, written(tmp_path / "b.csv", restated), "AAPL", "--reason", "restated")
+    assert (again["new"], again["changed"], again["same"]) == (0, 1, 99)
+    assert again["fields"] == {"close": 1, "volume": 1}
+
+    day = "1970-01-11"
+    pinned = cli.json("bars", "AAPL", "1d", "--version", "before", "--start", day, "--end", "1970-01-12")
+    latest = cli.json("bars", "AAPL", "1d", "--start", day, "--end", "1970-01-12")
+    assert [pinned["bars"][0]["close"], latest["bars"][0]["close"]] == [100.1, 100.5]
+    assert (
+        cli.json("bars", "AAPL", "1d", "--version", f"revision:{first['revision']}", "--last", "1")["bars"][0]["time"]
+        == "1970-04-10T00:00:00Z"
+    )
+
+    editions = cli.json("history", "AAPL", "1d", day)
+    assert [(one["close"], one["reason"], one["actor"]) for one in editions] == [
+        (100.1, "history", "tester"),
+        (100.5, "restated", "tester"),
+    ]
+    listed = cli.json("versions", "AAPL", "1d")[0]
+    assert [one["revision"] for one in listed["revisions"]] == [first["revision"], again["revision"]]
+    assert [one["id"] for one in listed["snapshots"]] == ["before"]
+    assert [(one["instrument"], one["source"], one["bars"]) for one in cli.json("series")] == [("AAPL", "files", 100)]
+
+    assert cli.json("snapshot", "verify", "before")["ok"] is True
+    assert cli.json("snapshot", "verify", "strategy:momentum-7")["rows"] == 100
+    assert cli.json("snapshot", "approve", "before", "--strategy", "momentum-7")["materialised"] is True
+    assert cli.json("snapshot", "show", "before")["data_hash"] == made["data_hash"]
+    assert cli.refused("snapshot", "delete", "before", code=4)["error"] == "held"
+    cli("snapshot", "hold", "before", "--release", "--reason", "the strategy is retired")
+    cli("snapshot", "delete", "before")
+    assert cli.json("snapshot", "list") == []
+    assert cli.refused("snapshot", "show", "before", code=3)["error"] == "version-not-found"
+
+    told = [one["operation"] for one in cli.json("audit")]
+    assert told[:3] == ["ingest", "snapshot", "ingest"]
+    assert {"approve", "release", "delete"} <= {word for operation in told for word in re.split(r"\W", operation)}
+    assert [one["sequence"] for one in cli.json("audit", "--after", "2", "--limit", "1")] == ["3"]
+
+
+def test_tables_say_what_json_says(cli: Cli, tmp_path: Path) -> None:
+    take(cli, written(tmp_path / "a.csv", frame(range(3))))
+    table = cli("bars", "AAPL", "1d")
+    for bar in cli.json("bars", "AAPL", "1d")["bars"]:
+        assert re.search(rf"{bar['time']}.*{bar['close']:g}.*1,000", table)
+    assert "3 from files; revision" in (cli("bars", "AAPL", "1d"), cli.err)[1]
+    cli("snapshot", "create", "AAPL", "1d", "--id", "x")
+    assert "verified: 3 bars of 1 series" in cli("snapshot", "verify", "x")
+    for command in (["versions", "AAPL", "1d"], ["history", "AAPL", "1d", "1970-01-01"], ["series"], ["audit"]):
+        assert "files" in cli(*command) or "history" in command
+
+
+@pytest.mark.parametrize("ending", ["csv", "parquet", "arrow"])
+def test_bars_leave_as_files_and_come_back(cli: Cli, tmp_path: Path, ending: str) -> None:
+    take(cli, written(tmp_path / "a.csv", frame(range(50))))
+    out = tmp_path / f"out.{ending}"
+    cli("bars", "AAPL", "1d", "--out", out)
+    assert take(cli, out)["same"] == 50
+    assert cli.refused("bars", "AAPL", "1d", "--out", tmp_path / "out.xls", code=2)["error"] == "invalid-setting"
+
+
+def test_invalid_bars_are_refused_or_put_aside(cli: Cli, tmp_path: Path) -> None:
+    bars = frame(range(10))
+    bars.iloc[4, bars.columns.get_loc("high")] = 1.0
+    path = written(tmp_path / "a.csv", bars)
+    refused = ["ingest", "AAPL", "1d", "--source", "files", "--option", f"path={path}"]
+    assert cli.refused(*refused, code=2)["error"] == "high-below-low"
+    assert cli.json("series") == []
+    assert take(cli, path, "AAPL", "--quarantine")["quarantined"] == 1
+    aside = cli.json("quarantine")
+    assert [(one["series"]["instrument"], one["code"], float(one["values"]["high"])) for one in aside] == [
+        ("AAPL", "high-below-low", 1.0)
+    ]
+    assert cli.json("quarantine", "IBM") == []
+    assert "high-below-low" in cli("quarantine", "AAPL")
+
+
+def test_a_priority_decides_between_sources(cli: Cli, tmp_path: Path) -> None:
+    take(cli, written(tmp_path / "a.csv", frame(range(10))))
+    cli("ingest", "AAPL", "1d", "--source", "sample", "--start", "2005-01-01", "--end", "2005-02-01")
+    error = cli.refused("bars", "AAPL", "1d", code=2)
+    assert error["error"] == "ambiguous-source"
+    assert "files" in error["message"]
+    assert "sample" in error["message"]
+    cli("priority", "set", "A*", "sample,files")
+    assert len(cli.json("bars", "AAPL", "1d")["bars"]) == 20
+    cli("priority", "set", "AAPL", "files,sample", "--mode", "fill", "--timeframe", "1d")
+    assert len(cli.json("bars", "AAPL", "1d")["bars"]) == 30
+    assert [rule["pattern"] for rule in cli.json("priority", "list")] == ["AAPL", "A*"]
+    cli("priority", "remove", "AAPL", "--timeframe", "1d")
+    assert [rule["sources"] for rule in cli.json("priority", "list")] == [["sample", "files"]]
+    cli("priority", "set", "AAPL", "files", "--mode", "some", code=2)
+
+
+@pytest.mark.usefixtures("place")
+def test_backup_and_restore(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    take(cli, written(tmp_path / "a.csv", frame(range(100))))
+    made = cli.json("snapshot", "create", "AAPL", "1d", "--id", "kept")
+    take(cli, written(tmp_path / "b.csv", frame(range(100), 200.0)))
+    assert cli.json("backup", tmp_path / "copy")["series"] == 1
+    assert cli.refused("backup", tmp_path / "copy", code=4)["error"] == "not-empty"
+
+    verified = cli.json("snapshot", "verify", "kept", "--store", tmp_path / "copy")
+    assert (verified["ok"], verified["rows"]) == (True, 100)
+
+    assert cli.refused("restore", tmp_path / "copy", code=4)["error"] == "not-empty"
+    for name in ("BARLEDGER_URL", "BARLEDGER_TOKEN", "BARLEDGER_ORG"):
+        monkeypatch.delenv(name, raising=False)
+    cli("restore", tmp_path / "copy", "--store", tmp_path / "second")
+    told = cli.json("snapshot", "show", "kept", "--store", tmp_path / "second")
+    assert told["data_hash"] == made["data_hash"]
+    assert cli.json("snapshot", "verify", "kept", "--store", tmp_path / "second")["ok"] is True
+
+
+@pytest.mark.usefixtures("place")
+def test_retention_says_first_and_deletes_then(cli: Cli, tmp_path: Path) -> None:
+    take(cli, written(tmp_path / "a.csv", frame(range(100))))
+    policy = tmp_path / "policy.toml"
+    policy.write_text('[[rules]]\ninstrument = "*"\ntimeframe = "1d"\nsource = "*"\nkeep_current = "365d"\n')
+    said = cli.json("retention", policy)
+    assert said["series"][0]["current"] == 100
+    assert len(cli.json("bars", "AAPL", "1d")["bars"]) == 100
+    assert "nothing was" in cli("retention", policy)
+    assert cli.json("retention", policy, "--apply")["series"][0]["current"] == 100
+    assert cli.json("bars", "AAPL", "1d")["bars"] == []
+    assert cli.json("audit")[-1]["operation"].startswith("retention")
+
+    policy.write_text('[[rules]]\nkeep_current = "a while"\n')
+    assert cli.refused("retention", policy, code=2)["error"] == "invalid-policy"
+    policy.write_text("[[rules")
+    assert cli.refused("retention", policy, code=2)["error"] == "invalid-policy"
+
+
+@pytest.mark.usefixtures("place")
+def test_status_and_doctor_look_at_everything(cli: Cli, home: Path, tmp_path: Path) -> None:
+    take(cli, written(tmp_path / "a.csv", frame(range(10))))
+    told = cli.json("status")
+    assert told["settings"]["home"] == {"value": str(home), "from": "environment (BARLEDGER_HOME)"}
+    assert told["settings"]["lease"]["from"] == "default"
+    assert (told["library"]["series"], told["library"]["writable"]) == ("1", "yes")
+    assert "tester" in cli("status")
+    found = cli.json("doctor")
+    assert {one["level"] for one in found} == {"ok"}
+    wanted = {"versions", "store and ledger", "store permissions", "ledger permissions", "clock", "disk"}
+    assert wanted <= {one["subject"] for one in found}
+    assert cli("repair").startswith("0 series repaired")
+
+
+@pytest.mark.influx
+def test_secrets_stay_inside(cli: Cli, own_influxd: InfluxServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BARLEDGER_TOKEN", f"user:{SECRET}")
+    with InfluxServer(url=own_influxd.url).bucket() as bucket:
+        url = f"influxdb+{own_influxd.url}/{bucket}"
+        monkeypatch.setenv("BARLEDGER_URL", url)
+        said = [cli(*command) + cli.err for command in (["status"], ["status", "--json"], ["doctor"], ["audit"])]
+        with_password = url.replace("http://", f"http://user:{SECRET}@")
+        said.append(str(cli.refused("status", "--store", with_password, code=2)))
+        postgres = f"postgresql://user:{SECRET}@127.0.0.1:1/none"
+        said.append(str(cli.refused("status", "--ledger", postgres, code=6)))
+    assert SECRET not in "".join(said)
+    assert "********" in said[0]
+
+
+def test_a_server_that_is_down_is_told_from_a_wrong_address(cli: Cli) -> None:
+    error = cli.refused("status", "--store", "influxdb+http://127.0.0.1:1/x", code=6)
+    assert error["error"] == "store-unavailable"
+    assert cli.refused("status", "--store", "mysql://127.0.0.1/x", code=2)["error"] == "invalid-setting"
+    assert cli.refused("status", "--store", "influxdb+http://[::1/x", code=2)["error"] == "invalid-setting"
+
+
+def test_damage_is_code_5(cli: Cli, home: Path, tmp_path: Path) -> None:
+    take(cli, written(tmp_path / "a.csv", frame(range(5_000))))
+    cli("snapshot", "create", "AAPL", "1d", "--id", "x")
+    cli("repair")
+    segment = next((home / "store" / "segments").glob("*.segment"))
+    data = bytearray(segment.read_bytes())
+    data[len(data) // 2] ^= 1
+    segment.write_bytes(data)
+    assert cli.refused("bars", "AAPL", "1d", code=5)["error"] == "store-damaged"
+    told = cli.json("snapshot", "verify", "x", code=5)
+    assert told["ok"] is False
+    assert told["damage"]
+    assert "is damaged" in cli("snapshot", "verify", "x", code=5)
+
+
+HOSTILE: list[tuple[list[str], int, str]] = [
+    (["bars", "", "1d"], 2, "invalid-name"),
+    (["bars", "A\\", "1d"], 2, "invalid-name"),
+    (["bars", "A\nB", "1d"], 2, "invalid-name"),
+    (["bars", "[/red]", "1d"], 3, "series-not-found"),
+    (["bars", "[bold]A", "1d"], 3, "series-not-found"),
+    (["bars", "A", "7x"], 2, "invalid-timeframe"),
+    (["bars", "A", "1d", "--start", "yesterday"], 2, "invalid-interval"),
+    (["bars", "A", "1d", "--start", "2020-01-02", "--end", "2020-01-01"], 2, "invalid-interval"),
+    (["bars", "A", "1d", "--version", "revision:x"], 2, "invalid-version"),
+    (["bars", "A", "1d", "--version", "nothing-of-this-name"], 3, "version-not-found"),
+    (["bars", "A", "1d", "--version", "strategy:none"], 3, "version-not-found"),
+    (["ingest", "A", "1d", "--source", "nowhere"], 3, "source-not-found"),
+    (["ingest", "A", "1d", "--source", "files"], 2, "invalid-setting"),
+    (["ingest", "A", "1d", "--source", "files", "--option", "path=/nowhere.csv"], 6, "source-error"),
+    (["ingest", "A", "1d", "--source", "files", "--option", "path"], 2, "invalid-setting"),
+    (["ingest", "AAPL", "1d", "--source", "sample", "--option", "no_such=1"], 2, "invalid-setting"),
+    (["ingest", "ZZZZ", "1d", "--source", "sample"], 3, "data-not-found"),
+    (["snapshot", "create", "A", "1d"], 3, "series-not-found"),
+    (["snapshot", "verify", "nothing"], 3, "version-not-found"),
+    (["snapshot", "delete", "nothing"], 3, "version-not-found"),
+    (["history", "A", "1d", "now-ish"], 3, "series-not-found"),
+]
+
+
+@pytest.mark.parametrize(("command", "code", "error"), HOSTILE, ids=lambda value: str(value)[:60])
+def test_what_cannot_be_done_is_refused_with_a_code(cli: Cli, command: list[str], code: int, error: str) -> None:
+    assert cli.refused(*command, code=code)["error"] == error
+
+
+@pytest.mark.parametrize("command", [["nonsense"], ["bars"], ["bars", "A", "1d", "--nonsense"], ["snapshot", "x"]])
+def test_wrong_usage_is_code_2(cli: Cli, command: list[str]) -> None:
+    cli(*command, code=2)
+    assert "Usage" in cli.err
+
+
+def test_a_folder_that_cannot_be_made_is_named(cli: Cli, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("x")
+    error = cli.refused("status", "--store", tmp_path / "file", code=6)
+    assert error["error"] == "store-unwritable"
+    assert str(tmp_path / "file") in error["message"]
+
+
+# --- settings --------------------------------------------------------------------------------------
+
+
+def test_options_go_before_the_environment_and_that_before_the_file(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "barledger.toml"
+    file.write_text('actor = "from the file"\nlease = 12.5\n')
+    monkeypatch.setenv("BARLEDGER_CONFIG", str(file))
+    told = cli.json("status")["settings"]
+    assert told["actor"] == {"value": "tester", "from": "environment (BARLEDGER_ACTOR)"}
+    assert told["lease"] == {"value": "12.5", "from": f"file ({file})"}
+    assert told["wait"]["from"] == "default"
+    monkeypatch.delenv("BARLEDGER_ACTOR")
+    assert cli.json("status")["settings"]["actor"]["value"] == "from the file"
+
+
+@pytest.mark.parametrize(
+    ("text", "setting"),
+    [("lease = 'long'", "lease"), ("leese = 3", "leese"), ("lease = ", "BARLEDGER_CONFIG"), ("wait = -1", "wait")],
+)
+def test_a_wrong_file_is_refused(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, setting: str
+) -> None:
+    file = tmp_path / "barledger.toml"
+    file.write_text(text)
+    monkeypatch.setenv("BARLEDGER_CONFIG", str(file))
+    error = cli.refused("status", code=2)
+    assert error["error"] == "invalid-setting"
+    assert error["message"].startswith(f"{setting}: ")
+
+
+def test_a_named_file_has_to_be_there(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BARLEDGER_CONFIG", str(tmp_path / "none.toml"))
+    assert cli.refused("status", code=2)["error"] == "invalid-setting"
+
+
+# --- the process -----------------------------------------------------------------------------------
+
+
+def spawned(*arguments: str, **environment: str) -> "subprocess.CompletedProcess[str]":
+    """Run the command in a process of its own."""
+    code = "import sys; sys.argv[0] = 'barledger'; from barledger.cli import main; main()"
+    return subprocess.run(
+        [sys.executable, "-c", code, *arguments],
+        env=os.environ | environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+@pytest.mark.usefixtures("home")
+def test_the_version_is_told_without_the_libraries() -> None:
+    code = (
+        "import sys; sys.argv = ['barledger', '--version']; from barledger.cli import main; main();"
+        "heavy = {'numpy', 'pandas', 'pyarrow', 'sqlalchemy', 'typer', 'rich', 'pydantic'} & set(sys.modules);"
+        "sys.exit(str(heavy) if heavy else 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert re.fullmatch(r"barledger \d+\.\d+\.\d+\n", done.stdout)
+
+
+def test_a_pipe_that_closes_is_no_error(cli: Cli, tmp_path: Path) -> None:
+    rng = np.random.default_rng(1)
+    take(cli, written(tmp_path / "a.csv", frame(range(20_000), 100 + rng.random())))
+    code = (
+        "import sys; from barledger.cli import main; sys.argv = ['barledger', 'bars', 'AAPL', '1d', '--json']; main()"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as reader:
+        assert reader.stdout is not None
+        assert reader.stderr is not None
+        assert reader.stdout.readline() == "{\n"
+        reader.stdout.close()
+        assert reader.stderr.read() == ""
+        assert reader.wait(60) == 0
+
+
+def test_piped_tables_are_neither_folded_nor_coloured(cli: Cli, tmp_path: Path) -> None:
+    take(cli, written(tmp_path / "a.csv", frame(range(3))))
+    listed = spawned("series").stdout
+    assert "\x1b" not in listed
+    assert len({line for line in listed.splitlines() if "AAPL" in line}) == 1
+    assert cli.json("series")[0]["revision"] in listed
+
+
+@pytest.mark.parametrize(("no_color", "colours"), [("", True), ("1", False)])
+def test_no_color_is_respected(
+    cli: Cli,
+    home: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    no_color: str,
+    colours: bool,  # noqa: FBT001 - a parameter
+) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("TERM", "xterm-256color")
+    if no_color:
+        monkeypatch.setenv("NO_COLOR", no_color)
+    assert not home.exists()
+    assert bool(re.search(r"\x1b\[[\d;]*3[0-7]m", cli("doctor"))) is colours
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_shells_complete_commands(shell: str, home: Path) -> None:
+    assert not home.exists()
+    done = spawned(
+        _BARLEDGER_COMPLETE=f"complete_{shell}",
+        COMP_WORDS="barledger snap",
+        COMP_CWORD="1",
+        _TYPER_COMPLETE_ARGS="barledger snap",
+        _TYPER_COMPLETE_FISH_ACTION="get-args",
+    )
+    assert "snapshot" in done.stdout, done.stderr
+
+
+# --- the demo --------------------------------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("place")
+def test_the_demo_tells_its_story(cli: Cli) -> None:
+    url = os.environ.get("BARLEDGER_URL")
+    told = cli.json("demo", *(["--store", url] if url else []))
+    assert told["tinkered"] == {"withdrawn": 20, "made_up": 5}
+    assert told["restated"]["changed"] == 5_739
+    assert told["verified"] is True
+    assert told["flipped"]["ok"] is False
+    assert len(told["flipped"]["damage"]) == 1
+    states = {(one["instrument"], one["state"]): one for one in told["states"]}
+    for ticker in ("AAPL", "FB", "GOOG", "IBM", "MSFT"):
+        assert states[ticker, "snapshot"]["digest"] != states[ticker, "latest"]["digest"]
+    assert states["FB", "just before"]["digest"] != states["FB", "snapshot"]["digest"]
+    assert states["AAPL", "just before"]["digest"] == states["AAPL", "snapshot"]["digest"]
