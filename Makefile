@@ -50,7 +50,7 @@ $(TOOLS)/bin/uv:
 
 $(VENV)/.complete: pyproject.toml uv.lock $(TOOLS)/bin/uv
 	@$(TOOLS)/bin/uv venv --quiet --allow-existing --python "$(PYTHON)" $(VENV)
-	@$(TOOLS)/bin/uv sync --quiet --frozen --all-extras
+	@$(TOOLS)/bin/uv sync --quiet --frozen --all-extras --compile-bytecode
 	@$(TOOLS)/bin/python -m pip download --quiet --no-deps --only-binary=:all: --dest "$(SAMPLE)" bokeh-sampledata==2025.0
 	@touch $@
 

@@ -1,5 +1,6 @@
 """Bars: what a caller holds, in every library's form, and nobody can change it."""
 
+import gc
 from collections.abc import Callable
 from typing import Any
 
@@ -125,6 +126,32 @@ def test_a_frame_outlives_its_bars_and_can_still_be_changed() -> None:
     frame = bars().df
     frame.loc[frame.index[0], "close"] = 7.0
     assert frame["close"].iloc[0] == 7.0
+
+
+@pytest.mark.parametrize("frozen", [False, True])
+def test_arrays_stay_as_they_are_when_a_frame_of_the_same_bars_is_changed(frozen: bool) -> None:  # noqa: FBT001 - a parameter
+    some = bars()
+    if frozen:
+        some.rows.frozen()
+    frame, arrays, table = some.df, some.to_numpy(), some.to_arrow()
+    closes = arrays["close"].tolist()
+    del some
+    gc.collect()
+    frame.loc[:, "close"] = 7.0
+    frame.iloc[0, 0] = 7.0
+    assert frame["close"].tolist() == [7.0] * len(closes)
+    assert arrays["close"].tolist() == closes
+    assert arrays["open"][0] != 7.0
+    assert table["close"].to_pylist() == closes
+
+
+@pytest.mark.skipif(pd.__version__.startswith("2."), reason="this pandas copies at once")
+def test_a_frame_takes_no_memory_until_it_is_changed() -> None:
+    some = bars()
+    first, second = some.df, some.df
+    assert np.shares_memory(first["close"].to_numpy(), second["close"].to_numpy())
+    second.loc[second.index[0], "close"] = 7.0
+    assert first["close"].iloc[0] != 7.0
 
 
 # --- Arrow, polars, numpy -------------------------------------------------------------------------------

@@ -123,8 +123,12 @@ class Bars:
 
     def to_pandas(self, columns: Sequence[str] = VALUES) -> pd.DataFrame:
         """Return these columns by time; there are also adjustment_factor, source_id, revision and close_time."""
-        frame = self._frame if tuple(columns) == VALUES else self._framed(columns)
-        return frame.copy()
+        usual = tuple(columns) == VALUES
+        framed = self._frame if usual else self._framed(columns)
+        # Where pandas copies on write, the frame that is kept costs nothing until the caller changes it.
+        frame = framed.copy(deep=not (usual and _copies_on_write()))
+        frame.attrs.update(self.provenance)
+        return frame
 
     @cached_property
     def _frame(self) -> pd.DataFrame:
@@ -132,9 +136,7 @@ class Bars:
 
     def _framed(self, columns: Sequence[str]) -> pd.DataFrame:
         time = pd.DatetimeIndex(self._rows.time.view("datetime64[ns]"), name="time").tz_localize("UTC")
-        frame = pd.DataFrame({name: self._column(name) for name in columns}, index=time, copy=False)
-        frame.attrs.update(self.provenance)
-        return frame
+        return pd.DataFrame({name: self._column(name) for name in columns}, index=time, copy=False)
 
     def to_arrow(self) -> "pa.Table":
         """Return a table in the one schema: a missing value is null."""
@@ -144,7 +146,7 @@ class Bars:
         factor = np.full(len(rows), np.nan) if rows.adjustment_factor is None else rows.adjustment_factor
         texts = [None] * len(rows) if rows.source_id is None else rows.source_id
         arrays = [pa.array(rows.time, pa.timestamp("ns", "UTC"))]
-        arrays += [pa.array(getattr(rows, name), from_pandas=True) for name in VALUES]
+        arrays += [pa.array(self._view(name), from_pandas=True) for name in VALUES]
         arrays += [pa.array(factor, from_pandas=True), pa.array(texts, pa.string()), pa.array(rows.revision)]
         metadata = {f"barledger.{key}": str(value) for key, value in self.provenance.items()}
         return pa.Table.from_arrays(arrays, schema=schema().with_metadata(metadata))
@@ -164,12 +166,18 @@ class Bars:
     def to_numpy(self) -> dict[str, npt.NDArray[Any]]:
         """Return time (datetime64[ns], UTC), open, high, low, close and volume as read-only arrays, without copying."""
         columns: dict[str, npt.NDArray[Any]] = {"time": self._rows.time.view("datetime64[ns]")}
-        columns |= {name: getattr(self._rows, name) for name in VALUES}
+        columns |= {name: self._view(name) for name in VALUES}
         return {name: _read_only(column) for name, column in columns.items()}
+
+    def _view(self, name: str) -> npt.NDArray[Any]:
+        """Return a column that keeps the frame alive, so that pandas knows of it and writes into none of both."""
+        return np.asarray(_Shared(getattr(self._rows, name), self._frame))
 
     def _column(self, name: str) -> Any:
         if name in VALUES:
-            return _read_only(getattr(self._rows, name))
+            column = getattr(self._rows, name)
+            # Of what somebody else keeps, pandas gets a copy: it writes in place once nobody else holds the frame.
+            return column if column.flags.writeable or not _copies_on_write() else np.array(column)
         if name == "close_time":
             return pd.DatetimeIndex(self.close_time.view("datetime64[ns]")).tz_localize("UTC")
         if name == "revision":
@@ -195,6 +203,19 @@ class Bars:
         from html import escape  # noqa: PLC0415 - only notebooks need it
 
         return f"<p>{escape(repr(self))}</p>{self.df.head(_SHOWN).to_html()}"
+
+
+class _Shared:
+    """A column for numpy, with the frame whose memory it is."""
+
+    def __init__(self, column: npt.NDArray[Any], frame: pd.DataFrame) -> None:
+        self._kept = column, frame
+        self.__array_interface__ = column.__array_interface__
+
+
+def _copies_on_write() -> bool:
+    """Tell whether pandas leaves the memory of other frames alone; from pandas 3 on, it always does."""
+    return not pd.__version__.startswith("2.") or pd.options.mode.copy_on_write is True
 
 
 def schema() -> "pa.Schema":

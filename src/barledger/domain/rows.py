@@ -29,6 +29,7 @@ class Rows:
     Floats are canonical: one quiet NaN for a missing value, no -0.0, no infinity. ``None`` for a whole optional
     column means that it is missing (``adjustment_factor``, ``source_id``), False (``withdrawn``) or never
     (``superseded_at``) in every row. A column whose rows all agree may be a read-only broadcast view (`constant`).
+    Writable columns belong to whoever was given the rows alone; rows that somebody keeps are `frozen`.
     """
 
     time: Ints
@@ -91,6 +92,13 @@ class Rows:
             withdrawn=withdrawn,
             superseded_at=None if superseded_at is None else constant(superseded_at, n),
         )
+
+    def frozen(self) -> "Rows":
+        """Return the same rows after making their columns read-only."""
+        for _, column in self.columns():
+            if column is not None:
+                column.flags.writeable = False
+        return self
 
     def standing(self) -> "Rows":
         """Return the rows that are bars, leaving the withdrawn ones out."""

@@ -45,7 +45,7 @@ class MemoryStore(Store):
                 self._check_fence(batch.series, revision)
             for batch in batches:
                 key = (batch.series, batch.layer)
-                self._layers[key] = overlay(self._layers.get(key, empty_rows()), copied(batch.rows))
+                self._layers[key] = overlay(self._layers.get(key, empty_rows()), copied(batch.rows)).frozen()
             self._advance({batch.series for batch in batches}, revision)
 
     def delete(
@@ -58,7 +58,7 @@ class MemoryStore(Store):
             rows = self._layers.get((series, layer), empty_rows())
             for interval in intervals:
                 rows = rows.pick((rows.time < interval.start) | (rows.time >= interval.end))
-            self._layers[series, layer] = rows
+            self._layers[series, layer] = rows.frozen()
             self._advance({series}, revision)
 
     def layers(self, series: Series) -> list[str]:

@@ -48,7 +48,7 @@ class View:
             rows = self._overlay
             for blob in blobs:
                 rows = overlay(rows, log.decode(blob))
-            self._overlay, self._blobs = rows, ()
+            self._overlay, self._blobs = rows.frozen(), ()
         return self._overlay
 
     def logged(self, state: State, *blobs: bytes) -> "View":
