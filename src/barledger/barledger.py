@@ -3,6 +3,7 @@
 import getpass
 import socket
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -113,7 +114,7 @@ class BarLedger:
         self,
         instrument: str,
         timeframe: str,
-        times: Sequence[Instant],
+        times: Instant | Sequence[Instant],
         *,
         source: str,
         reason: str,
@@ -243,15 +244,16 @@ def open_barledger(
     secret = chosen.token.get_secret_value() if token is None else token
     # The ledger comes first: a store that was made and has no ledger would look like somebody else's.
     mirrored = chosen.mirrored if place.mirrors else 0
-    made_ledger = open_ledger(place.ledger, mirrored=mirrored, read_only=read_only)
-    try:
+    with ExitStack() as opened:
+        made_ledger = open_ledger(place.ledger, mirrored=mirrored, read_only=read_only)
+        opened.callback(made_ledger.close)
         store = open_store(
             place.store, secret, chosen.org if org is None else org, read_only=read_only, accept_expiry=accept_expiry
         )
-    except BaseException:
-        made_ledger.close()
-        raise
-    return BarLedger(store, made_ledger, settings=chosen, read_only=read_only)
+        opened.callback(store.close)
+        library = BarLedger(store, made_ledger, settings=chosen, read_only=read_only)
+        opened.pop_all()
+    return library
 
 
 def restore_backup(

@@ -7,6 +7,7 @@ import pandas as pd
 
 from barledger.barledger import BarLedger, open_barledger
 from barledger.domain.interval import Instant
+from barledger.domain.validation import OnInvalid
 from barledger.ledger.contract import Snapshot
 from barledger.opening import influx_target
 from barledger.services.cache.adjustments import AdjustmentReport
@@ -55,10 +56,14 @@ class InfluxDBClient:
         *,
         reason: str = "",
         expected_revision: int | None = None,
+        on_invalid: OnInvalid = "raise",
+        columns: Mapping[str, str] | None = None,
     ) -> Written:
         """Write bars in any form; a ``version`` other than latest is a named one, which never changes.
 
-        Raises `VersionImmutable` if the named version has other bars, and what `BarLedger.write` raises.
+        ``expected_revision`` is the revision of the bars that the caller has read, from their ``attrs``. Raises
+        `RevisionConflict` if they were changed since, `VersionImmutable` if the named version has other bars, and what
+        `BarLedger.write` raises.
         """
         return self._library.write(
             instrument,
@@ -67,7 +72,9 @@ class InfluxDBClient:
             source=source,
             reason=reason,
             expected_revision=expected_revision,
+            on_invalid=on_invalid,
             version=version,
+            columns=columns,
         )
 
     def query_ohlcv(
@@ -86,7 +93,7 @@ class InfluxDBClient:
         """
         bars = self._library.bars(instrument, timeframe, start=start_date, end=end_date, source=source, version=version)
         frame = bars.df
-        frame.attrs["digest"] = bars.digest
+        frame.attrs |= {"revision": bars.revision, "digest": bars.digest}
         return frame
 
     def create_snapshot(
@@ -130,10 +137,19 @@ class InfluxDBClient:
         return self._library.cache.retain(policy_config, dry_run=dry_run)
 
     def delete_ohlcv(
-        self, instrument: str, timeframe: str, times: Sequence[Instant], source: str, *, reason: str
+        self,
+        instrument: str,
+        timeframe: str,
+        times: Instant | Sequence[Instant],
+        source: str,
+        *,
+        reason: str,
+        expected_revision: int | None = None,
     ) -> Written:
         """Withdraw bars by their opening times; their editions stay readable."""
-        return self._library.withdraw(instrument, timeframe, times, source=source, reason=reason)
+        return self._library.withdraw(
+            instrument, timeframe, times, source=source, reason=reason, expected_revision=expected_revision
+        )
 
     def verify_snapshot(self, snapshot_id: str) -> Verification:
         """Read a snapshot's bars again and compare them with its digests."""
@@ -142,6 +158,10 @@ class InfluxDBClient:
     def close(self) -> None:
         """Release the connections."""
         self._library.close()
+
+    def __repr__(self) -> str:
+        """Say which store and ledger these are, and nothing of the credentials."""
+        return f"<InfluxDBClient on {self._library!r}>"
 
     def __enter__(self) -> Self:
         """Use it in a with statement."""

@@ -1,8 +1,10 @@
 """Opening: from what a caller names to a store and a ledger; the only place that names concrete ones."""
 
 import hashlib
+import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 from urllib.parse import quote, unquote, urlsplit
 
 from barledger.errors import InvalidSetting
@@ -11,6 +13,10 @@ from barledger.settings import Settings
 from barledger.stores.contract import Store
 
 INFLUX = "influxdb+"
+
+# What a file's name may not have on some system, or would mean something else in a URL.
+_UNUSUAL: Final = re.compile(r"[^\w .+=@-]")
+_LONGEST_NAME: Final = 48
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,7 +34,7 @@ class Place:
 
 def ledger_in(folder: Path) -> str:
     """Return the URL of the ledger that lies beside an embedded store."""
-    return f"sqlite:///{folder / 'ledger.sqlite'}"
+    return _at(folder / "ledger.sqlite")
 
 
 def place_of(target: str, ledger: str, settings: Settings) -> Place:
@@ -51,12 +57,21 @@ def _influx_ledger(url: str, settings: Settings) -> str:
     parts = urlsplit(server)
     prefix = parts.path + "/" if parts.path else ""
     where = hashlib.sha256(f"{parts.hostname}:{parts.port}/{prefix}{bucket}".encode()).hexdigest()[:8]
-    name = f"{bucket}-{where}.sqlite".replace("/", "_")
-    return f"sqlite:///{settings.home.expanduser().absolute() / 'ledgers' / name}"
+    # The beginning is for people; what tells one bucket from another is the end.
+    name = f"{_UNUSUAL.sub('_', bucket)[:_LONGEST_NAME]}-{where}.sqlite"
+    return _at(settings.home.expanduser().absolute() / "ledgers" / name)
+
+
+def _at(file: Path) -> str:
+    from barledger.ledger.sql import sqlite_url  # noqa: PLC0415 - as in `open_ledger`
+
+    return sqlite_url(file)
 
 
 def influx_target(url: str, bucket: str) -> str:
-    """Return how a server and a bucket are named in one."""
+    """Return how a server and a bucket are named in one; raises `InvalidSetting`."""
+    if not bucket:
+        raise InvalidSetting(setting="bucket", reason="its name is empty")
     return f"{INFLUX}{url.rstrip('/')}/{quote(bucket, safe='')}"
 
 

@@ -24,6 +24,7 @@ from barledger.errors import (
     ReadOnly,
     StoreDamaged,
     StoreUnavailable,
+    StoreUnwritable,
 )
 from barledger.ledger.contract import Ledger, Outcome, QuarantinedBar, Symbol, Who
 from barledger.ledger.sql import SqlLedger
@@ -222,7 +223,7 @@ class TestSqliteLedger(SqlLedgerContract):
     def test_a_place_that_cannot_be_used_is_named(self, tmp_path: Path) -> None:
         (tmp_path / "file").write_text("")
         for path in (tmp_path / "file" / "ledger.sqlite", tmp_path):
-            assert str(tmp_path) in refused(StoreUnavailable, lambda path=path: SqlLedger.open(f"sqlite:///{path}"))
+            assert str(tmp_path) in refused(StoreUnwritable, lambda path=path: SqlLedger.open(f"sqlite:///{path}"))
 
 
 @pytest.mark.parametrize(

@@ -53,7 +53,7 @@ def compare(stored: Rows, incoming: Rows, tolerance: Tolerance = EXACT) -> Compa
     """
     everything = np.arange(len(incoming))
     nothing = everything[:0]
-    if not len(stored):
+    if not len(stored) or not len(incoming) or incoming.time[0] > stored.time[-1]:
         return Comparison(new=everything, changed=nothing, replaced=nothing, same=nothing, jitter=nothing)
     at = np.minimum(np.searchsorted(stored.time, incoming.time), len(stored) - 1)
     known = stored.time[at] == incoming.time

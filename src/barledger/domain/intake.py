@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any, Final
 
 import numpy as np
@@ -11,12 +12,15 @@ import pandas as pd
 from barledger.domain.rows import VALUES, Floats, Ints, Rows, Texts, constant
 from barledger.domain.timeframe import DAY, Timeframe
 from barledger.domain.validation import OnInvalid, Validated, validate
-from barledger.errors import DuplicateColumns, InvalidBars, MissingColumns, NaiveTimes, WrongType
+from barledger.errors import DuplicateColumns, InvalidBars, InvalidSetting, MissingColumns, NaiveTimes, WrongType
 
 __all__ = ["Validated", "intake"]
 
 _TIME_NAMES: Final = ("time", "timestamp", "datetime", "date", "open_time")
 _REQUIRED: Final = ("time", *VALUES)
+_OURS: Final = (*_REQUIRED, "adjustment_factor", "source_id")
+# Up to so many bars, taking columns apart one by one costs more than looking at all of them at once.
+_A_FEW: Final = 256
 _USABLE_TEXT: Final = re.compile(r"[^\n\r\x00\ud800-\udfff]+")
 _NAN: Final = np.float64(np.nan)
 
@@ -38,13 +42,10 @@ def intake(
     `MissingColumns`, `DuplicateColumns`, `WrongType`, `NaiveTimes`, and what `validate` raises.
     """
     frame = _frame(data)
-    named = _match(frame, columns or {})
-    there = {*named, "time"} if _indexed(frame) else named.keys()
-    missing = tuple(name for name in _REQUIRED if name not in there)
-    if missing:
-        raise MissingColumns(count=len(frame), columns=missing, found=tuple(map(str, frame.columns)))
+    names = tuple(frame.columns.tolist())
+    named = _match(names, len(frame), indexed=_indexed(frame), columns=columns or {})
     time = _index_times(frame.index) if "time" not in named else _times(frame[named["time"]], timeframe)
-    values: dict[str, Any] = {name: _floats(name, frame[named[name]]) for name in VALUES}
+    values: dict[str, Any] = _few(frame, names, named) or {name: _floats(name, frame[named[name]]) for name in VALUES}
     rows = Rows(
         time=time,
         **values,
@@ -82,29 +83,56 @@ def _from_arrow(table: Any) -> pd.DataFrame:
     return pd.DataFrame(table.to_pandas(split_blocks=True, integer_object_nulls=False, date_as_object=True))
 
 
-def _match(frame: pd.DataFrame, columns: Mapping[str, str]) -> dict[str, str]:
+def _match(names: tuple[Any, ...], count: int, *, indexed: bool, columns: Mapping[str, str]) -> dict[str, Any]:
     """Find our columns among theirs; an explicit mapping wins."""
-    theirs = {str(name).lower(): name for name in reversed(list(frame.columns))}
-    named: dict[str, Any] = {
-        ours: theirs[ours] for ours in (*VALUES, "adjustment_factor", "source_id") if ours in theirs
-    }
-    time = next((theirs[name] for name in _TIME_NAMES if name in theirs), None)
-    if time is not None and not _indexed(frame):
-        named["time"] = time
     for ours, name in columns.items():
-        if name not in frame.columns:
-            raise MissingColumns(count=len(frame), columns=(name,), found=tuple(map(str, frame.columns)))
-        named[ours] = name
-    _check_unique(frame, named, columns)
+        if ours not in _OURS:
+            raise InvalidSetting(setting="columns", reason=f"{ours!r} is none of {', '.join(_OURS)}")
+        if name not in names:
+            raise MissingColumns(count=count, columns=(name,), found=tuple(map(str, names)))
+    try:
+        named, again = _matched(names, tuple(columns.items()), indexed=indexed)
+    except TypeError as error:  # a name that cannot be hashed
+        raise WrongType(count=count, column="(names)", found="a name that is no text") from error
+    if again:
+        raise DuplicateColumns(count=count, column=again, name=str(named[again]))
+    missing = tuple(name for name in _REQUIRED if name not in named and not (indexed and name == "time"))
+    if missing:
+        raise MissingColumns(count=count, columns=missing, found=tuple(map(str, names)))
     return named
 
 
-def _check_unique(frame: pd.DataFrame, named: Mapping[str, Any], columns: Mapping[str, str]) -> None:
-    """Raise `DuplicateColumns` if another column could be meant as well."""
+@lru_cache(maxsize=64)
+def _matched(
+    names: tuple[Any, ...],
+    columns: tuple[tuple[str, str], ...],
+    *,
+    indexed: bool,
+) -> tuple[dict[str, Any], str]:
+    """Return theirs by ours, and the first of ours for which another of theirs could be meant as well."""
+    theirs = {str(name).lower(): name for name in reversed(names)}
+    named: dict[str, Any] = {ours: theirs[ours] for ours in _OURS[1:] if ours in theirs}
+    time = next((theirs[name] for name in _TIME_NAMES if name in theirs), None)
+    if time is not None and not indexed:
+        named["time"] = time
+    named |= dict(columns)
+    exact, folded = list(names), [str(name).lower() for name in names]
     for ours, name in named.items():
-        same = (lambda other: other) if ours in columns else (lambda other: str(other).lower())
-        if [same(other) for other in frame.columns].count(same(name)) > 1:
-            raise DuplicateColumns(count=len(frame), column=ours, name=str(name))
+        alike = exact.count(name) if ours in dict(columns) else folded.count(str(name).lower())
+        if alike > 1:
+            return named, ours
+    return named, ""
+
+
+def _few(frame: pd.DataFrame, names: tuple[Any, ...], named: Mapping[str, Any]) -> dict[str, Floats]:
+    """Return the values of a few bars that are numbers throughout, at once; of others nothing."""
+    if len(frame) > _A_FEW:
+        return {}
+    cells = frame.to_numpy()
+    if cells.dtype != np.float64:
+        return {}
+    columns = canonical(cells.T)
+    return {name: columns[names.index(named[name])] for name in VALUES}
 
 
 def _indexed(frame: pd.DataFrame) -> bool:

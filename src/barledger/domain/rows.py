@@ -61,7 +61,9 @@ class Rows:
     def take(self, positions: Ints) -> "Rows":
         """Return the rows at ascending, unique positions; an unbroken run of them is not copied."""
         count = len(positions)
-        if count and int(positions[-1]) - int(positions[0]) + 1 == count:
+        if not count:
+            return self.pick(slice(0, 0))
+        if int(positions[-1]) - int(positions[0]) + 1 == count:
             first = int(positions[0])
             return self if count == len(self) else self.pick(slice(first, first + count))
         return self.pick(positions)
@@ -119,7 +121,7 @@ OPTIONAL: Final[dict[str, Any]] = {
 
 def constant(value: int, length: int) -> Ints:
     """Return a read-only column of one value that takes no memory."""
-    return np.broadcast_to(np.int64(value), (length,))
+    return np.ndarray((length,), np.int64, np.int64(value).tobytes(), strides=(0,))
 
 
 def empty_rows() -> Rows:

@@ -76,6 +76,8 @@ def _broken(rows: Rows, timeframe: Timeframe) -> list[tuple[type[InvalidBars], F
 
 
 def _suspicious(rows: Rows, timeframe: Timeframe) -> bool:
+    if 0 < len(rows) <= _CHUNK:
+        return _chunk_is_suspicious(rows, timeframe)
     return any(
         _chunk_is_suspicious(rows.pick(slice(first, first + _CHUNK)), timeframe)
         for first in range(0, len(rows), _CHUNK)

@@ -297,3 +297,8 @@ def _write_ahead(cursor: Any) -> None:
 def hidden(url: str) -> str:
     """Return a database URL without its password."""
     return _readable_url(url).render_as_string(hide_password=True)
+
+
+def sqlite_url(file: Path) -> str:
+    """Return the URL of an SQLite file, whatever signs its path has."""
+    return sa.URL.create("sqlite", database=str(file)).render_as_string()

@@ -36,7 +36,7 @@ class Draft:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What is sent to the store, and what the ledger will be told."""
+    """What is sent to the store, and what the ledger will be told; ``after`` are the touched blocks as they become."""
 
     draft: Draft
     copies: Sequence[Batch]
@@ -44,12 +44,15 @@ class Plan:
     change: SeriesChange
     fields: dict[str, int]
     jitter: Rows
+    after: Rows | None = None
 
 
 def plan(vault: Vault, state: SeriesState, draft: Draft, revision: int) -> Plan:
     """Compare a draft with the bars that are there; raises `RevisionConflict` and `BlockDamaged`."""
     check_expected(vault, state, draft)
-    stored = _stored(vault, state, draft)
+    touched = touched_blocks(draft)
+    tail = vault.tails.find(state, touched)
+    stored = _stored(vault, state, draft, touched) if tail is None else tail
     comparison = _compare(stored, draft)
     written = draft.rows.take(comparison.written)
     counts = _counts(draft, comparison)
@@ -58,13 +61,17 @@ def plan(vault: Vault, state: SeriesState, draft: Draft, revision: int) -> Plan:
         return Plan(draft=draft, copies=(), current=None, change=change, fields={}, jitter=_jitter(draft, comparison))
     replaced = stored.take(comparison.replaced)
     current = _stamp(state, written, replaced, revision)
-    blocks, emptied = _digest(vault, state, stored, current)
+    before, starts = _touched(state, stored, current)
+    if tail is None:
+        check_blocks(vault, state, before.standing(), starts)
+    after = overlay(before, current)
+    blocks = block_digests(after.standing(), draft.series.timeframe)
     change = SeriesChange(
         series=draft.series,
         interval=_hull(draft.series, current),
         max_edition=max(state.max_edition, int(current.edition.max())),
         blocks=blocks,
-        emptied=emptied,
+        emptied=_emptied(starts, blocks),
         **counts,
     )
     return Plan(
@@ -74,6 +81,7 @@ def plan(vault: Vault, state: SeriesState, draft: Draft, revision: int) -> Plan:
         change=change,
         fields=_field_counts(stored, draft, comparison),
         jitter=_jitter(draft, comparison),
+        after=after,
     )
 
 
@@ -96,8 +104,8 @@ def check_expected(vault: Vault, state: SeriesState, draft: Draft) -> None:
 
 def copies_of(series: Series, replaced: Rows, revision: int) -> list[Batch]:
     """Return the rows that are superseded, each for the layer of its own edition."""
-    batches = []
-    for edition in np.unique(replaced.edition).tolist():
+    batches: list[Batch] = []
+    for edition in np.unique(replaced.edition).tolist() if len(replaced) else ():
         rows = replaced.pick(replaced.edition == edition)
         copy = rows.stamped(
             revision=rows.revision, edition=rows.edition, withdrawn=rows.withdrawn, superseded_at=revision
@@ -106,11 +114,11 @@ def copies_of(series: Series, replaced: Rows, revision: int) -> list[Batch]:
     return batches
 
 
-def _stored(vault: Vault, state: SeriesState, draft: Draft) -> Rows:
+def _stored(vault: Vault, state: SeriesState, draft: Draft, touched: Sequence[Interval]) -> Rows:
     """Read the whole blocks that the draft touches, because their digests have to follow."""
     if not state.max_edition:
         return draft.rows.pick(slice(0, 0))
-    return read_held(vault, state, touched_blocks(draft))
+    return read_held(vault, state, touched)
 
 
 def touched_blocks(draft: Draft) -> list[Interval]:
@@ -159,20 +167,20 @@ def _stamp(state: SeriesState, written: Rows, replaced: Rows, revision: int) -> 
     return written.stamped(revision=revision, edition=edition, withdrawn=written.withdrawn)
 
 
-def _digest(vault: Vault, state: SeriesState, stored: Rows, current: Rows) -> tuple[list[Block], list[int]]:
-    """Digest the blocks that change, after checking that they are still what the ledger says."""
+def _touched(state: SeriesState, stored: Rows, current: Rows) -> tuple[Rows, Ints]:
+    """Return the rows of the blocks that change, and the blocks' starts."""
     timeframe = state.series.timeframe
     starts = np.array(block_edges(current.time, timeframe)[0], np.int64)
     if not len(stored):
-        before = stored
-    elif len(starts) == 1:
-        before = stored.within(Interval(int(starts[0]), timeframe.block_end(int(starts[0]))))
-    else:
-        before = stored.pick(found_in(timeframe.block_of(stored.time), starts))
-    check_blocks(vault, state, before.standing(), starts)
-    blocks = block_digests(overlay(before, current).standing(), timeframe)
+        return stored, starts
+    if len(starts) == 1:
+        return stored.within(Interval(int(starts[0]), timeframe.block_end(int(starts[0])))), starts
+    return stored.pick(found_in(timeframe.block_of(stored.time), starts)), starts
+
+
+def _emptied(starts: Ints, blocks: Sequence[Block]) -> list[int]:
     kept = {block.start for block in blocks}
-    return blocks, [start for start in starts.tolist() if start not in kept]
+    return [start for start in starts.tolist() if start not in kept]
 
 
 def check_blocks(vault: Vault, state: SeriesState, standing: Rows, starts: Ints) -> None:

@@ -58,6 +58,7 @@ def commit(vault: Vault, drafts: Sequence[Draft], who: Who, *, coverage: Sequenc
             vault.ledger.revisions.discard(lease.pending, who, outcome=outcome)
             return _written(plans, max(state.revision for state in lease.pending.states))
         _send(vault, lease, plans, coverage, who)
+        _keep_tails(vault, lease, plans)
         return _written(plans, lease.revision)
 
 
@@ -84,6 +85,13 @@ def _send(vault: Vault, lease: Lease, plans: Sequence[Plan], coverage: Sequence[
             return
         _give_up(vault, lease, who, sent=True)
         raise
+
+
+def _keep_tails(vault: Vault, lease: Lease, plans: Sequence[Plan]) -> None:
+    states: dict[Series, SeriesState] = {state.series: state for state in lease.pending.states}
+    for prepared in plans:
+        if prepared.after is not None:
+            vault.tails.keep(states[prepared.draft.series], prepared.change, prepared.after, lease.revision)
 
 
 def _became_true(vault: Vault, lease: Lease) -> bool:

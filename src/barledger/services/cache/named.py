@@ -20,11 +20,13 @@ def write_named(
 ) -> Written:
     """Write bars as the named, immutable version ``name`` of a series; the same bars again change nothing.
 
-    ``over_foreign`` says that they lie there already without barledger's stamps, which are added. Raises `NameTaken` if
-    a snapshot has the name, `VersionImmutable` if the version has other bars.
+    No bars make no version. ``over_foreign`` says that they lie there already without barledger's stamps, which are
+    added. Raises `NameTaken` if a snapshot has the name, `VersionImmutable` if the version has other bars.
     """
     vault.check_writable()
     check_version_id(name)
+    if not len(rows):
+        return Written(series=(series,), revision=vault.ledger.revisions.state(series).revision, fields={})
     hull = Interval(int(rows.time[0]), int(rows.time[-1]) + 1)
     with holding(vault, [Intent(series=series, interval=hull)], who) as lease:
         try:

@@ -11,7 +11,7 @@ import numpy as np
 from barledger.domain.rows import Rows, merge
 from barledger.domain.series import Series
 from barledger.domain.timeframe import Timeframe
-from barledger.errors import AmbiguousSource, SeriesNotFound
+from barledger.errors import AmbiguousSource, LedgerMismatch, SeriesNotFound
 from barledger.services.cache.vault import Vault
 
 Mode = Literal["strict", "fill"]
@@ -30,14 +30,16 @@ _MANY: Final = 8
 
 
 def choose(vault: Vault, instrument: str, timeframe: Timeframe, source: str | None) -> Choice:
-    """Decide whose bars to read; raises `SeriesNotFound` and `AmbiguousSource`."""
+    """Decide whose bars to read; raises `SeriesNotFound`, `AmbiguousSource` and `LedgerMismatch`."""
     return choose_all(vault, [instrument], timeframe, source)[0]
 
 
 def choose_all(vault: Vault, instruments: Sequence[str], timeframe: Timeframe, source: str | None) -> list[Choice]:
-    """Decide whose bars to read for each instrument; raises `SeriesNotFound` and `AmbiguousSource`."""
+    """Decide whose bars to read for each instrument; raises what `choose` raises."""
     if source is not None:
-        return [Choice(series=(Series.of(instrument, timeframe, source),)) for instrument in instruments]
+        named = [Series.of(instrument, timeframe, source) for instrument in instruments]
+        _refuse_guesses(vault, named)
+        return [Choice(series=(series,)) for series in named]
     catalog, known = vault.ledger.catalog, defaultdict[str, list[Series]](list)
     if len(instruments) < _MANY:
         listed = [one for name in instruments for one in catalog.series(instrument=name, timeframe=timeframe.name)]
@@ -49,9 +51,24 @@ def choose_all(vault: Vault, instruments: Sequence[str], timeframe: Timeframe, s
     return [_choose(vault, instrument, timeframe, known.get(instrument, [])) for instrument in instruments]
 
 
+def unknown(vault: Vault, what: str) -> SeriesNotFound | LedgerMismatch:
+    """Return the error for what this ledger does not know; that the store has no bars of it is another matter."""
+    if vault.mismatch:
+        return LedgerMismatch(reason=f"{vault.mismatch}; this ledger knows nothing of {what}")
+    return SeriesNotFound(series=what)
+
+
+def _refuse_guesses(vault: Vault, named: Sequence[Series]) -> None:
+    """Raise `LedgerMismatch` for a series that the store may have, and this ledger cannot tell."""
+    if vault.mismatch:
+        for state in vault.ledger.revisions.states(named):
+            if not state.revision:
+                raise unknown(vault, str(state.series))
+
+
 def _choose(vault: Vault, instrument: str, timeframe: Timeframe, found: Sequence[Series]) -> Choice:
     if not found:
-        raise SeriesNotFound(series=f"{instrument} {timeframe}")
+        raise unknown(vault, f"{instrument} {timeframe}")
     if len(found) == 1:
         return Choice(series=(found[0],))
     return _by_priority(vault, instrument, timeframe, found)

@@ -1,6 +1,6 @@
 """DataCacheService: versions, snapshots and retention, as callers use them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, get_args
 
 from barledger.domain.comparison import EXACT, Tolerance
@@ -59,12 +59,13 @@ class DataCacheService:
         return write_named(self._vault, series, rows, version, self._vault.who("write-named", reason=reason))
 
     def withdraw(
-        self, series: Series, times: Sequence[Instant], *, reason: str, expected_revision: int | None = None
+        self, series: Series, times: Instant | Sequence[Instant], *, reason: str, expected_revision: int | None = None
     ) -> Written:
         """Withdraw bars by their opening times: they stay in every state before this revision."""
         import numpy as np  # noqa: PLC0415 - the rest of this module needs no arrays
 
-        moments = np.unique(np.array([parse_time(time) for time in times], np.int64))
+        listed: Any = [times] if isinstance(times, str) or not isinstance(times, Iterable) else times
+        moments = np.unique(np.array([parse_time(time) for time in listed], np.int64))
         if not len(moments):
             return Written(series=(series,), revision=self._vault.ledger.revisions.state(series).revision, fields={})
         draft = Draft(series=series, rows=tombstones(moments), expected_revision=expected_revision)
@@ -198,7 +199,12 @@ class DataCacheService:
     def adjustments(
         self, instrument: str, timeframe: str, reference: Instant, *, source: str | None = None
     ) -> adjustments.AdjustmentReport:
-        """Tell which bars changed since a reference time, by how much, and what the changes look like."""
+        """Tell which bars changed since a reference time, when, by how much, and what the changes look like.
+
+        A bar that came later counts from its first value. Of several sources in an order of priority the first one
+        answers. Raises `SeriesNotFound`, `AmbiguousSource`, `FutureTime`, and `RevisionExpired` if retention has
+        deleted what the bars were then.
+        """
         chosen = choose(self._vault, normalise_instrument(instrument), Timeframe.of(timeframe), source)
         return adjustments.check(self._vault, chosen.series[0], parse_time(reference))
 

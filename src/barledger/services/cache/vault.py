@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from barledger.errors import LedgerMismatch, ReadOnly
 from barledger.ledger.contract import Ledger, Who
+from barledger.services.cache.tails import Tails
 from barledger.stores.contract import Mark, Store
 
 
@@ -25,6 +26,7 @@ class Vault:
     patience: Patience = field(default_factory=Patience)
     mismatch: str = ""
     read_only: bool = False
+    tails: Tails = field(default_factory=Tails)
 
     def who(self, operation: str, *, reason: str = "", purpose: str = "", trigger: str = "") -> Who:
         """Sign an operation with this session's actor."""

@@ -7,7 +7,7 @@ from barledger.domain.interval import Interval, difference, everything, format_t
 from barledger.domain.rows import Rows
 from barledger.domain.series import Series
 from barledger.domain.version import Version
-from barledger.errors import FutureTime, InvalidInterval, VersionNotFound
+from barledger.errors import FutureTime, InvalidInterval, LedgerMismatch, VersionNotFound
 from barledger.ledger.contract import Pin, SeriesState, Snapshot
 from barledger.services.cache.reader import read, read_first
 from barledger.services.cache.vault import Vault
@@ -26,13 +26,15 @@ class Seen:
 def find_snapshot(vault: Vault, version: Version) -> Snapshot | None:
     """Return the snapshot or named version that a version names, or None for the other kinds.
 
-    Raises `VersionNotFound`.
+    Raises `VersionNotFound`, and `LedgerMismatch` if another ledger may know it.
     """
     if version.kind not in ("named", "strategy"):
         return None
     by_strategy = version.kind == "strategy"
     snapshots = vault.ledger.snapshots
     found = snapshots.of_strategy(version.name) if by_strategy else snapshots.get(version.name)
+    if found is None and vault.mismatch:
+        raise LedgerMismatch(reason=f"{vault.mismatch}; this ledger knows no version {version.name!r}")
     if found is None:
         raise VersionNotFound(version=f"strategy:{version.name}" if by_strategy else version.name)
     return found
@@ -43,14 +45,14 @@ def read_version(vault: Vault, series: Series, interval: Interval, version: Vers
 
     An interval without a start means what retention had left by then.
     """
-    if version.kind == "first":
-        first = read_first(vault, series, [interval])
-        return Seen(series=series, interval=interval, rows=first.rows.standing(), revision=first.revision)
-    revision = _revision(vault, series, version)
+    revision = None if version.kind == "first" else _revision(vault, series, version)
     wanted = [interval]
     if interval.start == everything().start:
-        wanted = _left(vault.ledger.revisions.state(series), interval, revision)
-    reading = read(vault, series, wanted, revision=revision)
+        wanted = left(vault.ledger.revisions.state(series), interval, revision)
+    if version.kind == "first":
+        reading = read_first(vault, series, wanted)
+    else:
+        reading = read(vault, series, wanted, revision=revision)
     return Seen(series=series, interval=interval, rows=reading.rows.standing(), revision=reading.revision)
 
 
@@ -80,8 +82,8 @@ def _revision(vault: Vault, series: Series, version: Version) -> int | None:
     return version.number
 
 
-def _left(state: SeriesState, interval: Interval, revision: int | None) -> list[Interval]:
-    """Leave out what retention had deleted at a revision."""
+def left(state: SeriesState, interval: Interval, revision: int | None = None) -> list[Interval]:
+    """Return what retention had left of an interval at a revision, or has left now."""
     gone = [
         stretch.interval
         for stretch in state.gone
