@@ -71,7 +71,7 @@ def test_every_bar_gets_one_verdict_and_it_is_the_right_one(before: dict[int, in
         "jitter": [],
     }
     assert (stored.time[found.replaced] == incoming.time[found.changed]).all()
-    assert found.written.tolist() == sorted([*found.new.tolist(), *found.changed.tolist()])
+    assert list(found.written) == sorted([*found.new, *found.changed])
 
 
 @pytest.mark.parametrize("name", VALUES)

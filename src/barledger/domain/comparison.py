@@ -8,7 +8,7 @@ from typing import Final
 
 import numpy as np
 
-from barledger.domain.rows import VALUES, Flags, Floats, Ints, Rows, Texts
+from barledger.domain.rows import VALUES, Flags, Floats, Ints, Positions, Rows, Texts
 
 EXACT_COLUMNS: Final = ("adjustment_factor", "source_id")
 
@@ -32,14 +32,14 @@ EXACT: Final = Tolerance()
 class Comparison:
     """Positions into the incoming rows; ``replaced`` are those of the stored rows that ``changed`` supersede."""
 
-    new: Ints
+    new: Positions
     changed: Ints
     replaced: Ints
     same: Ints
     jitter: Ints
 
     @property
-    def written(self) -> Ints:
+    def written(self) -> Positions:
         """Return the incoming rows that make history, in ascending order of time."""
         if not len(self.changed):
             return self.new
@@ -51,10 +51,10 @@ def compare(stored: Rows, incoming: Rows, tolerance: Tolerance = EXACT) -> Compa
 
     A withdrawn bar that comes back is *changed*; one that is withdrawn again is *same*.
     """
-    everything = np.arange(len(incoming))
-    nothing = everything[:0]
+    nothing = np.empty(0, np.int64)
     if not len(stored) or not len(incoming) or incoming.time[0] > stored.time[-1]:
-        return Comparison(new=everything, changed=nothing, replaced=nothing, same=nothing, jitter=nothing)
+        return Comparison(new=range(len(incoming)), changed=nothing, replaced=nothing, same=nothing, jitter=nothing)
+    everything = np.arange(len(incoming))
     at = np.minimum(np.searchsorted(stored.time, incoming.time), len(stored) - 1)
     known = stored.time[at] == incoming.time
     mine, theirs = everything[known], at[known]

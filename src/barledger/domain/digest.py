@@ -100,38 +100,39 @@ def _digest_spans(rows: Rows, spans: list[tuple[int, int, int]]) -> list[Block]:
 
 
 def _digest_span(rows: Rows, first: int, last: int) -> bytes:
-    hasher = hashlib.sha256(_BLOCK_TAG + (last - first).to_bytes(8, "little") + b"time int64 ns\n\x01")
-    hasher.update(_buffer(rows.time[first:last], "<i8"))
-    for name in VALUES:
-        _add_floats(hasher, name, getattr(rows, name)[first:last])
-    _add_floats(
-        hasher, "adjustment_factor", None if rows.adjustment_factor is None else rows.adjustment_factor[first:last]
-    )
-    _add_texts(hasher, "source_id", None if rows.source_id is None else rows.source_id[first:last])
-    return hasher.digest()
+    """Return the digest of a block; its bytes are put together first, since many small updates take twice as long."""
+    factor, texts = rows.adjustment_factor, rows.source_id
+    return hashlib.sha256(
+        b"".join(
+            (
+                _BLOCK_TAG,
+                (last - first).to_bytes(8, "little"),
+                b"time int64 ns\n\x01",
+                _buffer(rows.time[first:last], "<i8"),
+                *(part for name in VALUES for part in _floats(name, getattr(rows, name)[first:last])),
+                *_floats("adjustment_factor", None if factor is None else factor[first:last]),
+                *_texts("source_id", None if texts is None else texts[first:last]),
+            )
+        )
+    ).digest()
 
 
-def _add_floats(hasher: "hashlib._Hash", name: str, values: Floats | None) -> None:
+def _floats(name: str, values: Floats | None) -> tuple[bytes | memoryview, ...]:
     head = f"{name} float64\n".encode()
     if values is None or (np.isnan(values[0]) and bool(np.isnan(values).all())):
-        hasher.update(head + b"\x00")
-        return
-    hasher.update(head + b"\x01")
-    hasher.update(_buffer(values, "<f8"))
+        return head, b"\x00"
+    return head, b"\x01", _buffer(values, "<f8")
+
+
+def _texts(name: str, values: Texts | None) -> tuple[bytes | memoryview, ...]:
+    head = f"{name} string\n".encode()
+    if values is None or all(value is None for value in values):
+        return head, b"\x00"
+    encoded = [None if value is None else value.encode() for value in values]
+    lengths = np.array([-1 if text is None else len(text) for text in encoded], "<i8")
+    return head, b"\x01", _buffer(lengths, "<i8"), *(text for text in encoded if text is not None)
 
 
 def _buffer(values: Floats | Ints, kind: str) -> memoryview:
     """Return the values' bytes; on a little-endian machine without copying them."""
     return np.ascontiguousarray(values, kind).data
-
-
-def _add_texts(hasher: "hashlib._Hash", name: str, values: Texts | None) -> None:
-    head = f"{name} string\n".encode()
-    if values is None or all(value is None for value in values):
-        hasher.update(head + b"\x00")
-        return
-    encoded = [None if value is None else value.encode() for value in values]
-    lengths = np.array([-1 if text is None else len(text) for text in encoded], "<i8")
-    hasher.update(head + b"\x01")
-    hasher.update(_buffer(lengths, "<i8"))
-    hasher.update(b"".join(text for text in encoded if text is not None))

@@ -17,6 +17,7 @@ Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
 Texts = npt.NDArray[np.object_]
+Positions = Ints | range
 
 VALUES: Final = ("open", "high", "low", "close", "volume")
 NEVER: Final = np.iinfo(np.int64).max
@@ -58,7 +59,7 @@ class Rows:
         picked: dict[str, Any] = {name: None if column is None else column[index] for name, column in self.columns()}
         return Rows(**picked)
 
-    def take(self, positions: Ints) -> "Rows":
+    def take(self, positions: Positions) -> "Rows":
         """Return the rows at ascending, unique positions; an unbroken run of them is not copied."""
         count = len(positions)
         if not count:
@@ -66,7 +67,7 @@ class Rows:
         if int(positions[-1]) - int(positions[0]) + 1 == count:
             first = int(positions[0])
             return self if count == len(self) else self.pick(slice(first, first + count))
-        return self.pick(positions)
+        return self.pick(np.asarray(positions))
 
     def within(self, interval: Interval) -> "Rows":
         """Return the rows whose time lies in the interval, without copying."""

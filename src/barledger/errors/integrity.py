@@ -57,4 +57,4 @@ class LedgerMismatch(IntegrityError):
     reason: str
     code = "ledger-mismatch"
     message = "store and ledger do not belong together: {reason}"
-    next_step = "What this ledger knows can be read; for all else, see `barledger ledger adopt|rebuild|reconcile --help`."
+    next_step = "What this ledger knows can be read; else see `barledger ledger adopt|rebuild|reconcile --help`."

@@ -77,11 +77,11 @@ def check(vault: Vault, series: Series, reference: int) -> AdjustmentReport:
     now = read(vault, series, kept)
     then = read(vault, series, kept, revision=then_revision).rows.standing()
     current = now.rows.standing()
-    later = _first_after(vault, now, kept, then, then_revision)
-    known = merge([then, later])
+    known = merge([then, _first_after(vault, now, kept, then, then_revision)])
     old = known.pick(found_in(known.time, current.time))
-    moved = np.logical_or.reduce([~_equal(getattr(old, name), getattr(current, name)) for name in VALUES])
-    before, after = old.pick(moved), current.pick(moved)
+    new = current.pick(found_in(current.time, known.time))
+    moved = np.logical_or.reduce([~_equal(getattr(old, name), getattr(new, name)) for name in VALUES])
+    before, after = old.pick(moved), new.pick(moved)
     looks, factor = _judge(before, after)
     return AdjustmentReport(
         series=series,

@@ -92,9 +92,9 @@ def _hull(series: Series, rows: Rows) -> Interval:
 
 def check_expected(vault: Vault, state: SeriesState, draft: Draft) -> None:
     """Raise `RevisionConflict` if the stretch was changed after the revision that the writer had read."""
-    expected = draft.expected_revision
-    if expected is None:
+    if draft.expected_revision is None:
         return
+    expected = int(draft.expected_revision)  # in JSON, and in the provenance of bars, it is text
     found = state.revision
     if expected:
         found = vault.ledger.revisions.conflicting(draft.series, draft.intent.interval, expected)
