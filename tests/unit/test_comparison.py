@@ -17,7 +17,8 @@ VENDOR = Tolerance(price=2e-6, volume=5e-3)
 
 
 def verdicts(comparison: Comparison) -> dict[str, list[int]]:
-    return {name: getattr(comparison, name).tolist() for name in ("new", "changed", "replaced", "same", "jitter")}
+    names = ("new", "changed", "replaced", "same", "jitter")
+    return {name: [int(at) for at in getattr(comparison, name)] for name in names}
 
 
 def with_value(given_rows: Rows, name: str, at: int, value: float) -> Rows:

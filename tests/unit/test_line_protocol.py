@@ -131,5 +131,5 @@ def test_a_record_keeps_its_types_and_leaves_empty_tags_out() -> None:
 
 
 def test_the_mark_lies_at_time_zero() -> None:
-    assert mark_line(Mark(ledger_id='l"1', revision=3)) == b'barledger_meta ledger_id="l\\"1",revision=3i 0\n'
-    assert revision_line(4) == b"barledger_meta revision=4i 0\n"
+    assert mark_line(Mark(ledger_id='l"1', revision=3), 0) == b'barledger_meta ledger_id="l\\"1",revision=3i 0\n'
+    assert revision_line(4, 7) == b"barledger_meta revision=4i 7\n"
