@@ -9,6 +9,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Final
 
+import pandas as pd
+
 from benchmarks import embedded, influx, influx_client, machine, report
 from benchmarks.data import QUICK, Sizes
 from benchmarks.row import Result
@@ -27,6 +29,8 @@ def main() -> int:
         return 2
     # Ended from outside, servers and folders that were made here go as well.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    # What pandas 3 always does; ArcticDB asks for an earlier one, in which it is a switch.
+    pd.options.mode.copy_on_write = True
     facts = machine.facts()
     results = [result for group in GROUPS for result in _run(group, wanted, QUICK if options.quick else Sizes())]
     report.show_notes(results)

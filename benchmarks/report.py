@@ -15,7 +15,8 @@ _INTRODUCTION: Final = """\
 `make bench` measures these and writes this page. Every row is measured in one run: the contestants take turns, after a
 warm-up round, and the ratio is that of the medians (so 2x means half the time). Everything goes through the public
 calls, with ledger, digests, checksums and fsync on; both sides are given the same data, and their answers are compared.
-The last two columns are least / median / most. The bars are a random walk in cents with whole volumes, made with a
+The last two columns are least / median / most. ArcticDB asks for pandas 2, in which copying on write is switched on for
+both, as it always is in pandas 3. The bars are a random walk in cents with whole volumes, made with a
 fixed seed. `python -m benchmarks embedded.read` runs single rows, `--quick` small ones.
 """
 
