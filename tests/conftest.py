@@ -58,6 +58,6 @@ def influx_store(influx_server: InfluxServer, influx_bucket: str) -> Iterator[In
     store.close()
 
 
-# --- PostgreSQL ----------------------------------------------------------------------------------
+# --- fixtures in modules of their own --------------------------------------------------------------
 
-pytest_plugins = ("postgres",)
+pytest_plugins = ("postgres", "clients")

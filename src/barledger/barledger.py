@@ -2,6 +2,7 @@
 
 import getpass
 import socket
+import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
@@ -12,6 +13,7 @@ from barledger.domain.bars import Bars
 from barledger.domain.interval import Instant
 from barledger.domain.series import Series
 from barledger.domain.validation import OnInvalid
+from barledger.errors import Closed, Mismatch
 from barledger.ledger.contract import Ledger, Snapshot
 from barledger.opening import ledger_in, open_ledger, open_store, place_of
 from barledger.services import reconciliation
@@ -38,6 +40,8 @@ class BarLedger:
     def __init__(self, store: Store, ledger: Ledger, *, settings: Settings, read_only: bool = False) -> None:
         """Plug a store and its ledger together; a pair that does not fit can only be read."""
         mismatch = fits(store, ledger) if read_only else introduce(store, ledger)
+        if mismatch:
+            warnings.warn(f"nothing can be written: {mismatch}; see `barledger ledger --help`", Mismatch, stacklevel=4)
         self.settings = settings
         self.vault = Vault(
             store=store,
@@ -105,7 +109,12 @@ class BarLedger:
         )
 
     def write_many(
-        self, entries: Iterable[Entry], *, source: str, reason: str = "", on_invalid: OnInvalid = "raise"
+        self,
+        entries: Iterable[Entry | tuple[str, str, Any]],
+        *,
+        source: str,
+        reason: str = "",
+        on_invalid: OnInvalid = "raise",
     ) -> Written:
         """Write bars of several series as one revision (`DataIngestionService.write_many`)."""
         return self.ingestion.write_many(entries, source=source, reason=reason, on_invalid=on_invalid)
@@ -134,10 +143,13 @@ class BarLedger:
         start: Instant | None = None,
         end: Instant | None = None,
         source: str | None = None,
-        version: str = "latest",
+        version: str | Instant = "latest",
+        is_adjusted: bool = False,
     ) -> Bars:
         """Return the bars of [start, end) at a version (`DataRetrievalService.bars`)."""
-        return self.retrieval.bars(instrument, timeframe, start=start, end=end, source=source, version=version)
+        return self.retrieval.bars(
+            instrument, timeframe, start=start, end=end, source=source, version=version, is_adjusted=is_adjusted
+        )
 
     def history(self, instrument: str, timeframe: str, time: Instant, *, source: str | None = None) -> list[Edition]:
         """Return every edition of one bar (`DataCacheService.history`)."""
@@ -206,9 +218,11 @@ class BarLedger:
     # --- the session ---------------------------------------------------------------------------
 
     def close(self) -> None:
-        """Release the store and the ledger."""
+        """Release the store and the ledger; what is asked afterwards raises `Closed`."""
         self.vault.store.close()
         self.vault.ledger.close()
+        nothing: Any = _Nothing()
+        self.cache = self.ingestion = self.retrieval = self.audit = nothing
 
     def __enter__(self) -> Self:
         """Use it in a with statement."""
@@ -226,6 +240,14 @@ class BarLedger:
         if name == "sample":
             options = {"folder": self.settings.sample_dir, **options}
         return make_source(name, options)
+
+
+class _Nothing:
+    """What is left of the services of a closed library."""
+
+    def __getattr__(self, name: str) -> Any:
+        """Refuse whatever is asked."""
+        raise Closed
 
 
 def open_barledger(
@@ -248,7 +270,11 @@ def open_barledger(
         made_ledger = open_ledger(place.ledger, mirrored=mirrored, read_only=read_only)
         opened.callback(made_ledger.close)
         store = open_store(
-            place.store, secret, chosen.org if org is None else org, read_only=read_only, accept_expiry=accept_expiry
+            place.store,
+            secret,
+            chosen.org if org is None else org,
+            read_only=read_only,
+            accept_expiry=accept_expiry or chosen.accept_expiry,
         )
         opened.callback(store.close)
         library = BarLedger(store, made_ledger, settings=chosen, read_only=read_only)

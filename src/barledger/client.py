@@ -7,6 +7,7 @@ import pandas as pd
 
 from barledger.barledger import BarLedger, open_barledger
 from barledger.domain.interval import Instant
+from barledger.domain.series import check_name
 from barledger.domain.validation import OnInvalid
 from barledger.ledger.contract import Snapshot
 from barledger.opening import influx_target
@@ -38,7 +39,7 @@ class InfluxDBClient:
         `barledger.connect`.
         """
         self._library: BarLedger = open_barledger(
-            influx_target(url, bucket),
+            influx_target(url, check_name("bucket", bucket)),
             token=token,
             org=org,
             ledger=ledger,
@@ -83,15 +84,24 @@ class InfluxDBClient:
         timeframe: str,
         start_date: Instant | None,
         end_date: Instant | None,
-        version: str = "latest",
+        version: str | Instant = "latest",
         *,
         source: str | None = None,
+        is_adjusted: bool = False,
     ) -> pd.DataFrame:
         """Return open, high, low, close and volume of [start_date, end_date) by time in UTC.
 
         What the question resolved to (revision, digest, sources) is in the frame's ``attrs``.
         """
-        bars = self._library.bars(instrument, timeframe, start=start_date, end=end_date, source=source, version=version)
+        bars = self._library.bars(
+            instrument,
+            timeframe,
+            start=start_date,
+            end=end_date,
+            source=source,
+            version=version,
+            is_adjusted=is_adjusted,
+        )
         frame = bars.df
         frame.attrs |= {"revision": bars.revision, "digest": bars.digest}
         return frame

@@ -32,6 +32,7 @@ class Settings(BaseSettings):
     url: str = Field(default="", description="What connect() opens; empty means the embedded store in the data folder.")
     token: SecretStr = Field(default=SecretStr(""), description="The store's token, on InfluxDB 1.x user:password.")
     org: str = Field(default="", description="The organization, on InfluxDB 2.x.")
+    accept_expiry: bool = Field(default=False, description="Use a bucket that deletes its data by itself all the same.")
     ledger: str = Field(default="", description="The ledger's SQLAlchemy URL; empty means SQLite beside the data.")
     actor: str = Field(default="", description="Who acts, for the audit log; empty means user@host.")
     lease: float = Field(

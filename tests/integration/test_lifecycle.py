@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from barledger.barledger import open_barledger, restore_backup
-from barledger.errors import FormatTooNew, ReadOnly, RevisionExpired
+from barledger.errors import FormatTooNew, LedgerMismatch, Mismatch, ReadOnly, RevisionExpired, StoreDiverged
 from libraries import closes, embedded, expected, frame, same_bars
 
 DESK = {"source": "desk"}
@@ -116,6 +116,22 @@ def test_a_newer_format_is_refused(tmp_path: Path) -> None:
 def test_a_library_without_its_store_is_noticed(tmp_path: Path) -> None:
     with embedded(tmp_path) as bl:
         bl.write("AAPL", "1d", frame(range(5)), **DESK)
+        pinned = bl.snapshot("AAPL", "1d").id
+        bl.write("AAPL", "1d", frame(range(5), 200.0), **DESK)
+        named = bl.write("AAPL", "1d", frame(range(3)), version="mine", **DESK).revision
+        assert named
     shutil.rmtree(tmp_path / "store")
-    with embedded(tmp_path) as bl:
+    with pytest.warns(Mismatch, match="the store is empty"):
+        bl = embedded(tmp_path)
+    with bl:
         assert "the store is empty" in bl.vault.mismatch
+        for version in ("latest", "first", pinned, "mine"):
+            with pytest.raises(StoreDiverged):
+                bl.bars("AAPL", "1d", version=version)
+            with pytest.raises(StoreDiverged):
+                bl.bars("AAPL", "1d", version=version, start="1970-01-02", end="1970-01-03")
+        with pytest.raises(LedgerMismatch):
+            bl.write("AAPL", "1d", frame([9]), **DESK)
+        with pytest.raises(LedgerMismatch):
+            bl.bars("MSFT", "1d")
+        assert not bl.verify(pinned).ok

@@ -12,6 +12,9 @@ from barledger.errors import LedgerMismatch, VersionNotFound
 from libraries import closes, expected, frame, same_bars
 from places import ON_SQLITE, Place, place_called
 
+# Each of these is opened again and again while its halves do not fit.
+pytestmark = pytest.mark.filterwarnings("ignore::barledger.errors.Mismatch")
+
 DESK = {"source": "desk"}
 SERIES = Series.of("AAPL", "1d", "desk")
 

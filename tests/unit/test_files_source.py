@@ -217,7 +217,7 @@ def test_klines_without_a_header(write: Write, options: dict[str, Any]) -> None:
 
 def test_missing_columns_are_named_with_the_file(write: Write) -> None:
     path = write("date,close\n2020-01-01,1\n")
-    with pytest.raises(MissingColumns, match=r"'open', 'high', 'low', 'volume'.*'date', 'close'.*bars\.csv"):
+    with pytest.raises(MissingColumns, match=r"open, high, low, volume; it has date, close.*bars\.csv"):
         read(path)
     with pytest.raises(MissingColumns, match="Adjusted"):
         read(path, columns="close=Adjusted")

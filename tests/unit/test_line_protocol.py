@@ -2,6 +2,7 @@
 
 import re
 import struct
+from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
@@ -130,6 +131,8 @@ def test_a_record_keeps_its_types_and_leaves_empty_tags_out() -> None:
     assert record_line(record) == b'data\\ audit,snapshot_id=a\\ b hash="x\\"y",count=3i,ratio=0.5,held=true 5\n'
 
 
-def test_the_mark_lies_at_time_zero() -> None:
-    assert mark_line(Mark(ledger_id='l"1', revision=3), 0) == b'barledger_meta ledger_id="l\\"1",revision=3i 0\n'
-    assert revision_line(4, 7) == b"barledger_meta revision=4i 7\n"
+def test_the_mark_lies_in_the_year_2200() -> None:
+    time = int(datetime(2200, 1, 1, tzinfo=UTC).timestamp()) * 1_000_000_000
+    mark = mark_line(Mark(ledger_id='l"1', revision=3))
+    assert mark == f'barledger_meta ledger_id="l\\"1",revision=3i {time}\n'.encode()
+    assert revision_line(4) == f"barledger_meta revision=4i {time}\n".encode()

@@ -6,8 +6,9 @@ was, 6 a store or source does not answer, 7 busy, 130 interrupted.
 
 import os
 import sys
+import warnings
 from collections.abc import Callable, Sequence
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 import typer
 
@@ -17,6 +18,7 @@ from barledger.cli.demo import demo
 from barledger.cli.output import Output
 from barledger.errors import (
     BarledgerError,
+    BarledgerWarning,
     Busy,
     IntegrityError,
     InvalidInput,
@@ -83,7 +85,10 @@ for command in _ON_LIBRARIES:
 def run(arguments: Sequence[str]) -> int:
     """Run the command and return its exit code; no error leaves as a traceback."""
     try:
-        code = app(list(arguments), standalone_mode=False)
+        with warnings.catch_warnings():
+            warnings.simplefilter("default", BarledgerWarning)
+            warnings.showwarning = _say_warning
+            code = app(list(arguments), standalone_mode=False)
     except BarledgerError as error:
         Output(as_json="--json" in arguments).error(error)
         return next((code for kind, code in _CODES if isinstance(error, kind)), 1)
@@ -95,6 +100,12 @@ def run(arguments: Sequence[str]) -> int:
     except Exception as error:  # noqa: BLE001 - whatever it is, a person gets a sentence
         return _unexpected(error)
     return code if isinstance(code, int) else 0
+
+
+def _say_warning(message: Warning | str, category: type[Warning], *_: Any, **_named: Any) -> None:
+    """Say ours as sentences; others are for developers."""
+    if issubclass(category, BarledgerWarning):
+        sys.stderr.write(f"warning: {message}\n")
 
 
 def _unexpected(error: Exception) -> int:

@@ -1,7 +1,7 @@
 """Commands on bars: ingest, bars, versions, history."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -9,7 +9,7 @@ from barledger.cli.output import Output, moment
 from barledger.cli.session import End, Json, Ledger, Reason, Source, Start, Store, Version, library
 from barledger.domain.interval import format_time
 from barledger.domain.rows import VALUES
-from barledger.errors import InvalidSetting
+from barledger.errors import InvalidSetting, SeriesNotFound
 
 Instrument = Annotated[str, typer.Argument(help="An instrument, e.g. AAPL or BTC/USDT.")]
 Timeframe = Annotated[str, typer.Argument(help="A timeframe, e.g. 1d or 1m.")]
@@ -70,6 +70,8 @@ def bars(
     output = Output(as_json=json)
     with library(store, ledger) as opened:
         found = opened.bars(instrument, timeframe, start=start, end=end, source=source, version=version)
+    if source is not None and not found.revision:
+        raise SeriesNotFound(series=str(found.series[0]))
     if out is not None:
         _save(found, out)
         return output.say(f"{len(found):,} bars written to {out}", {**found.provenance, "bars": len(found)})
@@ -192,7 +194,16 @@ def _pair(text: str) -> tuple[str, str]:
 def _save(found: object, path: Path) -> None:
     import pyarrow as pa  # noqa: PLC0415 - only for files
 
+    if path.suffix not in (".csv", ".parquet", ".arrow", ".feather"):
+        raise InvalidSetting(setting="--out", reason=f"{path.suffix or 'no ending'} is not .csv, .parquet or .arrow")
     table = pa.table(found)
+    try:
+        _put(table, path)
+    except OSError as error:
+        raise InvalidSetting(setting="--out", reason=f"{path} cannot be written: {error.strerror or error}") from error
+
+
+def _put(table: Any, path: Path) -> None:
     if path.suffix == ".parquet":
         from pyarrow import parquet  # noqa: PLC0415 - only for files
 
@@ -201,9 +212,7 @@ def _save(found: object, path: Path) -> None:
         from pyarrow import feather  # noqa: PLC0415 - only for files
 
         feather.write_feather(table, str(path))
-    elif path.suffix == ".csv":
+    else:
         from pyarrow import csv  # noqa: PLC0415 - only for files
 
         csv.write_csv(table, path)
-    else:
-        raise InvalidSetting(setting="--out", reason=f"{path.suffix or 'no ending'} is not .csv, .parquet or .arrow")

@@ -1,6 +1,7 @@
 """The demo: a restatement of real bars, and what a snapshot makes of it."""
 
 import shutil
+import sys
 import time
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -156,12 +157,13 @@ class _Story:
         if self._output.as_json:
             return self._output.json({**self._told, "store": place, "seconds": round(seconds, 2)})
         ours = f'--store "{place}"'
+        command = "barledger" if shutil.which("barledger") else sys.argv[0]
         steps = [
-            f"barledger snapshot verify {snapshot.id} {ours}",
-            f"barledger history AAPL 1d 2005-02-28 --source sample {ours}",
-            f"barledger bars FB 1d --version {snapshot.id} --last 5 {ours}",
-            f"barledger versions FB 1d {ours}",
-            f"barledger audit {ours}",
+            f"{command} snapshot verify {snapshot.id} {ours}",
+            f"{command} history AAPL 1d 2005-02-28 --source sample {ours}",
+            f"{command} bars FB 1d --version {snapshot.id} --last 5 {ours}",
+            f"{command} versions FB 1d {ours}",
+            f"{command} audit {ours}",
         ]
         head = f"Your backtest's input did not change under you. ({seconds:.1f} s)"
         self._output.console.print(Panel(head, expand=False))

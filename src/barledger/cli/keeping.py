@@ -14,7 +14,9 @@ from barledger.settings import Settings
 
 
 def retention(
-    policy: Annotated[Path, typer.Argument(help="A TOML file with [[rules]], or JSON.", exists=True, dir_okay=False)],
+    policy: Annotated[
+        Path, typer.Argument(help="A TOML file with \\[\\[rules]], or JSON.", exists=True, dir_okay=False)
+    ],
     apply: Annotated[bool, typer.Option("--apply", help="Delete; otherwise only say what would go.")] = False,
     store: Store = "",
     ledger: Ledger = "",

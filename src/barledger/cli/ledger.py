@@ -36,7 +36,7 @@ def reconcile(store: Store = "", ledger: Ledger = "", json: Json = False) -> Non
 def import_bucket(store: Store = "", ledger: Ledger = "", json: Json = False) -> None:
     """Take over the bars that something else wrote into a bucket in barledger's layout."""
     output = Output(as_json=json)
-    with library(store, ledger) as opened, output.progress() as progress:
+    with library(store, ledger, mending=True) as opened, output.progress() as progress:
         task = progress.add_task("taking over", total=None)
         done = opened.import_bucket(progress=lambda *_: progress.advance(task))
     rows = [(str(one.series), one.layer, one.rows, one.quarantined, one.left or None) for one in done]
@@ -45,7 +45,7 @@ def import_bucket(store: Store = "", ledger: Ledger = "", json: Json = False) ->
 
 def _mend(how: Literal["adopt", "rebuild", "reconcile"], store: str, ledger: str, json: bool) -> None:  # noqa: FBT001 - a command's option
     output = Output(as_json=json)
-    with library(store, ledger) as opened, output.progress() as progress:
+    with library(store, ledger, mending=True) as opened, output.progress() as progress:
         task = progress.add_task(how, total=len(opened.vault.store.series()))
         done = opened.reconcile(how, progress=lambda *_: progress.advance(task))
     rows = [

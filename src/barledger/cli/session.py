@@ -1,5 +1,6 @@
 """The options that every command has, and the library that they open."""
 
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Annotated
@@ -7,6 +8,7 @@ from typing import Annotated
 import typer
 
 from barledger.barledger import BarLedger, open_barledger
+from barledger.errors import Mismatch
 from barledger.settings import Settings
 
 Json = Annotated[bool, typer.Option("--json", help="Answer in JSON.")]
@@ -22,9 +24,15 @@ Version = Annotated[str, typer.Option(help="latest, first, revision:<n>, a time,
 
 
 @contextmanager
-def library(store: str, ledger: str, *, read_only: bool = False) -> Iterator[BarLedger]:
-    """Open the library that the options, the environment or the configuration file name."""
-    opened = open_barledger(store or None, ledger=ledger or None, read_only=read_only, settings=Settings())
+def library(store: str, ledger: str, *, read_only: bool = False, mending: bool = False) -> Iterator[BarLedger]:
+    """Open the library that the options, the environment or the configuration file name.
+
+    ``mending`` says that a store and a ledger that do not fit are what the command is for.
+    """
+    with warnings.catch_warnings():
+        if mending:
+            warnings.simplefilter("ignore", Mismatch)
+        opened = open_barledger(store or None, ledger=ledger or None, read_only=read_only, settings=Settings())
     try:
         yield opened
     finally:

@@ -71,7 +71,7 @@ def show(name: Name, store: Store = "", ledger: Ledger = "", json: Json = False)
     with library(store, ledger) as opened:
         found = opened.cache.find(name)
     rows = [
-        (str(pin.series), str(pin.interval), pin.revision, pin.rows, pin.digest.hex() if pin.digest else None)
+        (str(pin.series), str(pin.interval), str(pin.revision), pin.rows, pin.digest.hex() if pin.digest else None)
         for pin in found.pins
     ]
     output.table(f"{found.id} ({found.purpose})", ("series", "interval", "revision", "# bars", "digest"), rows, found)

@@ -53,7 +53,7 @@ def doctor(store: Store = "", ledger: Ledger = "", json: Json = False) -> None:
     import typer  # noqa: PLC0415 - only for its exit
 
     output = Output(as_json=json)
-    with library(store, ledger) as opened:
+    with library(store, ledger, mending=True) as opened:
         findings = [*_findings(opened), *opened.vault.store.describe().findings]
     rows = [(Text(one.level, _STYLES[one.level]), one.subject, one.detail, one.next_step or None) for one in findings]
     output.table("", ("", "what", "finding", "next step"), rows, findings)

@@ -14,6 +14,10 @@ from barledger.errors import InvalidInterval
 BEGINNING: Final = -9_223_372_036_854_775_806
 END_OF_TIME: Final = 9_223_372_036_854_775_806
 
+# The first and the last moment of which all digest blocks, years included, lie in that range.
+EARLIEST: Final = int(np.datetime64("1678-01-01", "ns").astype(np.int64))
+LATEST: Final = int(np.datetime64("2262-01-01", "ns").astype(np.int64))
+
 Instant = str | int | date | datetime | np.datetime64 | pd.Timestamp
 
 

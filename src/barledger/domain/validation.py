@@ -2,19 +2,21 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, get_args
 
 import numpy as np
 
-from barledger.domain.interval import format_time
+from barledger.domain.interval import EARLIEST, LATEST, format_time
 from barledger.domain.rows import VALUES, Flags, Rows
 from barledger.domain.timeframe import Timeframe
 from barledger.errors import (
+    BeyondRange,
     DuplicateTimes,
     EmptyBar,
     HighBelowLow,
     InfiniteValue,
     InvalidBars,
+    InvalidSetting,
     NegativePrice,
     NegativeVolume,
     NotEnclosing,
@@ -53,6 +55,8 @@ def validate(rows: Rows, timeframe: Timeframe, *, on_invalid: OnInvalid = "raise
     With ``quarantine`` bars out of order are sorted, since that loses none of them. Of bars with the same time one is
     kept if all are equal; if they differ nobody can say which is meant, and all are put aside.
     """
+    if on_invalid not in get_args(OnInvalid):
+        raise InvalidSetting(setting="on_invalid", reason=f"{on_invalid!r} is neither raise nor quarantine")
     if on_invalid == "raise":
         _check_order(rows)
         for error, offenders in _broken(rows, timeframe):
@@ -94,6 +98,7 @@ def _chunk_is_suspicious(rows: Rows, timeframe: Timeframe) -> bool:
         and bool(high.max() < np.inf)
         and bool(rows.volume.min() >= 0)
         and bool(rows.volume.max() < np.inf)
+        and EARLIEST <= int(rows.time[0]) <= int(rows.time[-1]) < LATEST
         and bool(timeframe.on_grid(rows.time).all())
         and rows.adjustment_factor is None
     )
@@ -104,6 +109,8 @@ def _offenders(  # noqa: PLR0911 - a rule a line
 ) -> Flags:
     """Tell which bars break a rule; comparisons with a missing value hold."""
     with np.errstate(invalid="ignore"):
+        if error is BeyondRange:
+            return np.asarray((rows.time < EARLIEST) | (rows.time >= LATEST))
         if error is OffGrid:
             return np.asarray(~timeframe.on_grid(rows.time))
         if error is EmptyBar:
@@ -123,6 +130,7 @@ def _offenders(  # noqa: PLR0911 - a rule a line
 
 
 _RULES: Final[tuple[type[InvalidBars], ...]] = (
+    BeyondRange,
     OffGrid,
     EmptyBar,
     InfiniteValue,

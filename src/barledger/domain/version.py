@@ -2,9 +2,12 @@
 
 import re
 from dataclasses import dataclass
+from datetime import date
 from typing import Final, Literal
 
-from barledger.domain.interval import parse_time
+import numpy as np
+
+from barledger.domain.interval import Instant, format_time, parse_time
 from barledger.domain.series import check_name
 from barledger.errors import InvalidInterval, InvalidVersion
 
@@ -28,12 +31,15 @@ class Version:
     name: str = ""
 
     @staticmethod
-    def of(text: str) -> "Version":
-        """Read a version; raises `InvalidVersion` and, for an id, `InvalidName`.
+    def of(asked: "str | Instant") -> "Version":
+        """Read a version, an integer as a revision and a date as a time.
+
+        Raises `InvalidVersion` and, for an id, `InvalidName`.
 
         >>> Version.of("revision:7")
         Version(kind='revision', number=7, name='')
         """
+        text = asked if isinstance(asked, str) else _text(asked)
         if text == "latest":
             return Version(kind="latest")
         if text == "first":
@@ -47,11 +53,17 @@ class Version:
         return Version(kind="named", name=check_version_id(text))
 
 
-def _time(text: str) -> int:
+def _text(asked: Instant) -> str:
+    if isinstance(asked, bool) or not isinstance(asked, int | np.integer | date | np.datetime64):
+        raise InvalidVersion(value=repr(asked), reason="it is neither text, a revision nor a time")
+    return f"revision:{asked}" if isinstance(asked, int | np.integer) else format_time(_time(asked))
+
+
+def _time(text: Instant) -> int:
     try:
         return parse_time(text)
     except InvalidInterval as error:
-        raise InvalidVersion(value=text, reason="it is not a time") from error
+        raise InvalidVersion(value=str(text), reason="it is not a time") from error
 
 
 def check_version_id(text: str) -> str:

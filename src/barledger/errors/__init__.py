@@ -6,13 +6,14 @@ The tree (each class also inherits the kin from the standard library that caller
     ├── InvalidInput (ValueError)
     │   ├── InvalidName, InvalidTimeframe, InvalidInterval, InvalidVersion, InvalidPolicy, InvalidSetting
     │   ├── InvalidBars
-    │   │   ├── MissingColumns, DuplicateColumns, WrongType, NaiveTimes, UnsortedTimes, DuplicateTimes, OffGrid
+    │   │   ├── MissingColumns, DuplicateColumns, WrongType, NaiveTimes, UnsortedTimes, DuplicateTimes
+    │   │   ├── OffGrid, BeyondRange
     │   │   └── InfiniteValue, NegativePrice, NegativeVolume, HighBelowLow, NotEnclosing, EmptyBar
     │   └── FutureTime, AmbiguousSource, LedgerRejected
     ├── NotFound (LookupError)
     │   └── SeriesNotFound, VersionNotFound, SourceNotFound, DataNotFound
     ├── Refused (RuntimeError)
-    │   ├── RevisionConflict, RevisionExpired, NameTaken, NotEmpty, VersionImmutable, Held, ReadOnly
+    │   ├── RevisionConflict, RevisionExpired, NameTaken, NotEmpty, VersionImmutable, Held, ReadOnly, Closed
     │   └── CapabilityMissing, BucketExpires, FormatTooNew
     ├── Busy (TimeoutError)
     │   └── LeaseLost
@@ -28,6 +29,7 @@ The tree (each class also inherits the kin from the standard library that caller
     └── DriverMissing (ImportError)
 
 An error is a frozen set of typed fields, a stable ``code`` for programs, and a ``next_step`` for people.
+What is said without being an error is a `BarledgerWarning`: `NoBars`, `Mismatch` or `ShortShards`.
 """
 
 from barledger.errors.access import (
@@ -53,6 +55,7 @@ from barledger.errors.access import (
 )
 from barledger.errors.input import (
     AmbiguousSource,
+    BeyondRange,
     DuplicateColumns,
     DuplicateTimes,
     EmptyBar,
@@ -95,6 +98,7 @@ from barledger.errors.refusals import (
     BucketExpires,
     Busy,
     CapabilityMissing,
+    Closed,
     FormatTooNew,
     Held,
     LeaseLost,
@@ -108,16 +112,23 @@ from barledger.errors.refusals import (
 )
 from barledger.errors.root import (
     BarledgerError,
+    BarledgerWarning,
+    Mismatch,
+    NoBars,
+    ShortShards,
 )
 
 __all__ = [
     "AmbiguousSource",
     "BarledgerError",
+    "BarledgerWarning",
+    "BeyondRange",
     "BlockDamaged",
     "BucketExpires",
     "BucketNotFound",
     "Busy",
     "CapabilityMissing",
+    "Closed",
     "DataNotFound",
     "DriverMissing",
     "DuplicateColumns",
@@ -144,11 +155,13 @@ __all__ = [
     "LedgerNotFound",
     "LedgerNotPermitted",
     "LedgerRejected",
+    "Mismatch",
     "MissingColumns",
     "NaiveTimes",
     "NameTaken",
     "NegativePrice",
     "NegativeVolume",
+    "NoBars",
     "NotAuthenticated",
     "NotEmpty",
     "NotEnclosing",
@@ -164,6 +177,7 @@ __all__ = [
     "SeriesNotFound",
     "ServerTooOld",
     "ServerUnsupported",
+    "ShortShards",
     "SourceError",
     "SourceNotFound",
     "StoreDamaged",

@@ -97,7 +97,9 @@ class AmbiguousSource(InvalidInput):
     sources: tuple[str, ...]
     code = "ambiguous-source"
     message = "{instrument} {timeframe} comes from several sources: {sources}"
-    next_step = "Name one with source=, or set an order with bl.cache.prioritise(...)."
+    next_step = (
+        "Name one with source= (--source), or set an order with bl.cache.prioritise(...) or `barledger priority set`."
+    )
 
 
 @dataclass(kw_only=True, eq=False)
@@ -181,6 +183,15 @@ class OffGrid(InvalidBars):
     code = "off-grid"
     message = "{count} times are not opening times of the timeframe{examples}"
     next_step = "Label each bar with its opening time in UTC (a day opens at 00:00Z, a week on Monday)."
+
+
+@dataclass(kw_only=True, eq=False)
+class BeyondRange(InvalidBars):
+    """A bar lies where nanoseconds in 64 bits end within its year."""
+
+    code = "beyond-range"
+    message = "{count} bars lie before 1678 or after 2261{examples}"
+    next_step = "Check the unit of the times (see pd.to_datetime); nobody has bars of those years."
 
 
 @dataclass(kw_only=True, eq=False)

@@ -17,8 +17,9 @@ class SeriesNotFound(NotFound):
     """No bars of this series were ever written."""
 
     series: str
+    hint: str = ""
     code = "series-not-found"
-    message = "there are no bars of {series}"
+    message = "there are no bars of {series}{hint}"
     next_step = "Ingest them first; `barledger series` lists what there is."
 
 

@@ -33,7 +33,7 @@ class RevisionExpired(Refused):
     horizon: str
     code = "revision-expired"
     message = "{series} at {requested} lies behind the retention horizon {horizon}"
-    next_step = "Read a later version; to keep a state in future, take a snapshot of it."
+    next_step = "Begin where the horizon ends, or leave the start out; what is to stay readable, take a snapshot of."
 
 
 @dataclass(kw_only=True, eq=False)
@@ -89,6 +89,15 @@ class ReadOnly(Refused):
 
 
 @dataclass(kw_only=True, eq=False)
+class Closed(Refused):
+    """The library was closed."""
+
+    code = "closed"
+    message = "this library is closed"
+    next_step = "Open it again with barledger.connect(...)."
+
+
+@dataclass(kw_only=True, eq=False)
 class CapabilityMissing(Refused):
     """The store or source cannot do what was asked."""
 
@@ -107,7 +116,7 @@ class BucketExpires(Refused):
     after: str
     code = "bucket-expires"
     message = "bucket {bucket!r} deletes its data after {after}"
-    next_step = "Use a bucket without expiry, or accept it with accept_expiry=True."
+    next_step = "Use a bucket without expiry, or accept it with accept_expiry=True (BARLEDGER_ACCEPT_EXPIRY=1)."
 
 
 @dataclass(kw_only=True, eq=False)

@@ -17,12 +17,13 @@ class BarledgerError(Exception):
     next_step: ClassVar[str] = "Report this with the steps that led to it."
 
     def __post_init__(self) -> None:
-        """Give ``args`` the rendered message, so that logging and tracebacks show it."""
+        """Give ``args`` the rendered message, so that logging and tracebacks show it, and the next step below it."""
         Exception.__init__(self, str(self))
+        self.add_note(f"next: {self.advice}")
 
     def __str__(self) -> str:
         """Render the message with the typed fields."""
-        return self.message.format(**self.details())
+        return self.message.format(**self._told())
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle by fields, because keyword-only fields do not survive the default."""
@@ -35,4 +36,25 @@ class BarledgerError(Exception):
     @property
     def advice(self) -> str:
         """Return the next step with the typed fields filled in."""
-        return self.next_step.format(**self.details())
+        return self.next_step.format(**self._told())
+
+    def _told(self) -> dict[str, Any]:
+        """Return the typed fields as people read them."""
+        listed = {name: value for name, value in self.details().items() if isinstance(value, tuple)}
+        return self.details() | {name: ", ".join(map(str, value)) for name, value in listed.items()}
+
+
+class BarledgerWarning(UserWarning):
+    """Root of what is said without being an error."""
+
+
+class NoBars(BarledgerWarning):
+    """A named source has no bars of the series, which may be a misspelling."""
+
+
+class Mismatch(BarledgerWarning):
+    """Store and ledger do not belong together, so that nothing can be written."""
+
+
+class ShortShards(BarledgerWarning):
+    """A bucket's shards are too short for long histories."""

@@ -10,6 +10,7 @@ from barledger.domain.rows import Rows
 from barledger.domain.series import Series, check_name, normalise_instrument
 from barledger.domain.timeframe import Timeframe
 from barledger.domain.validation import OnInvalid, Rejected, Validated
+from barledger.errors import InvalidSetting
 from barledger.ledger.contract import Cover, QuarantinedBar
 from barledger.services.cache import DataCacheService
 from barledger.services.cache.changes import Draft
@@ -27,7 +28,7 @@ class SourceMaker(Protocol):
         """Return the source; raises `SourceNotFound`."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Entry:
     """One series of a `write_many`: whose bars, and the bars in any form."""
 
@@ -105,11 +106,20 @@ class DataIngestionService:
         return replace(done, quarantined=put_aside)
 
     def write_many(
-        self, entries: Iterable[Entry], *, source: str, reason: str = "", on_invalid: OnInvalid = "raise"
+        self,
+        entries: Iterable[Entry | tuple[str, str, Any]],
+        *,
+        source: str,
+        reason: str = "",
+        on_invalid: OnInvalid = "raise",
     ) -> Written:
-        """Write the bars of several series as one revision: all of them become visible together, or none."""
+        """Write the bars of several series as one revision: all of them become visible together, or none.
+
+        An entry is an `Entry`, or its (instrument, timeframe, data). Raises what `write` raises.
+        """
         drafts, put_aside = [], 0
-        for entry in entries:
+        for given in entries:
+            entry = _entry(given)
             series = Series.of(entry.instrument, entry.timeframe, source)
             validated = intake(entry.data, series.timeframe, on_invalid=on_invalid)
             put_aside += self._put_aside(series, validated.rejected)
@@ -161,6 +171,15 @@ class DataIngestionService:
             self._vault.check_writable()
             self._vault.ledger.quarantine.add(bars, self._vault.who("quarantine"))
         return len(bars)
+
+
+def _entry(given: Any) -> Entry:
+    if isinstance(given, Entry):
+        return given
+    if not isinstance(given, tuple) or len(given) not in (3, 4):
+        reason = f"a {type(given).__name__} is neither an Entry nor (instrument, timeframe, data)"
+        raise InvalidSetting(setting="entries", reason=reason)
+    return Entry(*given)
 
 
 def add(left: Written, right: Written) -> Written:

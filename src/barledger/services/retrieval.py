@@ -1,5 +1,6 @@
 """DataRetrievalService: bars for a caller, with what they resolved to."""
 
+import warnings
 from collections.abc import Sequence
 
 from barledger.domain.bars import Bars, SourceSpan
@@ -8,9 +9,9 @@ from barledger.domain.rows import Rows
 from barledger.domain.series import Series, normalise_instrument
 from barledger.domain.timeframe import Timeframe
 from barledger.domain.version import Version
-from barledger.errors import AmbiguousSource, VersionNotFound
+from barledger.errors import AmbiguousSource, NoBars, VersionNotFound
 from barledger.ledger.contract import Pin, Snapshot
-from barledger.services.cache.priority import choose, fill
+from barledger.services.cache.priority import choose, fill, hint
 from barledger.services.cache.vault import Vault
 from barledger.services.cache.versions import Seen, find_snapshot, read_pin, read_version
 
@@ -30,12 +31,14 @@ class DataRetrievalService:
         start: Instant | None = None,
         end: Instant | None = None,
         source: str | None = None,
-        version: str = "latest",
+        version: str | Instant = "latest",
+        is_adjusted: bool = False,
     ) -> Bars:
         """Return the bars of [start, end) at a version.
 
-        Raises `SeriesNotFound`, `AmbiguousSource`, `VersionNotFound`, `RevisionExpired`, `FutureTime`, and
-        `StoreDamaged` or `StoreDiverged` rather than wrong bars.
+        ``is_adjusted`` asks for bars that the source itself had adjusted. A named source that has no bars of the series
+        gives none, and the warning `NoBars`. Raises `SeriesNotFound`, `AmbiguousSource`, `VersionNotFound`,
+        `RevisionExpired`, `FutureTime`, and `StoreDamaged` or `StoreDiverged` rather than wrong bars.
         """
         name, frame, asked = normalise_instrument(instrument), Timeframe.of(timeframe), Version.of(version)
         interval = Interval.of(start, end)
@@ -43,9 +46,12 @@ class DataRetrievalService:
         if snapshot is not None:
             seen = self._pinned(snapshot, name, frame, interval, source)
         else:
-            chosen = choose(self._vault, name, frame, source)
+            chosen = choose(self._vault, name, frame, source, is_adjusted=is_adjusted)
             seen = [read_version(self._vault, series, interval, asked) for series in chosen.series]
-        return _bars(seen, frame, snapshot.id if snapshot else version)
+        if not any(part.revision for part in seen) and source is not None and snapshot is None:
+            told = f"there are no bars of {seen[0].series}{hint(self._vault, name, frame)}"
+            warnings.warn(told, NoBars, stacklevel=3)
+        return _bars(seen, frame, snapshot.id if snapshot else _named(version))
 
     def _pinned(
         self, snapshot: Snapshot, instrument: str, timeframe: Timeframe, interval: Interval, source: str | None
@@ -83,8 +89,12 @@ def _bars(seen: Sequence[Seen], timeframe: Timeframe, version: str) -> Bars:
         version=version,
         revisions={part.series: part.revision for part, _ in pairs},
         sources=tuple(_span(part.series, mine) for part, mine in pairs if len(mine)),
-        adjustment="raw",
+        adjustment="by the source" if seen[0].series.is_adjusted else "raw",
     )
+
+
+def _named(version: str | Instant) -> str:
+    return f"revision:{version}" if isinstance(version, int) else str(version)
 
 
 def _span(series: Series, rows: Rows) -> SourceSpan:

@@ -221,7 +221,10 @@ def _readable_url(url: str) -> sa.URL:
     if parsed.drivername in ("postgres", "postgresql"):
         return parsed.set(drivername="postgresql+pg8000")
     if parsed.drivername not in ("sqlite", "sqlite+pysqlite", "postgresql+pg8000"):
-        raise InvalidSetting(setting="ledger", reason="a ledger lies in SQLite or PostgreSQL (sqlite:, postgresql:)")
+        raise InvalidSetting(
+            setting="ledger",
+            reason="a ledger's URL begins with sqlite: or postgresql:, without a driver (it is pg8000)",
+        )
     return parsed
 
 

@@ -27,17 +27,22 @@ class Choice:
 
 # From so many instruments on, one look at all series is cheaper than one for each.
 _MANY: Final = 8
+_HINTED: Final = 5
 
 
-def choose(vault: Vault, instrument: str, timeframe: Timeframe, source: str | None) -> Choice:
+def choose(
+    vault: Vault, instrument: str, timeframe: Timeframe, source: str | None, *, is_adjusted: bool = False
+) -> Choice:
     """Decide whose bars to read; raises `SeriesNotFound`, `AmbiguousSource` and `LedgerMismatch`."""
-    return choose_all(vault, [instrument], timeframe, source)[0]
+    return choose_all(vault, [instrument], timeframe, source, is_adjusted=is_adjusted)[0]
 
 
-def choose_all(vault: Vault, instruments: Sequence[str], timeframe: Timeframe, source: str | None) -> list[Choice]:
+def choose_all(
+    vault: Vault, instruments: Sequence[str], timeframe: Timeframe, source: str | None, *, is_adjusted: bool = False
+) -> list[Choice]:
     """Decide whose bars to read for each instrument; raises what `choose` raises."""
     if source is not None:
-        named = [Series.of(instrument, timeframe, source) for instrument in instruments]
+        named = [Series.of(instrument, timeframe, source, is_adjusted=is_adjusted) for instrument in instruments]
         _refuse_guesses(vault, named)
         return [Choice(series=(series,)) for series in named]
     catalog, known = vault.ledger.catalog, defaultdict[str, list[Series]](list)
@@ -46,16 +51,28 @@ def choose_all(vault: Vault, instruments: Sequence[str], timeframe: Timeframe, s
     else:
         listed = catalog.series(timeframe=timeframe.name)
     for series in dict.fromkeys(listed):
-        if not series.is_adjusted:
+        if series.is_adjusted is is_adjusted:
             known[series.instrument].append(series)
     return [_choose(vault, instrument, timeframe, known.get(instrument, [])) for instrument in instruments]
 
 
-def unknown(vault: Vault, what: str) -> SeriesNotFound | LedgerMismatch:
+def hint(vault: Vault, instrument: str, timeframe: Timeframe) -> str:
+    """Return which series may have been meant, for an error's text."""
+    alike = [
+        series
+        for series in vault.ledger.catalog.series()
+        if series.instrument.casefold() == instrument.casefold()
+        or (series.instrument, series.timeframe) == (instrument, timeframe)
+    ]
+    named = ", ".join(map(str, alike[:_HINTED]))
+    return f"; there are {named}" if named else ""
+
+
+def unknown(vault: Vault, what: str, hinted: str = "") -> SeriesNotFound | LedgerMismatch:
     """Return the error for what this ledger does not know; that the store has no bars of it is another matter."""
     if vault.mismatch:
         return LedgerMismatch(reason=f"{vault.mismatch}; this ledger knows nothing of {what}")
-    return SeriesNotFound(series=what)
+    return SeriesNotFound(series=what, hint=hinted)
 
 
 def _refuse_guesses(vault: Vault, named: Sequence[Series]) -> None:
@@ -68,7 +85,7 @@ def _refuse_guesses(vault: Vault, named: Sequence[Series]) -> None:
 
 def _choose(vault: Vault, instrument: str, timeframe: Timeframe, found: Sequence[Series]) -> Choice:
     if not found:
-        raise unknown(vault, f"{instrument} {timeframe}")
+        raise unknown(vault, f"{instrument} {timeframe}", hint(vault, instrument, timeframe))
     if len(found) == 1:
         return Choice(series=(found[0],))
     return _by_priority(vault, instrument, timeframe, found)

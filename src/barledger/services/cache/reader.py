@@ -11,10 +11,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from barledger.domain.digest import Block, block_digests
-from barledger.domain.interval import Interval, difference, format_time, intersection
+from barledger.domain.interval import EARLIEST, LATEST, Interval, difference, format_time, intersection, union
 from barledger.domain.rows import Rows, concat, empty_rows
 from barledger.domain.series import Series
-from barledger.domain.version import LATEST
+from barledger.domain.timeframe import Timeframe
+from barledger.domain.version import LATEST as CURRENT
 from barledger.domain.visibility import forget_supersession, hidden, visible
 from barledger.errors import Busy, RevisionExpired, StoreDiverged
 from barledger.ledger.contract import SeriesState
@@ -48,6 +49,8 @@ def read(
     blocks of the current state be compared with their digests, where the store does not check its rows itself.
     Raises `RevisionExpired`, `StoreDiverged`, and `Busy` if an earlier revision stays pending for too long.
     """
+    if vault.mismatch:
+        _check_whole(vault, series, intervals)
     for _ in range(_ATTEMPTS):
         before = vault.ledger.revisions.state(series)
         if revision is not None and 0 < before.pending <= revision:
@@ -86,7 +89,7 @@ def read_first(vault: Vault, series: Series, intervals: Sequence[Interval]) -> R
 
 def read_held(vault: Vault, state: SeriesState, intervals: Sequence[Interval]) -> Rows:
     """Return the current rows for the writer that holds the series and has repaired it: nobody else moves them."""
-    latest = vault.store.read(state.series, LATEST, intervals)
+    latest = vault.store.read(state.series, CURRENT, intervals)
     if not _strange(vault, latest, state):
         return latest
     copies = vault.store.read_copies(state.series, intervals)
@@ -111,7 +114,7 @@ def _expired(state: SeriesState, requested: str) -> RevisionExpired:
 def _attempt(vault: Vault, before: SeriesState, intervals: Sequence[Interval], revision: int) -> Rows | None:
     if not revision:
         return empty_rows()
-    latest = vault.store.read(before.series, LATEST, intervals)
+    latest = vault.store.read(before.series, CURRENT, intervals)
     if revision == before.revision and before.clean:
         after = vault.ledger.revisions.state(before.series)
         if after == before and not _strange(vault, latest, before):
@@ -142,7 +145,7 @@ def _holds(vault: Vault, state: SeriesState, intervals: Sequence[Interval], rows
 
     Returns False if the series moved on meanwhile; raises `StoreDiverged` if rows are not those that were written.
     """
-    if vault.store.capabilities.checksums or not state.revision:
+    if (vault.store.capabilities.checksums and not vault.mismatch) or not state.revision:
         return True
     timeframe = state.series.timeframe
     for interval in intervals:
@@ -159,6 +162,28 @@ def _holds(vault: Vault, state: SeriesState, intervals: Sequence[Interval], rows
     return True
 
 
+def _check_whole(vault: Vault, series: Series, intervals: Sequence[Interval]) -> None:
+    """Compare all that the blocks of these intervals hold now, before anything is read from a pair that does not fit.
+
+    A store that was lost or set back keeps what it has free of errors, and has other bars than the ledger tells of.
+    """
+    for _ in range(_ATTEMPTS):
+        state = vault.ledger.revisions.state(series)
+        whole = _kept(state, union(_blocks_around(interval, series.timeframe) for interval in intervals))
+        rows = _attempt(vault, state, whole, state.revision)
+        if rows is not None and _holds(vault, state, whole, rows):
+            return
+    raise Busy(what=str(series), waited=_ATTEMPTS * _NAP)
+
+
+def _blocks_around(interval: Interval, timeframe: Timeframe) -> Interval:
+    first, last = max(interval.start, EARLIEST), min(interval.end, LATEST)
+    if first >= last:
+        return interval
+    starts = timeframe.block_of(np.array([first, last - 1], np.int64)).tolist()
+    return Interval(min(interval.start, starts[0]), max(interval.end, timeframe.block_end(starts[1])))
+
+
 def _divergence(known: Sequence[Block], found: Sequence[Block]) -> str:
     actual = {block.start: block for block in found}
     wrong = [block.start for block in known if actual.pop(block.start, None) != block]
@@ -169,7 +194,7 @@ def _divergence(known: Sequence[Block], found: Sequence[Block]) -> str:
 
 def _strange(vault: Vault, latest: Rows, state: SeriesState) -> bool:
     """Tell whether a row was left by a writer that woke after its lease; a fencing store lets none do so."""
-    if vault.store.capabilities.fencing or not len(latest):
+    if (vault.store.capabilities.fencing and not vault.mismatch) or not len(latest):
         return False
     if int(latest.revision.max()) > state.revision:
         return True
@@ -185,7 +210,7 @@ def _check_counted(vault: Vault, state: SeriesState, suspects: Rows) -> None:
     for start in np.unique(timeframe.block_of(suspects.time)).tolist():
         block = Interval(start, timeframe.block_end(start))
         counted = vault.ledger.catalog.blocks(state.series, block)
-        latest = vault.store.read(state.series, LATEST, [block])
+        latest = vault.store.read(state.series, CURRENT, [block])
         copies = vault.store.read_copies(state.series, [block])
         uncommitted = vault.ledger.revisions.uncommitted(state.series)
         found = len(visible(latest, copies, state.revision, uncommitted).standing())

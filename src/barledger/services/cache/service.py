@@ -4,13 +4,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, get_args
 
 from barledger.domain.comparison import EXACT, Tolerance
-from barledger.domain.interval import Instant, Interval, parse_time
+from barledger.domain.interval import EARLIEST, LATEST, Instant, Interval, parse_time
 from barledger.domain.policy import Policy
 from barledger.domain.rows import Rows, tombstones
 from barledger.domain.series import Series, check_name, normalise_instrument
 from barledger.domain.timeframe import Timeframe
 from barledger.domain.version import Version
-from barledger.errors import DuplicateTimes, InvalidSetting, VersionNotFound
+from barledger.errors import DuplicateTimes, InvalidInterval, InvalidSetting, VersionNotFound
 from barledger.ledger.contract import Cover, Intent, SeriesState, Snapshot, Who
 from barledger.services.cache import adjustments, repair, retention, snapshots, verification
 from barledger.services.cache import history as histories
@@ -66,6 +66,8 @@ class DataCacheService:
 
         listed: Any = [times] if isinstance(times, str) or not isinstance(times, Iterable) else times
         moments = np.unique(np.array([parse_time(time) for time in listed], np.int64))
+        if len(moments) and not EARLIEST <= moments[0] <= moments[-1] < LATEST:
+            raise InvalidInterval(reason="bars lie between 1678 and 2261")
         if not len(moments):
             return Written(series=(series,), revision=self._vault.ledger.revisions.state(series).revision, fields={})
         draft = Draft(series=series, rows=tombstones(moments), expected_revision=expected_revision)
@@ -216,7 +218,9 @@ class DataCacheService:
         """Apply a retention policy, or say what it would delete; raises `InvalidPolicy`."""
         return retention.retain(self._vault, Policy.of(policy), dry_run=dry_run)
 
-    def prioritise(self, pattern: str, sources: Sequence[str], *, timeframe: str = "*", mode: Mode = "strict") -> None:
+    def prioritise(
+        self, pattern: str, sources: str | Sequence[str], *, timeframe: str = "*", mode: Mode = "strict"
+    ) -> None:
         """Prefer sources in this order for instruments that match a glob; no sources remove the rule.
 
         ``strict`` takes the first source that has the series for the whole range, ``fill`` takes later ones for whole
@@ -227,7 +231,7 @@ class DataCacheService:
             raise InvalidSetting(setting="mode", reason=f"{mode!r} is neither strict nor fill")
         frame = "*" if timeframe == "*" else Timeframe.of(timeframe).name
         pattern = pattern if set(pattern) & set("*?[") else normalise_instrument(pattern)
-        names = [check_name("source", source) for source in sources]
+        names = [check_name("source", source) for source in _listed(sources)]
         who: Who = self._vault.who("prioritise")
         self._vault.ledger.catalog.set_priority(pattern, frame, names, mode, who)
 

@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from barledger.domain.digest import digest
 from barledger.domain.interval import Interval, difference, everything, format_time
 from barledger.domain.rows import Rows
 from barledger.domain.series import Series
 from barledger.domain.version import Version
-from barledger.errors import FutureTime, InvalidInterval, LedgerMismatch, VersionNotFound
+from barledger.errors import FutureTime, InvalidInterval, LedgerMismatch, StoreDiverged, VersionNotFound
 from barledger.ledger.contract import Pin, SeriesState, Snapshot
 from barledger.services.cache.reader import read, read_first
 from barledger.services.cache.vault import Vault
@@ -67,8 +68,17 @@ def read_pin(vault: Vault, snapshot: Snapshot, pin: Pin, interval: Interval) -> 
 def pinned_rows(vault: Vault, snapshot: Snapshot, pin: Pin, intervals: Sequence[Interval]) -> Rows:
     """Return the standing bars of a pin, from its own layer if it has one."""
     if snapshot.materialised:
+        if vault.mismatch:
+            _check_copy(vault, snapshot, pin)
         return vault.store.read(pin.series, snapshot.id, intervals).standing()
     return read(vault, pin.series, intervals, revision=pin.revision, pinned=True).rows.standing()
+
+
+def _check_copy(vault: Vault, snapshot: Snapshot, pin: Pin) -> None:
+    """Compare a whole copy with its digest, where store and ledger do not fit."""
+    rows = vault.store.read(pin.series, snapshot.id, [pin.interval]).standing()
+    if pin.digest is not None and digest(rows, pin.series.timeframe) != pin.digest:
+        raise StoreDiverged(series=str(pin.series), detail=f"snapshot {snapshot.id} has other bars than were written")
 
 
 def _revision(vault: Vault, series: Series, version: Version) -> int | None:

@@ -16,6 +16,8 @@ from barledger.domain.rows import NEVER, VALUES, Flags, Floats, Ints, Rows, cons
 
 MEASUREMENT: Final = "market_data"
 META: Final = "barledger_meta"
+MARKED_AT: Final = 7_258_118_400_000_000_000
+"""The time of the mark, in the year 2200: a bucket that deletes old points is to keep it longer than its bars."""
 TAGS: Final = ("instrument", "timeframe", "source", "version", "is_adjusted")
 COPIES: Final = "edition_"
 

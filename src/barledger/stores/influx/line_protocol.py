@@ -18,7 +18,7 @@ from barledger.domain.series import Series
 from barledger.errors import InvalidName
 from barledger.stores.contract import Batch, Mark, Record
 from barledger.stores.influx import names
-from barledger.stores.influx.layout import BITS, FLOATS, MEASUREMENT, META, SUPERSEDED, masks
+from barledger.stores.influx.layout import BITS, FLOATS, MARKED_AT, MEASUREMENT, META, SUPERSEDED, masks
 
 LINES: Final = 25_000
 """Lines of a body: near 5 MB, well under what any server refuses."""
@@ -60,12 +60,12 @@ def bodies(batches: Sequence[Batch], *, lines: int = LINES) -> Iterator[bytes]:
 
 def mark_line(mark: Mark) -> bytes:
     """Return the point that says whose bucket this is."""
-    return f"{META} ledger_id={names.text(mark.ledger_id)},revision={mark.revision}i 0\n".encode()
+    return f"{META} ledger_id={names.text(mark.ledger_id)},revision={mark.revision}i {MARKED_AT}\n".encode()
 
 
 def revision_line(revision: int) -> bytes:
     """Return the point that lifts the mark's revision and leaves its ledger as it is."""
-    return f"{META} revision={revision}i 0\n".encode()
+    return f"{META} revision={revision}i {MARKED_AT}\n".encode()
 
 
 def record_line(record: Record) -> bytes:

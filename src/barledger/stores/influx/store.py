@@ -1,12 +1,13 @@
 """The InfluxDB store."""
 
+import warnings
 from collections.abc import Sequence
 from typing import Final
 
 from barledger.domain.interval import Interval
 from barledger.domain.rows import Rows
 from barledger.domain.series import Series, check_name
-from barledger.errors import BarledgerError, BucketExpires, BucketNotFound, InvalidSetting
+from barledger.errors import BarledgerError, BucketExpires, BucketNotFound, InvalidSetting, ShortShards
 from barledger.stores.contract import (
     Batch,
     Capabilities,
@@ -18,10 +19,11 @@ from barledger.stores.contract import (
     Store,
     unguarded,
 )
+from barledger.stores.influx import influxql
 from barledger.stores.influx.buckets import Bucket, buckets_of, spoken
 from barledger.stores.influx.connection import Connection
 from barledger.stores.influx.eraser import Eraser
-from barledger.stores.influx.layout import META
+from barledger.stores.influx.layout import MARKED_AT, META
 from barledger.stores.influx.line_protocol import mark_line, revision_line
 from barledger.stores.influx.names import identifier
 from barledger.stores.influx.reader import Reader
@@ -107,7 +109,8 @@ class InfluxStore(Store):
 
     def mark(self) -> Mark | None:
         """Return whose bucket this is."""
-        statement = f"SELECT ledger_id, revision FROM {identifier(META)} WHERE time >= 0 AND time < 1"  # noqa: S608 - no name of a caller
+        moment = influxql.within(Interval(MARKED_AT, MARKED_AT + 1))
+        statement = f"SELECT ledger_id, revision FROM {identifier(META)} WHERE {moment}"  # noqa: S608 - no name of a caller
         results = self._connection.execute(statement, database=self._bucket)
         for found in results[0].get("series", []):
             _, ledger_id, revision = found["values"][0]
@@ -127,9 +130,7 @@ class InfluxStore(Store):
 
     def check_expiry(self) -> None:
         """Look at the bucket again; raises `BucketExpires` if it deletes data by itself and that is not accepted."""
-        bucket = self._found()
-        if bucket.expiry and not self._accept_expiry:
-            raise BucketExpires(bucket=bucket.name, after=spoken(bucket.expiry))
+        self._checked()
 
     def check_writable(self) -> None:
         """Send a body of no lines, which the server takes from whoever may write."""
@@ -159,13 +160,25 @@ class InfluxStore(Store):
     def _open(self, *, create: bool) -> None:
         if self._buckets.find(self._bucket) is None and create:
             self._buckets.make(self._bucket)
-        self.check_expiry()
+        bucket = self._checked()
+        if bucket.narrow:
+            warnings.warn(f"bucket {bucket.name!r}: {_narrowness(bucket)}", ShortShards, stacklevel=6)
+
+    def _checked(self) -> Bucket:
+        bucket = self._found()
+        if bucket.expiry and not self._accept_expiry:
+            raise BucketExpires(bucket=bucket.name, after=spoken(bucket.expiry))
+        return bucket
 
     def _found(self) -> Bucket:
         bucket = self._buckets.find(self._bucket)
         if bucket is None:
             raise BucketNotFound(url=self._connection.url, detail=repr(self._bucket))
         return bucket
+
+
+def _narrowness(bucket: Bucket) -> str:
+    return f"its shards last {spoken(bucket.shard)}; long histories become slow and open thousands of files"
 
 
 def credentials(generation: int, token: str) -> tuple[str, str]:
@@ -196,12 +209,11 @@ def _findings(bucket: Bucket) -> list[Finding]:
             Finding(level="warning", subject="bucket", detail=detail, next_step="Remove the bucket's retention period.")
         )
     if bucket.narrow:
-        detail = f"its shards last {spoken(bucket.shard)}; long histories become slow and open thousands of files"
         findings.append(
             Finding(
                 level="warning",
                 subject="bucket",
-                detail=detail,
+                detail=_narrowness(bucket),
                 next_step="Use a bucket with a shard duration of 52 weeks or more.",
             )
         )

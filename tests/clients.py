@@ -1,0 +1,99 @@
+"""InfluxDBClients to test with, and what lies in their buckets, asked of the servers with nothing of barledger."""
+
+import base64
+import json
+import os
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, urlencode
+
+import pandas as pd
+import pytest
+
+import barledger
+from barledger import BarLedger, InfluxDBClient
+from barledger.domain.timeframe import DAY
+from servers import InfluxServer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Desk:
+    """One bucket of a server, as a program and as other tools see it."""
+
+    server: InfluxServer
+    bucket: str
+
+    def client(self, **options: Any) -> InfluxDBClient:
+        """Connect as a program does."""
+        return InfluxDBClient(self.server.url, self.server.token, self.server.org, self.bucket, **options)
+
+    def library(self) -> BarLedger:
+        """Open the same library without a client."""
+        url = f"influxdb+{self.server.url}/{quote(self.bucket, safe='')}"
+        return barledger.connect(url, token=self.server.token, org=self.server.org)
+
+    def ask(self, statement: str) -> list[dict[str, Any]]:
+        """Return what other tools see: a row for each point, tags and fields by name."""
+        form = {"db": self.bucket, "q": statement, "epoch": "ns"}
+        answer = json.loads(request(self.server, "POST", "/query", urlencode(form).encode()))
+        told = [answer, *answer.get("results", [])]
+        assert not [one["error"] for one in told if "error" in one]
+        found = [series for one in told for series in one.get("series", [])]
+        return [dict(zip(series["columns"], values, strict=True)) for series in found for values in series["values"]]
+
+    def put(self, lines: str) -> None:
+        """Write points as other tools do."""
+        request(self.server, "POST", f"/write?{urlencode({'db': self.bucket, 'precision': 'ns'})}", lines.encode())
+
+
+def request(server: InfluxServer, method: str, path: str, body: bytes | None = None) -> bytes:
+    """Send a request with the server's token, and return the answer."""
+    headers = {"Content-Type": "application/json" if path.startswith("/api") else "application/x-www-form-urlencoded"}
+    if path.startswith("/api"):
+        headers["Authorization"] = f"Token {server.token}"
+    elif server.token:
+        pair = server.token if ":" in server.token else f"any:{server.token}"
+        headers["Authorization"] = "Basic " + base64.b64encode(pair.encode()).decode()
+    asked = urllib.request.Request(server.url + path, data=body, method=method, headers=headers)  # noqa: S310 - our own
+    with urllib.request.urlopen(asked, timeout=30) as answer:  # noqa: S310 - our own
+        return bytes(answer.read())
+
+
+def api(server: InfluxServer, method: str, path: str, payload: Any = None) -> Any:
+    """Call the API of 2.x."""
+    answer = request(server, method, path, None if payload is None else json.dumps(payload).encode())
+    return json.loads(answer) if answer else None
+
+
+def closes(frame: pd.DataFrame) -> dict[int, float]:
+    """Return the closes of what a client answered by day after the epoch."""
+    return {time // DAY: close for time, close in zip(frame.index.asi8.tolist(), frame["close"].tolist(), strict=True)}
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The data folder, with no setting from outside."""
+    for name in list(os.environ):
+        if name.startswith("BARLEDGER_") and not name.startswith("BARLEDGER_TEST_"):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("BARLEDGER_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("BARLEDGER_ACTOR", "tester")
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    return tmp_path / "home"
+
+
+@pytest.fixture
+def desk(home: Path, influx_server: InfluxServer, influx_bucket: str) -> Desk:
+    """A bucket that is not made yet, and whose ledger will be the first in ``home``."""
+    assert not home.exists()
+    return Desk(server=influx_server, bucket=influx_bucket)
+
+
+@pytest.fixture
+def client(desk: Desk) -> Iterator[InfluxDBClient]:
+    """A client of that bucket."""
+    with desk.client() as opened:
+        yield opened
