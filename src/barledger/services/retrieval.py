@@ -3,6 +3,8 @@
 import warnings
 from collections.abc import Sequence
 
+import numpy as np
+
 from barledger.domain.bars import Bars, SourceSpan
 from barledger.domain.interval import Instant, Interval
 from barledger.domain.rows import Rows
@@ -94,7 +96,7 @@ def _bars(seen: Sequence[Seen], timeframe: Timeframe, version: str) -> Bars:
 
 
 def _named(version: str | Instant) -> str:
-    return f"revision:{version}" if isinstance(version, int) else str(version)
+    return f"revision:{version}" if isinstance(version, int | np.integer) else str(version)
 
 
 def _span(series: Series, rows: Rows) -> SourceSpan:

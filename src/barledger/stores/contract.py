@@ -19,7 +19,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from barledger.domain.interval import Interval
-from barledger.domain.rows import Rows, empty_rows
+from barledger.domain.rows import Ints, Rows, empty_rows
 from barledger.domain.series import Series
 from barledger.errors import CapabilityMissing
 
@@ -99,6 +99,34 @@ class Description:
     findings: Sequence[Finding] = ()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Foreign:
+    """Points with one set of tags, of which something else may have written some, and what the tags mean.
+
+    ``own`` says that barledger itself tags its rows so; ``unclear`` says why nobody can tell what the tags mean.
+    """
+
+    tags: Mapping[str, str]
+    series: Series | None
+    layer: str
+    own: bool = False
+    unclear: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ForeignBars:
+    """What something else wrote with one set of tags: bars, with revision and edition 0, and more.
+
+    ``others`` counts points without any value of a bar, ``fields`` are those that rows do not have, and ``obstacle``
+    says why the store cannot take rows where these points lie.
+    """
+
+    rows: Rows
+    others: int = 0
+    fields: Sequence[str] = ()
+    obstacle: str = ""
+
+
 class Store(ABC):
     """A place for rows. Instances may be shared by threads."""
 
@@ -157,6 +185,22 @@ class Store(ABC):
     def read_foreign(self, series: Series, layer: str, intervals: Sequence[Interval]) -> Rows:  # noqa: ARG002 - the contract's
         """Return the bars of a layer that something else wrote, with revision and edition 0; most stores have none."""
         return empty_rows()
+
+    def foreign(self) -> "list[Foreign]":
+        """Return every set of tags that points with bars have; what was set aside comes first, then barledger's own."""
+        return []
+
+    def foreign_bars(self, found: Foreign) -> ForeignBars:  # noqa: ARG002 - the contract's
+        """Return what something else wrote with these tags."""
+        return ForeignBars(rows=empty_rows())
+
+    def set_aside(self, series: Series, layer: str, rows: Rows) -> Foreign:  # noqa: ARG002 - the contract's
+        """Copy bars that something else wrote under tags that `foreign` finds again; returns when they are durable."""
+        raise CapabilityMissing(who=type(self).__name__, capability="setting aside bars of something else")
+
+    def delete_foreign(self, found: Foreign, times: Ints) -> None:  # noqa: ARG002 - the contract's
+        """Delete the points with just these tags, which are not barledger's own, at these sorted times."""
+        raise CapabilityMissing(who=type(self).__name__, capability="deleting bars of something else")
 
     def check_expiry(self) -> None:  # noqa: B027 - most stores keep what they are given
         """Raise `BucketExpires` if the store deletes bars by itself and nobody accepted that."""

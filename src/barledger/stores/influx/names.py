@@ -13,6 +13,7 @@ from barledger.domain.timeframe import TIMEFRAMES
 
 _ESCAPED: Final = re.compile(r"\\([,= ])")
 _UNESCAPED_COMMA: Final = re.compile(r"(?<!\\),")
+_UNESCAPED_EQUALS: Final = re.compile(r"(?<!\\)=")
 _TAG_ESCAPES: Final = str.maketrans({",": "\\,", " ": "\\ ", "=": "\\="})
 _MEASUREMENT_ESCAPES: Final = str.maketrans({",": "\\,", " ": "\\ "})
 _TEXT_ESCAPES: Final = str.maketrans({"\\": "\\\\", '"': '\\"'})
@@ -56,8 +57,8 @@ def tags_of(key: str) -> dict[str, str]:
     """
     tags: dict[str, str] = {}
     for part in _UNESCAPED_COMMA.split(key)[1:]:
-        name, _, value = part.partition("=")
-        tags[name] = _ESCAPED.sub(r"\1", value)
+        name, value = _UNESCAPED_EQUALS.split(part, maxsplit=1)
+        tags[_ESCAPED.sub(r"\1", name)] = _ESCAPED.sub(r"\1", value)
     return tags
 
 

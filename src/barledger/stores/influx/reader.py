@@ -1,12 +1,12 @@
 """Reading rows back."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
-from barledger.domain.interval import Interval
+from barledger.domain.interval import Interval, everything
 from barledger.domain.rows import Rows, empty_rows
 from barledger.domain.series import Series
 from barledger.errors import StoreDamaged
@@ -64,7 +64,7 @@ class Reader:
     def columns(self, wheres: Sequence[str], intervals: Sequence[Interval], fields: Sequence[str]) -> Columns:
         """Return some fields of the points that meet one of the conditions, one after the other."""
         statements = [influxql.select(fields, where, interval) for where in wheres for interval in intervals]
-        return _columns(self._tables(statements), ("time", *fields))
+        return columns_of(self._tables(statements), ("time", *fields))
 
     def answered(self, statements: Sequence[str]) -> list[bool]:
         """Tell for each statement whether it finds anything."""
@@ -72,9 +72,15 @@ class Reader:
 
     def series(self) -> list[Series]:
         """Return every series that has a layer, sorted."""
-        results = self._connection.execute(f"SHOW SERIES FROM {identifier(MEASUREMENT)}", database=self._bucket)
-        keys = (values[0] for found in results[0].get("series", []) for values in found.get("values", []))
-        return sorted({series for key in keys if (series := series_of(tags_of(key)))})
+        return sorted({series for tags in self.tag_sets() if (series := series_of(tags))})
+
+    def tag_sets(self) -> list[dict[str, str]]:
+        """Return every set of tags that points have, sorted by the server."""
+        return [tags_of(values[0]) for values in self._shown("SHOW SERIES")]
+
+    def field_types(self) -> list[tuple[str, str]]:
+        """Return every field with its type; a field has several types if its shards disagree."""
+        return [(values[0], values[1]) for values in self._shown("SHOW FIELD KEYS")]
 
     def layers(self, series: Series) -> list[str]:
         """Return the layers of a series, sorted."""
@@ -83,6 +89,14 @@ class Reader:
             database=self._bucket,
         )
         return sorted(values[1] for found in results[0].get("series", []) for values in found.get("values", []))
+
+    def table(self, fields: Sequence[str], where: str) -> Table:
+        """Return fields of any type of all points that meet a condition, as the server gives them."""
+        return next(self._tables([influxql.select(fields, where, everything())]))
+
+    def _shown(self, statement: str) -> "Iterator[list[str]]":
+        results = self._connection.execute(f"{statement} FROM {identifier(MEASUREMENT)}", database=self._bucket)
+        return (values for found in results[0].get("series", []) for values in found.get("values", []))
 
     def _rows(self, series: Series, where: str, intervals: Sequence[Interval], wanted: frozenset[str]) -> Rows:
         wanted |= self._rare.get(series, frozenset({"adjustment_factor"} if series.is_adjusted else ()))
@@ -117,7 +131,8 @@ def coalesced(intervals: Sequence[Interval], reach: int) -> list[Interval]:
     return joined
 
 
-def _columns(tables: Iterator[Table], names: Sequence[str]) -> Columns:
+def columns_of(tables: Iterable[Table], names: Sequence[str]) -> Columns:
+    """Return the columns of these names, the rows of one table after the other."""
     filled = [table for table in tables if table.parts]
     if not filled:
         return {name: Column(np.empty(0, _kind(name))) for name in names}

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from barledger.domain.interval import Interval
-from barledger.domain.rows import Rows
+from barledger.domain.rows import Ints, Rows
 from barledger.domain.series import Series, check_name
 from barledger.errors import BarledgerError, BucketExpires, BucketNotFound, InvalidSetting, ShortShards
 from barledger.stores.contract import (
@@ -13,6 +13,8 @@ from barledger.stores.contract import (
     Capabilities,
     Description,
     Finding,
+    Foreign,
+    ForeignBars,
     Guard,
     Mark,
     Record,
@@ -23,6 +25,7 @@ from barledger.stores.influx import influxql
 from barledger.stores.influx.buckets import Bucket, buckets_of, spoken
 from barledger.stores.influx.connection import Connection
 from barledger.stores.influx.eraser import Eraser
+from barledger.stores.influx.foreign import ForeignPoints
 from barledger.stores.influx.layout import MARKED_AT, META
 from barledger.stores.influx.line_protocol import mark_line, revision_line
 from barledger.stores.influx.names import identifier
@@ -66,6 +69,7 @@ class InfluxStore(Store):
         self._reader = Reader(self._connection, bucket)
         self._eraser = Eraser(self._connection, bucket, self._reader)
         self._writer = Writer(self._connection, bucket, self._reader, self._eraser)
+        self._foreign = ForeignPoints(self._connection, bucket, self._reader)
         # Concurrent writers finish in any order; the mark only rises within this process.
         self._highest = 0
         self._open(create=create)
@@ -85,6 +89,22 @@ class InfluxStore(Store):
     def read_foreign(self, series: Series, layer: str, intervals: Sequence[Interval]) -> Rows:
         """Return the bars in this layer that something else wrote, with revision and edition 0."""
         return self._reader.foreign(series, layer, intervals)
+
+    def foreign(self) -> list[Foreign]:
+        """Return every set of tags that points of the measurement have."""
+        return self._foreign.found()
+
+    def foreign_bars(self, found: Foreign) -> ForeignBars:
+        """Return what something else wrote with just these tags."""
+        return self._foreign.bars(found)
+
+    def set_aside(self, series: Series, layer: str, rows: Rows) -> Foreign:
+        """Copy bars of something else under tags of their own."""
+        return self._foreign.set_aside(series, layer, rows)
+
+    def delete_foreign(self, found: Foreign, times: Ints) -> None:
+        """Delete the points with just these tags at these times."""
+        self._foreign.delete(found, times)
 
     def write(self, batches: Sequence[Batch], *, revision: int, guard: Guard = unguarded) -> None:
         """Upsert the batches; those of one layer in order, others at the same time."""
