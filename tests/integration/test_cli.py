@@ -172,7 +172,35 @@ def test_bars_leave_as_files_and_come_back(cli: Cli, tmp_path: Path, ending: str
     out = tmp_path / f"out.{ending}"
     cli("bars", "AAPL", "1d", "--out", out)
     assert take(cli, out)["same"] == 50
-    assert cli.refused("bars", "AAPL", "1d", "--out", tmp_path / "out.xls", code=2)["error"] == "invalid-setting"
+    for nowhere in (tmp_path / "out.xls", tmp_path / "nowhere" / f"out.{ending}"):
+        assert cli.refused("bars", "AAPL", "1d", "--out", nowhere, code=2)["error"] == "invalid-setting"
+
+
+def test_a_source_without_the_series_is_not_found(cli: Cli, tmp_path: Path) -> None:
+    take(cli, written(tmp_path / "a.csv", frame(range(3))))
+    cli("bars", "AAPL", "1d", "--source", "fiels", code=3)
+    assert "warning: there are no bars of AAPL 1d from fiels; there are AAPL 1d from files" in cli.err
+    assert "error [series-not-found]" in cli.err
+
+
+def test_a_lost_ledger_is_noticed_and_adopted(cli: Cli, home: Path, tmp_path: Path) -> None:
+    take(cli, written(tmp_path / "a.csv", frame(range(100))))
+    (home / "ledger.sqlite").unlink()
+    cli("bars", "AAPL", "1d", code=5)
+    assert "warning: nothing can be written" in cli.err
+    assert "error [ledger-mismatch]" in cli.err
+    (finding,) = [one for one in cli.json("doctor", code=1) if one["subject"] == "store and ledger"]
+    assert (finding["level"], "barledger ledger" in finding["next_step"]) == ("problem", True)
+    cli("ledger", "rebuild")
+    assert cli.err.count("warning") == 0
+    assert len(cli.json("bars", "AAPL", "1d")["bars"]) == 100
+    assert {one["level"] for one in cli.json("doctor")} == {"ok"}
+
+
+def test_the_help_of_each_command_is_whole(cli: Cli) -> None:
+    for command in ([], ["bars"], ["retention"], ["snapshot", "create"], ["priority", "set"], ["ledger", "adopt"]):
+        assert "Usage: " in cli(*command, "--help")
+    assert "[[rules]]" in cli("retention", "--help")
 
 
 def test_invalid_bars_are_refused_or_put_aside(cli: Cli, tmp_path: Path) -> None:
@@ -260,6 +288,22 @@ def test_status_and_doctor_look_at_everything(cli: Cli, home: Path, tmp_path: Pa
     wanted = {"versions", "store and ledger", "store permissions", "ledger permissions", "clock", "disk"}
     assert wanted <= {one["subject"] for one in found}
     assert cli("repair").startswith("0 series repaired")
+
+
+@pytest.mark.influx
+def test_a_bucket_as_found_is_used_with_a_warning_or_on_demand(
+    cli: Cli, own_influxd: InfluxServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = InfluxServer(url=own_influxd.url)
+    with server.bucket() as bucket:
+        server.connection().execute(f'CREATE DATABASE "{bucket}" WITH DURATION 6000w SHARD DURATION 7d')
+        monkeypatch.setenv("BARLEDGER_URL", f"influxdb+{server.url}/{bucket}")
+        error = cli.refused("status", code=4)
+        assert (error["error"], "BARLEDGER_ACCEPT_EXPIRY" in error["next_step"]) == ("bucket-expires", True)
+        monkeypatch.setenv("BARLEDGER_ACCEPT_EXPIRY", "1")
+        assert cli.json("status")["library"]["expiry"] == "6000 weeks"
+        assert cli.err.startswith(f"warning: bucket '{bucket}': its shards last 1 week")
+        assert [one["level"] for one in cli.json("doctor") if one["subject"] == "bucket"] == ["warning", "warning"]
 
 
 @pytest.mark.influx
@@ -407,6 +451,7 @@ def test_the_version_is_told_without_the_libraries() -> None:
     assert re.fullmatch(r"barledger \d+\.\d+\.\d+\n", done.stdout)
 
 
+@pytest.mark.slow
 def test_a_pipe_that_closes_is_no_error(cli: Cli, tmp_path: Path) -> None:
     rng = np.random.default_rng(1)
     take(cli, written(tmp_path / "a.csv", frame(range(20_000), 100 + rng.random())))
@@ -424,6 +469,7 @@ def test_a_pipe_that_closes_is_no_error(cli: Cli, tmp_path: Path) -> None:
         assert reader.wait(60) == 0
 
 
+@pytest.mark.slow
 def test_piped_tables_are_neither_folded_nor_coloured(cli: Cli, tmp_path: Path) -> None:
     take(cli, written(tmp_path / "a.csv", frame(range(3))))
     listed = spawned("series").stdout
@@ -448,6 +494,7 @@ def test_no_color_is_respected(
     assert bool(re.search(r"\x1b\[[\d;]*3[0-7]m", cli("doctor"))) is colours
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_shells_complete_commands(shell: str, home: Path) -> None:
     assert not home.exists()

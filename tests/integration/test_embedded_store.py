@@ -82,9 +82,9 @@ class _FoldingMachine(_SegmentMachine):
 
 TestEmbeddedLog = _Machine.TestCase
 TestEmbeddedLog.settings = settings(max_examples=15, stateful_step_count=20, deadline=None)
-TestEmbeddedSegments = _SegmentMachine.TestCase
+TestEmbeddedSegments = pytest.mark.slow(_SegmentMachine.TestCase)
 TestEmbeddedSegments.settings = settings(max_examples=15, stateful_step_count=30, deadline=None)
-TestEmbeddedFolding = _FoldingMachine.TestCase
+TestEmbeddedFolding = pytest.mark.slow(_FoldingMachine.TestCase)
 TestEmbeddedFolding.settings = settings(max_examples=15, stateful_step_count=30, deadline=None)
 
 

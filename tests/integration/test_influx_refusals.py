@@ -28,6 +28,7 @@ from barledger.errors import (
     OrganizationNotFound,
     ServerTooOld,
     ServerUnsupported,
+    ShortShards,
     StoreError,
     StoreRejected,
     StoreUnavailable,
@@ -284,7 +285,8 @@ def test_a_bucket_that_expires_data_is_refused_unless_accepted(own_influxd: Infl
         server.connection().execute(f'CREATE DATABASE "{name}" WITH DURATION 30d')
         with pytest.raises(BucketExpires, match="30 days"):
             server.store(name)
-        accepted = server.store(name, accept_expiry=True)
+        with pytest.warns(ShortShards, match="1 day"):
+            accepted = server.store(name, accept_expiry=True)
         accepted.check_expiry()
         findings = accepted.describe().findings
         assert [finding.level for finding in findings] == ["warning", "warning"]
@@ -308,9 +310,11 @@ def test_short_shards_are_a_warning_that_names_them(own_influxd: Influxd) -> Non
     server = InfluxServer(url=own_influxd.url)
     with server.bucket() as name:
         server.connection().execute(f'CREATE DATABASE "{name}"')
-        (finding,) = server.store(name).describe().findings
+        with pytest.warns(ShortShards, match=f"'{name}': its shards last 1 week;"):
+            store = server.store(name)
+        (finding,) = store.describe().findings
         assert finding.level == "warning"
-        assert "1 weeks" in finding.detail
+        assert "1 week;" in finding.detail
 
 
 def test_a_field_of_another_type_is_a_conflict(influx_server: InfluxServer, influx_bucket: str) -> None:

@@ -180,11 +180,12 @@ def spoken(seconds_: int) -> str:
     """Return seconds in the largest unit that divides them.
 
     >>> spoken(604800)
-    '1 weeks'
+    '1 week'
     """
-    for unit, name in (("w", "weeks"), ("d", "days"), ("h", "hours")):
+    for unit, name in (("w", "week"), ("d", "day"), ("h", "hour")):
         if seconds_ >= _UNITS[unit] and seconds_ % _UNITS[unit] == 0:
-            return f"{seconds_ // _UNITS[unit]} {name}"
+            count = seconds_ // _UNITS[unit]
+            return f"{count} {name}" if count == 1 else f"{count} {name}s"
     return f"{seconds_} seconds"
 
 
