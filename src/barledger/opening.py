@@ -69,9 +69,7 @@ def _at(file: Path) -> str:
 
 
 def influx_target(url: str, bucket: str) -> str:
-    """Return how a server and a bucket are named in one; raises `InvalidSetting`."""
-    if not bucket:
-        raise InvalidSetting(setting="bucket", reason="its name is empty")
+    """Return how a server and a bucket are named in one."""
     return f"{INFLUX}{url.rstrip('/')}/{quote(bucket, safe='')}"
 
 

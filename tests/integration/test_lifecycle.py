@@ -135,3 +135,5 @@ def test_a_library_without_its_store_is_noticed(tmp_path: Path) -> None:
         with pytest.raises(LedgerMismatch):
             bl.bars("MSFT", "1d")
         assert not bl.verify(pinned).ok
+        with pytest.raises(LedgerMismatch):
+            bl.back_up(tmp_path / "copy")

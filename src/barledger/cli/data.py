@@ -60,6 +60,7 @@ def bars(
     start: Start = None,
     end: End = None,
     version: Version = "latest",
+    adjusted: Annotated[bool, typer.Option("--adjusted", help="Bars that the source itself had adjusted.")] = False,
     last: Annotated[int | None, typer.Option(help="Only so many bars, the newest ones.", min=1)] = None,
     out: Annotated[Path | None, typer.Option(help="Write .csv, .parquet or .arrow instead.")] = None,
     store: Store = "",
@@ -69,7 +70,9 @@ def bars(
     """Show the bars of a version, with what it resolved to."""
     output = Output(as_json=json)
     with library(store, ledger) as opened:
-        found = opened.bars(instrument, timeframe, start=start, end=end, source=source, version=version)
+        found = opened.bars(
+            instrument, timeframe, start=start, end=end, source=source, version=version, is_adjusted=adjusted
+        )
     if source is not None and not found.revision:
         raise SeriesNotFound(series=str(found.series[0]))
     if out is not None:
@@ -98,13 +101,21 @@ def series(
     with library(store, ledger) as opened:
         found = opened.cache.series(instrument=instrument)
     rows = [
-        (one.series.instrument, one.series.timeframe.name, one.series.source, one.rows, one.revision, one.digest.hex())
+        (
+            one.series.instrument,
+            one.series.timeframe.name,
+            one.series.source,
+            one.series.is_adjusted,
+            one.rows,
+            one.revision,
+            one.digest.hex(),
+        )
         for one in found
     ]
-    named = ("instrument", "timeframe", "source", "bars", "revision", "digest")
+    named = ("instrument", "timeframe", "source", "is_adjusted", "bars", "revision", "digest")
     data = [dict(zip(named, row, strict=True)) for row in rows]
-    shown = [(*row[:4], str(row[4]), str(row[5])[:16]) for row in rows]
-    output.table("", ("instrument", "timeframe", "source", "# bars", "revision", "digest"), shown, data)
+    shown = [(*row[:3], "yes" if row[3] else "no", row[4], str(row[5]), row[6][:16]) for row in rows]
+    output.table("", ("instrument", "timeframe", "source", "adjusted", "# bars", "revision", "digest"), shown, data)
 
 
 def versions(

@@ -34,13 +34,20 @@ def reconcile(store: Store = "", ledger: Ledger = "", json: Json = False) -> Non
 
 
 def import_bucket(store: Store = "", ledger: Ledger = "", json: Json = False) -> None:
-    """Take over the bars that something else wrote into a bucket in barledger's layout."""
+    """Take over the bars that something else wrote into a bucket in barledger's layout.
+
+    Stop what else writes there first. Points with other tags than barledger's own are moved: bars are written and
+    committed, then the old points are deleted. What cannot be taken over stays, and is listed each time.
+    """
     output = Output(as_json=json)
     with library(store, ledger, mending=True) as opened, output.progress() as progress:
         task = progress.add_task("taking over", total=None)
         done = opened.import_bucket(progress=lambda *_: progress.advance(task))
-    rows = [(str(one.series), one.layer, one.rows, one.quarantined, one.left or None) for one in done]
-    output.table("", ("series", "version", "# bars", "# quarantined", "left as it was"), rows, done)
+    if not done:
+        return output.say("nothing to take over: every bar in the bucket is barledger's own, or there is none", done)
+    rows = [(one.what, one.layer, one.rows, one.removed, one.quarantined, one.left or None) for one in done]
+    columns = ("series", "version", "# new bars", "# old points removed", "# newly quarantined", "left as it was")
+    return output.table("", columns, rows, done)
 
 
 def _mend(how: Literal["adopt", "rebuild", "reconcile"], store: str, ledger: str, json: bool) -> None:  # noqa: FBT001 - a command's option

@@ -15,7 +15,7 @@ from barledger.cli.output import Output
 from barledger.cli.session import Json, Ledger, Store, library
 from barledger.errors import BarledgerError
 from barledger.settings import Settings
-from barledger.stores.contract import Finding
+from barledger.stores.contract import Description, Finding
 
 _LITTLE_SPACE: Final = 1e9
 _CLOCK_TOLERANCE: Final = 2.0
@@ -89,7 +89,7 @@ def _findings(opened: BarLedger) -> list[Finding]:
     mirrored = sum(snapshot.mirrored for snapshot in opened.cache.snapshots())
     total = len(opened.cache.snapshots())
     found.append(Finding(level="ok", subject="snapshots", detail=f"{total}, of which {mirrored} are mirrored"))
-    return [*found, _disk(opened.settings.home)]
+    return [*found, _disk(_place(vault.store.describe(), opened.settings.home))]
 
 
 def _permission(subject: str, check: Callable[[], None]) -> Finding:
@@ -98,6 +98,10 @@ def _permission(subject: str, check: Callable[[], None]) -> Finding:
     except BarledgerError as error:
         return Finding(level="problem", subject=subject, detail=str(error), next_step=error.advice)
     return Finding(level="ok", subject=subject, detail="it may be written")
+
+
+def _place(described: Description, home: Path) -> Path:
+    return Path(described.location) if described.kind == "embedded" else home
 
 
 def _disk(folder: Path) -> Finding:

@@ -85,7 +85,7 @@ class ReadOnly(Refused):
     reason: str
     code = "read-only"
     message = "this session is read-only: {reason}"
-    next_step = "Mend the cause; `barledger doctor` says how."
+    next_step = "Open it for writing, as somebody who may; `barledger doctor` says what is in the way."
 
 
 @dataclass(kw_only=True, eq=False)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from barledger.domain.interval import everything
 from barledger.domain.series import Series
-from barledger.errors import NotEmpty
+from barledger.errors import LedgerMismatch, NotEmpty
 from barledger.ledger.contract import Intent, Ledger, SeriesState
 from barledger.services.cache.lease import holding
 from barledger.services.cache.vault import Vault
@@ -35,7 +35,12 @@ def back_up(
     *,
     progress: Progress | None = None,
 ) -> Copied:
-    """Copy both halves into an empty store and a new ledger; raises `NotEmpty` if they are not empty."""
+    """Copy both halves into an empty store and a new ledger.
+
+    Raises `NotEmpty` if they are not empty, and `LedgerMismatch` for halves that do not fit, since a copy would.
+    """
+    if vault.mismatch:
+        raise LedgerMismatch(reason=vault.mismatch)
     if store.mark() is not None or store.series():
         raise NotEmpty(where=store.describe().location)
     everyone = vault.store.series()
@@ -66,12 +71,15 @@ def back_up(
 
 
 def restore(backup: Vault, store: Store, ledger_url: str, *, progress: Progress | None = None) -> Copied:
-    """Copy a backup into an empty store and a new ledger; raises `NotEmpty` if they are not empty."""
+    """Copy a backup into an empty store and a new ledger; raises what `back_up` raises."""
+    if backup.mismatch:
+        raise LedgerMismatch(reason=backup.mismatch)
     if store.series():
         raise NotEmpty(where=store.describe().location)
     counted = [_copy(backup.store, store, series, progress) for series in backup.store.series()]
     backup.ledger.copy_to(ledger_url)
     store.claim(Mark(ledger_id=backup.ledger.id, revision=backup.ledger.revisions.last()))
+    store.tidy()
     return _total(counted)
 
 

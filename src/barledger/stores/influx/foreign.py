@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 
 from barledger.domain.interval import Interval
-from barledger.domain.rows import VALUES, Flags, Ints, Rows
+from barledger.domain.rows import VALUES, Flags, Ints, Rows, empty_rows
 from barledger.domain.series import Series
 from barledger.domain.version import LATEST
 from barledger.errors import InvalidInput
@@ -47,15 +47,15 @@ class ForeignPoints:
         types = self._reader.field_types()
         further = sorted({name for name, _ in types} - {*EVERY, *TAGS})
         table = self._table(found, further)
-        columns = columns_of([table], ("time", *EVERY))
-        strange = np.logical_and.reduce([columns[name].gaps for name in STAMPS])
-        valueless = np.logical_and.reduce([columns[name].gaps for name in VALUES])
-        rows = foreign_rows(columns)
+        strange = _lacking(table, STAMPS)
+        obstacle = _obstacle(types)
+        if obstacle or not bool(strange.any()):
+            return ForeignBars(rows=empty_rows(), others=int(strange.sum()), obstacle=obstacle)
+        rows = foreign_rows(columns_of([table], ("time", *EVERY)))
         return ForeignBars(
             rows=rows.pick(np.argsort(rows.time, kind="stable")),
-            others=int((strange & valueless).sum()),
-            fields=[name for name in further if _has(table, name)],
-            obstacle=_obstacle(types),
+            others=int((strange & _lacking(table, VALUES)).sum()),
+            fields=[name for name in further if not bool(_lacking(table, [name]).all())],
         )
 
     def set_aside(self, series: Series, layer: str, rows: Rows) -> Foreign:
@@ -85,7 +85,7 @@ class ForeignPoints:
 
     def _where(self, found: Foreign) -> str:
         """Return the condition that chooses points with just these tags; all others of the measurement are absent."""
-        known = {*TAGS, *found.tags, *(name for tags in self._reader.tag_sets() for name in tags)}
+        known = {*TAGS, *found.tags, *self._reader.tag_names()}
         pairs = ((names.identifier(name), names.literal(found.tags.get(name, ""))) for name in sorted(known))
         return " AND ".join(f"{name}::tag = {value}" for name, value in pairs)
 
@@ -114,9 +114,7 @@ def meant(tags: Mapping[str, str]) -> Foreign:
     if unclear:
         return Foreign(tags=tags, series=None, layer=layer, unclear=unclear)
     try:
-        series = Series.of(
-            tags["instrument"], tags["timeframe"], tags["source"], is_adjusted=_flag(tags) == "true"
-        )
+        series = Series.of(tags["instrument"], tags["timeframe"], tags["source"], is_adjusted=_flag(tags) == "true")
     except InvalidInput as error:
         return Foreign(tags=tags, series=None, layer=layer, unclear=str(error))
     return Foreign(tags=tags, series=series, layer=layer, own=own_tags(series, layer) == tags)
@@ -152,15 +150,17 @@ def _obstacle(types: Sequence[tuple[str, str]]) -> str:
     return ""
 
 
-def _has(table: Table, name: str) -> bool:
-    at = table.columns.index(name) if table.parts else 0
-    return any(not bool(part[at].gaps.all()) for part in table.parts)
+def _lacking(table: Table, fields: Sequence[str]) -> Flags:
+    """Tell which points have none of the fields, whatever their types are."""
+    places = [table.columns.index(name) for name in fields] if table.parts else []
+    lacking = [np.logical_and.reduce([part[at].gaps for at in places]) for part in table.parts]
+    return np.concatenate(lacking) if lacking else np.zeros(0, np.bool_)
 
 
 def _lines(key: str, rows: Rows) -> Iterator[str]:
     floats = {name: column.tolist() for name in FLOATS if (column := getattr(rows, name)) is not None}
     for at, time in enumerate(rows.time.tolist()):
-        fields = [f"{name}={column[at]!r}" for name, column in floats.items() if column[at] == column[at]]  # noqa: PLR0124 - NaN
+        fields = [f"{name}={column[at]!r}" for name, column in floats.items() if column[at] == column[at]]
         if rows.source_id is not None and rows.source_id[at] is not None:
             fields.append(f"source_id={names.text(rows.source_id[at])}")
         yield f"{key} {','.join(fields)} {time}\n"

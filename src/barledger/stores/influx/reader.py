@@ -78,6 +78,10 @@ class Reader:
         """Return every set of tags that points have, sorted by the server."""
         return [tags_of(values[0]) for values in self._shown("SHOW SERIES")]
 
+    def tag_names(self) -> list[str]:
+        """Return every tag that points have."""
+        return [values[0] for values in self._shown("SHOW TAG KEYS")]
+
     def field_types(self) -> list[tuple[str, str]]:
         """Return every field with its type; a field has several types if its shards disagree."""
         return [(values[0], values[1]) for values in self._shown("SHOW FIELD KEYS")]
