@@ -127,7 +127,7 @@ def test_readers_under_corrections_see_whole_commits_and_none_older_than_the_las
     simple_place: Place,
 ) -> None:
     place, days = simple_place, range(3_000)
-    corrections, enough = (1_000, 200) if LONG_RUN else (30, 8)
+    corrections, enough = (1_000, 20) if LONG_RUN else (30, 8)
     acknowledged, number = mmap.mmap(-1, 16), Struct("<q")
     with place.opened() as bl:
         bl.write("AAPL", "1d", frame(days, 1000.0), **DESK)
