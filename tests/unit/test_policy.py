@@ -98,6 +98,8 @@ def test_a_purpose_without_a_duration_has_that_of_the_rest() -> None:
         ([{"keep_current": "90d"}, {"keep": "90d"}], "2", "unknown keys keep"),
         ([{"instrument": "AAPL"}], "1", "keeps everything"),
         ([{"keep_current": "soon"}], "1", "not a duration"),
+        ([{"instrument": ["AAPL"], "keep_current": "90d"}], "1", "instrument is one text"),
+        ([{"source": None, "keep_current": "90d"}], "1", "source is one text"),
         ([{"keep_editions": 90}], "1", "not a duration"),
         ([{"keep_current": "400y"}], "1", "say forever"),
         ([{"keep_snapshots": "90d"}], "1", "maps a purpose"),

@@ -120,17 +120,24 @@ def _read_rule(config: Mapping[str, Any]) -> Rule:
     if not isinstance(snapshots, Mapping):
         reason = "keep_snapshots maps a purpose (or *) to a duration"
         raise ValueError(reason)  # noqa: TRY004 - a policy's reader catches one kind
-    timeframe = config.get("timeframe", "*")
+    timeframe = _text(config, "timeframe")
     return Rule(
-        instrument=_pattern(config.get("instrument", "*")),
+        instrument=_pattern(_text(config, "instrument")),
         timeframe="*" if timeframe == "*" else Timeframe.of(timeframe).name,
-        source=str(config.get("source", "*")),
+        source=_text(config, "source"),
         keep_current=parse_duration(config.get("keep_current")),
         keep_editions=parse_duration(config.get("keep_editions")),
         keep_snapshots={str(purpose): parse_duration(kept) for purpose, kept in snapshots.items()},
     )
 
 
-def _pattern(text: object) -> str:
-    pattern = str(text)
+def _text(config: Mapping[str, Any], key: str) -> str:
+    text = config.get(key, "*")
+    if not isinstance(text, str):
+        reason = f"{key} is one text, such as a glob, not {text!r}"
+        raise ValueError(reason)  # noqa: TRY004 - a policy's reader catches one kind
+    return text
+
+
+def _pattern(pattern: str) -> str:
     return pattern if any(sign in pattern for sign in "*?[") else normalise_instrument(pattern)
