@@ -60,10 +60,11 @@ def read(
         if not pinned:
             check_horizon(before, intervals, wanted)
         kept = _kept(before, intervals)
-        rows = _attempt(vault, before, kept, wanted)
-        if rows is None:
+        known = _told(vault, before, kept) if compared and wanted == before.revision else ()
+        if known is None:
             continue
-        if not compared or wanted < before.revision or _holds(vault, before, kept, rows):
+        rows = _attempt(vault, before, kept, wanted)
+        if rows is not None and _holds(vault, before, known, rows):
             return Reading(rows=rows, revision=wanted, state=before)
     raise Busy(what=str(series), waited=_ATTEMPTS * _NAP)
 
@@ -140,17 +141,31 @@ def _resolve(
     return seen
 
 
-def _holds(vault: Vault, state: SeriesState, intervals: Sequence[Interval], rows: Rows) -> bool:
-    """Compare whole blocks with the ledger's digests, for a store that does not check its rows itself.
+def _told(vault: Vault, state: SeriesState, intervals: Sequence[Interval]) -> Sequence[Sequence[Block]] | None:
+    """Return the whole blocks in each interval as of ``state``, or None if the series has moved on meanwhile.
+
+    They are looked up before the rows are read: afterwards, a busy writer would always be ahead. Of a store that checks
+    its rows itself, there is nothing to compare.
+    """
+    if (vault.store.capabilities.checksums and not vault.mismatch) or not state.revision:
+        return ()
+    timeframe = state.series.timeframe
+    listed = [vault.ledger.catalog.blocks(state.series, interval) or [] for interval in intervals]
+    if vault.ledger.revisions.state(state.series).revision != state.revision:
+        return None
+    return [
+        [block for block in blocks if timeframe.block_end(block.start) <= interval.end]
+        for interval, blocks in zip(intervals, listed, strict=True)
+    ]
+
+
+def _holds(vault: Vault, state: SeriesState, known: Sequence[Sequence[Block]], rows: Rows) -> bool:
+    """Compare runs of whole blocks with the digests that the ledger has of them.
 
     Returns False if the series moved on meanwhile; raises `StoreDiverged` if rows are not those that were written.
     """
-    if (vault.store.capabilities.checksums and not vault.mismatch) or not state.revision:
-        return True
     timeframe = state.series.timeframe
-    for interval in intervals:
-        listed = vault.ledger.catalog.blocks(state.series, interval) or []
-        whole = [block for block in listed if timeframe.block_end(block.start) <= interval.end]
+    for whole in known:
         if not whole:
             continue
         stretch = Interval(whole[0].start, timeframe.block_end(whole[-1].start))
@@ -170,8 +185,9 @@ def _check_whole(vault: Vault, series: Series, intervals: Sequence[Interval]) ->
     for _ in range(_ATTEMPTS):
         state = vault.ledger.revisions.state(series)
         whole = _kept(state, union(_blocks_around(interval, series.timeframe) for interval in intervals))
-        rows = _attempt(vault, state, whole, state.revision)
-        if rows is not None and _holds(vault, state, whole, rows):
+        known = _told(vault, state, whole)
+        rows = None if known is None else _attempt(vault, state, whole, state.revision)
+        if known is not None and rows is not None and _holds(vault, state, known, rows):
             return
     raise Busy(what=str(series), waited=_ATTEMPTS * _NAP)
 
