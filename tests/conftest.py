@@ -1,5 +1,6 @@
 """Fixtures that several test folders share."""
 
+import os
 import shutil
 from collections.abc import Iterator
 
@@ -12,6 +13,13 @@ from servers import Influxd, InfluxServer, influxd, named_servers
 # A deadline for each example is a timed assertion, which a busy machine breaks.
 settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("untimed")
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _piped() -> None:
+    """Commands write to a pipe, whose width nobody names; a test process of several is told one."""
+    os.environ.pop("COLUMNS", None)
+
 
 # --- InfluxDB ------------------------------------------------------------------------------------
 
