@@ -11,6 +11,8 @@ from barledger.stores.embedded import EmbeddedStore
 from libraries import GRACE, LEASE, LONG, closes, expected, frame, killed_at, same_bars
 from places import EVERYWHERE, Place, place_called
 
+pytestmark = pytest.mark.slow
+
 DESK = {"source": "desk"}
 SERIES = Series.of("AAPL", "1d", "desk")
 
