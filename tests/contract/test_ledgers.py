@@ -1,9 +1,11 @@
 """SQLite and PostgreSQL pass the suite that all ledgers pass, and refuse what goes around the ledger."""
 
 import os
+import sqlite3
 import traceback
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -11,7 +13,9 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from barledger.domain.instrument import Facts
 from barledger.domain.interval import everything
+from barledger.domain.series import Series
 from barledger.errors import (
     BarledgerError,
     FormatTooNew,
@@ -35,6 +39,7 @@ from barledger.testing.ledger_processes import PROCESSES, make_at
 
 A, B = series("AAPL"), series("MSFT")
 APPEND_ONLY = "append-only"
+DATA = Path(__file__).parents[1] / "data"
 SECRET = "s3cret-guess"  # noqa: S105 - what no error may show
 TERMINATE = (
     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
@@ -206,6 +211,23 @@ class TestSqliteLedger(SqlLedgerContract):
                 made = [pool.submit(make_at, place, 0.0) for _ in range(2)]
                 assert len({one.result(60) for one in made}) == 1
 
+    def test_a_ledger_of_the_first_schema_is_brought_to_the_newest(self, tmp_path: Path) -> None:
+        old = tmp_path / "old.sqlite"
+        with closing(sqlite3.connect(old)) as connection:
+            connection.executescript((DATA / "ledger-0001.sql").read_text())
+        desk = Series.of("AAPL", "1d", "desk")
+        with closing(SqlLedger.open(f"sqlite:///{old}")) as ledger:
+            assert ledger.revisions.state(desk).rows == 2
+            assert ledger.snapshots.of_strategy("momentum-7").id == "kept"
+            (cover,) = ledger.catalog.coverage(Series.of("AAPL", "1d", "sample"))
+            assert (cover.outcome, cover.detail) == ("fetched", "")
+            assert ledger.instruments.tell([Facts(pattern="AAPL", kind="stock")], WHO) == 1
+            assert commit(ledger, desk)
+            (tmp_path / "new.sqlite").unlink(missing_ok=True)
+            ledger.copy_to(f"sqlite:///{tmp_path / 'new.sqlite'}")
+        with closing(SqlLedger.open(f"sqlite:///{tmp_path / 'fresh.sqlite'}")):
+            assert _columns(old) == _columns(tmp_path / "fresh.sqlite")
+
     def test_a_ledger_in_memory_works_too(self) -> None:
         ledger = SqlLedger.open("sqlite://")
         try:
@@ -357,3 +379,16 @@ def _contents(ledger: Ledger) -> dict[str, Any]:
         "of one": ledger.audit.entries(series=B),
         "outbox": ledger.outbox.waiting(),
     }
+
+
+def _columns(database: Path) -> dict[str, set[tuple[str, str, int]]]:
+    """Return each table's columns with their types, and whether they may be null."""
+    with closing(sqlite3.connect(database)) as connection:
+        tables = [name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+        return {
+            table: {
+                (name, kind, notnull)
+                for _, name, kind, notnull, *_ in connection.execute(f"PRAGMA table_info({table})")
+            }
+            for table in tables
+        }

@@ -5,20 +5,22 @@ The tree (each class also inherits the kin from the standard library that caller
     BarledgerError
     ├── InvalidInput (ValueError)
     │   ├── InvalidName, InvalidTimeframe, InvalidInterval, InvalidVersion, InvalidPolicy, InvalidSetting
+    │   ├── InvalidAction
     │   ├── InvalidBars
     │   │   ├── MissingColumns, DuplicateColumns, WrongType, NaiveTimes, UnsortedTimes, DuplicateTimes
     │   │   ├── OffGrid, BeyondRange
     │   │   └── InfiniteValue, NegativePrice, NegativeVolume, HighBelowLow, NotEnclosing, EmptyBar
     │   └── FutureTime, AmbiguousSource, LedgerRejected
     ├── NotFound (LookupError)
-    │   └── SeriesNotFound, VersionNotFound, SourceNotFound, DataNotFound
+    │   ├── SeriesNotFound, VersionNotFound, SourceNotFound, DataNotFound
+    │   └── CalendarNotFound, ProposalNotFound
     ├── Refused (RuntimeError)
     │   ├── RevisionConflict, RevisionExpired, NameTaken, NotEmpty, VersionImmutable, Held, ReadOnly, Closed
-    │   └── CapabilityMissing, BucketExpires, FormatTooNew
+    │   └── CapabilityMissing, BucketExpires, FormatTooNew, ProposalDecided
     ├── Busy (TimeoutError)
     │   └── LeaseLost
     ├── IntegrityError (RuntimeError)
-    │   └── StoreDamaged, BlockDamaged, StoreDiverged, LedgerMismatch
+    │   └── StoreDamaged, BlockDamaged, StoreDiverged, LedgerMismatch, LockBroken
     ├── StoreError (OSError)
     │   ├── StoreUnavailable (ConnectionError), StoreUnwritable, StoreTimeout, TlsFailed
     │   ├── NotAuthenticated, NotPermitted (PermissionError)
@@ -26,6 +28,8 @@ The tree (each class also inherits the kin from the standard library that caller
     │   ├── FieldTypeConflict, StoreRejected
     │   └── LedgerNotAuthenticated, LedgerNotPermitted (PermissionError), LedgerNotFound (LookupError)
     ├── SourceError (OSError)
+    │   └── SourceUnavailable (ConnectionError)
+    │       └── RateLimited
     └── DriverMissing (ImportError)
 
 An error is a frozen set of typed fields, a stable ``code`` for programs, and a ``next_step`` for people.
@@ -43,9 +47,11 @@ from barledger.errors.access import (
     NotInfluxDB,
     NotPermitted,
     OrganizationNotFound,
+    RateLimited,
     ServerTooOld,
     ServerUnsupported,
     SourceError,
+    SourceUnavailable,
     StoreError,
     StoreRejected,
     StoreTimeout,
@@ -62,6 +68,7 @@ from barledger.errors.input import (
     FutureTime,
     HighBelowLow,
     InfiniteValue,
+    InvalidAction,
     InvalidBars,
     InvalidInput,
     InvalidInterval,
@@ -84,12 +91,15 @@ from barledger.errors.integrity import (
     BlockDamaged,
     IntegrityError,
     LedgerMismatch,
+    LockBroken,
     StoreDamaged,
     StoreDiverged,
 )
 from barledger.errors.lookup import (
+    CalendarNotFound,
     DataNotFound,
     NotFound,
+    ProposalNotFound,
     SeriesNotFound,
     SourceNotFound,
     VersionNotFound,
@@ -104,6 +114,7 @@ from barledger.errors.refusals import (
     LeaseLost,
     NameTaken,
     NotEmpty,
+    ProposalDecided,
     ReadOnly,
     Refused,
     RevisionConflict,
@@ -127,6 +138,7 @@ __all__ = [
     "BucketExpires",
     "BucketNotFound",
     "Busy",
+    "CalendarNotFound",
     "CapabilityMissing",
     "Closed",
     "DataNotFound",
@@ -141,6 +153,7 @@ __all__ = [
     "HighBelowLow",
     "InfiniteValue",
     "IntegrityError",
+    "InvalidAction",
     "InvalidBars",
     "InvalidInput",
     "InvalidInterval",
@@ -155,6 +168,7 @@ __all__ = [
     "LedgerNotFound",
     "LedgerNotPermitted",
     "LedgerRejected",
+    "LockBroken",
     "Mismatch",
     "MissingColumns",
     "NaiveTimes",
@@ -170,6 +184,9 @@ __all__ = [
     "NotPermitted",
     "OffGrid",
     "OrganizationNotFound",
+    "ProposalDecided",
+    "ProposalNotFound",
+    "RateLimited",
     "ReadOnly",
     "Refused",
     "RevisionConflict",
@@ -180,6 +197,7 @@ __all__ = [
     "ShortShards",
     "SourceError",
     "SourceNotFound",
+    "SourceUnavailable",
     "StoreDamaged",
     "StoreDiverged",
     "StoreError",

@@ -171,6 +171,24 @@ class SourceError(BarledgerError, OSError):
 
 
 @dataclass(kw_only=True, eq=False)
+class SourceUnavailable(SourceError, ConnectionError):
+    """A source cannot be reached, or cannot answer now; asking again later may help."""
+
+    retry_after: float = 0.0
+    code = "source-unavailable"
+    message = "source {source} does not answer: {detail}"
+    next_step = "Try again later: what was fetched is kept, and the next run asks for the rest only."
+
+
+@dataclass(kw_only=True, eq=False)
+class RateLimited(SourceUnavailable):
+    """A source asks for fewer requests; ``retry_after`` is in seconds, 0 if it does not say."""
+
+    code = "rate-limited"
+    message = "source {source} asks for fewer requests: {detail}"
+
+
+@dataclass(kw_only=True, eq=False)
 class DriverMissing(BarledgerError, ImportError):
     """An optional package is not installed."""
 

@@ -244,6 +244,16 @@ class EmptyBar(InvalidBars):
 
 
 @dataclass(kw_only=True, eq=False)
+class InvalidAction(InvalidInput):
+    """A corporate action cannot be what is said of it."""
+
+    reason: str
+    code = "invalid-action"
+    message = "not a corporate action: {reason}"
+    next_step = "Ratios and amounts are numbers above zero; see `barledger.domain.action.CorporateAction`."
+
+
+@dataclass(kw_only=True, eq=False)
 class LedgerRejected(InvalidInput):
     """The ledger's database cannot keep a text."""
 

@@ -58,3 +58,14 @@ class LedgerMismatch(IntegrityError):
     code = "ledger-mismatch"
     message = "store and ledger do not belong together: {reason}"
     next_step = "What this ledger knows can be read; else see `barledger ledger adopt|rebuild|reconcile --help`."
+
+
+@dataclass(kw_only=True, eq=False)
+class LockBroken(IntegrityError):
+    """The data are not those that a lock file names."""
+
+    file: str
+    detail: str
+    code = "lock-broken"
+    message = "{file}: the data are not those that were locked: {detail}"
+    next_step = "`barledger versions` tells what changed; `barledger lock` accepts it on purpose."

@@ -52,3 +52,24 @@ class DataNotFound(NotFound):
     code = "data-not-found"
     message = "nothing found: {what}"
     next_step = "Check the instrument, the timeframe and the interval."
+
+
+@dataclass(kw_only=True, eq=False)
+class CalendarNotFound(NotFound):
+    """No trading calendar has this name, or it does not reach as far as was asked."""
+
+    calendar: str
+    detail: str = ""
+    code = "calendar-not-found"
+    message = "there is no calendar {calendar!r}{detail}"
+    next_step = "Use 24/7 or a name of exchange_calendars, such as XNYS or XLON."
+
+
+@dataclass(kw_only=True, eq=False)
+class ProposalNotFound(NotFound):
+    """No proposal has this id."""
+
+    proposal: str
+    code = "proposal-not-found"
+    message = "no proposal is called {proposal!r}"
+    next_step = "`bl.ingestion.proposals()` lists those that there are."

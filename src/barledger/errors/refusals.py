@@ -149,3 +149,14 @@ class LeaseLost(Busy):
     code = "lease-lost"
     message = "the lease on {what} ended {waited:.1f} s ago; revision not committed"
     next_step = "Write again; the unfinished revision is invisible and will be repaired."
+
+
+@dataclass(kw_only=True, eq=False)
+class ProposalDecided(Refused):
+    """Somebody has decided about the proposal already."""
+
+    proposal: str
+    state: str
+    code = "proposal-decided"
+    message = "proposal {proposal} is {state} already"
+    next_step = "Decisions stay; to change bars once more, write them or withdraw them."

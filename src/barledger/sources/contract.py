@@ -9,7 +9,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from barledger.domain.action import CorporateAction
+from barledger.domain.change_policy import ChangePolicy
 from barledger.domain.comparison import EXACT, Tolerance
+from barledger.domain.instrument import Facts
 from barledger.domain.interval import Interval
 from barledger.domain.rows import Rows
 from barledger.domain.timeframe import TIMEFRAMES, Timeframe
@@ -23,8 +26,12 @@ Adjustment = Literal["raw", "splits", "total"]
 class SourceDeclaration:
     """What a source has and how it behaves.
 
-    ``adjustment`` tells per column what the source has already adjusted for; ``empty_is_proof`` whether an empty
-    answer proves that nothing exists; ``tolerance`` which differences on a refetch mean nothing.
+    ``adjustment`` tells per column what the source has already adjusted for; ``gives_events`` whether its chunks carry
+    corporate actions; ``empty_is_proof`` whether an empty answer proves that nothing exists; ``tolerance`` which
+    differences on a refetch mean nothing. ``history`` is how far back (ns before now) a timeframe reaches, where that
+    is limited. ``concurrency`` is how many threads may fetch from one instance at once. ``on_change`` is how far the
+    source may change the past by itself, unless somebody decides otherwise. ``library`` names what asks, with its
+    version.
     """
 
     name: str
@@ -35,6 +42,10 @@ class SourceDeclaration:
     gives_events: bool = False
     empty_is_proof: bool = False
     tolerance: Tolerance = EXACT
+    history: Mapping[str, int] = field(default_factory=dict)
+    concurrency: int = 1
+    on_change: ChangePolicy = field(default_factory=ChangePolicy)
+    library: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,15 +66,26 @@ class FetchRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fetched:
-    """A chunk: its bars, the stretch for which it is the whole answer, and the bars that broke a rule."""
+    """A chunk: its bars, the stretch for which it is the whole answer, and the bars that broke a rule.
+
+    ``complete`` is False where the source may have left bars out, so that what it lacks says nothing. ``actions`` are
+    the corporate actions with an ex-date in the stretch; ``asked`` is the request in the source's own words, for the
+    audit log.
+    """
 
     rows: Rows
     interval: Interval
     rejected: tuple[Rejected, ...] = ()
+    complete: bool = True
+    actions: tuple[CorporateAction, ...] = ()
+    asked: str = ""
 
 
 class Source(ABC):
-    """Somewhere that bars come from; made anew for each task, with the task's options."""
+    """Somewhere that bars come from; made anew for each task, with the task's options.
+
+    As many threads as its declaration says may call `fetch` at once.
+    """
 
     @property
     @abstractmethod
@@ -75,8 +97,16 @@ class Source(ABC):
         """Give the bars of the interval in disjoint, ascending chunks.
 
         Raises `CapabilityMissing` for a timeframe that is not declared, `DataNotFound` for an instrument that the
-        source does not know, `SourceError` if it cannot answer, and the errors of `domain.intake`.
+        source does not know, `SourceUnavailable` if it may answer later (`RateLimited` if it says when), other kinds of
+        `SourceError` if it will not, and the errors of `domain.intake`. It does not try again by itself.
         """
+
+    def facts(self, request: FetchRequest) -> Facts | None:  # noqa: ARG002 - a source that knows nothing
+        """Return what the source knows of the instrument itself, with its own name as the origin, or None."""
+        return None
+
+    def close(self) -> None:  # noqa: B027 - most hold nothing
+        """Release what it holds; nothing is fetched afterwards."""
 
     def check(self, request: FetchRequest) -> None:
         """Refuse a timeframe that is not declared."""

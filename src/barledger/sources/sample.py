@@ -20,6 +20,7 @@ from typing import Final
 import pandas as pd
 
 from barledger.domain.comparison import Tolerance
+from barledger.domain.instrument import Facts
 from barledger.domain.intake import intake
 from barledger.errors import DataNotFound, InvalidSetting, SourceError
 from barledger.sources.contract import Fetched, FetchRequest, Source, SourceDeclaration
@@ -54,6 +55,12 @@ class SampleSource(Source):
             empty_is_proof=True,
             tolerance=Tolerance(price=2e-6, volume=5e-3),
         )
+
+    def facts(self, request: FetchRequest) -> Facts | None:
+        """Say that these are shares of the New York exchanges."""
+        if request.symbol not in TICKERS:
+            return None
+        return Facts(pattern=request.instrument, origin="sample", kind="stock", calendar="XNYS", currency="USD")
 
     def fetch(self, request: FetchRequest) -> Iterator[Fetched]:
         """Give all bars of the interval as one chunk."""

@@ -6,6 +6,7 @@ import pytest
 
 from barledger.ledger.contract import Ledger
 from barledger.testing.commits import GRACE, HandClock
+from barledger.testing.ledger_markets import ActionPromises, BulkPromises, InstrumentPromises, ProposalPromises
 from barledger.testing.ledger_processes import ProcessPromises
 from barledger.testing.ledger_registers import AuditPromises, RegisterPromises
 from barledger.testing.ledger_retention import RetentionPromises
@@ -24,6 +25,10 @@ class LedgerContract(
     OutboxPromises,
     RegisterPromises,
     AuditPromises,
+    InstrumentPromises,
+    ActionPromises,
+    ProposalPromises,
+    BulkPromises,
     ProcessPromises,
 ):
     """Inherit it and give a fixture ``place``: a function that opens one and the same ledger, at first a new one.

@@ -9,9 +9,12 @@ is strictly increasing and read under the same lock that orders transactions.
 
 from abc import ABC, abstractmethod
 
+from barledger.ledger.contract.actions import Actions
 from barledger.ledger.contract.audit import Audit, AuditEntry
 from barledger.ledger.contract.catalog import Catalog
+from barledger.ledger.contract.instruments import Instruments
 from barledger.ledger.contract.outbox import Outbox, Parcel
+from barledger.ledger.contract.proposals import Proposal, Proposals, ProposalState
 from barledger.ledger.contract.quarantine import Quarantine, QuarantinedBar
 from barledger.ledger.contract.revisions import (
     Aborted,
@@ -34,12 +37,14 @@ from barledger.ledger.contract.symbols import Symbol, Symbols
 
 __all__ = [
     "Aborted",
+    "Actions",
     "Audit",
     "AuditEntry",
     "Catalog",
     "Cover",
     "Forgotten",
     "Gone",
+    "Instruments",
     "Intent",
     "Ledger",
     "Outbox",
@@ -47,6 +52,9 @@ __all__ = [
     "Parcel",
     "Pending",
     "Pin",
+    "Proposal",
+    "ProposalState",
+    "Proposals",
     "Quarantine",
     "QuarantinedBar",
     "Recalled",
@@ -71,6 +79,9 @@ class Ledger(ABC):
     revisions: Revisions
     catalog: Catalog
     symbols: Symbols
+    instruments: Instruments
+    actions: Actions
+    proposals: Proposals
     snapshots: Snapshots
     quarantine: Quarantine
     audit: Audit

@@ -1,7 +1,8 @@
 """Which series exist, their digests, and the order of sources."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from barledger.domain.digest import Block
 from barledger.domain.interval import Interval
@@ -24,6 +25,10 @@ class Catalog(ABC):
         """
 
     @abstractmethod
+    def blocks_of(self, series: Sequence[Series], interval: Interval) -> Mapping[Series, list[Block]]:
+        """Return the newest digests of the blocks that start in the interval, of many series as of one instant."""
+
+    @abstractmethod
     def set_priority(self, pattern: str, timeframe: str, sources: Sequence[str], mode: str, who: Who) -> None:
         """Prefer sources in this order for instruments that match the glob ``pattern``; an empty list removes it."""
 
@@ -34,3 +39,11 @@ class Catalog(ABC):
     @abstractmethod
     def coverage(self, series: Series) -> list[Cover]:
         """Return what sources were asked for, by start."""
+
+    @abstractmethod
+    def coverage_of(self, series: Sequence[Series]) -> Mapping[Series, list[Cover]]:
+        """Return what sources were asked for, by start, of many series as of one instant."""
+
+    @abstractmethod
+    def cover(self, covers: Sequence[Cover], who: Who, *, details: Mapping[str, Any] | None = None) -> None:
+        """Note what came of questions that brought no bars to commit, with one audit entry."""

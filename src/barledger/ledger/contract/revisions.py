@@ -124,11 +124,16 @@ class SeriesChange:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cover:
-    """A stretch that a source was asked for, and what came of it: ``fetched`` or the reason why nothing did."""
+    """A stretch that a source was asked for, and what came of it.
+
+    ``outcome`` is ``fetched``, or the reason why nothing was: ``source_empty`` (it confirms that there is nothing),
+    ``unconfirmed`` (it gave nothing, which proves nothing) or ``fetch_failed``, with the error in ``detail``.
+    """
 
     series: Series
     interval: Interval
     outcome: str
+    detail: str = ""
     checked_at: int = 0
 
 

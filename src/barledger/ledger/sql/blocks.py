@@ -17,6 +17,7 @@ from barledger.ledger.sql.transaction import Transaction, Writing
 
 _INSIDE: Final = '"series_id" = ? AND "start" >= ? AND "start" < ?'
 _CURRENT: Final = f'SELECT "start", "rows", "digest" FROM "blocks" WHERE {_INSIDE} ORDER BY "start"'
+_CURRENT_OF: Final = 'SELECT "series_id", "start", "rows", "digest" FROM "blocks" WHERE "start" >= ? AND "start" < ?'
 _AS_OF: Final = (
     f'SELECT "start", "rows", "digest" FROM "blocks" WHERE {_INSIDE} AND "revision" <= ? UNION ALL '
     f'SELECT "start", "rows", "digest" FROM "block_history" WHERE {_INSIDE} AND "revision" <= ? '
@@ -56,6 +57,16 @@ def apply_changes(writing: Writing, changes: Sequence[tuple[Any, SeriesChange]],
 def current(transaction: Transaction, series_id: int, interval: Interval) -> list[Block]:
     """Return the newest digests of the blocks that start in the interval."""
     return _blocks(transaction.all(_CURRENT, (series_id, interval.start, interval.end)))
+
+
+def current_of(transaction: Transaction, ids: Sequence[int], interval: Interval) -> dict[int, list[Block]]:
+    """Return the newest digests of the blocks that start in the interval, by the ids of their series."""
+    dialect = transaction.dialect
+    query = f'{_CURRENT_OF} AND {dialect.among("series_id")} ORDER BY "series_id", "start"'
+    found: dict[int, list[Block]] = {}
+    for number, *block in transaction.all(query, (interval.start, interval.end, dialect.numbers(ids))):
+        found.setdefault(number, []).append(Block(start=block[0], rows=block[1], digest=bytes(block[2])))
+    return found
 
 
 def as_of(transaction: Transaction, series_id: int, interval: Interval, revision: int) -> list[Block] | None:

@@ -1,7 +1,7 @@
 """Which series the ledger knows, in SQL."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -11,7 +11,7 @@ from barledger.domain.interval import Interval
 from barledger.domain.series import Series
 from barledger.ledger.contract import Catalog, Cover, Who
 from barledger.ledger.sql import blocks, coverage, schema
-from barledger.ledger.sql.audit import append
+from barledger.ledger.sql.audit import append, series_key
 from barledger.ledger.sql.engine import Database
 from barledger.ledger.sql.series_table import SeriesTable, series_named
 
@@ -46,6 +46,14 @@ class SqlCatalog(Catalog):
                 return blocks.current(transaction, number, interval)
             return blocks.as_of(transaction, number, interval, revision)
 
+    def blocks_of(self, series: Sequence[Series], interval: Interval) -> Mapping[Series, list[Block]]:
+        """Return the newest digests of the blocks that start in the interval, of many series as of one instant."""
+        with self._database.read() as transaction:
+            named = zip(series, self._names.ids_of(transaction, series), strict=True)
+            known = {number: one for one, number in named if number is not None}
+            found = blocks.current_of(transaction, list(known), interval)
+        return {one: [] for one in series} | {known[number]: listed for number, listed in found.items()}
+
     def set_priority(self, pattern: str, timeframe: str, sources: Sequence[str], mode: str, who: Who) -> None:
         """Prefer sources in this order for instruments that match the glob; an empty list removes it."""
         key = {"pattern": pattern, "timeframe": timeframe}
@@ -70,9 +78,32 @@ class SqlCatalog(Catalog):
             number = self._names.id_of(transaction, series)
             return [] if number is None else coverage.of(transaction, [series], [number])[series]
 
+    def coverage_of(self, series: Sequence[Series]) -> Mapping[Series, list[Cover]]:
+        """Return what sources were asked for, by start, of many series as of one instant."""
+        with self._database.read() as transaction:
+            named = zip(series, self._names.ids_of(transaction, series), strict=True)
+            known = {one: number for one, number in named if number is not None}
+            found = coverage.of(transaction, list(known), list(known.values()))
+        return {one: found.get(one, []) for one in series}
+
+    def cover(self, covers: Sequence[Cover], who: Who, *, details: Mapping[str, Any] | None = None) -> None:
+        """Note what came of questions that brought no bars to commit, with one audit entry."""
+        if not covers:
+            return
+        with self._database.write() as writing:
+            at = writing.tick()
+            coverage.add(writing, self._names, covers, at)
+            ids = self._names.ensure(writing, [cover.series for cover in covers])
+            append(writing, who, at, {"asked": [_asked(cover) for cover in covers], **(details or {})}, ids)
+
 
 def _generality(priority: tuple[str, str, tuple[str, ...], str]) -> tuple[Any, ...]:
     """Order plain names before globs, long globs before short ones, and a timeframe before all of them."""
     pattern, timeframe, _, _ = priority
     wild = any(sign in pattern for sign in "*?[")
     return wild, -len(pattern.replace("*", "")), timeframe == "*", pattern
+
+
+def _asked(cover: Cover) -> dict[str, Any]:
+    interval = {"start": cover.interval.start, "end": cover.interval.end}
+    return {**series_key(cover.series), "interval": interval, "outcome": cover.outcome, "detail": cover.detail}

@@ -1,6 +1,7 @@
 """Coverage in SQL: what sources were asked for, and what came of it."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 from barledger.domain.interval import Interval, difference, union
@@ -11,7 +12,7 @@ from barledger.ledger.sql.series_table import SeriesTable
 from barledger.ledger.sql.transaction import Transaction, Writing
 
 _KEY: Final = ("series_id", "start", "outcome")
-_COLUMNS: Final = (*_KEY, "end", "checked_at")
+_COLUMNS: Final = (*_KEY, "end", "checked_at", "detail")
 
 
 def add(writing: Writing, names: SeriesTable, covers: Sequence[Cover], time: int) -> None:
@@ -38,15 +39,16 @@ def add(writing: Writing, names: SeriesTable, covers: Sequence[Cover], time: int
 def of(transaction: Transaction, series: Sequence[Series], ids: Sequence[int]) -> dict[Series, list[Cover]]:
     """Return the coverage of each series, by start."""
     dialect = transaction.dialect
-    query = 'SELECT "series_id", "start", "end", "outcome", "checked_at" FROM "coverage"'
+    query = 'SELECT "series_id", "start", "end", "outcome", "checked_at", "detail" FROM "coverage"'
     rows = transaction.all(
         f'{query} WHERE {dialect.among("series_id")} ORDER BY "start", "outcome"', (dialect.numbers(ids),)
     )
     named = dict(zip(ids, series, strict=True))
     found: dict[Series, list[Cover]] = {one: [] for one in series}
-    for number, start, end, outcome, checked_at in rows:
+    for number, start, end, outcome, checked_at, detail in rows:
         one = named[number]
-        found[one].append(Cover(series=one, interval=Interval(start, end), outcome=outcome, checked_at=checked_at))
+        cover = Cover(series=one, interval=Interval(start, end), outcome=outcome, checked_at=checked_at, detail=detail)
+        found[one].append(cover)
     return found
 
 
@@ -55,24 +57,24 @@ def _merge(known: Sequence[Cover], added: Sequence[Cover], time: int) -> list[Co
     holes = union(cover.interval for cover in added)
     apart = [cover for cover in known if not any(_touch(cover.interval, hole) for hole in holes)]
     parts = [
-        Cover(series=cover.series, interval=left, outcome=cover.outcome, checked_at=cover.checked_at)
+        replace(cover, interval=left)
         for cover in known
         if cover not in apart
         for left in difference([cover.interval], holes)
     ]
-    parts += [
-        Cover(series=cover.series, interval=cover.interval, outcome=cover.outcome, checked_at=time) for cover in added
-    ]
-    return [*apart, *(joined for outcome in {part.outcome for part in parts} for joined in _joined(parts, outcome))]
+    parts += [replace(cover, checked_at=time) for cover in added]
+    answers = {(part.outcome, part.detail) for part in parts}
+    return [*apart, *(joined for answer in answers for joined in _joined(parts, *answer))]
 
 
-def _joined(parts: Sequence[Cover], outcome: str) -> list[Cover]:
-    mine = [part for part in parts if part.outcome == outcome]
+def _joined(parts: Sequence[Cover], outcome: str, detail: str) -> list[Cover]:
+    mine = [part for part in parts if (part.outcome, part.detail) == (outcome, detail)]
     return [
         Cover(
             series=mine[0].series,
             interval=interval,
             outcome=outcome,
+            detail=detail,
             checked_at=min(part.checked_at for part in mine if part.interval.intersects(interval)),
         )
         for interval in union(part.interval for part in mine)
@@ -84,4 +86,4 @@ def _touch(one: Interval, other: Interval) -> bool:
 
 
 def _row(series_id: int, cover: Cover) -> tuple[Any, ...]:
-    return series_id, cover.interval.start, cover.outcome, cover.interval.end, cover.checked_at
+    return series_id, cover.interval.start, cover.outcome, cover.interval.end, cover.checked_at, cover.detail

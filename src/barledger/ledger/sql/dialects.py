@@ -19,7 +19,13 @@ Row = Sequence[Any]
 # The host's clock stands in where the server has none, so that both dialects answer with as many columns.
 _CLOCK: Final = 'SELECT "revision", "time", "sequence", {now} FROM "clock"'
 _MICROS: Final = "CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS bigint)"
-_KIND: Final = {sa.BigInteger: "bigint", sa.Text: "text", sa.LargeBinary: "bytea", sa.Boolean: "boolean"}
+_KIND: Final = {
+    sa.BigInteger: "bigint",
+    sa.Boolean: "boolean",
+    sa.Double: "double precision",
+    sa.LargeBinary: "bytea",
+    sa.Text: "text",
+}
 
 
 class Dialect(ABC):

@@ -5,11 +5,14 @@ from contextlib import suppress
 
 from barledger.errors import BarledgerError
 from barledger.ledger.contract import Ledger, Who
+from barledger.ledger.sql.actions import SqlActions
 from barledger.ledger.sql.audit import SqlAudit, append
 from barledger.ledger.sql.catalog import SqlCatalog
 from barledger.ledger.sql.copying import copy
 from barledger.ledger.sql.engine import Database
+from barledger.ledger.sql.instruments import SqlInstruments
 from barledger.ledger.sql.outbox import SqlOutbox
+from barledger.ledger.sql.proposals import SqlProposals
 from barledger.ledger.sql.quarantine import SqlQuarantine
 from barledger.ledger.sql.revisions import SqlRevisions
 from barledger.ledger.sql.series_table import SeriesTable
@@ -33,6 +36,9 @@ class SqlLedger(Ledger):
         self.revisions = SqlRevisions(database, names, grace=grace)
         self.catalog = SqlCatalog(database, names)
         self.symbols = SqlSymbols(database)
+        self.instruments = SqlInstruments(database)
+        self.actions = SqlActions(database)
+        self.proposals = SqlProposals(database, names)
         self.snapshots = SqlSnapshots(database, names, mirrored=mirrored)
         self.quarantine = SqlQuarantine(database, names)
         self.audit = SqlAudit(database, names)

@@ -7,6 +7,7 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    Double,
     ForeignKey,
     Index,
     Integer,
@@ -30,7 +31,7 @@ metadata: Final = MetaData(
     }
 )
 
-SCHEMA_VERSION: Final = "0001"
+SCHEMA_VERSION: Final = "0002"
 
 # Conditions of partial indexes, since the rows that they find are few among very many.
 OPEN: Final = "state <> 'committed'"
@@ -152,6 +153,7 @@ coverage = Table(
     _key("outcome", Text),
     _number("end"),
     _number("checked_at"),
+    _text("detail"),
     sqlite_with_rowid=False,
 )
 
@@ -167,6 +169,74 @@ symbols = Table(
     _key("start"),
     _number("end"),
     Column("instrument", Text, nullable=False, index=True),
+    sqlite_with_rowid=False,
+)
+
+instruments = Table(
+    "instruments",
+    metadata,
+    _key("pattern", Text),
+    _key("origin", Text),
+    _text("told"),
+    _number("told_at"),
+    sqlite_with_rowid=False,
+)
+
+halts = Table(
+    "halts",
+    metadata,
+    _key("instrument", Text),
+    _key("start"),
+    _number("end"),
+    _text("reason"),
+    sqlite_with_rowid=False,
+)
+
+actions = Table(
+    "actions",
+    metadata,
+    _key("instrument", Text),
+    _key("source", Text),
+    _key("kind", Text),
+    _key("ex_date"),
+    _key("known_at"),
+    _number("superseded_at"),
+    Column("value", Double, nullable=False, default=0.0),
+    _text("currency"),
+    Column("withdrawn", Boolean, nullable=False, default=False),
+    sqlite_with_rowid=False,
+)
+
+proposals = Table(
+    "proposals",
+    metadata,
+    _key("id", Text),
+    Column("series_id", _Id, ForeignKey("series.id"), nullable=False, index=True),
+    _number("start"),
+    _number("end"),
+    _text("kind"),
+    _number("bars"),
+    _number("revision"),
+    _text("reason"),
+    _text("evidence"),
+    _text("state"),
+    _number("made_at"),
+    _number("decided_at"),
+    _text("decided_by"),
+    _text("decision"),
+    _number("result"),
+    Column("payload_digest", LargeBinary, nullable=False),
+    Column("payload", LargeBinary, nullable=False),
+)
+
+change_policies = Table("change_policies", metadata, _key("source", Text), _text("policy"))
+
+absences = Table(
+    "absences",
+    metadata,
+    _series_id(primary=True),
+    _key("time"),
+    _number("noted_at"),
     sqlite_with_rowid=False,
 )
 
@@ -256,6 +326,9 @@ outbox = Table(
     _text("error"),
     _number("delivered_at"),
 )
+
+# What the second version of the schema brought.
+ADDED_IN_0002: Final = (instruments, halts, actions, proposals, change_policies, absences)
 
 APPEND_ONLY: Final = (audit, audit_series)
 

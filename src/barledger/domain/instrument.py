@@ -1,0 +1,97 @@
+"""Instruments: what is known of one, and from whom."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields
+from fnmatch import fnmatchcase
+from typing import Final, Literal, get_args
+
+from barledger.domain.interval import Interval
+from barledger.domain.series import check_name, normalise_instrument
+from barledger.errors import InvalidSetting
+
+Kind = Literal["stock", "etf", "fund", "index", "forex", "crypto", "future", "option", "other"]
+
+DECLARED: Final = "declared"
+"""The origin of what a person said; it wins over what sources say."""
+
+_WILD: Final = frozenset("*?[")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """What somebody says of the instruments that match a pattern; None means that nothing is said of it.
+
+    ``calendar`` is a name of exchange_calendars (``XNYS``) or ``24/7``; ``first_trade`` and ``last_trade`` are ns, the
+    latter exclusive. ``origin`` is `DECLARED`, ``default``, or the name of the source that said so.
+    """
+
+    pattern: str
+    origin: str = DECLARED
+    kind: Kind | None = None
+    calendar: str | None = None
+    currency: str | None = None
+    first_trade: int | None = None
+    last_trade: int | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse an unknown kind, an empty pattern, and an end before the start."""
+        check_name("pattern", self.pattern)
+        if self.kind is not None and self.kind not in get_args(Kind):
+            raise InvalidSetting(setting="kind", reason=f"{self.kind!r} is none of {', '.join(get_args(Kind))}")
+        if self.first_trade is not None and self.last_trade is not None and self.first_trade > self.last_trade:
+            raise InvalidSetting(setting="last_trade", reason="it lies before first_trade")
+
+    @property
+    def told(self) -> dict[str, object]:
+        """Return what is said, without what is not."""
+        values = {name: getattr(self, name) for name in FACTS}
+        return {name: value for name, value in values.items() if value is not None}
+
+    def matches(self, instrument: str) -> bool:
+        """Whether this speaks of the instrument."""
+        return fnmatchcase(instrument, self.pattern)
+
+    @property
+    def specificity(self) -> tuple[bool, bool, int]:
+        """Order what a person declared above what sources say, plain names above globs, and long globs above short."""
+        wild = bool(set(self.pattern) & _WILD)
+        return self.origin == DECLARED, not wild, len(self.pattern.replace("*", ""))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Halt:
+    """A stretch in which an instrument did not trade though its market was open, as somebody declared."""
+
+    instrument: str
+    interval: Interval
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Instrument:
+    """What is known of one instrument; ``origins`` tells for each fact who said it. ``calendar`` is always known."""
+
+    name: str
+    kind: Kind = "other"
+    calendar: str = "24/7"
+    currency: str | None = None
+    first_trade: int | None = None
+    last_trade: int | None = None
+    origins: Mapping[str, str]
+
+    @staticmethod
+    def of(name: str, facts: Iterable[Facts]) -> "Instrument":
+        """Put together what is said of an instrument: of each fact, the most specific word counts."""
+        instrument = normalise_instrument(name)
+        known: dict[str, object] = {}
+        origins: dict[str, str] = {}
+        for said in sorted(facts, key=lambda one: one.specificity, reverse=True):
+            if not said.matches(instrument):
+                continue
+            for fact, value in said.told.items():
+                if fact not in known:
+                    known[fact], origins[fact] = value, said.origin
+        return Instrument(name=instrument, origins=origins, **known)  # type: ignore[arg-type]
+
+
+FACTS: Final = tuple(field.name for field in fields(Facts) if field.name not in {"pattern", "origin"})

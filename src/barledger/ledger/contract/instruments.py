@@ -1,0 +1,30 @@
+"""Instruments: what is said of them, and when they were halted."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+
+from barledger.domain.instrument import Facts, Halt
+from barledger.ledger.contract.revisions import Who
+
+
+class Instruments(ABC):
+    """What people declare of instruments, and what sources tell of them."""
+
+    @abstractmethod
+    def tell(self, facts: Sequence[Facts], who: Who) -> int:
+        """Keep what an origin says of a pattern, in place of what it said before; returns how much was news.
+
+        Facts that say nothing remove what was said. Without news there is no audit entry.
+        """
+
+    @abstractmethod
+    def facts(self) -> list[Facts]:
+        """Return all that is said, sorted by pattern and origin."""
+
+    @abstractmethod
+    def halt(self, halt: Halt, who: Who) -> None:
+        """Declare a halt; one that begins at the same time is replaced, and an empty interval removes it."""
+
+    @abstractmethod
+    def halts(self, *, instrument: str | None = None) -> list[Halt]:
+        """Return the halts, by instrument and start."""

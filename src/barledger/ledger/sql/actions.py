@@ -1,0 +1,93 @@
+"""Corporate actions in SQL: rows are superseded, never changed."""
+
+import builtins
+from collections.abc import Iterable, Sequence
+from typing import Any, Final
+
+from barledger.domain.action import CorporateAction
+from barledger.ledger.contract import Actions, Who
+from barledger.ledger.sql import schema
+from barledger.ledger.sql.audit import append
+from barledger.ledger.sql.engine import Database
+from barledger.ledger.sql.transaction import Transaction
+
+_KEY: Final = ("instrument", "source", "kind", "ex_date")
+_COLUMNS: Final = (*_KEY, "known_at", "superseded_at", "value", "currency", "withdrawn")
+_NAMES: Final = ", ".join(f'"{name}"' for name in _COLUMNS)
+_QUERY: Final = f'SELECT {_NAMES} FROM "actions"'  # noqa: S608 - our own names
+
+
+class SqlActions(Actions):
+    """Corporate actions by ex-date and by when they became known."""
+
+    def __init__(self, database: Database) -> None:
+        """Work on this database."""
+        self._database = database
+
+    def record(self, actions: Sequence[CorporateAction], who: Who) -> int:
+        """Note actions as known from now on; what was known of them is superseded."""
+        if not actions:
+            return 0
+        with self._database.write() as writing:
+            standing = {_key(one): one for one in _standing(writing, {action.instrument for action in actions})}
+            news = {
+                key: one for key, one in {_key(one): one for one in actions}.items() if _differs(one, standing.get(key))
+            }
+            if news:
+                at = writing.tick()
+                ended = [(at, *key, standing[key].known_at) for key in news if key in standing]
+                writing.update(schema.actions, ("superseded_at",), (*_KEY, "known_at"), ended)
+                rows = [(*key, at, 0, one.value, one.currency, one.withdrawn) for key, one in news.items()]
+                writing.insert(schema.actions, _COLUMNS, rows)
+                append(writing, who, at, {"actions": [_told(one) for one in news.values()]})
+            return len(news)
+
+    def list(
+        self, *, instrument: str | None = None, source: str | None = None, known_at: int | None = None
+    ) -> builtins.list[CorporateAction]:
+        """Return what stands now, or stood at a time (ns), withdrawn ones left out."""
+        given = {"instrument": instrument, "source": source}
+        wanted = {name: value for name, value in given.items() if value is not None}
+        terms = [f'"{name}" = ?' for name in wanted]
+        parameters: builtins.list[Any] = [*wanted.values()]
+        if known_at is None:
+            terms.append('"superseded_at" = 0')
+        else:
+            terms.append('"known_at" <= ? AND ("superseded_at" = 0 OR "superseded_at" > ?)')
+            parameters += [known_at, known_at]
+        with self._database.read() as transaction:
+            rows = transaction.all(f"{_QUERY} WHERE {' AND '.join(terms)}", tuple(parameters))
+        return sorted(one for one in map(_action, rows) if not one.withdrawn)
+
+    def history(self, instrument: str) -> builtins.list[CorporateAction]:
+        """Return all that was ever known of an instrument, by when it was known."""
+        with self._database.read() as transaction:
+            rows = transaction.all(f'{_QUERY} WHERE "instrument" = ?', (instrument,))
+        return sorted(map(_action, rows), key=lambda one: (one.known_at, one))
+
+
+def _standing(transaction: Transaction, instruments: Iterable[str]) -> builtins.list[CorporateAction]:
+    found: builtins.list[Any] = []
+    for instrument in sorted(instruments):
+        found += transaction.all(f'{_QUERY} WHERE "instrument" = ? AND "superseded_at" = 0', (instrument,))
+    return [_action(row) for row in found]
+
+
+def _action(row: Any) -> CorporateAction:
+    values = dict(zip(_COLUMNS, row, strict=True))
+    return CorporateAction(**{**values, "withdrawn": bool(values["withdrawn"])})
+
+
+def _key(action: CorporateAction) -> tuple[str, str, str, int]:
+    return action.instrument, action.source, action.kind, action.ex_date
+
+
+def _differs(action: CorporateAction, known: CorporateAction | None) -> bool:
+    if known is None:
+        return not action.withdrawn
+    return (action.value, action.currency, action.withdrawn) != (known.value, known.currency, known.withdrawn)
+
+
+def _told(action: CorporateAction) -> dict[str, Any]:
+    told = dict(zip(_KEY, _key(action), strict=True))
+    return {**told, "value": repr(action.value), "currency": action.currency, "withdrawn": action.withdrawn}

@@ -1,0 +1,226 @@
+"""What a ledger promises of instruments, corporate actions and proposals."""
+
+from collections.abc import Callable
+
+import pytest
+
+from barledger.domain.action import CorporateAction
+from barledger.domain.change_policy import ChangePolicy
+from barledger.domain.instrument import Facts, Halt, Instrument
+from barledger.domain.interval import Interval
+from barledger.domain.series import Series
+from barledger.domain.timeframe import DAY
+from barledger.errors import ProposalDecided, ProposalNotFound
+from barledger.ledger.contract import Cover, Ledger, Proposal
+from barledger.testing.bars import HOSTILE_NAMES, series
+from barledger.testing.commits import WHO, commit, stretch
+
+A, B = series("AAPL"), series("MSFT")
+
+
+class InstrumentPromises:
+    """What is said of instruments, and by whom."""
+
+    def test_what_an_origin_says_replaces_what_it_said(
+        self, ledger: Ledger, open_ledger: Callable[..., Ledger]
+    ) -> None:
+        first = Facts(pattern="AAPL", origin="yahoo", kind="stock", currency="USD")
+        assert ledger.instruments.tell([first], WHO) == 1
+        assert ledger.instruments.tell([first], WHO) == 0
+        assert ledger.audit.count() == 1
+        declared = Facts(pattern="AAPL", calendar="XNYS", first_trade=5)
+        better = Facts(pattern="AAPL", origin="yahoo", kind="etf")
+        assert ledger.instruments.tell([declared, better], WHO) == 2
+        assert open_ledger().instruments.facts() == [declared, better]
+        assert ledger.instruments.tell([Facts(pattern="AAPL", origin="yahoo")], WHO) == 1
+        assert ledger.instruments.facts() == [declared]
+
+    def test_the_most_specific_word_counts_for_each_fact(self, ledger: Ledger) -> None:
+        ledger.instruments.tell(
+            [
+                Facts(pattern="*", calendar="24/7", currency="EUR", kind="other"),
+                Facts(pattern="A*", calendar="XNYS"),
+                Facts(pattern="AAPL", origin="yahoo", kind="stock", calendar="XNAS", currency="USD"),
+            ],
+            WHO,
+        )
+        found = Instrument.of("AAPL", ledger.instruments.facts())
+        assert (found.calendar, found.currency, found.kind) == ("XNYS", "EUR", "other")
+        ledger.instruments.tell([Facts(pattern="*")], WHO)
+        found = Instrument.of("AAPL", ledger.instruments.facts())
+        assert (found.calendar, found.currency, found.kind) == ("XNYS", "USD", "stock")
+        assert found.origins == {"calendar": "declared", "currency": "yahoo", "kind": "yahoo"}
+
+    def test_names_of_any_kind_are_kept(self, ledger: Ledger) -> None:
+        facts = [Facts(pattern=name, currency=name) for name in HOSTILE_NAMES]
+        assert ledger.instruments.tell(facts, WHO) == len(facts)
+        assert sorted(fact.pattern for fact in ledger.instruments.facts()) == sorted(HOSTILE_NAMES)
+
+    def test_halts_are_declared_and_taken_back(self, ledger: Ledger) -> None:
+        one = Halt(instrument="AAPL", interval=Interval(10, 20), reason="news")
+        other = Halt(instrument="MSFT", interval=Interval(5, 6), reason="a 'reason'")
+        ledger.instruments.halt(one, WHO)
+        ledger.instruments.halt(other, WHO)
+        ledger.instruments.halt(Halt(instrument="AAPL", interval=Interval(10, 30), reason="longer"), WHO)
+        assert [halt.interval.end for halt in ledger.instruments.halts(instrument="AAPL")] == [30]
+        ledger.instruments.halt(Halt(instrument="AAPL", interval=Interval(10, 10), reason=""), WHO)
+        assert ledger.instruments.halts() == [other]
+        assert ledger.audit.count() == 4
+
+
+class ActionPromises:
+    """Corporate actions by ex-date and by when they became known."""
+
+    def test_an_action_is_superseded_and_its_past_can_be_read(
+        self, ledger: Ledger, open_ledger: Callable[..., Ledger]
+    ) -> None:
+        before = ledger.now()
+        assert ledger.actions.record([_dividend(0.5), _dividend(0.25, day=2)], WHO) == 2
+        first = ledger.now()
+        assert ledger.actions.record([_dividend(0.5)], WHO) == 0
+        assert ledger.actions.record([_dividend(0.4)], WHO) == 1
+        assert _values(ledger) == [0.4, 0.25]
+        assert _values(open_ledger(), first) == [0.5, 0.25]
+        assert _values(ledger, before) == []
+        assert ledger.audit.count() == 2
+
+    def test_a_withdrawn_action_stands_no_more_and_may_come_back(self, ledger: Ledger) -> None:
+        never = _dividend(0.5, withdrawn=True)
+        assert ledger.actions.record([never], WHO) == 0
+        ledger.actions.record([_dividend(0.5)], WHO)
+        there = ledger.now()
+        assert ledger.actions.record([never], WHO) == 1
+        assert _values(ledger) == []
+        assert _values(ledger, there) == [0.5]
+        assert ledger.actions.record([_dividend(0.5)], WHO) == 1
+        assert _values(ledger) == [0.5]
+        assert [one.withdrawn for one in ledger.actions.history("AAPL")] == [False, True, False]
+
+    def test_sources_and_kinds_of_a_day_are_different_actions(self, ledger: Ledger) -> None:
+        split = CorporateAction(instrument="AAPL", ex_date=DAY, kind="split", source="desk", value=7.0)
+        assert ledger.actions.record([_dividend(0.5), split, split], WHO) == 2
+        assert [one.kind for one in ledger.actions.list(instrument="AAPL", source="desk")] == ["split"]
+        assert ledger.actions.list(instrument="MSFT") == []
+        assert len(ledger.actions.list()) == 2
+
+
+class ProposalPromises:
+    """Changes that wait for a decision."""
+
+    def test_a_proposal_keeps_its_payload_until_somebody_decides(
+        self, ledger: Ledger, open_ledger: Callable[..., Ledger]
+    ) -> None:
+        made = ledger.proposals.add(_proposal(), b"\x00bars", WHO)
+        assert made.id
+        assert made.state == "open"
+        other = open_ledger()
+        assert other.proposals.get(made.id) == made
+        assert other.proposals.payload(made.id) == b"\x00bars"
+        decided = other.proposals.decide(made.id, "accepted", WHO, result=7)
+        assert (decided.state, decided.result, decided.decided_by, decided.decision) == (
+            "accepted",
+            7,
+            WHO.actor,
+            WHO.reason,
+        )
+        assert ledger.proposals.get(made.id) == decided
+        assert ledger.proposals.payload(made.id) == b"\x00bars"
+        with pytest.raises(ProposalDecided):
+            ledger.proposals.decide(made.id, "rejected", WHO)
+
+    def test_the_same_proposal_is_kept_once(self, ledger: Ledger) -> None:
+        made = ledger.proposals.add(_proposal(), b"1", WHO)
+        entries = ledger.audit.count()
+        assert ledger.proposals.add(_proposal(), b"1", WHO) == made
+        assert ledger.audit.count() == entries
+        ledger.proposals.decide(made.id, "rejected", WHO)
+        assert ledger.proposals.add(_proposal(), b"1", WHO).id != made.id
+
+    def test_a_newer_proposal_for_the_same_stretch_takes_the_place_of_the_older(self, ledger: Ledger) -> None:
+        inside = ledger.proposals.add(_proposal(days=(2, 4)), b"1", WHO)
+        aside = ledger.proposals.add(_proposal(days=(8, 20)), b"2", WHO)
+        newer = ledger.proposals.add(_proposal(days=(1, 10)), b"3", WHO)
+        elsewhere = ledger.proposals.add(_proposal(B, days=(0, 30)), b"4", WHO)
+        assert {one.id for one in ledger.proposals.list(state="open")} == {aside.id, newer.id, elsewhere.id}
+        assert ledger.proposals.get(inside.id).state == "rejected"
+        assert ledger.proposals.list(series=A)[0] == newer
+
+    def test_an_unknown_proposal_is_refused(self, ledger: Ledger) -> None:
+        for action in (ledger.proposals.get, ledger.proposals.payload):
+            with pytest.raises(ProposalNotFound):
+                action("prop-0")
+        with pytest.raises(ProposalNotFound):
+            ledger.proposals.decide("prop-0", "accepted", WHO)
+
+    def test_policies_are_kept_by_source(self, ledger: Ledger) -> None:
+        policy = ChangePolicy(on_change="apply", most_bars=10, most_change=0.1, most_age=30 * DAY)
+        ledger.proposals.set_policy("yahoo", policy, WHO)
+        ledger.proposals.set_policy("binance", ChangePolicy(on_change="propose"), WHO)
+        assert ledger.proposals.policies() == {"binance": ChangePolicy(on_change="propose"), "yahoo": policy}
+        ledger.proposals.set_policy("binance", None, WHO)
+        assert ledger.proposals.policies() == {"yahoo": policy}
+
+    def test_a_bar_is_missed_when_two_answers_in_a_row_lack_it(self, ledger: Ledger) -> None:
+        commit(ledger, A)
+        whole = Interval(0, 100)
+        assert ledger.proposals.missed(A, whole, [10, 20]) == []
+        assert ledger.proposals.missed(A, Interval(15, 30), [20]) == [20]
+        assert ledger.proposals.missed(A, whole, [20, 30]) == [20]
+        assert ledger.proposals.missed(A, whole, [10, 30]) == [30]
+        assert ledger.proposals.missed(B, whole, [10]) == []
+
+
+class BulkPromises:
+    """Coverage and digests of many series as of one instant, and answers without bars."""
+
+    def test_answers_without_bars_are_noted_with_their_errors(
+        self, ledger: Ledger, open_ledger: Callable[..., Ledger]
+    ) -> None:
+        failed = Cover(series=A, interval=stretch(0, 10), outcome="fetch_failed", detail="no route to host")
+        empty = Cover(series=A, interval=stretch(10, 20), outcome="source_empty")
+        ledger.catalog.cover([failed, empty], WHO, details={"native": "AAPL.US"})
+        found = open_ledger().catalog.coverage_of([A, B])
+        assert [(one.interval, one.outcome, one.detail) for one in found[A]] == [
+            (stretch(0, 10), "fetch_failed", "no route to host"),
+            (stretch(10, 20), "source_empty", ""),
+        ]
+        assert found[B] == []
+        assert ledger.audit.count() == 1
+        again = Cover(series=A, interval=stretch(5, 10), outcome="fetch_failed", detail="time-out")
+        ledger.catalog.cover([again], WHO)
+        assert [one.detail for one in ledger.catalog.coverage(A)] == ["no route to host", "time-out", ""]
+        assert ledger.catalog.series() == []
+
+    def test_digests_of_many_series_are_those_of_each(self, ledger: Ledger) -> None:
+        commit(ledger, A, B)
+        never = series("NEVER")
+        found = ledger.catalog.blocks_of([A, never, B], stretch(0, 10_000))
+        assert found == {one: ledger.catalog.blocks(one, stretch(0, 10_000)) for one in (A, B, never)}
+
+
+def _dividend(value: float, *, day: int = 1, withdrawn: bool = False) -> CorporateAction:
+    return CorporateAction(
+        instrument="AAPL",
+        ex_date=day * DAY,
+        kind="cash_dividend",
+        source="yahoo",
+        value=value,
+        currency="USD",
+        withdrawn=withdrawn,
+    )
+
+
+def _values(ledger: Ledger, known_at: int | None = None) -> list[float]:
+    return [one.value for one in ledger.actions.list(instrument="AAPL", known_at=known_at)]
+
+
+def _proposal(of: Series = A, days: tuple[int, int] = (0, 10)) -> Proposal:
+    return Proposal(
+        series=of,
+        interval=Interval(days[0] * DAY, days[1] * DAY),
+        kind="restatement",
+        bars=3,
+        revision=5,
+        reason="more bars change than may",
+        evidence={"factor": "0.25"},
+    )
