@@ -25,6 +25,7 @@ from barledger.services.cache.history import Edition
 from barledger.services.cache.vault import Patience, Vault, fits, introduce
 from barledger.services.cache.verification import Verification
 from barledger.services.ingestion import DataIngestionService, Entry
+from barledger.services.instruments import InstrumentService
 from barledger.services.reconciliation import Reconciled
 from barledger.services.retrieval import DataRetrievalService
 from barledger.services.takeover import TakenOver, take_over
@@ -51,6 +52,7 @@ class BarLedger:
             mismatch=mismatch,
             read_only=read_only,
         )
+        self.instruments = InstrumentService(self.vault)
         self.cache = DataCacheService(self.vault)
         self.ingestion = DataIngestionService(self.vault, self.cache, self._make_source)
         self.retrieval = DataRetrievalService(self.vault)
@@ -222,7 +224,7 @@ class BarLedger:
         self.vault.store.close()
         self.vault.ledger.close()
         nothing: Any = _Nothing()
-        self.cache = self.ingestion = self.retrieval = self.audit = nothing
+        self.cache = self.ingestion = self.retrieval = self.audit = self.instruments = nothing
 
     def __enter__(self) -> Self:
         """Use it in a with statement."""
