@@ -17,6 +17,8 @@ INFLUX = "influxdb+"
 # What a file's name may not have on some system, or would mean something else in a URL.
 _UNUSUAL: Final = re.compile(r"[^\w .+=@-]")
 _LONGEST_NAME: Final = 48
+# One server, and so one ledger, however this machine is called.
+_THIS_MACHINE: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +58,8 @@ def _influx_ledger(url: str, settings: Settings) -> str:
     server, bucket = _server_and_bucket(url)
     parts = urlsplit(server)
     prefix = parts.path + "/" if parts.path else ""
-    where = hashlib.sha256(f"{parts.hostname}:{parts.port}/{prefix}{bucket}".encode()).hexdigest()[:8]
+    host = "localhost" if parts.hostname in _THIS_MACHINE else parts.hostname
+    where = hashlib.sha256(f"{host}:{parts.port}/{prefix}{bucket}".encode()).hexdigest()[:8]
     # The beginning is for people; what tells one bucket from another is the end.
     name = f"{_UNUSUAL.sub('_', bucket)[:_LONGEST_NAME]}-{where}.sqlite"
     return _at(settings.home.expanduser().absolute() / "ledgers" / name)

@@ -3,6 +3,7 @@
 import datetime as dt
 import traceback
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -16,11 +17,14 @@ from barledger.errors import (
     BeyondRange,
     Closed,
     InvalidInterval,
+    InvalidName,
     InvalidSetting,
     InvalidVersion,
     NoBars,
     SeriesNotFound,
 )
+from barledger.opening import place_of
+from barledger.settings import Settings
 from barledger.stores.memory import MemoryStore
 from libraries import closes, expected, frame, library
 
@@ -119,6 +123,21 @@ def test_a_misspelt_wish_is_refused(bl: BarLedger) -> None:
         bl.write("AAPL", "1d", frame([3]), columns={"clse": "close"}, **DESK)
     with pytest.raises(InvalidSetting, match="mode"):
         bl.cache.prioritise("AAPL", ["desk"], mode="fil")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("reason", ["", "  "])
+def test_bars_are_not_withdrawn_without_a_reason(bl: BarLedger, reason: str) -> None:
+    with pytest.raises(InvalidName, match="reason"):
+        bl.withdraw("AAPL", "1d", "1970-01-02", reason=reason, **DESK)
+    assert len(bl.bars("AAPL", "1d")) == 10
+
+
+def test_a_bucket_of_this_machine_has_one_ledger_however_the_machine_is_called(tmp_path: Path) -> None:
+    settings = Settings(home=tmp_path)
+    named = [f"influxdb+http://{host}:8086/bars" for host in ("localhost", "127.0.0.1", "[::1]")]
+    others = ["influxdb+http://localhost:8087/bars", "influxdb+http://db.desk:8086/bars"]
+    assert len({place_of(url, "", settings).ledger for url in named}) == 1
+    assert len({place_of(url, "", settings).ledger for url in (*named, *others)}) == 3
 
 
 def test_entries_may_be_tuples(bl: BarLedger) -> None:

@@ -61,7 +61,11 @@ class DataCacheService:
     def withdraw(
         self, series: Series, times: Instant | Sequence[Instant], *, reason: str, expected_revision: int | None = None
     ) -> Written:
-        """Withdraw bars by their opening times: they stay in every state before this revision."""
+        """Withdraw bars by their opening times: they stay in every state before this revision.
+
+        Raises `InvalidName` without a reason, since nothing else will tell why bars were taken back.
+        """
+        check_name("reason", reason)
         import numpy as np  # noqa: PLC0415 - the rest of this module needs no arrays
 
         listed: Any = [times] if isinstance(times, str) or not isinstance(times, Iterable) else times
