@@ -189,13 +189,22 @@ def overlay(base: Rows, updates: Rows) -> Rows:
 
 
 def _replaced(base: Rows, at: Ints, updates: Rows) -> Rows:
-    """Return a copy of ``base`` with other rows at these positions."""
+    """Return ``base`` with other rows at these positions; a column in which they are no other is not copied."""
     columns: dict[str, Any] = {}
     for name, column, values in _paired(base, updates):
-        columns[name] = None if column is None else np.array(column)
-        if column is not None:
+        if column is not None and not _same(column[at], values):
+            columns[name] = np.array(column)
             columns[name][at] = values
+        else:
+            columns[name] = column
     return Rows(**columns)
+
+
+def _same(old: Any, new: Any) -> bool:
+    """Tell whether values are the same to the bit."""
+    if old.dtype == np.float64:
+        old, new = old.view(np.int64), new.view(np.int64)
+    return bool((old == new).all())
 
 
 def _inserted(base: Rows, at: Ints, updates: Rows) -> Rows:

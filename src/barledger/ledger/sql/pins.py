@@ -4,7 +4,6 @@
 
 import hashlib
 from collections.abc import Iterable, Sequence
-from functools import lru_cache
 from typing import Any, Final
 
 import numpy as np
@@ -12,7 +11,6 @@ import numpy as np
 from barledger.domain.digest import EMPTY_ROOT, root_digest
 from barledger.domain.interval import BEGINNING, Interval, format_time
 from barledger.domain.series import Series
-from barledger.domain.timeframe import Timeframe
 from barledger.errors import RevisionExpired, SeriesNotFound
 from barledger.ledger.contract import Intent, Pin
 from barledger.ledger.sql import blocks, schema
@@ -139,19 +137,13 @@ def _known_digest(writing: Writing, row: Any, intent: Intent, oldest: int | None
     interval, timeframe = intent.interval, intent.series.timeframe
     if oldest is None:
         return 0, EMPTY_ROOT
-    if oldest >= interval.start and _block_end(timeframe, row.newest_start) <= interval.end:
+    if oldest >= interval.start and timeframe.block_end(row.newest_start) <= interval.end:
         return row.rows, bytes(row.digest)
     inside = blocks.current(writing, row.id, _reach(intent))
     for block in inside:
         if block.start < interval.start or timeframe.block_end(block.start) > interval.end:
             return 0, None
     return sum(block.rows for block in inside), root_digest(inside)
-
-
-@lru_cache(maxsize=1024)
-def _block_end(timeframe: Timeframe, start: int) -> int:
-    """Return where a block ends; most series of a snapshot are in the same one."""
-    return timeframe.block_end(start)
 
 
 def _reach(intent: Intent) -> Interval:
