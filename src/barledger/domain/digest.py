@@ -98,8 +98,8 @@ def block_edges(times: Ints, timeframe: Timeframe) -> tuple[list[int], list[int]
 
     Jumping from one block to the next is cheaper than labelling every row.
     """
-    start = int(timeframe.block_of(times[:1])[0])
-    if times[-1] == times[0] or times[-1] < timeframe.block_end(start):
+    start, last = timeframe.block_start(times.item(0)), times.item(-1)
+    if last < timeframe.block_end(start):
         return [start], [0, len(times)]
     if len(times) < 64:
         blocks = timeframe.block_of(times)

@@ -35,6 +35,10 @@ class Series:
             return _remembered(instrument, timeframe, source, is_adjusted)
         return _checked(instrument, timeframe, source, is_adjusted)
 
+    def __hash__(self) -> int:
+        """Hash the names alone, since series are looked up all the time."""
+        return hash((self.instrument, self.timeframe.name, self.source, self.is_adjusted))
+
     def __repr__(self) -> str:
         """Say it in brackets."""
         return f"<{self}>"

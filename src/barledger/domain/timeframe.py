@@ -85,6 +85,12 @@ class Timeframe:
             return times - times % DAY
         return _floor(times, "M" if self.block == "month" else "Y")
 
+    def block_start(self, time: int) -> int:
+        """Return the start (ns) of the digest block of one time."""
+        if self.block == "day":
+            return time - time % DAY
+        return _start(time, "M" if self.block == "month" else "Y")
+
     def block_end(self, start: int) -> int:
         """Return the end (ns, exclusive) of the block that starts at ``start``."""
         if self.block == "day":
@@ -96,9 +102,14 @@ def _ns(values: npt.NDArray[np.datetime64]) -> Times:
     return values.astype("datetime64[ns]").astype(np.int64)
 
 
+# Of many series, most are written at the same time.
+@lru_cache(maxsize=1024)
+def _start(time: int, unit: Literal["M", "Y"]) -> int:
+    return int(_floor(np.array([time], np.int64), unit)[0])
+
+
 @lru_cache(maxsize=1024)
 def _end(start: int, unit: Literal["M", "Y"]) -> int:
-    """Return where a month or year ends; of many series, most are in the same one."""
     return int(_ns(np.array([start], "datetime64[ns]").astype(f"datetime64[{unit}]") + 1)[0])
 
 

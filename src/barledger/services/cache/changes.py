@@ -88,7 +88,7 @@ def plan(vault: Vault, state: SeriesState, draft: Draft, revision: int) -> Plan:
 
 def _hull(series: Series, rows: Rows) -> Interval:
     """Return the stretch from the first bar's opening to the last one's close."""
-    return Interval(int(rows.time[0]), int(series.timeframe.close_of(rows.time[-1:])[0]))
+    return Interval(rows.time.item(0), series.timeframe.close_of(rows.time[-1:]).item())
 
 
 def check_expected(vault: Vault, state: SeriesState, draft: Draft) -> None:
