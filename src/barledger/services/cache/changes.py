@@ -50,7 +50,7 @@ class Plan:
 def plan(vault: Vault, state: SeriesState, draft: Draft, revision: int) -> Plan:
     """Compare a draft with the bars that are there; raises `RevisionConflict` and `BlockDamaged`."""
     check_expected(vault, state, draft)
-    touched = touched_blocks(draft)
+    touched = touched_blocks(draft) if state.max_edition else []
     tail = vault.tails.find(state, touched)
     stored = _stored(vault, state, draft, touched) if tail is None else tail
     comparison = _compare(stored, draft)
@@ -116,8 +116,8 @@ def copies_of(series: Series, replaced: Rows, revision: int) -> list[Batch]:
 
 
 def _stored(vault: Vault, state: SeriesState, draft: Draft, touched: Sequence[Interval]) -> Rows:
-    """Read the whole blocks that the draft touches, because their digests have to follow."""
-    if not state.max_edition:
+    """Read the whole blocks that the draft touches, because their digests have to follow; a new series has none."""
+    if not touched:
         return draft.rows.pick(slice(0, 0))
     return read_held(vault, state, touched)
 
