@@ -303,7 +303,8 @@ ROWS: Final = (
         aim=Aim(value=5.0),
         run=correct,
         bound="1,000 scattered minutes lie in 870 of 3,500 days; each of these is read, checked against its digest, so "
-        "that no damage is blessed, and digested again: 1.25M bars are hashed twice and copied once",
+        "that no damage is blessed, and digested again: 1.25M bars are hashed once up to the first column that a "
+        "correction changes (here the volume), and twice from there on",
     ),
     Row(
         name="embedded.snapshot",
@@ -311,8 +312,8 @@ ROWS: Final = (
         against="a fixed time",
         aim=Aim(value=15.0, unit=MILLISECONDS, at_most=True),
         run=snapshot_many,
-        bound="500 pins in Python: looking the series up, a row of SQLite each, the manifest and the audit entry in "
-        "canonical JSON, and the ledger's commits; none of it depends on the number of bars",
+        bound="500 pins: two rows of SQLite each, the manifest and the audit entry in canonical JSON, and the ledger's "
+        "commit; none of it depends on the number of bars",
     ),
     Row(
         name="embedded.snapshot-flat",

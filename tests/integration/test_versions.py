@@ -264,6 +264,13 @@ class TestSnapshots:
         with pytest.raises(VersionNotFound):
             bl.bars("AAPL", "1d", version=snap.id)
 
+    @pytest.mark.parametrize("purpose", ["backtest", "compliance"])
+    @pytest.mark.parametrize("end", [None, "1970-01-05"])
+    def test_what_is_taken_is_what_is_found(self, bl: BarLedger, purpose: str, end: str | None) -> None:
+        bl.write("AAPL", "1d", frame(range(10)), **DESK)
+        taken = bl.snapshot("AAPL", "1d", purpose=purpose, strategy="m7", end=end)
+        assert bl.cache.find(taken.id) == taken
+
     def test_ids_are_taken_once(self, bl: BarLedger) -> None:
         bl.write("AAPL", "1d", frame(range(10)), **DESK)
         bl.snapshot("AAPL", "1d", id="mine")

@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from barledger.domain.digest import EMPTY_ROOT, Block, block_digests, digest, root_digest
+from barledger.domain.digest import EMPTY_ROOT, Block, block_digests, digest, paired_digests, root_digest
 from barledger.domain.intake import intake
 from barledger.domain.rows import VALUES, Rows, constant, empty_rows
 from barledger.domain.timeframe import DAY, HOUR, MINUTE, TIMEFRAMES, Timeframe
@@ -123,6 +123,30 @@ def test_bars_that_are_worth_a_second_thread_have_the_digest_of_their_blocks() -
         for block in block_digests(many.pick(slice(first, first + 1440)), timeframe)
     ]
     assert block_digests(many, timeframe) == each_day
+
+
+@pytest.mark.parametrize("timeframe", ["1m", "4h", "1d"])
+@given(data=st.data())
+def test_a_pair_of_states_has_the_digests_of_each(timeframe: str, data: st.DataObject) -> None:
+    before = as_rows(data.draw(bars_of(timeframe)))
+    rolled = data.draw(st.sets(st.sampled_from([*NUMBERS, "source_id"])))
+    dropped = data.draw(st.sets(st.sampled_from(["adjustment_factor", "source_id"])))
+    columns = {name: np.roll(getattr(before, name), 1) for name in rolled} | dict.fromkeys(dropped)
+    after = replace(before, **columns)
+    one = Timeframe.of(timeframe)
+    assert paired_digests(before, after, one) == (block_digests(before, one), block_digests(after, one))
+
+
+def test_a_pair_of_states_with_other_times_has_the_digests_of_each() -> None:
+    before, after = rows(days(0, 800)), rows(days(5, 900))
+    expected = block_digests(before, DAILY), block_digests(after, DAILY)
+    assert paired_digests(before, after, DAILY) == expected
+
+
+def test_a_pair_that_is_worth_a_second_thread_has_the_digests_of_each() -> None:
+    before, minute = rows([at * MINUTE for at in range(210_000)]), Timeframe.of("1m")
+    after = replace(before, volume=before.volume + 1)
+    assert paired_digests(before, after, minute) == (block_digests(before, minute), block_digests(after, minute))
 
 
 # --- golden values -----------------------------------------------------------------------------------

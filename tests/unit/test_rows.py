@@ -1,5 +1,6 @@
 """Rows: picking, joining and laying one over another, against plain dictionaries."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -41,6 +42,24 @@ def closes(found: Rows) -> dict[int, int]:
 @given(STATES, STATES)
 def test_laying_rows_over_others_is_updating_a_dictionary(base: dict[int, int], updates: dict[int, int]) -> None:
     assert closes(overlay(of(base), of(updates))) == base | updates
+
+
+@given(STATES, STATES)
+def test_columns_in_which_nothing_changes_are_not_copied(base: dict[int, int], updates: dict[int, int]) -> None:
+    before = of(base)
+    known = {time: value for time, value in updates.items() if time in base}
+    kept = before.pick(np.isin(before.time, list(known)))
+    after = overlay(before, replace(kept, close=of(known).close))
+    assert closes(after) == base | known
+    assert closes(before) == base
+    assert (after.close is before.close) == (base == base | known)
+    assert all(getattr(after, name) is getattr(before, name) for name in COLUMNS if name != "close")
+
+
+@pytest.mark.parametrize(("old", "new"), [(0.0, -0.0), (np.nan, 1.0), (1.0, np.nan)])
+def test_another_bit_is_a_change(old: float, new: float) -> None:
+    base, update = rows([0, 1], close=np.array([old, 5.0])), rows([0], close=np.array([new]))
+    assert overlay(base, update).close.view(np.int64)[0] == update.close.view(np.int64)[0]
 
 
 @given(STATES, st.integers(-2, 22), st.integers(0, 9))

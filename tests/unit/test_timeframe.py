@@ -172,3 +172,4 @@ def test_blocks_are_calendar_days_months_and_years(name: str, time: int) -> None
         end = start + pd.offsets.YearBegin()
     (found,) = timeframe.block_of(np.array([time], np.int64)).tolist()
     assert (found, timeframe.block_end(found)) == (start.value, end.value)
+    assert timeframe.block_start(time) == found

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from barledger.domain.rows import VALUES, Rows, constant, empty_rows
+from barledger.domain.rows import VALUES, Rows, concat, constant, empty_rows
 from barledger.domain.timeframe import DAY, HOUR, MINUTE, Timeframe
 from barledger.domain.validation import Rejected, validate
 from barledger.errors import (
@@ -223,7 +223,7 @@ def naive_faults(time: int, bar: dict[str, float]) -> bool:
     )
 
 
-@given(st.lists(ROW, max_size=8))
+@given(st.lists(ROW, max_size=16))
 def test_kept_and_rejected_are_what_was_given(table: list[tuple[float, ...]]) -> None:
     # Half of the twelve places are on the grid, and some come twice.
     given_bars = Rows(
@@ -255,7 +255,22 @@ def test_kept_and_rejected_are_what_was_given(table: list[tuple[float, ...]]) ->
     assert validate(done.rows, DAILY).rows is done.rows
 
 
-@given(st.lists(ROW, max_size=8))
+@given(st.lists(ROW, min_size=1, max_size=3))
+def test_few_bars_are_judged_as_they_are_among_many(table: list[tuple[float, ...]]) -> None:
+    few = rows(
+        [int(row[0]) * (DAY // 2) + at * 10 * DAY for at, row in enumerate(table)],
+        **{name: np.array([row[at] for row in table], np.float64) for at, name in enumerate(VALUES, 1)},
+    )
+    many = concat([few, rows(days(100, 150))])
+
+    def judged(given_bars: Rows) -> list[tuple[int, str]]:
+        rejected = validate(given_bars, DAILY, on_invalid="quarantine").rejected
+        return [(one.time, one.code) for one in rejected]
+
+    assert judged(few) == judged(many)
+
+
+@given(st.lists(ROW, max_size=16))
 def test_raising_and_quarantine_agree_on_what_is_good(table: list[tuple[float, ...]]) -> None:
     unique = {int(row[0]): row for row in sorted(table)}
     given_bars = Rows(

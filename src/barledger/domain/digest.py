@@ -16,17 +16,30 @@ is a chain: its first link is over the tag ``barledger/root/1\n``, each next one
 """
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Final
+from math import isnan
+from typing import Final, NamedTuple, TypeVar
 
 import numpy as np
 
-from barledger.domain.rows import VALUES, Floats, Ints, Rows, Texts
+from barledger.domain.rows import VALUES, Floats, Ints, Rows
 from barledger.domain.timeframe import Timeframe
 
+Found = TypeVar("Found")
+
+_Span = tuple[int, int, int]
+"""A block's start, the position of its first row, and that of the row after it."""
+
 _BLOCK_TAG: Final = b"barledger/block/1\n"
+_NUMBERS: Final = {
+    name: (f"{name} float64\n\x01".encode(), f"{name} float64\n\x00".encode())
+    for name in (*VALUES, "adjustment_factor")
+}
+_NO_TEXTS: Final = b"source_id string\n\x00"
+_SOME_TEXTS: Final = b"source_id string\n\x01"
+_CELL: Final = 8
 EMPTY_ROOT: Final = hashlib.sha256(b"barledger/root/1\n").digest()
 # Below this many rows, handing blocks to a second thread costs more than it saves.
 _ROWS_WORTH_A_THREAD: Final = 200_000
@@ -41,18 +54,30 @@ class Block:
     digest: bytes
 
 
+class _Column(NamedTuple):
+    """Bytes of many blocks: what stands before values, what stands for none, the values, and the blocks without any."""
+
+    head: bytes
+    nothing: bytes
+    cells: memoryview | None
+    empty: Collection[int]
+
+
 def block_digests(rows: Rows, timeframe: Timeframe) -> list[Block]:
     """Return the blocks of these bars in ascending order; blocks without bars are absent."""
-    if not len(rows):
-        return []
-    starts, edges = block_edges(rows.time, timeframe)
-    spans = list(zip(starts, edges[:-1], edges[1:], strict=True))
-    if len(rows) < _ROWS_WORTH_A_THREAD:
-        return _digest_spans(rows, spans)
-    half = len(spans) // 2
-    with ThreadPoolExecutor(1) as pool:
-        second = pool.submit(_digest_spans, rows, spans[half:])
-        return _digest_spans(rows, spans[:half]) + second.result()
+    return _on_threads(rows, timeframe, lambda spans: _digest_spans(rows, spans))
+
+
+def paired_digests(before: Rows, after: Rows, timeframe: Timeframe) -> tuple[list[Block], list[Block]]:
+    """Return the blocks of the same stretch before and after a change.
+
+    If both are columns over the same times, what they share (the same arrays) is hashed once, up to the first column
+    that differs.
+    """
+    if before.time is not after.time:
+        return block_digests(before, timeframe), block_digests(after, timeframe)
+    pairs = _on_threads(before, timeframe, lambda spans: _digest_pairs(before, after, spans))
+    return [pair[0] for pair in pairs], [pair[1] for pair in pairs]
 
 
 def root_digest(blocks: Iterable[Block], *, after: bytes = EMPTY_ROOT) -> bytes:
@@ -73,8 +98,8 @@ def block_edges(times: Ints, timeframe: Timeframe) -> tuple[list[int], list[int]
 
     Jumping from one block to the next is cheaper than labelling every row.
     """
-    start = int(timeframe.block_of(times[:1])[0])
-    if times[-1] == times[0] or times[-1] < timeframe.block_end(start):
+    start, last = timeframe.block_start(times.item(0)), times.item(-1)
+    if last < timeframe.block_end(start):
         return [start], [0, len(times)]
     if len(times) < 64:
         blocks = timeframe.block_of(times)
@@ -93,46 +118,95 @@ def _block_bounds(first: int, last: int, timeframe: Timeframe) -> Ints:
     return np.arange(ends[0] + 1, ends[1] + 1).astype("datetime64[ns]").astype(np.int64)
 
 
-def _digest_spans(rows: Rows, spans: list[tuple[int, int, int]]) -> list[Block]:
+def _on_threads(rows: Rows, timeframe: Timeframe, work: Callable[[Sequence[_Span]], list[Found]]) -> list[Found]:
+    """Do the work for the blocks of these rows, in order; on two threads if that pays."""
+    if not len(rows):
+        return []
+    starts, edges = block_edges(rows.time, timeframe)
+    spans = list(zip(starts, edges[:-1], edges[1:], strict=True))
+    if len(rows) < _ROWS_WORTH_A_THREAD:
+        return work(spans)
+    half = len(spans) // 2
+    with ThreadPoolExecutor(1) as pool:
+        second = pool.submit(work, spans[half:])
+        return work(spans[:half]) + second.result()
+
+
+def _digest_spans(rows: Rows, spans: Sequence[_Span]) -> list[Block]:
+    """Return the blocks of spans; the bytes of each are put together first, since many updates take twice as long."""
+    columns = _columns(rows, spans)
     return [
-        Block(start=start, rows=last - first, digest=_digest_span(rows, first, last)) for start, first, last in spans
+        _block(span, hashlib.sha256(b"".join((*_head(span), *_cells(columns, at, span), *_texts(rows, span)))))
+        for at, span in enumerate(spans)
     ]
 
 
-def _digest_span(rows: Rows, first: int, last: int) -> bytes:
-    """Return the digest of a block; its bytes are put together first, since many small updates take twice as long."""
-    factor, texts = rows.adjustment_factor, rows.source_id
-    return hashlib.sha256(
-        b"".join(
-            (
-                _BLOCK_TAG,
-                (last - first).to_bytes(8, "little"),
-                b"time int64 ns\n\x01",
-                _buffer(rows.time[first:last], "<i8"),
-                *(part for name in VALUES for part in _floats(name, getattr(rows, name)[first:last])),
-                *_floats("adjustment_factor", None if factor is None else factor[first:last]),
-                *_texts("source_id", None if texts is None else texts[first:last]),
-            )
-        )
-    ).digest()
+def _digest_pairs(before: Rows, after: Rows, spans: Sequence[_Span]) -> list[tuple[Block, Block]]:
+    old, new = _columns(before, spans), _columns(after, spans)
+    alike = _alike(before, after)
+    pairs = []
+    for at, span in enumerate(spans):
+        stem = hashlib.sha256(b"".join((*_head(span), *_cells(old[:alike], at, span))))
+        twin = stem.copy()
+        stem.update(b"".join((*_cells(old[alike:], at, span), *_texts(before, span))))
+        twin.update(b"".join((*_cells(new[alike:], at, span), *_texts(after, span))))
+        pairs.append((_block(span, stem), _block(span, twin)))
+    return pairs
 
 
-def _floats(name: str, values: Floats | None) -> tuple[bytes | memoryview, ...]:
-    head = f"{name} float64\n".encode()
-    if values is None or (np.isnan(values[0]) and bool(np.isnan(values).all())):
-        return head, b"\x00"
-    return head, b"\x01", _buffer(values, "<f8")
+def _alike(before: Rows, after: Rows) -> int:
+    """Return how many columns are the same arrays, from the first one on."""
+    shared = [getattr(before, name) is getattr(after, name) for name in ("time", *_NUMBERS)]
+    return [*shared, False].index(False)
 
 
-def _texts(name: str, values: Texts | None) -> tuple[bytes | memoryview, ...]:
-    head = f"{name} string\n".encode()
-    if values is None or all(value is None for value in values):
-        return head, b"\x00"
-    encoded = [None if value is None else value.encode() for value in values]
+def _block(span: _Span, hasher: "hashlib._Hash") -> Block:
+    start, first, last = span
+    return Block(start=start, rows=last - first, digest=hasher.digest())
+
+
+def _head(span: _Span) -> tuple[bytes, bytes]:
+    _, first, last = span
+    return _BLOCK_TAG, (last - first).to_bytes(8, "little")
+
+
+def _cells(columns: Sequence[_Column], at: int, span: _Span) -> list[bytes | memoryview]:
+    """Return the bytes of one block in these columns."""
+    _, first, last = span
+    parts: list[bytes | memoryview] = []
+    for head, nothing, cells, empty in columns:
+        parts += (nothing,) if cells is None or at in empty else (head, cells[_CELL * first : _CELL * last])
+    return parts
+
+
+def _columns(rows: Rows, spans: Sequence[_Span]) -> list[_Column]:
+    """Return the columns of time and numbers, which are looked at once for all blocks."""
+    time = _Column(b"time int64 ns\n\x01", b"", _buffer(rows.time, "<i8"), ())
+    return [time, *(_numbers(name, getattr(rows, name), spans) for name in _NUMBERS)]
+
+
+def _numbers(name: str, values: Floats | None, spans: Sequence[_Span]) -> _Column:
+    head, nothing = _NUMBERS[name]
+    if values is None:
+        return _Column(head, nothing, None, ())
+    # Only where the first value is missing can all of them be.
+    suspects = [(at, first, last) for at, (_, first, last) in enumerate(spans) if isnan(values.item(first))]
+    empty = {at for at, first, last in suspects if bool(np.isnan(values[first:last]).all())} if suspects else ()
+    return _Column(head, nothing, _buffer(values, "<f8"), empty)
+
+
+def _texts(rows: Rows, span: _Span) -> tuple[bytes | memoryview, ...]:
+    if rows.source_id is None:
+        return (_NO_TEXTS,)
+    _, first, last = span
+    encoded = [None if value is None else value.encode() for value in rows.source_id[first:last]]
+    words = [text for text in encoded if text is not None]
+    if not words:
+        return (_NO_TEXTS,)
     lengths = np.array([-1 if text is None else len(text) for text in encoded], "<i8")
-    return head, b"\x01", _buffer(lengths, "<i8"), *(text for text in encoded if text is not None)
+    return _SOME_TEXTS, _buffer(lengths, "<i8"), *words
 
 
 def _buffer(values: Floats | Ints, kind: str) -> memoryview:
     """Return the values' bytes; on a little-endian machine without copying them."""
-    return np.ascontiguousarray(values, kind).data
+    return np.ascontiguousarray(values, kind).data.cast("B")

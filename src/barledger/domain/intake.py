@@ -149,7 +149,7 @@ def _index_times(index: Any) -> Ints:
     if index.hasnans:
         raise WrongType(count=int(index.isna().sum()), column="time", found="missing in some rows")
     try:
-        return np.asarray(index.as_unit("ns").asi8)
+        return np.asarray((index if index.unit == "ns" else index.as_unit("ns")).asi8)
     except (pd.errors.OutOfBoundsDatetime, OverflowError) as error:
         raise WrongType(count=len(index), column="time", found="beyond what nanoseconds can count") from error
 

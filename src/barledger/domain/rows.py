@@ -4,8 +4,10 @@ A caller's bars and a store's rows differ by bookkeeping: a row also knows the r
 whether it withdraws the bar, and (in a copy) which revision superseded it.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
+from operator import attrgetter
 from typing import Any, Final
 
 import numpy as np
@@ -56,14 +58,14 @@ class Rows:
 
     def pick(self, index: "npt.NDArray[Any] | slice") -> "Rows":
         """Return the rows that a mask, positions or a slice choose; slices do not copy."""
-        picked: dict[str, Any] = {name: None if column is None else column[index] for name, column in self.columns()}
-        return Rows(**picked)
+        picked: Any = (None if column is None else column[index] for column in _columns_of(self))
+        return Rows(**dict(zip(COLUMNS, picked, strict=True)))
 
     def take(self, positions: Positions) -> "Rows":
         """Return the rows at ascending, unique positions; an unbroken run of them is not copied."""
         count = len(positions)
         if not count:
-            return self.pick(slice(0, 0))
+            return self.pick(slice(0, 0)) if len(self) else self
         if int(positions[-1]) - int(positions[0]) + 1 == count:
             first = int(positions[0])
             return self if count == len(self) else self.pick(slice(first, first + count))
@@ -71,8 +73,10 @@ class Rows:
 
     def within(self, interval: Interval) -> "Rows":
         """Return the rows whose time lies in the interval, without copying."""
+        if not len(self) or (interval.start <= self.time.item(0) and self.time.item(-1) < interval.end):
+            return self
         first, last = np.searchsorted(self.time, [interval.start, interval.end])
-        return self if last - first == len(self) else self.pick(slice(int(first), int(last)))
+        return self.pick(slice(int(first), int(last)))
 
     def within_any(self, intervals: Sequence[Interval]) -> "Rows":
         """Return the rows whose time lies in one of the sorted, disjoint intervals."""
@@ -88,8 +92,15 @@ class Rows:
     ) -> "Rows":
         """Return the same bars with other bookkeeping."""
         n = len(self)
-        return replace(
-            self,
+        return Rows(
+            time=self.time,
+            open=self.open,
+            high=self.high,
+            low=self.low,
+            close=self.close,
+            volume=self.volume,
+            adjustment_factor=self.adjustment_factor,
+            source_id=self.source_id,
             revision=constant(revision, n) if isinstance(revision, int) else revision,
             edition=constant(edition, n) if isinstance(edition, int) else edition,
             withdrawn=withdrawn,
@@ -98,9 +109,9 @@ class Rows:
 
     def frozen(self) -> "Rows":
         """Return the same rows after making their columns read-only."""
-        for _, column in self.columns():
+        for column in _columns_of(self):
             if column is not None:
-                column.flags.writeable = False
+                column.setflags(write=False)
         return self
 
     def standing(self) -> "Rows":
@@ -120,6 +131,10 @@ OPTIONAL: Final[dict[str, Any]] = {
 }
 
 
+_columns_of: Final[Callable[[Rows], tuple[Any, ...]]] = attrgetter(*COLUMNS)
+
+
+@lru_cache(maxsize=64)
 def constant(value: int, length: int) -> Ints:
     """Return a read-only column of one value that takes no memory."""
     return np.ndarray((length,), np.int64, np.int64(value).tobytes(), strides=(0,))
@@ -157,13 +172,14 @@ def concat(parts: Iterable[Rows]) -> Rows:
         return empty_rows()
     if len(pieces) == 1:
         return pieces[0]
-    return Rows(**{name: _join([getattr(piece, name) for piece in pieces], pieces, name) for name in COLUMNS})
+    columns = zip(*map(_columns_of, pieces), strict=True)
+    return Rows(**{name: _join(list(column), pieces, name) for name, column in zip(COLUMNS, columns, strict=True)})
 
 
 def copied(rows: Rows) -> Rows:
     """Return the same rows in memory of their own."""
-    columns: dict[str, Any] = {name: None if column is None else np.array(column) for name, column in rows.columns()}
-    return Rows(**columns)
+    columns: Any = (None if column is None else column.copy() for column in _columns_of(rows))
+    return Rows(**dict(zip(COLUMNS, columns, strict=True)))
 
 
 def merge(parts: Iterable[Rows]) -> Rows:
@@ -189,13 +205,22 @@ def overlay(base: Rows, updates: Rows) -> Rows:
 
 
 def _replaced(base: Rows, at: Ints, updates: Rows) -> Rows:
-    """Return a copy of ``base`` with other rows at these positions."""
+    """Return ``base`` with other rows at these positions; a column in which they are no other is not copied."""
     columns: dict[str, Any] = {}
     for name, column, values in _paired(base, updates):
-        columns[name] = None if column is None else np.array(column)
-        if column is not None:
+        if column is not None and not _same(column[at], values):
+            columns[name] = np.array(column)
             columns[name][at] = values
+        else:
+            columns[name] = column
     return Rows(**columns)
+
+
+def _same(old: Any, new: Any) -> bool:
+    """Tell whether values are the same to the bit."""
+    if old.dtype == np.float64:
+        old, new = old.view(np.int64), new.view(np.int64)
+    return bool((old == new).all())
 
 
 def _inserted(base: Rows, at: Ints, updates: Rows) -> Rows:
@@ -226,9 +251,14 @@ def found_in(times: Ints, among: Ints) -> Flags:
     return np.asarray(among[at] == times)
 
 
+def _alike(one: Ints, other: Ints) -> bool:
+    """Tell whether both are known to be one value throughout, and the same."""
+    return one.strides == other.strides == (0,) and bool(one[0] == other[0])
+
+
 def _join(columns: list[Any], pieces: list[Rows], name: str) -> Any:
     if name in OPTIONAL:
-        if all(column is None for column in columns):
+        if not any(column is not None for column in columns):
             return None
         fill = OPTIONAL[name]
         given = next(column for column in columns if column is not None)
@@ -236,6 +266,6 @@ def _join(columns: list[Any], pieces: list[Rows], name: str) -> Any:
             np.full(len(piece), fill, given.dtype) if column is None else column
             for column, piece in zip(columns, pieces, strict=True)
         ]
-    elif all(column.strides == (0,) and column[0] == columns[0][0] for column in columns):
+    elif columns[0].strides == (0,) and all(_alike(column, columns[0]) for column in columns):
         return np.broadcast_to(columns[0][0], (sum(map(len, columns)),))
     return np.concatenate(columns)

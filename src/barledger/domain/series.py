@@ -2,6 +2,8 @@
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import Final
 
 from barledger.domain.timeframe import Timeframe
 from barledger.errors import InvalidName
@@ -10,6 +12,7 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029]")
 _PAIR = re.compile(r"([A-Z0-9]+)[/\-]([A-Z0-9]+)")
 # Quote currencies that make a slash or dash pair of this shape a pair, not a share class such as BRK-B.
 _SHORTEST_QUOTE = 3
+_KEPT: Final = 8_192
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True, repr=False)
@@ -28,12 +31,13 @@ class Series:
         >>> str(Series.of("BTC/USDT", "1m", "binance"))
         'BTCUSDT 1m from binance'
         """
-        return Series(
-            instrument=normalise_instrument(instrument),
-            timeframe=Timeframe.of(timeframe),
-            source=check_name("source", source),
-            is_adjusted=is_adjusted,
-        )
+        if type(instrument) is type(source) is str and isinstance(timeframe, str | Timeframe):
+            return _remembered(instrument, timeframe, source, is_adjusted)
+        return _checked(instrument, timeframe, source, is_adjusted)
+
+    def __hash__(self) -> int:
+        """Hash the names alone, since series are looked up all the time."""
+        return hash((self.instrument, self.timeframe.name, self.source, self.is_adjusted))
 
     def __repr__(self) -> str:
         """Say it in brackets."""
@@ -42,6 +46,24 @@ class Series:
     def __str__(self) -> str:
         """Say it as a person would."""
         return f"{self.instrument} {self.timeframe} from {self.source}{' (adjusted)' if self.is_adjusted else ''}"
+
+
+def _checked(
+    instrument: str,
+    timeframe: "str | Timeframe",
+    source: str,
+    is_adjusted: bool,  # noqa: FBT001 - a key has no names
+) -> Series:
+    return Series(
+        instrument=normalise_instrument(instrument),
+        timeframe=Timeframe.of(timeframe),
+        source=check_name("source", source),
+        is_adjusted=is_adjusted,
+    )
+
+
+# A poll names the same hundreds of series again and again.
+_remembered: Final = lru_cache(maxsize=_KEPT, typed=True)(_checked)
 
 
 def normalise_instrument(symbol: str) -> str:
@@ -67,6 +89,7 @@ def check_name(kind: str, value: str) -> str:
     return value
 
 
+@lru_cache(maxsize=_KEPT)
 def _reason_against(value: str) -> str | None:
     if not value or not value.strip():
         return "it is empty"

@@ -4,6 +4,7 @@ Names are ccxt's, case-sensitive: ``1m`` is a minute, ``1M`` a month.
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final, Literal
 
 import numpy as np
@@ -84,16 +85,32 @@ class Timeframe:
             return times - times % DAY
         return _floor(times, "M" if self.block == "month" else "Y")
 
+    def block_start(self, time: int) -> int:
+        """Return the start (ns) of the digest block of one time."""
+        if self.block == "day":
+            return time - time % DAY
+        return _start(time, "M" if self.block == "month" else "Y")
+
     def block_end(self, start: int) -> int:
         """Return the end (ns, exclusive) of the block that starts at ``start``."""
         if self.block == "day":
             return start + DAY
-        unit: Literal["M", "Y"] = "M" if self.block == "month" else "Y"
-        return int(_ns(np.array([start], "datetime64[ns]").astype(f"datetime64[{unit}]") + 1)[0])
+        return _end(start, "M" if self.block == "month" else "Y")
 
 
 def _ns(values: npt.NDArray[np.datetime64]) -> Times:
     return values.astype("datetime64[ns]").astype(np.int64)
+
+
+# Of many series, most are written at the same time.
+@lru_cache(maxsize=1024)
+def _start(time: int, unit: Literal["M", "Y"]) -> int:
+    return int(_floor(np.array([time], np.int64), unit)[0])
+
+
+@lru_cache(maxsize=1024)
+def _end(start: int, unit: Literal["M", "Y"]) -> int:
+    return int(_ns(np.array([start], "datetime64[ns]").astype(f"datetime64[{unit}]") + 1)[0])
 
 
 def _floor(times: Times, unit: Literal["M", "Y"]) -> Times:

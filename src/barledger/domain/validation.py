@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import inf
 from typing import Any, Final, Literal, get_args
 
 import numpy as np
@@ -30,6 +31,7 @@ _PRICES: Final = ("open", "high", "low", "close")
 _TOLD: Final = 5
 # A stretch whose columns fit the processor's cache together.
 _CHUNK: Final = 32_768
+_A_FEW: Final = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +82,8 @@ def _broken(rows: Rows, timeframe: Timeframe) -> list[tuple[type[InvalidBars], F
 
 
 def _suspicious(rows: Rows, timeframe: Timeframe) -> bool:
+    if 0 < len(rows) <= _A_FEW:
+        return _few_are_suspicious(rows, timeframe)
     if 0 < len(rows) <= _CHUNK:
         return _chunk_is_suspicious(rows, timeframe)
     return any(
@@ -99,6 +103,21 @@ def _chunk_is_suspicious(rows: Rows, timeframe: Timeframe) -> bool:
         and bool(rows.volume.min() >= 0)
         and bool(rows.volume.max() < np.inf)
         and EARLIEST <= int(rows.time[0]) <= int(rows.time[-1]) < LATEST
+        and bool(timeframe.on_grid(rows.time).all())
+        and rows.adjustment_factor is None
+    )
+
+
+def _few_are_suspicious(rows: Rows, timeframe: Timeframe) -> bool:
+    """Look at a few bars one by one, which is cheaper than setting up a pass over them."""
+    columns = (rows.open, rows.high, rows.low, rows.close, rows.volume)
+    good = all(
+        0 <= low <= opened <= high < inf and low <= close <= high and 0 <= volume < inf
+        for opened, high, low, close, volume in zip(*(column.tolist() for column in columns), strict=True)
+    )
+    return not (
+        good
+        and EARLIEST <= rows.time.item(0) <= rows.time.item(-1) < LATEST
         and bool(timeframe.on_grid(rows.time).all())
         and rows.adjustment_factor is None
     )
@@ -142,6 +161,8 @@ _RULES: Final[tuple[type[InvalidBars], ...]] = (
 
 
 def _check_order(rows: Rows) -> None:
+    if len(rows) < 2:
+        return
     steps = np.diff(rows.time)
     if not len(steps) or int(steps.min()) > 0:
         return

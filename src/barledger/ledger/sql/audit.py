@@ -4,6 +4,7 @@ import hashlib
 import json
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 from barledger.domain.series import Series
@@ -18,12 +19,16 @@ quote: Final = json.encoder.encode_basestring
 _COLUMNS: Final = ("sequence", "time", "actor", "operation", "body")
 
 
+@dataclass(frozen=True, slots=True)
 class Fragment:
     """JSON that is canonical already, as a member of an entry that is about to be told."""
 
-    def __init__(self, members: Sequence[Mapping[str, Any]]) -> None:
-        """Write objects whose values are text, booleans or objects of the same kind, quickly."""
-        self.text = _encode(members)
+    text: str
+
+
+def fragment(members: Sequence[Mapping[str, Any]]) -> Fragment:
+    """Return objects whose values are text, booleans or objects of the same kind as JSON, quickly."""
+    return Fragment(_encode(members))
 
 
 def canonical(value: Mapping[str, Any]) -> str:

@@ -9,7 +9,7 @@ from barledger.domain.interval import Interval, difference, intersection
 from barledger.errors import LeaseLost
 from barledger.ledger.contract import Forgotten, Gone, Pending, SeriesChange
 from barledger.ledger.sql import blocks, schema
-from barledger.ledger.sql.audit import Fragment, series_key
+from barledger.ledger.sql.audit import Fragment, fragment, series_key
 from barledger.ledger.sql.blocks import Root
 from barledger.ledger.sql.series_table import gone_of, gone_to_json
 from barledger.ledger.sql.transaction import Writing
@@ -39,7 +39,7 @@ def apply(
         unlock(writing, pending.revision)
     _settle_links(writing, pending, touched)
     after = {row.id: root.digest for (row, _), root in zip(touched, roots, strict=True)}
-    return Fragment([_told(change, row.digest, after.get(row.id, row.digest)) for row, change in pairs])
+    return fragment([_told(change, row.digest, after.get(row.id, row.digest)) for row, change in pairs])
 
 
 def forget(writing: Writing, row: Any, forgotten: Forgotten, revision: int) -> Fragment:
@@ -58,7 +58,7 @@ def forget(writing: Writing, row: Any, forgotten: Forgotten, revision: int) -> F
     floor = max(row.edition_floor, forgotten.edition_floor)
     columns = ("horizon", "gone", "edition_floor", *Root._fields)
     writing.update(schema.series, columns, ("id",), [(horizon, gone_to_json(gone), floor, *root, row.id)])
-    return Fragment([_told(change, row.digest, root.digest)])
+    return fragment([_told(change, row.digest, root.digest)])
 
 
 def unlock(writing: Writing, revision: int) -> None:

@@ -4,19 +4,17 @@
 
 import hashlib
 from collections.abc import Iterable, Sequence
-from functools import lru_cache
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 
 from barledger.domain.digest import EMPTY_ROOT, root_digest
 from barledger.domain.interval import BEGINNING, Interval, format_time
 from barledger.domain.series import Series
-from barledger.domain.timeframe import Timeframe
 from barledger.errors import RevisionExpired, SeriesNotFound
 from barledger.ledger.contract import Intent, Pin
 from barledger.ledger.sql import blocks, schema
-from barledger.ledger.sql.audit import Fragment, canonical, series_key
+from barledger.ledger.sql.audit import Fragment, canonical, quote
 from barledger.ledger.sql.series_table import SeriesTable, gone_of
 from barledger.ledger.sql.transaction import Transaction, Writing
 
@@ -30,15 +28,30 @@ _LIVING: Final = (
 _MANY: Final = 200
 
 
+class _Row(NamedTuple):
+    """What of a series' row concerns a pin."""
+
+    id: int
+    revision: int
+    rows: int
+    gone: str
+    newest_start: int | None
+    digest: bytes | None
+
+
+_ROW: Final = ", ".join(f'"{name}"' for name in _Row._fields)
+
+
 def make(writing: Writing, names: SeriesTable, ranges: Sequence[Intent]) -> list[Pin]:
     """Pin ranges now, with digests where they hold whole blocks only; raises `SeriesNotFound`, `RevisionExpired`."""
     ids = names.ids_of(writing, [intent.series for intent in ranges])
-    rows = names.rows(writing, [number for number in ids if number is not None])
+    rows = _rows(writing, [number for number in ids if number is not None])
     for number, intent in zip(ids, ranges, strict=True):
         if number is None or not rows[number].revision:
             raise SeriesNotFound(series=str(intent.series))
         _refuse_gone(rows[number], intent)
-    oldest = _oldest(writing, list(rows))
+    bounded = {number for number, intent in zip(ids, ranges, strict=True) if intent.interval.start != BEGINNING}
+    oldest = _oldest(writing, sorted(number for number in bounded if number is not None))
     return [
         _pin(writing, rows[number or 0], intent, oldest.get(number or 0))
         for number, intent in zip(ids, ranges, strict=True)
@@ -56,13 +69,11 @@ def keep(writing: Writing, names: SeriesTable, snapshot_id: str, pins: Sequence[
     return ids
 
 
-def protect(writing: Writing, ids: Sequence[int], pins: Sequence[Pin]) -> None:
-    """Let the series keep, from now on, the digests of blocks up to their pins."""
-    highest: dict[int, int] = {}
-    for number, pin in zip(ids, pins, strict=True):
-        highest[number] = max(pin.revision, highest.get(number, 0))
+def protect(writing: Writing, ids: Sequence[int]) -> None:
+    """Let series that were pinned just now keep, from now on, the digests of blocks up to their pins."""
     # A pin is at the last committed revision, so it is the newest pin that the series ever had.
-    writing.update(schema.series, ("pinned",), ("id",), [(revision, number) for number, revision in highest.items()])
+    raise_to_pin = f'UPDATE "series" SET "pinned" = "revision" WHERE {writing.dialect.among("id")}'
+    writing.run(f'{raise_to_pin} AND "pinned" <> "revision"', (writing.dialect.numbers(ids),))
 
 
 def complete(writing: Writing, snapshot_id: str, pins: Sequence[Pin]) -> None:
@@ -91,21 +102,19 @@ def of_series(transaction: Transaction, series: Series, series_id: int) -> list[
     return [_read(series, rest) for _, _, _, *rest in transaction.all(_LIVING, (series_id,))]
 
 
-def manifest(pin: Pin) -> dict[str, Any]:
-    """Return a pin as members of JSON."""
-    return {
-        **series_key(pin.series),
-        "start": str(pin.interval.start),
-        "end": str(pin.interval.end),
-        "revision": str(pin.revision),
-        "rows": str(pin.rows),
-        "digest": (pin.digest or b"").hex(),
-    }
+def manifest(pin: Pin) -> Fragment:
+    """Return a pin as canonical JSON: its members by name, numbers as text."""
+    series, interval = pin.series, pin.interval
+    return Fragment(
+        f'{{"digest":"{(pin.digest or b"").hex()}","end":"{interval.end}","instrument":{quote(series.instrument)},'
+        f'"is_adjusted":{"true" if series.is_adjusted else "false"},"revision":"{pin.revision}","rows":"{pin.rows}",'
+        f'"source":{quote(series.source)},"start":"{interval.start}","timeframe":{quote(series.timeframe.name)}}}'
+    )
 
 
 def told(pins: Iterable[Pin]) -> Fragment:
     """Return pins as JSON."""
-    return Fragment([manifest(pin) for pin in pins])
+    return Fragment(f"[{','.join([manifest(pin).text for pin in pins])}]")
 
 
 def data_hash(pins: Fragment) -> str:
@@ -113,7 +122,12 @@ def data_hash(pins: Fragment) -> str:
     return hashlib.sha256(canonical({"format": "barledger/manifest/1", "pins": pins}).encode()).hexdigest()
 
 
-def _refuse_gone(row: Any, intent: Intent) -> None:
+def _rows(writing: Writing, ids: Sequence[int]) -> dict[int, _Row]:
+    query = f'SELECT {_ROW} FROM "series" WHERE {writing.dialect.among("id")}'
+    return {row[0]: _Row._make(row) for row in writing.all(query, (writing.dialect.numbers(ids),))}
+
+
+def _refuse_gone(row: _Row, intent: Intent) -> None:
     """Refuse a range that begins where retention has deleted; without a beginning it means what is left."""
     if not row.gone or intent.interval.start == BEGINNING:
         return
@@ -125,33 +139,30 @@ def _refuse_gone(row: Any, intent: Intent) -> None:
 
 def _oldest(writing: Writing, ids: Sequence[int]) -> dict[int, int]:
     """Return the start of each series' first block."""
+    if not ids:
+        return {}
     first = '(SELECT MIN("start") FROM "blocks" WHERE "series_id" = "series"."id")'
     query = f'SELECT "id", {first} FROM "series" WHERE {writing.dialect.among("id")}'
     return {number: start for number, start in writing.all(query, (writing.dialect.numbers(ids),)) if start is not None}
 
 
-def _pin(writing: Writing, row: Any, intent: Intent, oldest: int | None) -> Pin:
+def _pin(writing: Writing, row: _Row, intent: Intent, oldest: int | None) -> Pin:
+    """Pin a range; ``oldest`` is the start of the series' first block, if the range begins somewhere."""
     rows, digest = _known_digest(writing, row, intent, oldest)
     return Pin(series=intent.series, interval=intent.interval, revision=row.revision, rows=rows, digest=digest)
 
 
-def _known_digest(writing: Writing, row: Any, intent: Intent, oldest: int | None) -> tuple[int, bytes | None]:
+def _known_digest(writing: Writing, row: _Row, intent: Intent, oldest: int | None) -> tuple[int, bytes | None]:
     interval, timeframe = intent.interval, intent.series.timeframe
-    if oldest is None:
+    if row.newest_start is None:
         return 0, EMPTY_ROOT
-    if oldest >= interval.start and _block_end(timeframe, row.newest_start) <= interval.end:
-        return row.rows, bytes(row.digest)
+    if (oldest is None or oldest >= interval.start) and timeframe.block_end(row.newest_start) <= interval.end:
+        return row.rows, bytes(row.digest or b"")
     inside = blocks.current(writing, row.id, _reach(intent))
     for block in inside:
         if block.start < interval.start or timeframe.block_end(block.start) > interval.end:
             return 0, None
     return sum(block.rows for block in inside), root_digest(inside)
-
-
-@lru_cache(maxsize=1024)
-def _block_end(timeframe: Timeframe, start: int) -> int:
-    """Return where a block ends; most series of a snapshot are in the same one."""
-    return timeframe.block_end(start)
 
 
 def _reach(intent: Intent) -> Interval:

@@ -48,7 +48,7 @@ class SqlSnapshots(Snapshots):
             )
             writing.execute(sa.insert(_table), _row(snapshot))
             ids = pin_table.keep(writing, self._names, draft.id, made)
-            pin_table.protect(writing, ids, made)
+            pin_table.protect(writing, ids)
             if all(pin.digest is not None for pin in made):
                 return self._finish(writing, snapshot, ids, who, snapshot.created_at)
             return snapshot

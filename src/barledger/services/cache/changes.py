@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from barledger.domain.comparison import EXACT, Comparison, Tolerance, changed_fields, compare
-from barledger.domain.digest import Block, block_digests, block_edges
+from barledger.domain.digest import Block, block_digests, block_edges, paired_digests
 from barledger.domain.interval import Interval, format_time, union
 from barledger.domain.rows import Flags, Ints, Rows, found_in, overlay
 from barledger.domain.series import Series
@@ -50,7 +50,7 @@ class Plan:
 def plan(vault: Vault, state: SeriesState, draft: Draft, revision: int) -> Plan:
     """Compare a draft with the bars that are there; raises `RevisionConflict` and `BlockDamaged`."""
     check_expected(vault, state, draft)
-    touched = touched_blocks(draft)
+    touched = touched_blocks(draft) if state.max_edition else []
     tail = vault.tails.find(state, touched)
     stored = _stored(vault, state, draft, touched) if tail is None else tail
     comparison = _compare(stored, draft)
@@ -62,10 +62,11 @@ def plan(vault: Vault, state: SeriesState, draft: Draft, revision: int) -> Plan:
     replaced = stored.take(comparison.replaced)
     current = _stamp(state, written, replaced, revision)
     before, starts = _touched(state, stored, current)
-    if tail is None:
-        check_blocks(vault, state, before.standing(), starts)
     after = overlay(before, current)
-    blocks = block_digests(after.standing(), draft.series.timeframe)
+    if tail is None:
+        blocks = _checked_blocks(vault, state, before.standing(), after.standing(), starts)
+    else:
+        blocks = block_digests(after.standing(), draft.series.timeframe)
     change = SeriesChange(
         series=draft.series,
         interval=_hull(draft.series, current),
@@ -87,7 +88,7 @@ def plan(vault: Vault, state: SeriesState, draft: Draft, revision: int) -> Plan:
 
 def _hull(series: Series, rows: Rows) -> Interval:
     """Return the stretch from the first bar's opening to the last one's close."""
-    return Interval(int(rows.time[0]), int(series.timeframe.close_of(rows.time[-1:])[0]))
+    return Interval(rows.time.item(0), series.timeframe.close_of(rows.time[-1:]).item())
 
 
 def check_expected(vault: Vault, state: SeriesState, draft: Draft) -> None:
@@ -115,8 +116,8 @@ def copies_of(series: Series, replaced: Rows, revision: int) -> list[Batch]:
 
 
 def _stored(vault: Vault, state: SeriesState, draft: Draft, touched: Sequence[Interval]) -> Rows:
-    """Read the whole blocks that the draft touches, because their digests have to follow."""
-    if not state.max_edition:
+    """Read the whole blocks that the draft touches, because their digests have to follow; a new series has none."""
+    if not touched:
         return draft.rows.pick(slice(0, 0))
     return read_held(vault, state, touched)
 
@@ -175,7 +176,9 @@ def _touched(state: SeriesState, stored: Rows, current: Rows) -> tuple[Rows, Int
         return stored, starts
     if len(starts) == 1:
         return stored.within(Interval(int(starts[0]), timeframe.block_end(int(starts[0])))), starts
-    return stored.pick(found_in(timeframe.block_of(stored.time), starts)), starts
+    if set(block_edges(stored.time, timeframe)[0]) <= set(starts.tolist()):
+        return stored, starts
+    return stored.within_any(union(Interval(start, timeframe.block_end(start)) for start in starts.tolist())), starts
 
 
 def _emptied(starts: Ints, blocks: Sequence[Block]) -> list[int]:
@@ -183,11 +186,19 @@ def _emptied(starts: Ints, blocks: Sequence[Block]) -> list[int]:
     return [start for start in starts.tolist() if start not in kept]
 
 
-def check_blocks(vault: Vault, state: SeriesState, standing: Rows, starts: Ints) -> None:
-    """Raise `BlockDamaged` unless the blocks at ``starts`` have the digests that the ledger keeps."""
+def _checked_blocks(vault: Vault, state: SeriesState, before: Rows, after: Rows, starts: Ints) -> list[Block]:
+    """Return the blocks as they become; raises `BlockDamaged` unless they are what the ledger keeps of them."""
+    timeframe = state.series.timeframe
     if not state.rows:
-        return
-    found = {block.start: block for block in block_digests(standing, state.series.timeframe)}
+        return block_digests(after, timeframe)
+    found, blocks = paired_digests(before, after, timeframe)
+    _check_blocks(vault, state, found, starts)
+    return blocks
+
+
+def _check_blocks(vault: Vault, state: SeriesState, blocks: Sequence[Block], starts: Ints) -> None:
+    """Raise `BlockDamaged` unless the blocks at ``starts`` have the digests that the ledger keeps."""
+    found = {block.start: block for block in blocks}
     listed = _known(vault, state, starts)
     for start in starts.tolist():
         known, actual = listed.get(start), found.get(start)

@@ -52,7 +52,7 @@ def take(vault: Vault, request: SnapshotRequest) -> Snapshot:
     if snapshot.purpose in MATERIALISED:
         snapshot = materialise(vault, snapshot)
     deliver(vault)
-    return get(vault, snapshot.id)
+    return snapshot
 
 
 def finish(vault: Vault, snapshot: Snapshot) -> Snapshot:

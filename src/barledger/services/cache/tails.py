@@ -39,7 +39,9 @@ class Tails:
     def find(self, state: SeriesState, blocks: Sequence[Interval]) -> Rows | None:
         """Return all rows of these adjoining blocks, tombstones included, or None if they have to be read."""
         tail = self._kept.get(state.series)
-        if tail is None or state.unrepaired or tail.block != state.newest or blocks[0].start < tail.block.start:
+        if tail is None or not blocks or blocks[0].start < tail.block.start:
+            return None
+        if state.unrepaired or tail.block != state.newest:
             return None
         return tail.rows if tail.state == _circumstances(state, state.revision, state.max_edition) else None
 

@@ -333,8 +333,8 @@ def _padded(size: int) -> int:
 def search(column: Column, chunk: Array, rows: int, times: Array) -> Array:
     """Return, of an ascending column without patches, the position of the first row that is not before each time."""
     if column.kind == STEP:
-        times = np.clip(times, column.base, column.base + rows * column.step)
-        return np.asarray(np.clip(-((column.base - times) // column.step), 0, rows))
+        times = np.minimum(np.maximum(times, column.base), column.base + rows * column.step)
+        return np.asarray(-((column.base - times) // column.step))
     if column.kind == CONSTANT:
         return np.asarray(np.where(times <= column.base, 0, rows))
     values = np.empty(rows, np.int64)

@@ -103,9 +103,12 @@ class Reader:
         return found
 
     def _pieces(self, span: Span, starts: Array, ends: Array, where: str) -> list[Piece]:
-        firsts = self._rows_at(span, starts, where).tolist()
-        lasts = self._rows_at(span, ends, where).tolist()
-        return [(first, last) for first, last in zip(firsts, lasts, strict=True) if first < last]
+        edges = self._rows_at(span, np.concatenate([starts, ends]), where).tolist()
+        return [
+            (first, last)
+            for first, last in zip(edges[: len(starts)], edges[len(starts) :], strict=True)
+            if first < last
+        ]
 
     def _rows_at(self, span: Span, times: Array, where: str) -> Array:
         chunk = span.chunk
