@@ -3,7 +3,7 @@
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import ClassVar, Final
 
 from barledger.domain.rows import Rows
 from barledger.errors import SourceError
@@ -47,6 +47,8 @@ class FilesSource(Source):
     >>> FilesSource(path="prices/{instrument}.csv", columns="close=Adj Close").declaration.name
     'files'
     """
+
+    example: ClassVar[Mapping[str, str]] = {"path": "{instrument}-{timeframe}.csv"}
 
     def __init__(  # noqa: PLR0913 - an option a line
         self,
