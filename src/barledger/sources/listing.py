@@ -26,13 +26,14 @@ class Option:
 class Listing:
     """What there is to know of one source.
 
-    ``package`` is what it needs beyond barledger's own requirements, and ``installed`` that package's version, empty if
-    it is not there. ``declaration`` is None where it depends on options that have to be given, and for a source that
-    cannot be loaded, of which ``problem`` says why.
+    ``help`` explains the options. ``package`` is what it needs beyond barledger's own requirements, and ``installed``
+    that package's version, empty if it is not there. ``declaration`` is None where it depends on options that have to
+    be given, and for a source that cannot be loaded, of which ``problem`` says why.
     """
 
     name: str
     about: str
+    help: str = ""
     options: tuple[Option, ...] = ()
     package: str = ""
     installed: str = ""
@@ -58,6 +59,7 @@ def _listed(entry: EntryPoint) -> Listing:
     return Listing(
         name=entry.name,
         about=cleandoc(factory.__doc__ or "").partition("\n")[0],
+        help=cleandoc(getattr(factory.__init__, "__doc__", None) or "").partition("\n\n")[2],
         options=options,
         package=package,
         installed=installed,

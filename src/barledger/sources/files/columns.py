@@ -64,9 +64,8 @@ def match(file: DataFile) -> Mapped:
         if ours not in found and spelling is not None:
             found[ours] = _only(ours, known[spelling], where)
     _check(found, mapper, names, where)
-    return Mapped(
-        mapper=mapper, columns=found, left_out=tuple(name for name in names if name not in set(found.values()))
-    )
+    left_out = tuple(name for name in names if name not in set(found.values()))
+    return Mapped(mapper=mapper, columns={"time": found["time"]} | found, left_out=left_out)
 
 
 def _check(found: Mapping[str, str], mapper: Mapper, names: tuple[str, ...], where: object) -> None:
