@@ -15,7 +15,7 @@ from influxdb_client.client.write_api import PointSettings
 
 import barledger
 from barledger import BarLedger, BarledgerError
-from barledger.stores.influx.server import detect
+from barledger.influxdb.server import detect
 from benchmarks.data import VALUES, Sizes, minute_bars
 from benchmarks.influx import SOURCE, compared
 from benchmarks.measure import Prepare, alternate

@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+from barledger.influxdb.connection import Connection
+from barledger.influxdb.server import credentials, detect
 from barledger.stores.influx.buckets import Buckets, buckets_of
-from barledger.stores.influx.connection import Connection
-from barledger.stores.influx.server import detect
-from barledger.stores.influx.store import InfluxStore, credentials
+from barledger.stores.influx.store import InfluxStore
 
 _CONFIGURATION = """
 reporting-disabled = true

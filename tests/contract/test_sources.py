@@ -1,5 +1,7 @@
 """The sources of barledger pass the suite that all sources pass."""
 
+import datetime as dt
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +16,9 @@ from barledger.settings import Settings
 from barledger.sources.contract import FetchRequest, Source
 from barledger.sources.files import FilesSource
 from barledger.sources.sample import SampleSource
+from barledger.sources.yahoo import YahooSource
 from barledger.testing.source import SourceContract
+from yahoo import Listing, Yahoo, serving
 
 
 class TestSampleSource(SourceContract):
@@ -73,3 +77,39 @@ class TestArrowFilesOneAfterTheOther(_FilesContract):
             part = table.slice(number * 75, 75)
             feather.write_feather(part, str(tmp_path / f"AAPL-{number}.feather"), chunksize=32)
         return FilesSource(path=tmp_path / "{symbol}-*.feather", chunk_rows=200)
+
+
+class _YahooContract(SourceContract):
+    @pytest.fixture
+    def source(self) -> Iterator[Source]:
+        now = dt.datetime(2024, 3, 9, 12, 0, 7, tzinfo=dt.UTC).timestamp()
+        share = Listing(
+            symbol="IBM",
+            dividends={dt.date(2024, 2, 9): 1.66, dt.date(2023, 11, 9): 1.66},
+            splits={dt.date(2024, 1, 16): (4, 1)},
+        )
+        with serving(Yahoo(share, now=now)) as yahoo:
+            made = YahooSource(url=yahoo.url, clock=lambda: int(yahoo.now * 1e9))
+            yield made
+            made.close()
+
+
+class TestYahooByTheDay(_YahooContract):
+    @pytest.fixture
+    def request_for_bars(self) -> FetchRequest:
+        interval = Interval.of("2023-10-01", "2024-03-01")
+        return FetchRequest(instrument="IBM", timeframe=Timeframe.of("1d"), interval=interval)
+
+
+class TestYahooByTheMinute(_YahooContract):
+    @pytest.fixture
+    def request_for_bars(self) -> FetchRequest:
+        interval = Interval.of("2024-02-08T20:00Z", "2024-02-22T18:00Z")
+        return FetchRequest(instrument="IBM", timeframe=Timeframe.of("1m"), interval=interval)
+
+
+class TestYahooByTheWeekUnderAnotherName(_YahooContract):
+    @pytest.fixture
+    def request_for_bars(self) -> FetchRequest:
+        interval = Interval.of("2023-10-01", "2024-03-05")
+        return FetchRequest(instrument="BIGBLUE", native="IBM", timeframe=Timeframe.of("1w"), interval=interval)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from barledger.stores.influx.msgpack import Decoder, Unreadable
+from barledger.influxdb.msgpack import Decoder, Unreadable
 
 FLOATS = st.floats(allow_nan=False, allow_infinity=False)
 INTS = st.integers(-(2**63), 2**63 - 1) | st.integers(-200, 300)

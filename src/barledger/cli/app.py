@@ -13,7 +13,7 @@ from typing import Annotated, Any, Final
 import typer
 
 from barledger import __version__
-from barledger.cli import data, keeping, ledger, priority, snapshots, status
+from barledger.cli import data, importing, keeping, ledger, priority, snapshots, sources, status
 from barledger.cli.demo import demo
 from barledger.cli.output import Output
 from barledger.errors import (
@@ -75,6 +75,8 @@ _ON_LIBRARIES: Final[tuple[Callable[..., None], ...]] = (
 )
 for command in _ON_BARS:
     app.command()(command)
+app.command()(sources.sources)
+app.command(name="import")(importing.import_)
 app.add_typer(snapshots.app, name="snapshot")
 app.add_typer(priority.app, name="priority")
 app.add_typer(ledger.app, name="ledger")

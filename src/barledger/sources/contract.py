@@ -7,7 +7,7 @@ bounded. It refuses what it does not declare. `barledger.testing.SourceContract`
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from barledger.domain.action import CorporateAction
 from barledger.domain.change_policy import ChangePolicy
@@ -84,8 +84,11 @@ class Fetched:
 class Source(ABC):
     """Somewhere that bars come from; made anew for each task, with the task's options.
 
-    As many threads as its declaration says may call `fetch` at once.
+    As many threads as its declaration says may call `fetch` at once. ``example`` are options that it can be made with
+    to look at its declaration, where some have to be given; nothing is opened for them.
     """
+
+    example: ClassVar[Mapping[str, str]] = {}
 
     @property
     @abstractmethod

@@ -1,10 +1,12 @@
 """The suite that every source passes."""
 
+from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 
 import numpy as np
 import pytest
 
+from barledger.domain.action import CorporateAction
 from barledger.domain.interval import Interval
 from barledger.domain.rows import VALUES, Rows, concat
 from barledger.domain.series import check_name
@@ -50,6 +52,23 @@ class SourceContract:
     def test_it_declares_its_tolerance(self, source: Source) -> None:
         assert 0 <= source.declaration.tolerance.price < 1
         assert 0 <= source.declaration.tolerance.volume < 1
+
+    def test_it_declares_how_far_back_its_own_timeframes_reach(self, source: Source) -> None:
+        assert set(source.declaration.history) <= source.declaration.timeframes
+        assert all(reach > 0 for reach in source.declaration.history.values())
+
+    def test_it_declares_how_many_threads_may_ask_and_what_library_does(self, source: Source) -> None:
+        assert source.declaration.concurrency >= 1
+        assert source.declaration.library.isprintable()
+
+    def test_its_facts_speak_of_the_instrument_in_its_own_name(
+        self, source: Source, request_for_bars: FetchRequest
+    ) -> None:
+        for _ in range(2):  # before anything was fetched, and afterwards
+            facts = source.facts(request_for_bars)
+            assert facts is None or facts.origin == source.declaration.name
+            assert facts is None or facts.matches(request_for_bars.instrument)
+            fetch(source, request_for_bars)
 
     # --- what it refuses -----------------------------------------------------------------------
 
@@ -100,6 +119,36 @@ class SourceContract:
         first = rows_of(fetch(source, request_for_bars))
         assert_same(rows_of(fetch(source, request_for_bars)), first)
 
+    def test_a_chunk_says_in_a_line_what_was_asked(self, source: Source, request_for_bars: FetchRequest) -> None:
+        assert all(chunk.asked.isprintable() for chunk in fetch(source, request_for_bars))
+
+    def test_actions_lie_in_the_stretch_of_their_chunk(self, source: Source, request_for_bars: FetchRequest) -> None:
+        for chunk in fetch(source, request_for_bars):
+            assert all(action.ex_date in chunk.interval for action in chunk.actions)
+
+    def test_actions_are_news_of_the_instrument_from_this_source(
+        self, source: Source, request_for_bars: FetchRequest
+    ) -> None:
+        for action in actions_of(fetch(source, request_for_bars)):
+            assert source.declaration.gives_events
+            assert (action.instrument, action.source) == (request_for_bars.instrument, source.declaration.name)
+            # When it was learnt is for the ledger to say.
+            assert (action.known_at, action.superseded_at) == (0, 0)
+
+    def test_as_many_threads_as_it_declares_may_ask_at_once(
+        self, source: Source, request_for_bars: FetchRequest
+    ) -> None:
+        every = rows_of(fetch(source, request_for_bars))
+        threads = source.declaration.concurrency
+        with ThreadPoolExecutor(threads) as pool:
+            for found in pool.map(lambda _: rows_of(fetch(source, request_for_bars)), range(2 * threads)):
+                assert_same(found, every)
+
+    def test_it_can_be_closed_again_and_again(self, source: Source, request_for_bars: FetchRequest) -> None:
+        fetch(source, request_for_bars)
+        source.close()
+        source.close()
+
     # --- intervals -----------------------------------------------------------------------------
 
     def test_an_empty_interval_gives_nothing(self, source: Source, request_for_bars: FetchRequest) -> None:
@@ -137,6 +186,17 @@ class SourceContract:
         ]
         assert_same(concat(parts), every)
 
+    def test_asking_in_parts_gives_every_action_once(self, source: Source, request_for_bars: FetchRequest) -> None:
+        chunks = fetch(source, request_for_bars)
+        every = actions_of(chunks)
+        middle = every[len(every) // 2].ex_date if every else int(rows_of(chunks).time[5])
+        span = request_for_bars.interval
+        parts = [
+            actions_of(fetch(source, request_for_bars, interval=part))
+            for part in (Interval(span.start, middle), Interval(middle, span.end))
+        ]
+        assert [*parts[0], *parts[1]] == every
+
 
 def fetch(
     source: Source,
@@ -160,3 +220,8 @@ def fetch(
 def rows_of(chunks: list[Fetched]) -> Rows:
     """Return the bars of all chunks."""
     return concat(chunk.rows for chunk in chunks)
+
+
+def actions_of(chunks: list[Fetched]) -> list[CorporateAction]:
+    """Return the actions of all chunks."""
+    return [action for chunk in chunks for action in chunk.actions]

@@ -7,6 +7,7 @@ from typing import Any, Final
 import pyarrow as pa
 
 from barledger.sources.files.datafile import BATCH, Batch, DataFile, Pruning
+from barledger.sources.files.mappers import Mapper, mapper_of
 
 _MAGIC: Final = b"ARROW1"
 
@@ -18,9 +19,15 @@ class ArrowFile(DataFile):
         """Return the names of the schema."""
         return tuple(self._schema.names)
 
-    def batches(self, matched: Mapping[str, str], pruning: Pruning | None) -> Iterator[Batch]:
+    def mapper(self) -> Mapper:
+        """Return whose schema this is."""
+        return mapper_of(self.names(), "arrow")
+
+    def batches(
+        self, matched: Mapping[str, str], pruning: Pruning | None, *, texts: frozenset[str] = frozenset()
+    ) -> Iterator[Batch]:
         """Give all rows in order; Arrow keeps no statistics to prune by."""
-        del pruning
+        del pruning, texts
         first, columns = 0, list(matched.values())
         for record in self._records([self._schema.names.index(theirs) for theirs in columns]):
             chosen = record.select(columns)
@@ -43,7 +50,7 @@ class ArrowFile(DataFile):
             yield record
 
     def _open(self, options: Any) -> Any:
-        file = pa.OSFile(str(self.path))
+        file = pa.OSFile(str(self.origin.path))
         is_file = file.read(len(_MAGIC)) == _MAGIC
         file.seek(0)
         opened = pa.ipc.open_file if is_file else pa.ipc.open_stream

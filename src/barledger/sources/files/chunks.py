@@ -6,6 +6,7 @@ from typing import Final
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from barledger.domain.intake import intake
 from barledger.domain.interval import Interval, format_time
@@ -13,6 +14,8 @@ from barledger.domain.rows import Flags, empty_rows
 from barledger.domain.validation import Validated
 from barledger.errors import DuplicateTimes, InvalidBars, UnsortedTimes
 from barledger.sources.contract import Fetched, FetchRequest
+from barledger.sources.files.events import actions_in, actions_possible, bars_in
+from barledger.sources.files.layout import OURS
 from barledger.sources.files.selection import Selection, nanoseconds
 
 _HELD_BACK: Final = 64
@@ -49,7 +52,7 @@ class Chunks:
                 yield from self._settled()
                 waiting = self._waiting[0].num_rows
         if not self._waiting:
-            yield Fetched(rows=empty_rows(), interval=self._request.interval)
+            yield Fetched(rows=empty_rows(), interval=self._request.interval, asked=self._selection.asked())
             return
         yield self._fetched(self._ordered(), self._request.interval.end)
 
@@ -80,13 +83,24 @@ class Chunks:
         return run if int(steps.min()) == 0 else run.take(np.argsort(nanoseconds(run), kind="stable"))
 
     def _fetched(self, run: pa.Table, end: int) -> Fetched:
-        validated = self._validated(run)
+        actions = tuple(sorted(actions_in(run, self._request.instrument, self._selection)))
+        validated = self._validated(run.filter(pa.array(bars_in(run))) if actions_possible(run) else run)
         interval, self._start = Interval(self._start, end), end
-        return Fetched(rows=validated.rows, interval=interval, rejected=validated.rejected)
+        return Fetched(
+            rows=validated.rows,
+            interval=interval,
+            rejected=validated.rejected,
+            actions=actions,
+            asked=self._selection.asked(pc.unique(run["file"]).to_pylist()),
+        )
 
     def _validated(self, run: pa.Table) -> Validated:
         try:
-            return intake(run.drop(["file", "row"]), self._request.timeframe, on_invalid=self._request.on_invalid)
+            return intake(
+                run.select([name for name in run.column_names if name in OURS]),
+                self._request.timeframe,
+                on_invalid=self._request.on_invalid,
+            )
         except InvalidBars as error:
             # Of bars with the same time the last one is the surprise.
             named = np.flatnonzero(nanoseconds(run) == error.times[0])[-1] if error.times else 0

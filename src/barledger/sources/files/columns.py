@@ -1,6 +1,7 @@
 """Columns: which of a file's columns is which of ours, and their values as numbers and texts."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 import pyarrow as pa
@@ -8,40 +9,71 @@ import pyarrow.compute as pc
 
 from barledger.domain.rows import VALUES
 from barledger.errors import MissingColumns, SourceError, WrongType
-from barledger.sources.files.datafile import Where
-from barledger.sources.files.layout import OURS, Layout
+from barledger.sources.files.datafile import DataFile, Where
+from barledger.sources.files.mappers import ACTIONS, MAPPERS, Mapper, mapper_called, plain
 
-# pandas calls an index without a name so when it writes Parquet and Arrow.
-_TIME_NAMES: Final = ("time", "timestamp", "datetime", "date", "open_time", "__index_level_0__")
+_TOLD: Final = 8
 
 
-def match(names: Sequence[str], layout: Layout, where: object) -> dict[str, str]:
-    """Return our names to theirs; what the caller maps wins, else names count without regard to case.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mapped:
+    """How one file is read: by which mapper, and ``columns``, roles to the file's names; the others are left out."""
+
+    mapper: Mapper
+    columns: Mapping[str, str]
+    left_out: tuple[str, ...] = ()
+
+    @property
+    def texts(self) -> frozenset[str]:
+        """Return the roles whose values have to be read as they are written."""
+        return frozenset({"time"}) if self.mapper.text_times else frozenset()
+
+    @property
+    def note(self) -> str:
+        """Return what the reader should know, if anything."""
+        return self.mapper.note(frozenset(map(plain, (*self.columns.values(), *self.left_out))))
+
+    def __str__(self) -> str:
+        """Say it in a line, for the audit log."""
+        columns = " ".join(f"{role}={name!r}" for role, name in self.columns.items())
+        more = f" and {len(self.left_out) - _TOLD} more" if len(self.left_out) > _TOLD else ""
+        left_out = f"; left out {', '.join(map(repr, self.left_out[:_TOLD]))}{more}" if self.left_out else ""
+        return f"{self.mapper.name}: {columns}{left_out}{'; ' * bool(self.note)}{self.note}"
+
+
+def match(file: DataFile) -> Mapped:
+    """Return how a file is read; what the caller maps wins, else the mapper's names count without regard to case.
 
     Raises `MissingColumns`, and `SourceError` where several columns could be meant.
     """
+    layout, names, where = file.layout, file.names(), file.origin
+    mapper = file.mapper() if layout.mapper is None else mapper_called(layout.mapper)
     known: dict[str, list[str]] = {}
     for name in names:
-        known.setdefault(_plain(name), []).append(name)
+        known.setdefault(plain(name), []).append(name)
     wished = dict(layout.columns)
     if layout.instrument_column is not None:
         wished["instrument"] = layout.instrument_column
     absent = tuple(theirs for theirs in wished.values() if theirs not in names)
     if absent:
-        raise MissingColumns(count=0, columns=absent, found=tuple(names), examples=f" in {where}")
+        raise MissingColumns(count=0, columns=absent, found=names, examples=f" in {where}")
     found = {ours: _only(ours, [name for name in names if name == theirs], where) for ours, theirs in wished.items()}
-    for ours in OURS:
-        spelling = next((one for one in (_TIME_NAMES if ours == "time" else (ours,)) if one in known), None)
+    for role, spellings in mapper.columns.items():
+        spelling = next((one for one in spellings if one in known), None)
+        ours = "instrument" if role == "ticker" else role
         if ours not in found and spelling is not None:
             found[ours] = _only(ours, known[spelling], where)
-    missing = tuple(ours for ours in layout.wanted if ours not in found)
+    _check(found, mapper, names, where)
+    left_out = tuple(name for name in names if name not in set(found.values()))
+    return Mapped(mapper=mapper, columns={"time": found["time"]} | found, left_out=left_out)
+
+
+def _check(found: Mapping[str, str], mapper: Mapper, names: tuple[str, ...], where: object) -> None:
+    missing = tuple(ours for ours in ("time", *VALUES) if ours not in found and ours not in mapper.optional)
     if missing:
-        raise MissingColumns(count=0, columns=missing, found=tuple(names), examples=f" in {where}")
-    return found
-
-
-def _plain(name: str) -> str:
-    return name.strip().lower().replace(" ", "_")
+        others = ", ".join(one.name for one in MAPPERS)
+        told = f" in {where}, read as {mapper.name}; there are the mappers {others}"
+        raise MissingColumns(count=0, columns=missing, found=names, examples=told)
 
 
 def _only(ours: str, candidates: Sequence[str], where: object) -> str:
@@ -53,10 +85,12 @@ def _only(ours: str, candidates: Sequence[str], where: object) -> str:
 
 def values(batch: pa.RecordBatch, matched: Mapping[str, str], where: Where) -> dict[str, pa.Array]:
     """Return the columns other than the time as a batch of bars has them; raises `WrongType`."""
-    found = {name: _numbers(name, batch.column(matched[name]), where) for name in VALUES}
-    if "adjustment_factor" in matched:
-        factors = batch.column(matched["adjustment_factor"])
-        found["adjustment_factor"] = _numbers("adjustment_factor", factors, where)
+    found = {name: _numbers(name, batch.column(matched[name]), where) for name in VALUES if name in matched}
+    for name in VALUES:
+        found.setdefault(name, pa.nulls(batch.num_rows, pa.float64()))
+    for name in ("adjustment_factor", *ACTIONS):
+        if name in matched:
+            found[name] = _numbers(name, batch.column(matched[name]), where)
     if "source_id" in matched:
         found["source_id"] = _texts(batch.column(matched["source_id"]), where)
     return found

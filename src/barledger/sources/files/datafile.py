@@ -3,7 +3,6 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final
 
 import pyarrow as pa
@@ -11,6 +10,8 @@ import pyarrow as pa
 from barledger.domain.rows import Ints
 from barledger.errors import SourceError
 from barledger.sources.files.layout import Layout
+from barledger.sources.files.mappers import Mapper
+from barledger.sources.files.origin import Origin
 
 BATCH: Final = 65_536
 
@@ -37,9 +38,9 @@ class DataFile(ABC):
     Every method raises `SourceError` if the file is not what it should be.
     """
 
-    def __init__(self, path: Path, layout: Layout, symbol: str) -> None:
+    def __init__(self, origin: Origin, layout: Layout, symbol: str) -> None:
         """Open nothing yet; ``symbol`` is whose bars are wanted."""
-        self.path = path
+        self.origin = origin
         self.layout = layout
         self.symbol = symbol
 
@@ -48,16 +49,27 @@ class DataFile(ABC):
         """Return the names of the columns, in order."""
 
     @abstractmethod
-    def batches(self, matched: Mapping[str, str], pruning: Pruning | None) -> Iterator[Batch]:
-        """Give all rows in order, but for those that pruning excludes; ``matched`` maps our names to theirs."""
+    def mapper(self) -> Mapper:
+        """Return the mapper that the header tells."""
+
+    @abstractmethod
+    def batches(
+        self, matched: Mapping[str, str], pruning: Pruning | None, *, texts: frozenset[str] = frozenset()
+    ) -> Iterator[Batch]:
+        """Give all rows in order, but for those that pruning excludes; ``matched`` maps our names to theirs.
+
+        Where a format has no types, the columns of ``texts`` (our names) are given as they are written.
+        """
 
     def place(self, row: int) -> str:
         """Return where a row stands, for people."""
-        return f"{self.path}, row {row + 1}"
+        return f"{self.origin}, row {row + 1}"
 
     def error(self, problem: object) -> SourceError:
         """Return the error that names this file and, in one line, what is wrong."""
-        return SourceError(source="files", detail=f"{self.path}: {(str(problem).splitlines() or ['it is damaged'])[0]}")
+        return SourceError(
+            source="files", detail=f"{self.origin}: {(str(problem).splitlines() or ['it is damaged'])[0]}"
+        )
 
     def guarded(self, work: Callable[[], Any]) -> Any:
         """Do something that reads; the reader's own errors become ours."""
@@ -78,7 +90,7 @@ class Where:
 
     def __str__(self) -> str:
         """Name the first of the rows."""
-        return f"{self.at(0)} and after" if len(self.rows) else str(self.file.path)
+        return f"{self.at(0)} and after" if len(self.rows) else str(self.file.origin)
 
     def at(self, position: int) -> str:
         """Name one of the rows."""

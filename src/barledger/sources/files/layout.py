@@ -8,14 +8,11 @@ from typing import Any, Final, Literal, cast, get_args
 from barledger.domain.rows import VALUES
 from barledger.errors import InvalidSetting
 
-Kind = Literal["csv", "parquet", "arrow"]
+Kind = Literal["csv", "parquet", "arrow", "json"]
 TimeUnit = Literal["s", "ms", "us", "ns"]
 
 OURS: Final = ("time", *VALUES, "adjustment_factor", "source_id")
-
-_TRUE: Final = frozenset({"yes", "true", "1"})
-_FALSE: Final = frozenset({"no", "false", "0"})
-_BINANCE: Final = (
+KLINES: Final = (
     "open_time",
     *VALUES,
     "close_time",
@@ -25,6 +22,10 @@ _BINANCE: Final = (
     "taker_buy_quote_volume",
     "ignore",
 )
+"""The columns of Binance's klines, whose files may lack a header."""
+
+_TRUE: Final = frozenset({"yes", "true", "1"})
+_FALSE: Final = frozenset({"no", "false", "0"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +33,8 @@ class Layout:
     """How bars lie in files.
 
     ``columns`` maps our names to theirs. ``header`` is True where a file begins with its names, False where it has
-    none (the columns are then called 0, 1, 2, ...), or the names that it lacks.
+    none (the columns are then called 0, 1, 2, ...), or the names that it lacks. Without a ``mapper`` each file's header
+    tells whose it is.
     """
 
     columns: Mapping[str, str]
@@ -43,11 +45,7 @@ class Layout:
     decimal: str
     instrument_column: str | None
     kind: Kind | None
-
-    @property
-    def wanted(self) -> tuple[str, ...]:
-        """Return the columns that every file must have, in our words."""
-        return ("time", *VALUES, *(() if self.instrument_column is None else ("instrument",)))
+    mapper: str | None
 
 
 def refused(option: str, reason: str) -> InvalidSetting:
@@ -84,7 +82,7 @@ def read_header(given: bool | str | Sequence[str]) -> bool | tuple[str, ...]:  #
     if text in _TRUE | _FALSE:
         return text in _TRUE
     if text == "binance":
-        return _BINANCE
+        return KLINES
     names = tuple(name.strip() for name in given.split(","))
     if len(names) < len(VALUES) or not all(names):
         raise refused("header", f"{given!r} is neither yes, no, binance nor the names of the columns")

@@ -8,6 +8,7 @@ import pyarrow as pa
 from pyarrow import parquet
 
 from barledger.sources.files.datafile import BATCH, Batch, DataFile, Pruning
+from barledger.sources.files.mappers import Mapper, mapper_of
 
 _BUFFER: Final = 1 << 20
 
@@ -19,8 +20,15 @@ class ParquetFile(DataFile):
         """Return the names of the schema."""
         return tuple(self._file.schema_arrow.names)
 
-    def batches(self, matched: Mapping[str, str], pruning: Pruning | None) -> Iterator[Batch]:
+    def mapper(self) -> Mapper:
+        """Return whose schema this is."""
+        return mapper_of(self.names(), "parquet")
+
+    def batches(
+        self, matched: Mapping[str, str], pruning: Pruning | None, *, texts: frozenset[str] = frozenset()
+    ) -> Iterator[Batch]:
         """Give the rows of all groups that may hold a wanted time."""
+        del texts
         first, columns = 0, list(matched.values())
         for group in range(self._file.num_row_groups):
             if pruning is None or self._may_hold(group, pruning):
@@ -30,7 +38,7 @@ class ParquetFile(DataFile):
     @cached_property
     def _file(self) -> Any:
         # With a buffer a column is read as it is decoded; without one, the whole column of a group at once.
-        return self.guarded(lambda: parquet.ParquetFile(self.path, buffer_size=_BUFFER, pre_buffer=False))
+        return self.guarded(lambda: parquet.ParquetFile(self.origin.path, buffer_size=_BUFFER, pre_buffer=False))
 
     def _group(self, group: int, first: int, columns: list[str]) -> Iterator[Batch]:
         batches = self.guarded(

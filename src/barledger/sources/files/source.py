@@ -2,34 +2,55 @@
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
-from typing import Final
+from dataclasses import dataclass
+from typing import ClassVar, Final
 
+from barledger.domain.rows import Rows
 from barledger.errors import SourceError
 from barledger.sources.contract import Fetched, FetchRequest, Source, SourceDeclaration
 from barledger.sources.files import layout
 from barledger.sources.files.arrow import ArrowFile
 from barledger.sources.files.chunks import Chunks
+from barledger.sources.files.columns import Mapped
 from barledger.sources.files.datafile import DataFile
 from barledger.sources.files.delimited import DelimitedFile
+from barledger.sources.files.json_rows import JsonRowsFile
 from barledger.sources.files.layout import Kind, Layout
-from barledger.sources.files.location import check_path, kind_of, locate
+from barledger.sources.files.location import check_path, kind_in, locate
+from barledger.sources.files.mappers import read_mapper
+from barledger.sources.files.origin import Origin
 from barledger.sources.files.parquet import ParquetFile
 from barledger.sources.files.selection import Selection
 
 CHUNK: Final = 262_144
 
-_FILES: Final[Mapping[Kind, type[DataFile]]] = {"csv": DelimitedFile, "parquet": ParquetFile, "arrow": ArrowFile}
+_FILES: Final[Mapping[Kind, type[DataFile]]] = {
+    "csv": DelimitedFile,
+    "parquet": ParquetFile,
+    "arrow": ArrowFile,
+    "json": JsonRowsFile,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preview:
+    """How files are read: in a line, by which mapper and columns the first of them, and the first bars."""
+
+    asked: str
+    mapped: Mapped
+    rows: Rows
 
 
 class FilesSource(Source):
-    """CSV (also .gz, .bz2, .zst), Parquet and Arrow IPC files, read in bounded memory.
+    """CSV (also .gz, .bz2, .zst, .zip), Parquet, Arrow IPC and freqtrade's JSON, read in bounded memory.
 
     >>> FilesSource(path="prices/{instrument}.csv", columns="close=Adj Close").declaration.name
     'files'
     """
 
-    def __init__(
+    example: ClassVar[Mapping[str, str]] = {"path": "{instrument}-{timeframe}.csv"}
+
+    def __init__(  # noqa: PLR0913 - an option a line
         self,
         *,
         path: str | os.PathLike[str],
@@ -41,6 +62,7 @@ class FilesSource(Source):
         delimiter: str | None = None,
         decimal: str = ".",
         kind: str | None = None,
+        mapper: str | None = None,
         chunk_rows: int | str = CHUNK,
     ) -> None:
         """Read nothing yet; every option may be text, as a command line gives it.
@@ -52,7 +74,8 @@ class FilesSource(Source):
         ``columns`` maps our names to theirs (``close=Close,time=Date``). ``header`` is no where CSV has none, the
         missing names, or ``binance`` for its klines. ``time_unit`` (s, ms, us, ns) is that of integer times, ``zone``
         that of times without one. ``instrument_column`` names the instrument of each row, where a file has several.
-        ``kind`` (csv, parquet, arrow) is for names that do not tell it. Raises `InvalidSetting`.
+        ``kind`` (csv, parquet, arrow, json) is for names that do not tell it. ``mapper`` says whose layout the files
+        have, where their header does not tell it (`barledger.sources.files.mappers`). Raises `InvalidSetting`.
         """
         self._path = os.fspath(path)
         check_path(self._path)
@@ -66,22 +89,33 @@ class FilesSource(Source):
             delimiter=layout.read_delimiter(delimiter),
             decimal=layout.read_decimal(decimal),
             kind=layout.read_kind(kind),
+            mapper=read_mapper(mapper),
         )
 
     @property
     def declaration(self) -> SourceDeclaration:
-        """Return what this source has: any timeframe, values that are exactly as given."""
-        return SourceDeclaration(name="files")
+        """Return what this source has: any timeframe, values that are exactly as given, events if files have them."""
+        return SourceDeclaration(name="files", gives_events=True)
 
     def fetch(self, request: FetchRequest) -> Iterator[Fetched]:
         """Give the bars of the interval; bars outside of it are not looked at."""
         self.check(request)
-        files = [self._file(path, request) for path in locate(self._path, request)]
-        yield from Chunks(Selection(files, self._layout, request), request, size=self._chunk_rows)
+        yield from Chunks(self._selection(request), request, size=self._chunk_rows)
 
-    def _file(self, path: Path, request: FetchRequest) -> DataFile:
-        kind = self._layout.kind or kind_of(path)
+    def preview(self, request: FetchRequest, *, bars: int = 5) -> Preview:
+        """Return how the files of a request are read, with the first few bars; raises what `fetch` raises."""
+        self.check(request)
+        selection = self._selection(request)
+        first = next(iter(Chunks(selection, request, size=max(bars, 1))))
+        return Preview(asked=selection.asked(), mapped=selection.mapped(0), rows=first.rows.pick(slice(0, bars)))
+
+    def _selection(self, request: FetchRequest) -> Selection:
+        files = [self._file(origin, request) for origin in locate(self._path, request)]
+        return Selection(files, self._layout, request)
+
+    def _file(self, origin: Origin, request: FetchRequest) -> DataFile:
+        kind = self._layout.kind or kind_in(origin)
         if kind is None:
-            detail = f"the name of {path} does not tell its format; give kind=csv, parquet or arrow"
+            detail = f"the name of {origin} does not tell its format; give kind=csv, parquet, arrow or json"
             raise SourceError(source="files", detail=detail)
-        return _FILES[kind](path, self._layout, request.symbol)
+        return _FILES[kind](origin, self._layout, request.symbol)

@@ -14,10 +14,10 @@ from barledger.errors import (
     StoreError,
     StoreRejected,
 )
-from barledger.stores.influx.connection import Connection
-from barledger.stores.influx.names import identifier
-from barledger.stores.influx.refusals import words
-from barledger.stores.influx.server import Server
+from barledger.influxdb.connection import Connection
+from barledger.influxdb.names import identifier
+from barledger.influxdb.refusals import words
+from barledger.influxdb.server import Server
 
 _WEEK: Final = 7 * 24 * 3600
 _SHARD_WEEKS: Final = 520

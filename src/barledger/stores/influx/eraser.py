@@ -8,9 +8,9 @@ import numpy as np
 from barledger.domain.interval import Interval
 from barledger.domain.rows import Ints
 from barledger.domain.series import Series
+from barledger.influxdb.connection import Connection
 from barledger.stores.contract import Guard
 from barledger.stores.influx import influxql
-from barledger.stores.influx.connection import Connection
 from barledger.stores.influx.layout import EVERY
 from barledger.stores.influx.reader import Reader, coalesced
 

@@ -14,12 +14,13 @@ from barledger.domain.rows import VALUES, Flags, Ints, Rows, empty_rows
 from barledger.domain.series import Series
 from barledger.domain.version import LATEST
 from barledger.errors import InvalidInput
+from barledger.influxdb import names
+from barledger.influxdb.connection import Connection
+from barledger.influxdb.msgpack import Table
 from barledger.stores.contract import Foreign, ForeignBars, unguarded
-from barledger.stores.influx import influxql, names
-from barledger.stores.influx.connection import Connection
+from barledger.stores.influx import influxql
 from barledger.stores.influx.layout import EVERY, FLOATS, MEASUREMENT, STAMPS, TAGS, foreign_rows
 from barledger.stores.influx.line_protocol import LINES
-from barledger.stores.influx.msgpack import Table
 from barledger.stores.influx.reader import Reader, columns_of
 
 ASIDE: Final = ":taking-over"

@@ -5,8 +5,8 @@ from typing import Final
 
 from barledger.domain.interval import Interval
 from barledger.domain.series import Series
+from barledger.influxdb.names import identifier, literal
 from barledger.stores.influx.layout import COPIES, MEASUREMENT
-from barledger.stores.influx.names import identifier, literal
 
 _ALL_COPIES: Final = f"version =~ /^{COPIES}/"
 

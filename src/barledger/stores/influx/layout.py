@@ -6,13 +6,12 @@ A field that the bits promise and the server lacks means that the row is not who
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
-import numpy.typing as npt
 
 from barledger.domain.rows import NEVER, VALUES, Flags, Floats, Ints, Rows, constant, empty_rows
+from barledger.influxdb.msgpack import Column
 
 MEASUREMENT: Final = "market_data"
 META: Final = "barledger_meta"
@@ -32,19 +31,6 @@ USUAL: Final = (*VALUES, *STAMPS)
 EVERY: Final = (*FLOATS, "source_id", *STAMPS, "superseded_at")
 PRICES: Final = sum(BITS[name] for name in VALUES)
 _RARE: Final = {"adjustment_factor": BITS["adjustment_factor"], "source_id": BITS["source_id"]}
-
-
-@dataclass(frozen=True, slots=True)
-class Column:
-    """One column of an answer; ``missing`` is None if every row has a value."""
-
-    values: npt.NDArray[Any]
-    missing: Flags | None = None
-
-    @property
-    def gaps(self) -> Flags:
-        """Return the mask, made if there is none."""
-        return np.zeros(len(self.values), np.bool_) if self.missing is None else self.missing
 
 
 Columns = Mapping[str, Column]

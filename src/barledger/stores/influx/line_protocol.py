@@ -16,8 +16,8 @@ import pyarrow.compute as pc
 from barledger.domain.rows import Ints, Rows, concat
 from barledger.domain.series import Series
 from barledger.errors import InvalidName
+from barledger.influxdb import names
 from barledger.stores.contract import Batch, Mark, Record
-from barledger.stores.influx import names
 from barledger.stores.influx.layout import BITS, FLOATS, MARKED_AT, MEASUREMENT, META, SUPERSEDED, masks
 
 LINES: Final = 25_000

@@ -9,22 +9,22 @@ import numpy.typing as npt
 from barledger.domain.interval import Interval, everything
 from barledger.domain.rows import Rows, empty_rows
 from barledger.domain.series import Series
+from barledger.domain.timeframe import TIMEFRAMES
 from barledger.errors import StoreDamaged
+from barledger.influxdb.connection import Connection
+from barledger.influxdb.msgpack import Column, Table
+from barledger.influxdb.names import identifier, tags_of
 from barledger.stores.influx import influxql
-from barledger.stores.influx.connection import Connection
 from barledger.stores.influx.layout import (
     EVERY,
     FLOATS,
     MEASUREMENT,
     USUAL,
-    Column,
     Columns,
     foreign_rows,
     rare_fields,
     rows_of,
 )
-from barledger.stores.influx.msgpack import Table
-from barledger.stores.influx.names import identifier, series_of, tags_of
 
 _STATEMENTS: Final = 100
 """Statements of one request: enough to hide the round trip, few enough to stay within any server's patience."""
@@ -72,7 +72,7 @@ class Reader:
 
     def series(self) -> list[Series]:
         """Return every series that has a layer, sorted."""
-        return sorted({series for tags in self.tag_sets() if (series := series_of(tags))})
+        return sorted({series for tags in self.tag_sets() if (series := _series_of(tags))})
 
     def tag_sets(self) -> list[dict[str, str]]:
         """Return every set of tags that points have, sorted by the server."""
@@ -158,3 +158,18 @@ def _inside(rows: Rows, intervals: Sequence[Interval]) -> Rows:
     ends = np.array([interval.end for interval in intervals], np.int64)
     at = np.searchsorted(starts, rows.time, side="right") - 1
     return rows.pick((at >= 0) & (rows.time < ends[at]))
+
+
+def _series_of(tags: dict[str, str]) -> Series | None:
+    """Return the series that our tags name, or None for a point of another layout."""
+    timeframe = TIMEFRAMES.get(tags.get("timeframe", ""))
+    if timeframe is None or not tags.get("version") or tags.get("is_adjusted") not in {"true", "false"}:
+        return None
+    if not tags.get("instrument") or not tags.get("source"):
+        return None
+    return Series(
+        instrument=tags["instrument"],
+        timeframe=timeframe,
+        source=tags["source"],
+        is_adjusted=tags["is_adjusted"] == "true",
+    )

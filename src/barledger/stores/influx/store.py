@@ -8,6 +8,9 @@ from barledger.domain.interval import Interval
 from barledger.domain.rows import Ints, Rows
 from barledger.domain.series import Series, check_name
 from barledger.errors import BarledgerError, BucketExpires, BucketNotFound, InvalidSetting, ShortShards
+from barledger.influxdb.connection import Connection
+from barledger.influxdb.names import identifier
+from barledger.influxdb.server import credentials, detect
 from barledger.stores.contract import (
     Batch,
     Capabilities,
@@ -23,14 +26,11 @@ from barledger.stores.contract import (
 )
 from barledger.stores.influx import influxql
 from barledger.stores.influx.buckets import Bucket, buckets_of, spoken
-from barledger.stores.influx.connection import Connection
 from barledger.stores.influx.eraser import Eraser
 from barledger.stores.influx.foreign import ForeignPoints
 from barledger.stores.influx.layout import MARKED_AT, META
 from barledger.stores.influx.line_protocol import mark_line, revision_line
-from barledger.stores.influx.names import identifier
 from barledger.stores.influx.reader import Reader
-from barledger.stores.influx.server import detect
 from barledger.stores.influx.writer import Writer
 
 _PATIENCE: Final = 30.0
@@ -199,19 +199,6 @@ class InfluxStore(Store):
 
 def _narrowness(bucket: Bucket) -> str:
     return f"its shards last {spoken(bucket.shard)}; long histories become slow and open thousands of files"
-
-
-def credentials(generation: int, token: str) -> tuple[str, str]:
-    """Return what to send as Basic and as Token; raises `InvalidSetting`."""
-    if not token.isprintable():
-        raise InvalidSetting(setting="token", reason="it has a control character, perhaps a line end")
-    if not token:
-        return "", ""
-    if generation == 2:
-        return f"any:{token}", token
-    if ":" not in token:
-        raise InvalidSetting(setting="token", reason="on InfluxDB 1.x it is of the form user:password")
-    return token, ""
 
 
 def _checked_bucket(name: str) -> str:

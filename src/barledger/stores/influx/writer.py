@@ -10,9 +10,9 @@ import numpy as np
 from barledger.domain.interval import Interval
 from barledger.domain.rows import VALUES, Flags, Ints
 from barledger.domain.series import Series
+from barledger.influxdb.connection import Connection
 from barledger.stores.contract import Batch, Guard, Record
 from barledger.stores.influx import influxql
-from barledger.stores.influx.connection import Connection
 from barledger.stores.influx.eraser import Eraser
 from barledger.stores.influx.layout import BITS, PRICES, WITHDRAWN, masks
 from barledger.stores.influx.line_protocol import bodies, record_line, revision_line

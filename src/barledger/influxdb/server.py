@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from barledger.errors import NotInfluxDB, ServerTooOld, ServerUnsupported
-from barledger.stores.influx.connection import Connection
+from barledger.errors import InvalidSetting, NotInfluxDB, ServerTooOld, ServerUnsupported
+from barledger.influxdb.connection import Connection
 
 _VERSION: Final = re.compile(r"v?(\d+)\.(\d+)")
 _OLDEST: Final = {1: 6, 2: 4}
@@ -46,3 +46,16 @@ def _judged(url: str, headers: Mapping[str, str]) -> Server:
     if minor < _OLDEST[major]:
         raise ServerTooOld(url=url, detail=f"it is InfluxDB {version}")
     return Server(generation=1 if major == 1 else 2, version=version.lstrip("v"))
+
+
+def credentials(generation: int, token: str) -> tuple[str, str]:
+    """Return what to send as Basic and as Token; raises `InvalidSetting`."""
+    if not token.isprintable():
+        raise InvalidSetting(setting="token", reason="it has a control character, perhaps a line end")
+    if not token:
+        return "", ""
+    if generation == 2:
+        return f"any:{token}", token
+    if ":" not in token:
+        raise InvalidSetting(setting="token", reason="on InfluxDB 1.x it is of the form user:password")
+    return token, ""

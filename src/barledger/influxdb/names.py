@@ -8,8 +8,7 @@ sent.
 import re
 from typing import Final
 
-from barledger.domain.series import Series, check_name
-from barledger.domain.timeframe import TIMEFRAMES
+from barledger.domain.series import check_name
 
 _ESCAPED: Final = re.compile(r"\\([,= ])")
 _UNESCAPED_COMMA: Final = re.compile(r"(?<!\\),")
@@ -60,18 +59,3 @@ def tags_of(key: str) -> dict[str, str]:
         name, value = _UNESCAPED_EQUALS.split(part, maxsplit=1)
         tags[_ESCAPED.sub(r"\1", name)] = _ESCAPED.sub(r"\1", value)
     return tags
-
-
-def series_of(tags: dict[str, str]) -> Series | None:
-    """Return the series that our tags name, or None for a point of another layout."""
-    timeframe = TIMEFRAMES.get(tags.get("timeframe", ""))
-    if timeframe is None or not tags.get("version") or tags.get("is_adjusted") not in {"true", "false"}:
-        return None
-    if not tags.get("instrument") or not tags.get("source"):
-        return None
-    return Series(
-        instrument=tags["instrument"],
-        timeframe=timeframe,
-        source=tags["source"],
-        is_adjusted=tags["is_adjusted"] == "true",
-    )

@@ -25,11 +25,12 @@ from barledger.errors import (
     StoreUnavailable,
     TlsFailed,
 )
-from barledger.stores.contract import Guard
-from barledger.stores.influx.msgpack import Decoder, Unreadable
-from barledger.stores.influx.refusals import failure, refusal, temporary
+from barledger.influxdb.msgpack import Decoder, Unreadable
+from barledger.influxdb.refusals import failure, refusal, temporary
 
 Answer = TypeVar("Answer")
+Guard = Callable[[], float]
+"""Returns the seconds that the next request may take, or raises what stops the caller."""
 
 _FIRST_NAP: Final = 0.05
 _LONGEST_NAP: Final = 2.0

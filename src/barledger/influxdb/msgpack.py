@@ -14,7 +14,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from barledger.stores.influx.layout import Column
+from barledger.domain.rows import Flags
 
 Bytes = npt.NDArray[np.uint8]
 Positions = npt.NDArray[np.int64]
@@ -56,6 +56,19 @@ _ROOM: Final = _room()
 
 class Unreadable(ValueError):
     """The bytes are no answer of InfluxDB."""
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column of an answer; ``missing`` is None if every row has a value."""
+
+    values: npt.NDArray[Any]
+    missing: Flags | None = None
+
+    @property
+    def gaps(self) -> Flags:
+        """Return the mask, made if there is none."""
+        return np.zeros(len(self.values), np.bool_) if self.missing is None else self.missing
 
 
 @dataclass(slots=True)
