@@ -341,7 +341,7 @@ class _Handler(BaseHTTPRequestHandler):
         if fault == "drop":
             self._drop()
         elif fault in _STATUSES:
-            self._send(int(fault), b'{"code": -1003, "msg": "not now"}', {"Retry-After": self.server.retry_after})
+            self._send(int(fault), b'{"error": [], "msg": "not now"}', {"Retry-After": self.server.retry_after})
         elif fault == "html":
             self._send(200, _HTML, {"Content-Type": "text/html"})
         else:

@@ -71,16 +71,17 @@ class Pages:
     # --- one step ------------------------------------------------------------------------------
 
     def _asked(self, cursor: int, held: Candle | None) -> Answer:
-        """Ask for what comes at ``cursor``; a second time, if there is nothing new though there should be something.
+        """Ask for what comes at ``cursor``; a second time, if the answer lacks what should be in it.
 
-        ``held`` is the candle at the cursor, if it is known already: it must be in the answer again.
+        That is something new, and ``held``, the candle at the cursor, if it is known already.
         """
         known_until = self._known_until(cursor, held)
         answer = self._talk.ask(cursor, self._interval.end)
         wanted = known_until < min(self._interval.end, self._talk.quiet)
-        if wanted and self._talk.habits.confirm and all(candle[0] < known_until for candle in answer.candles):
+        nothing_new = wanted and all(candle[0] < known_until for candle in answer.candles)
+        if self._talk.habits.confirm and (nothing_new or _lacks(answer, held)):
             answer = self._talk.ask(cursor, self._interval.end)
-        if held is not None and all(candle[0] != held[0] for candle in answer.candles):
+        if held is not None and _lacks(answer, held):
             told = f"the {self._talk.timeframe} bar of {format_time(held[0])} is missing in the answer after it"
             raise self._talk.unavailable(told)
         return answer
@@ -163,12 +164,10 @@ class Pages:
             return True
         if not self._is_long(before):
             return False
-        if self._witnesses.contradict(before):
-            return True
         if talk.habits.confirm and any(c[0] in before for c in talk.ask(before.start, before.start).candles):
             told = f"it now gives {talk.timeframe} bars after {format_time(before.start)}, and a moment ago it did not"
             raise talk.unavailable(told)
-        return False
+        return self._witnesses.contradict(before)
 
     def _is_long(self, stretch: Interval) -> bool:
         """Whether a stretch is longer than what one answer can speak of."""
@@ -222,6 +221,10 @@ class Pages:
             if at >= hull.end:
                 return more, not neighbour
         return more, False
+
+
+def _lacks(answer: Answer, held: Candle | None) -> bool:
+    return held is not None and all(candle[0] != held[0] for candle in answer.candles)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

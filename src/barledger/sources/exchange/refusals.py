@@ -17,6 +17,8 @@ from barledger.sources.exchange.candles import MILLISECOND
 
 _LONGEST: Final = 300
 _SECOND: Final = 1000 * MILLISECOND
+# What ccxt has no kind of error for.
+_UNKNOWN_MARKET: Final = ("EQuery:Unknown asset pair",)
 # What a server says once and for all; asking it again gives the same.
 _FOR_GOOD: Final = frozenset({400, 401, 404, 405, 407, 410, 451, 511})
 
@@ -28,7 +30,7 @@ def translate(  # noqa: PLR0911 - a kind a line
     ccxt = import_module("ccxt")
     detail = brief(str(error))
     wait = retry_after(exchange.last_response_headers, now)
-    if isinstance(error, ccxt.BadSymbol):
+    if isinstance(error, ccxt.BadSymbol) or any(words in detail for words in _UNKNOWN_MARKET):
         return DataNotFound(what=f"{source} has no market for {what}: {detail}")
     if isinstance(error, ccxt.NotSupported):
         return CapabilityMissing(who=f"source {source}", capability=f"{what}: {detail}")

@@ -8,7 +8,7 @@ from typing import Any, Final
 from barledger.domain.instrument import Facts
 from barledger.domain.interval import Interval
 from barledger.domain.timeframe import TIMEFRAMES
-from barledger.errors import CapabilityMissing, InvalidBars, InvalidSetting
+from barledger.errors import CapabilityMissing, DriverMissing, InvalidBars, InvalidSetting
 from barledger.sources.contract import Fetched, FetchRequest, Source, SourceDeclaration
 from barledger.sources.exchange import options as read
 from barledger.sources.exchange.candles import Answer, bars_of
@@ -47,7 +47,9 @@ class ExchangeSource(Source):
         options: Mapping[str, Any] | str | None = None,
         clock: Callable[[], int] = time.time_ns,
     ) -> None:
-        """Ask nothing yet; every option may be text, as a command line gives it. Raises `InvalidSetting`.
+        """Ask nothing yet; every option may be text, as a command line gives it.
+
+        Raises `InvalidSetting`, and `DriverMissing` without ccxt.
 
         ``exchange`` is its id in ccxt. ``symbols`` names the markets of instruments that could be several
         (``ABCUSD=AB/CUSD``); names are ccxt's or the exchange's own, and ``market_type`` (spot, swap, future, option)
@@ -61,9 +63,10 @@ class ExchangeSource(Source):
         ``volume`` tells the unit of volumes in contract markets, where it is not known: ``base``, ``contracts``, or
         ``missing`` to go without. ``sandbox`` asks the exchange's test system. ``options`` are ccxt's own, as JSON.
         """
+        if not exchange_ids():
+            raise DriverMissing(package="ccxt", extra="exchange")
         if exchange not in exchange_ids():
-            near = f"{exchange!r} is no exchange of ccxt" if exchange_ids() else "ccxt is not installed"
-            raise InvalidSetting(setting="option exchange", reason=near)
+            raise InvalidSetting(setting="option exchange", reason=f"{exchange!r} is no exchange of ccxt")
         if not callable(clock):
             raise InvalidSetting(setting="option clock", reason="it is not a function that returns ns")
         self._options = Options(
@@ -86,7 +89,7 @@ class ExchangeSource(Source):
 
     @property
     def declaration(self) -> SourceDeclaration:
-        """Return what this exchange has; raises `DriverMissing` without ccxt."""
+        """Return what this exchange has."""
         return self._declaration
 
     @cached_property

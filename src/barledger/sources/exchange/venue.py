@@ -141,6 +141,8 @@ class Venue:
         exchange = self._kind({"timeout": int(self._options.timeout * 1000), "options": options})
         exchange.enableLastJsonResponse = True
         if self._options.sandbox:
+            if not exchange.urls.get("test"):
+                raise CapabilityMissing(who=f"source {self.name}", capability="a sandbox")
             self._call(exchange, "its sandbox", lambda: exchange.set_sandbox_mode(True))
         _redirect(exchange, self._options)
         if not self._every:
@@ -169,7 +171,7 @@ def _known(exchange: str) -> Any:
 
 def _watched(kind: Any, turn: Callable[[float], None]) -> Any:
     """Return ccxt's class of an exchange, with a pace that threads share, which takes no answer for another one's."""
-    unavailable = _ccxt().ExchangeNotAvailable
+    unavailable, wrong = _ccxt().ExchangeNotAvailable, _ccxt().BadResponse
 
     class Watched(kind):  # type: ignore[misc]
         status: int | None = None
@@ -185,6 +187,14 @@ def _watched(kind: Any, turn: Callable[[float], None]) -> Any:
                 message = f"{url} answers with something that is not JSON: {brief(str(answer))[:80]!r}"
                 raise unavailable(message)
             return answer
+
+        def parse_ohlcv(self, ohlcv: Any, market: Any = None) -> Any:
+            candle = super().parse_ohlcv(ohlcv, market)
+            if not candle or candle[0] is None:
+                # ccxt would leave it out without a word.
+                message = f"a candle without a time cannot be read: {brief(str(ohlcv))}"
+                raise wrong(message)
+            return candle
 
         def on_rest_response(self, code: int, *rest: Any) -> Any:
             self.status = code
