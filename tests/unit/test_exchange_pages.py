@@ -36,6 +36,7 @@ class Exchange:
     now: int = NOON + MINUTE
     faults: dict[int, Callable[[list[Candle]], list[Candle]]] = field(default_factory=dict)
     fine: str = "1m"
+    idle: list[int] = field(default_factory=list)  # minutes without trades, of which there are longer bars all the same
     asked: list[tuple[str, int, int | None]] = field(default_factory=list)
 
     def ask(self, timeframe: str, since: int, limit: int | None) -> Answer:
@@ -48,7 +49,11 @@ class Exchange:
         return read_answer(raw, now=self.now, asked=f"{timeframe} {since}")
 
     def _given(self, timeframe: str, since: int, limit: int) -> list[Candle]:
-        every = [candle(time) for time in self._opens(timeframe) if time <= self.now]
+        every = [candle(time) for time in self._opens(timeframe, self.times) if time <= self.now]
+        if timeframe != self.fine:
+            known = {one[0] for one in every}
+            every += [(*candle(time)[:5], 0.0) for time in self._opens(timeframe, self.idle) if time not in known]
+            every.sort()
         if self.manner == "newest":
             return [one for one in every[-self.most :] if one[0] >= since]
         later = [one for one in every if one[0] >= since]
@@ -57,10 +62,10 @@ class Exchange:
             later = [one for one in later if one[0] < end]
         return later[:limit]
 
-    def _opens(self, timeframe: str) -> list[int]:
-        if timeframe == self.fine or not self.times:
-            return self.times
-        return sorted(set(Timeframe.of(timeframe).open_of(np.array(self.times)).tolist()))
+    def _opens(self, timeframe: str, times: list[int]) -> list[int]:
+        if timeframe == self.fine or not times:
+            return times
+        return sorted(set(Timeframe.of(timeframe).open_of(np.array(times)).tolist()))
 
 
 def pages_of(exchange: Exchange, interval: Interval, *, confirm: bool = True, page: int | None = None) -> list[Page]:
@@ -224,6 +229,31 @@ def test_bars_that_a_window_lacks_although_longer_ones_have_trades_are_no_gap() 
     exchange.faults = dict.fromkeys(range(1, 100), FAULTS["empty"])
     with pytest.raises(SourceUnavailable, match=r"it gives a 5m bar|it gives a 1h bar"):
         pages_of(exchange, Interval(NOON - 2 * DAY, NOON))
+
+
+def test_an_answer_that_begins_late_is_not_taken_for_a_listing() -> None:
+    exchange = Exchange(minutes(0, 1), most=4, faults={1: FAULTS["headless"]})
+    with pytest.raises(SourceUnavailable, match="a moment ago it did not"):
+        pages_of(exchange, Interval(NOON - 10 * MINUTE, NOON))
+
+
+def test_an_answer_to_a_question_about_a_gap_may_be_cut_short_too() -> None:
+    exchange = Exchange(minutes(*range(40)), most=100)
+    exchange.faults = {1: FAULTS["hollow"], 2: lambda given: given[:1]}
+    (page,) = pages_of(exchange, Interval(NOON - 30 * MINUTE, NOON))
+    assert times_of([page]) == minutes(*range(1, 31))
+    exchange.faults = {1: FAULTS["hollow"]} | dict.fromkeys(range(2, 20), lambda given: given[:1])
+    exchange.asked.clear()
+    (page,) = pages_of(exchange, Interval(NOON - 30 * MINUTE, NOON))
+    assert not page.complete
+
+
+def test_longer_bars_without_volume_are_no_witnesses() -> None:
+    exchange = Exchange(minutes(*range(60), *range(2000, 3000)), manner="window", most=100)
+    exchange.idle = minutes(*range(60, 2000))
+    pages = pages_of(exchange, Interval(NOON - 2900 * MINUTE, NOON))
+    assert times_of(pages) == minutes(*range(1, 60), *range(2000, 2901))
+    assert all(page.complete for page in pages)
 
 
 def test_a_bar_that_changed_between_two_pages_is_noticed_and_what_is_before_it_kept() -> None:

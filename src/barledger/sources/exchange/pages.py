@@ -184,8 +184,8 @@ class Pages:
             new = more.keys() - found.keys()
             found |= {time: more[time] for time in new}
             holes = self._holes(found, interval, known_until)
-            if not new:
-                return whole
+            if whole and not new:
+                return True
         return not holes
 
     def _holes(self, found: Mapping[int, Candle], interval: Interval, known_until: int) -> list[Interval]:
