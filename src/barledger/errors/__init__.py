@@ -9,8 +9,8 @@ The tree (each class also inherits the kin from the standard library that caller
     │   ├── InvalidBars
     │   │   ├── MissingColumns, DuplicateColumns, WrongType, NaiveTimes, UnsortedTimes, DuplicateTimes
     │   │   ├── OffGrid, BeyondRange
-    │   │   └── InfiniteValue, NegativePrice, NegativeVolume, HighBelowLow, NotEnclosing, EmptyBar
-    │   └── FutureTime, AmbiguousSource, LedgerRejected
+    │   │   └── InfiniteValue, NegativePrice, ZeroPrice, NegativeVolume, HighBelowLow, NotEnclosing, EmptyBar
+    │   └── FutureTime, AmbiguousSource, AmbiguousInstrument, LedgerRejected
     ├── NotFound (LookupError)
     │   ├── SeriesNotFound, VersionNotFound, SourceNotFound, DataNotFound
     │   └── CalendarNotFound, ProposalNotFound
@@ -60,6 +60,7 @@ from barledger.errors.access import (
     TlsFailed,
 )
 from barledger.errors.input import (
+    AmbiguousInstrument,
     AmbiguousSource,
     BeyondRange,
     DuplicateColumns,
@@ -86,6 +87,7 @@ from barledger.errors.input import (
     OffGrid,
     UnsortedTimes,
     WrongType,
+    ZeroPrice,
 )
 from barledger.errors.integrity import (
     BlockDamaged,
@@ -130,6 +132,7 @@ from barledger.errors.root import (
 )
 
 __all__ = [
+    "AmbiguousInstrument",
     "AmbiguousSource",
     "BarledgerError",
     "BarledgerWarning",
@@ -210,4 +213,5 @@ __all__ = [
     "VersionImmutable",
     "VersionNotFound",
     "WrongType",
+    "ZeroPrice",
 ]

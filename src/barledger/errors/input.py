@@ -117,6 +117,18 @@ class InvalidBars(InvalidInput):
 
 
 @dataclass(kw_only=True, eq=False)
+class AmbiguousInstrument(InvalidInput):
+    """A source has several markets that go by the instrument's name."""
+
+    source: str
+    instrument: str
+    candidates: tuple[str, ...]
+    code = "ambiguous-instrument"
+    message = "source {source} has several markets that could be {instrument}: {candidates}"
+    next_step = "Say which one is meant: the option symbols={instrument}=<one of them>, or a native symbol."
+
+
+@dataclass(kw_only=True, eq=False)
 class MissingColumns(InvalidBars):
     """The data lacks a column that every bar has."""
 
@@ -208,6 +220,14 @@ class NegativePrice(InvalidBars):
 
     code = "negative-price"
     message = "{count} bars have a price below zero{examples}"
+
+
+@dataclass(kw_only=True, eq=False)
+class ZeroPrice(InvalidBars):
+    """A price is zero where nothing is ever traded for nothing."""
+
+    code = "zero-price"
+    message = "{count} bars have a price of zero{examples}"
 
 
 @dataclass(kw_only=True, eq=False)

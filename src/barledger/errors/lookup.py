@@ -39,8 +39,9 @@ class SourceNotFound(NotFound):
 
     source: str
     known: tuple[str, ...]
+    hint: str = ""
     code = "source-not-found"
-    message = "no source is called {source!r}; there are {known}"
+    message = "no source is called {source!r}; there are {known}{hint}"
     next_step = "Install the package that brings it, or pass the bars themselves to bl.write(...)."
 
 

@@ -1,0 +1,5 @@
+"""Crypto exchanges, each by the id that ccxt knows it by."""
+
+from barledger.sources.exchange.source import ExchangeSource
+
+__all__ = ["ExchangeSource"]
