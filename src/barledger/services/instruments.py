@@ -4,6 +4,7 @@ import builtins
 import re
 from collections.abc import Iterable
 from dataclasses import replace
+from fnmatch import fnmatchcase
 from typing import Any, Final
 
 from barledger.domain.action import CorporateAction
@@ -46,13 +47,14 @@ class InstrumentService:
             self._known = mark, Register(self._vault.ledger.instruments.facts())
         return self._known[1]
 
-    def list(self) -> builtins.list[Instrument]:
-        """Return every instrument that has bars, or that somebody spoke of by name, by name."""
+    def list(self, pattern: str | None = None) -> builtins.list[Instrument]:
+        """Return every instrument that has bars, or that somebody spoke of by name, sorted; or those of a glob."""
         ledger, register = self._vault.ledger, self.register()
         names = {series.instrument for series in (*ledger.catalog.series(), *ledger.catalog.asked())}
         names |= {*register.names, *(symbol.instrument for symbol in self.names())}
         names |= {halt.instrument for halt in self.halts()}
-        return [register.describe(name) for name in sorted(names)]
+        wanted = "*" if pattern is None else _pattern(pattern)
+        return [register.describe(name) for name in sorted(names) if fnmatchcase(name, wanted)]
 
     def facts(self) -> builtins.list[Facts]:
         """Return all that is said, by pattern and origin."""

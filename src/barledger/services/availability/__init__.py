@@ -10,11 +10,13 @@ from barledger.services.availability.report import (
     Undecided,
 )
 from barledger.services.availability.service import DataAvailabilityService
+from barledger.services.availability.strip import Cell
 
 __all__ = [
     "EXCUSED",
     "FETCHABLE",
     "Availability",
+    "Cell",
     "DataAvailabilityService",
     "Gaps",
     "Missing",

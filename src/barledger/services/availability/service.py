@@ -6,6 +6,7 @@ from typing import Final
 
 import numpy as np
 
+from barledger.domain.exchange_calendar import calendar_called
 from barledger.domain.instrument import Halt
 from barledger.domain.interval import BEGINNING, END_OF_TIME, Instant, Interval, everything
 from barledger.domain.rows import VALUES
@@ -18,6 +19,7 @@ from barledger.services.availability.question import Question, Subject
 from barledger.services.availability.reasons import Evidence, explain
 from barledger.services.availability.report import Availability, Gaps, Undecided
 from barledger.services.availability.runs import Runs
+from barledger.services.availability.strip import Cell, strip
 from barledger.services.availability.subjects import subjects, whole_library
 from barledger.services.cache.priority import hint
 from barledger.services.cache.reader import read
@@ -106,6 +108,10 @@ class DataAvailabilityService:
         asked = Interval.of(start, end)
         market = self._instruments.calendar(instrument)
         return Interval(market.earlier(Timeframe.of(timeframe), asked.start, lookback), asked.end)
+
+    def strip(self, answer: Availability, *, cells: int) -> tuple[Cell, ...]:
+        """Divide what was checked into cells of equally many bars, at most so many, for a picture of it."""
+        return strip(answer, calendar_called(answer.calendar), cells=cells)
 
     def gaps(
         self,
