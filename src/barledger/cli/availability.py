@@ -49,9 +49,10 @@ def availability(
         cells = () if json else opened.availability.strip(found, cells=_width(output))
     if json:
         return output.json(_told(found))
-    output.say(f"{_headline(found)}", None)
-    output.console.print(_strip(cells), soft_wrap=True)
-    output.say(_axis(cells), None)
+    output.say(_headline(found), None)
+    if cells:
+        output.console.print(_strip(cells), soft_wrap=True)
+        output.say(_axis(cells), None)
     _show_missing(output, found, limit)
     for name, count in found.fields.items():
         output.say(f"{name}: {'in every bar' if not count else f'{count:,} bars lack it'}", None)
@@ -139,15 +140,8 @@ def _show_missing(output: Output, found: Availability, limit: int) -> None:
 
 
 def _row(one: Missing) -> tuple[object, ...]:
-    interval = one.interval
-    return (
-        format_time(interval.start),
-        format_time(interval.end),
-        one.bars,
-        one.reason,
-        one.detail or None,
-        one.source or None,
-    )
+    ends = (format_time(one.interval.start), format_time(one.interval.end))
+    return (*ends, one.bars, one.reason, one.detail or None, one.source or None)
 
 
 def _note_assumption(output: Output, found: Sequence[Availability]) -> None:
@@ -191,8 +185,6 @@ def _state(cell: Cell) -> str:
 
 def _axis(cells: Sequence[Cell]) -> str:
     """Return the times of both ends below the strip, if there is room for two."""
-    if not cells:
-        return "no bar is expected"
     first, last = (moment(at) or format_time(at) for at in (cells[0].interval.start, cells[-1].interval.end))
     room = len(cells) - len(first) - len(last)
     return f"{first}{' ' * room}{last}" if room > 0 else f"{first} to {last}"

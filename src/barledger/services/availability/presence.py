@@ -24,10 +24,23 @@ Counts = tuple[Ints, Ints]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Presence:
-    """The numbers of the bars that are there; ``rows`` are the bars, where all were read."""
+    """The bars that are there: their stretches of time, and the numbers of those that are not (``absent``).
 
-    runs: Runs
+    ``rows`` are the bars, where all were read.
+    """
+
+    count: int
+    spans: tuple[Interval, ...]
+    absent: Runs
     rows: Rows | None = None
+
+    @staticmethod
+    def of(question: Question, runs: Runs, rows: Rows | None = None) -> "Presence":
+        """Describe the bars that are asked for among those with these numbers."""
+        inside = runs.within(question.first, question.last)
+        spans = tuple(question.spans(inside.first, inside.last))
+        absent = inside.missing(question.first, question.last)
+        return Presence(count=inside.count, spans=spans, absent=absent, rows=rows)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,19 +87,20 @@ def blocks_of(
     return {one: Blocks.of(question, counts[one], spans.get(one)) for one in question.subject.series}
 
 
-def is_open(question: Question, blocks: Mapping[Series, Blocks]) -> bool:
-    """Tell whether counts alone leave open which bars are there."""
-    if all(each.complete.all() for each in blocks.values()):
-        return False
-    known = NOTHING.union(each.runs for each in blocks.values())
-    return any(each.doubtful(question, known) for each in blocks.values())
+def is_open(blocks: Mapping[Series, Blocks]) -> bool:
+    """Tell whether counts alone may leave open which bars are there."""
+    return not all(each.complete.all() for each in blocks.values())
 
 
 def presence(vault: Vault, question: Question, blocks: Mapping[Series, Blocks], *, exact: bool) -> Presence:
     """Return which bars are there; ``exact`` reads all of them."""
+    if not exact and len(blocks) == 1:
+        (only,) = blocks.values()
+        if only.complete.all():
+            return _counted(question, only)
     reach = question.reach
     if reach is None or not blocks:
-        return Presence(runs=NOTHING)
+        return Presence.of(question, NOTHING)
     known = NOTHING if exact else NOTHING.union(each.runs for each in blocks.values())
     wanted = [reach] if exact else union(part for each in blocks.values() for part in each.doubtful(question, known))
     parts = [
@@ -95,11 +109,20 @@ def presence(vault: Vault, question: Question, blocks: Mapping[Series, Blocks], 
         if wanted and len(each.starts)
     ]
     if not parts:
-        return Presence(runs=known.within(question.first, question.last))
+        return Presence.of(question, known)
     rows = fill(parts, question.timeframe)[0] if len(parts) > 1 else parts[0]
     numbers, found = question.table.find(rows.time)
     runs = known.union([Runs.of_numbers(numbers[found])])
-    return Presence(runs=runs.within(question.first, question.last), rows=rows if exact else None)
+    return Presence.of(question, runs, rows if exact else None)
+
+
+def _counted(question: Question, blocks: Blocks) -> Presence:
+    """Return what complete blocks hold; many series of a market have the same."""
+    key = blocks.first.tobytes() + blocks.last.tobytes()
+    if key not in question.memory:
+        question.memory[key] = Presence.of(question, blocks.runs)
+    found: Presence = question.memory[key]
+    return found
 
 
 def lacking(question: Question, rows: Rows, fields: tuple[str, ...]) -> dict[str, int]:

@@ -1,6 +1,7 @@
 """Questions: whose bars are asked for, and which numbers they have in the calendar's timetable."""
 
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 
@@ -27,8 +28,8 @@ class Subject:
 class Question:
     """Which bars of a subject are there in an interval: those with the numbers ``first`` to ``last``, exclusive.
 
-    Bars that have not closed by now are none of them; ``closed`` is how many have, in all. ``edges`` remembers what
-    `blocks` found out, for the questions about other instruments of the market as well.
+    Bars that have not closed by now are none of them; ``closed`` is how many have, in all. ``memory`` keeps what was
+    found out for one subject and is true of others of the same market.
     """
 
     subject: Subject
@@ -37,7 +38,7 @@ class Question:
     first: int
     last: int
     closed: int
-    edges: dict[bytes, tuple[Flags, Ints, Ints, Ints]] = field(default_factory=dict)
+    memory: dict[bytes, Any] = field(default_factory=dict)
 
     @staticmethod
     def of(subject: Subject, interval: Interval, now: int) -> "Question":
@@ -68,13 +69,14 @@ class Question:
 
     def blocks(self, starts: Ints) -> tuple[Flags, Ints, Ints, Ints]:
         """Tell which blocks hold expected bars; return where these end, and which bars, first and last (exclusive)."""
-        key = starts.tobytes()
-        if key not in self.edges:
+        key = b"blocks" + starts.tobytes()
+        if key not in self.memory:
             ends = _block_ends(self.timeframe, starts)
             first, last = self.before(starts), np.minimum(self.before(ends), self.closed)
             held = (first < last) & (first < self.last) & (last > self.first)
-            self.edges[key] = held, ends[held], first[held], last[held]
-        return self.edges[key]
+            self.memory[key] = held, ends[held], first[held], last[held]
+        known: tuple[Flags, Ints, Ints, Ints] = self.memory[key]
+        return known
 
     def before(self, times: Ints) -> Ints:
         """Return how many bars are labelled before each time, which may be the beginning or the end of time."""

@@ -18,7 +18,6 @@ from barledger.services.availability.presence import Blocks, Presence, blocks_of
 from barledger.services.availability.question import Question, Subject
 from barledger.services.availability.reasons import Evidence, explain
 from barledger.services.availability.report import Availability, Gaps, Undecided
-from barledger.services.availability.runs import Runs
 from barledger.services.availability.strip import Cell, strip
 from barledger.services.availability.subjects import subjects, whole_library
 from barledger.services.cache.priority import hint
@@ -177,16 +176,14 @@ class _Check:
         if not exact:
             blocks = self._sharpened(questions, blocks)
         seen = [presence(self._vault, *both, exact=exact) for both in zip(questions, blocks, strict=True)]
-        missing = [have.runs.missing(one.first, one.last) for one, have in zip(questions, seen, strict=True)]
-        evidence = self._evidence([one for one, runs in zip(questions, missing, strict=True) if len(runs)])
-        each = zip(questions, seen, missing, strict=True)
-        return [self._answer(one, have, runs, evidence, fields) for one, have, runs in each]
+        evidence = self._evidence([one for one, have in zip(questions, seen, strict=True) if len(have.absent)])
+        return [self._answer(*both, evidence, fields) for both in zip(questions, seen, strict=True)]
 
     def _sharpened(
         self, questions: Sequence[Question], blocks: Sequence[Mapping[Series, Blocks]]
     ) -> list[Mapping[Series, Blocks]]:
         """Compare the counts that leave something open once more, with what is known of where the bars end."""
-        doubtful = [is_open(one, each) for one, each in zip(questions, blocks, strict=True)]
+        doubtful = [is_open(each) for each in blocks]
         new = [one for one, doubt in zip(questions, doubtful, strict=True) if doubt]
         self._look_at_spans([series for one in new for series in one.subject.series])
         spans = self._known_spans
@@ -195,12 +192,9 @@ class _Check:
             for one, each, doubt in zip(questions, blocks, doubtful, strict=True)
         ]
 
-    def _answer(
-        self, question: Question, seen: Presence, absent: Runs, evidence: Evidence, fields: tuple[str, ...]
-    ) -> Availability:
+    def _answer(self, question: Question, seen: Presence, evidence: Evidence, fields: tuple[str, ...]) -> Availability:
         subject = question.subject
-        missing = explain(self._vault, question, absent, evidence)
-        found = seen.runs.count
+        missing = explain(self._vault, question, seen.absent, evidence)
         return Availability(
             instrument=subject.instrument.name,
             timeframe=subject.timeframe,
@@ -208,9 +202,9 @@ class _Check:
             series=subject.series,
             calendar=subject.market.name,
             calendar_origin=subject.instrument.origins["calendar"],
-            expected=found + sum(one.bars for one in missing if not one.excused),
-            found=found,
-            present=tuple(question.spans(seen.runs.first, seen.runs.last)),
+            expected=seen.count + sum(one.bars for one in missing if not one.excused),
+            found=seen.count,
+            present=seen.spans,
             missing=missing,
             fields=dict.fromkeys(fields, 0) if seen.rows is None else lacking(question, seen.rows, fields),
         )
