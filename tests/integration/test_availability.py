@@ -343,6 +343,7 @@ def test_what_is_further_down_the_list_of_reasons_counts(bl: BarLedger) -> None:
     bl.vault.ledger.quarantine.add(aside, WHO)
     cover(bl, "2024-01-01", "2024-02-01", "fetch_failed", "x")
     bl.instruments.halt("X", "2024-01-03", "2024-01-05", reason="news")
+    bl.instruments.halt("X", "2024-01-31", "2024-02-03", reason="bankruptcy")
     bl.instruments.declare("X", last_trade="2024-01-30")
     assert [(reason, count) for _, _, reason, count in told(check(bl))] == [
         ("withdrawn", 1),
@@ -731,7 +732,7 @@ moments = st.tuples(st.integers(0, SPAN + 60), st.sampled_from([-DAY, -MINUTE, 0
     st.integers(-SPAN, SPAN),
     st.integers(-SPAN, SPAN),
 )
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=80, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_it_is_what_a_look_at_one_bar_after_the_other_finds(
     empty_ledger: Path,
     tmp_path: Path,

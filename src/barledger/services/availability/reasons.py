@@ -56,7 +56,7 @@ def explain(vault: Vault, question: Question, runs: Runs, evidence: Evidence) ->
     """Return the missing bars, in stretches of one reason each."""
     if not len(runs):
         return ()
-    shared = _listing(question) + _halts(question, evidence)
+    shared = _halts(question, evidence) + _listing(question)
     painted = [_of_series(vault, question, series, runs, evidence) + shared for series in question.subject.series]
     layers = painted or [shared]
     stretches = [layer.runs for listed in layers for layer in listed]
