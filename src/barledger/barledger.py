@@ -18,6 +18,7 @@ from barledger.ledger.contract import Ledger, Snapshot
 from barledger.opening import ledger_in, open_ledger, open_store, place_of
 from barledger.services import reconciliation
 from barledger.services.audit import AuditLog
+from barledger.services.availability import DataAvailabilityService
 from barledger.services.backup import Copied, Progress, back_up, restore
 from barledger.services.cache import DataCacheService
 from barledger.services.cache.commit import Written
@@ -54,6 +55,7 @@ class BarLedger:
         )
         self.instruments = InstrumentService(self.vault)
         self.cache = DataCacheService(self.vault)
+        self.availability = DataAvailabilityService(self.vault, self.instruments)
         self.ingestion = DataIngestionService(self.vault, self.cache, self._make_source)
         self.retrieval = DataRetrievalService(self.vault)
         self.audit = AuditLog(self.vault)
@@ -225,6 +227,7 @@ class BarLedger:
         self.vault.ledger.close()
         nothing: Any = _Nothing()
         self.cache = self.ingestion = self.retrieval = self.audit = self.instruments = nothing
+        self.availability = nothing
 
     def __enter__(self) -> Self:
         """Use it in a with statement."""

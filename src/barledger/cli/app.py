@@ -13,7 +13,7 @@ from typing import Annotated, Any, Final
 import typer
 
 from barledger import __version__
-from barledger.cli import data, importing, keeping, ledger, priority, snapshots, sources, status
+from barledger.cli import availability, data, importing, instruments, keeping, ledger, priority, snapshots, sources, status
 from barledger.cli.demo import demo
 from barledger.cli.output import Output
 from barledger.errors import (
@@ -62,6 +62,8 @@ _ON_BARS: Final[tuple[Callable[..., None], ...]] = (
     data.versions,
     data.history,
     data.quarantine,
+    availability.availability,
+    availability.gaps,
 )
 _ON_LIBRARIES: Final[tuple[Callable[..., None], ...]] = (
     keeping.retention,
@@ -79,6 +81,7 @@ app.command()(sources.sources)
 app.command(name="import")(importing.import_)
 app.add_typer(snapshots.app, name="snapshot")
 app.add_typer(priority.app, name="priority")
+app.add_typer(instruments.app, name="instruments")
 app.add_typer(ledger.app, name="ledger")
 for command in _ON_LIBRARIES:
     app.command()(command)

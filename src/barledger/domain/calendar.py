@@ -2,7 +2,7 @@
 
 A bar's label is its opening time. Bars of a day and longer are labelled with midnight in UTC of the first date that
 they cover (weeks with their Monday, months with the first); shorter ones with the instant at which they open, counted
-from the opening of their session.
+from the opening of their session, and after a break from its end.
 """
 
 from abc import ABC, abstractmethod
@@ -13,9 +13,9 @@ import numpy as np
 from barledger.domain.interval import EARLIEST, Interval
 from barledger.domain.rows import Ints
 from barledger.domain.timeframe import Timeframe
+from barledger.domain.timetable import Steady, Timetable
 
 ALWAYS: Final = "24/7"
-_SLACK: Final = 2
 
 
 class Calendar(ABC):
@@ -24,8 +24,8 @@ class Calendar(ABC):
     name: str
 
     @abstractmethod
-    def expected(self, timeframe: Timeframe, interval: Interval) -> Ints:
-        """Return the labels (ns, ascending) in a bounded interval of the bars that a full record has.
+    def timetable(self, timeframe: Timeframe, interval: Interval) -> Timetable:
+        """Return the numbered bars of a full record, those of a bounded interval among them.
 
         Raises `CalendarNotFound` where the calendar does not reach.
         """
@@ -41,24 +41,28 @@ class Calendar(ABC):
     def coarser(self, fine: Timeframe, labels: Ints, coarse: Timeframe) -> Ints:
         """Return the label of the coarser bar that each finer bar is a part of."""
 
-    def count(self, timeframe: Timeframe, interval: Interval) -> int:
-        """Return how many bars a full record has in the interval."""
-        return len(self.expected(timeframe, interval))
-
+    @abstractmethod
     def earlier(self, timeframe: Timeframe, time: int, bars: int) -> int:
         """Return the label of the bar that lies so many bars before ``time``; 0 bars give ``time`` itself.
 
-        That is where an interval has to start which holds that many bars before ``time``.
+        That is where an interval has to start which holds that many bars before ``time``. Raises `CalendarNotFound`
+        where the calendar does not reach.
         """
-        if bars <= 0:
-            return time
-        span = timeframe.duration * (bars + _SLACK)
-        while True:
-            start = max(time - span, EARLIEST)
-            labels = self.expected(timeframe, Interval(start, time))
-            if len(labels) >= bars or start == EARLIEST:
-                return int(labels[-min(bars, len(labels))]) if len(labels) else start
-            span *= 2
+
+    def expected(self, timeframe: Timeframe, interval: Interval) -> Ints:
+        """Return the labels (ns, ascending) in a bounded interval of the bars that a full record has.
+
+        Raises `CalendarNotFound` where the calendar does not reach.
+        """
+        table = self.timetable(timeframe, interval)
+        first, last = table.before(np.array([interval.start, interval.end], np.int64)).tolist()
+        return table.labels(np.arange(first, last, dtype=np.int64))
+
+    def count(self, timeframe: Timeframe, interval: Interval) -> int:
+        """Return how many bars a full record has in the interval, without listing them."""
+        table = self.timetable(timeframe, interval)
+        first, last = table.before(np.array([interval.start, interval.end], np.int64)).tolist()
+        return int(last - first)
 
 
 class AlwaysOpen(Calendar):
@@ -66,15 +70,9 @@ class AlwaysOpen(Calendar):
 
     name = ALWAYS
 
-    def expected(self, timeframe: Timeframe, interval: Interval) -> Ints:
-        """Return the labels of every bar that opens in the interval."""
-        if timeframe.name == "1M":
-            ends = np.array([interval.start, interval.end - 1], "datetime64[ns]").astype("datetime64[M]")
-            labels = np.arange(ends[0], ends[1] + 1).astype("datetime64[ns]").astype(np.int64)
-            return np.asarray(labels[(labels >= interval.start) & (labels < interval.end)])
-        first = int(timeframe.open_of(np.array([interval.start], np.int64))[0])
-        first += timeframe.duration if first < interval.start else 0
-        return np.arange(first, interval.end, timeframe.duration, dtype=np.int64)
+    def timetable(self, timeframe: Timeframe, interval: Interval) -> Timetable:  # noqa: ARG002 - others need it
+        """Return the bars of all time."""
+        return Steady(timeframe)
 
     def closes(self, timeframe: Timeframe, labels: Ints) -> Ints:
         """Return the instants after each bar."""
@@ -84,9 +82,10 @@ class AlwaysOpen(Calendar):
         """Return the label of the coarser bar, counted from the epoch."""
         return coarse.open_of(labels)
 
-    def count(self, timeframe: Timeframe, interval: Interval) -> int:
-        """Return how many bars open in the interval, without listing them."""
-        if timeframe.name == "1M":
-            return len(self.expected(timeframe, interval))
-        origin = int(timeframe.open_of(np.zeros(1, np.int64))[0])
-        return -((origin - interval.end) // timeframe.duration) + (origin - interval.start) // timeframe.duration
+    def earlier(self, timeframe: Timeframe, time: int, bars: int) -> int:
+        """Return the label of the bar that lies so many bars before ``time``, or the earliest time that is kept."""
+        if bars <= 0:
+            return time
+        table = Steady(timeframe)
+        ends = table.before(np.array([EARLIEST, time], np.int64)).tolist()
+        return int(table.labels(np.array([max(ends[1] - bars, ends[0])], np.int64))[0])

@@ -14,6 +14,9 @@ Kind = Literal["stock", "etf", "fund", "index", "forex", "crypto", "future", "op
 DECLARED: Final = "declared"
 """The origin of what a person said; it wins over what sources say."""
 
+DEFAULT: Final = "default"
+"""The origin of what nobody said, so that barledger had to assume something."""
+
 _WILD: Final = frozenset("*?[")
 
 
@@ -54,8 +57,7 @@ class Facts:
     @property
     def specificity(self) -> tuple[bool, bool, int]:
         """Order what a person declared above what sources say, plain names above globs, and long globs above short."""
-        wild = bool(set(self.pattern) & _WILD)
-        return self.origin == DECLARED, not wild, len(self.pattern.replace("*", ""))
+        return self.origin == DECLARED, not is_glob(self.pattern), len(self.pattern.replace("*", ""))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +71,11 @@ class Halt:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Instrument:
-    """What is known of one instrument; ``origins`` tells for each fact who said it. ``calendar`` is always known."""
+    """What is known of one instrument.
+
+    ``origins`` tells for each fact who said it. Kind and calendar have a value always; where nobody said one, it is
+    assumed, and its origin is `DEFAULT`.
+    """
 
     name: str
     kind: Kind = "other"
@@ -84,7 +90,7 @@ class Instrument:
         """Put together what is said of an instrument: of each fact, the most specific word counts."""
         instrument = normalise_instrument(name)
         known: dict[str, object] = {}
-        origins: dict[str, str] = {}
+        origins = dict.fromkeys(("kind", "calendar"), DEFAULT)
         for said in sorted(facts, key=lambda one: one.specificity, reverse=True):
             if not said.matches(instrument):
                 continue
@@ -92,6 +98,32 @@ class Instrument:
                 if fact not in known:
                     known[fact], origins[fact] = value, said.origin
         return Instrument(name=instrument, origins=origins, **known)  # type: ignore[arg-type]
+
+
+class Register:
+    """What is said of all instruments, so arranged that one of many is described quickly."""
+
+    def __init__(self, facts: Iterable[Facts]) -> None:
+        """Tell words on one instrument from words on many."""
+        self._plain: dict[str, list[Facts]] = {}
+        self._globs: list[Facts] = []
+        for said in facts:
+            words = self._globs if is_glob(said.pattern) else self._plain.setdefault(said.pattern, [])
+            words.append(said)
+
+    @property
+    def names(self) -> list[str]:
+        """Return the instruments that somebody spoke of by name."""
+        return list(self._plain)
+
+    def describe(self, name: str) -> Instrument:
+        """Return what is known of an instrument, and who said it."""
+        return Instrument.of(name, [*self._plain.get(normalise_instrument(name), ()), *self._globs])
+
+
+def is_glob(pattern: str) -> bool:
+    """Whether a pattern may match several instruments."""
+    return bool(set(pattern) & _WILD)
 
 
 FACTS: Final = tuple(field.name for field in fields(Facts) if field.name not in {"pattern", "origin"})

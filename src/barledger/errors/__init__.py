@@ -16,7 +16,7 @@ The tree (each class also inherits the kin from the standard library that caller
     │   └── CalendarNotFound, ProposalNotFound
     ├── Refused (RuntimeError)
     │   ├── RevisionConflict, RevisionExpired, NameTaken, NotEmpty, VersionImmutable, Held, ReadOnly, Closed
-    │   └── CapabilityMissing, BucketExpires, FormatTooNew, ProposalDecided
+    │   └── SymbolTaken (NameTaken), CapabilityMissing, BucketExpires, FormatTooNew, ProposalDecided
     ├── Busy (TimeoutError)
     │   └── LeaseLost
     ├── IntegrityError (RuntimeError)
@@ -121,6 +121,7 @@ from barledger.errors.refusals import (
     Refused,
     RevisionConflict,
     RevisionExpired,
+    SymbolTaken,
     VersionImmutable,
 )
 from barledger.errors.root import (
@@ -208,6 +209,7 @@ __all__ = [
     "StoreTimeout",
     "StoreUnavailable",
     "StoreUnwritable",
+    "SymbolTaken",
     "TlsFailed",
     "UnsortedTimes",
     "VersionImmutable",

@@ -47,6 +47,17 @@ class NameTaken(Refused):
 
 
 @dataclass(kw_only=True, eq=False)
+class SymbolTaken(NameTaken):
+    """A source's symbol means another instrument at that time."""
+
+    source: str
+    instrument: str
+    code = "symbol-taken"
+    message = "{name!r} of {source} means {instrument} at that time"
+    next_step = "Give each of both the time in which the symbol is its own: start= and end= (--start, --end)."
+
+
+@dataclass(kw_only=True, eq=False)
 class NotEmpty(Refused):
     """Something is where a copy or a demo would have to go."""
 

@@ -7,13 +7,13 @@ import pytest
 from barledger.domain.action import CorporateAction
 from barledger.domain.change_policy import ChangePolicy
 from barledger.domain.instrument import Facts, Halt, Instrument
-from barledger.domain.interval import Interval
+from barledger.domain.interval import Interval, everything
 from barledger.domain.series import Series
 from barledger.domain.timeframe import DAY
 from barledger.errors import ProposalDecided, ProposalNotFound
-from barledger.ledger.contract import Cover, Ledger, Proposal
+from barledger.ledger.contract import Cover, Ledger, Proposal, QuarantinedBar
 from barledger.testing.bars import HOSTILE_NAMES, series
-from barledger.testing.commits import WHO, commit, stretch
+from barledger.testing.commits import WHO, block, commit, stretch, year
 
 A, B = series("AAPL"), series("MSFT")
 
@@ -50,11 +50,24 @@ class InstrumentPromises:
         found = Instrument.of("AAPL", ledger.instruments.facts())
         assert (found.calendar, found.currency, found.kind) == ("XNYS", "USD", "stock")
         assert found.origins == {"calendar": "declared", "currency": "yahoo", "kind": "yahoo"}
+        unknown = Instrument.of("MSFT", ledger.instruments.facts())
+        assert (unknown.calendar, unknown.origins) == ("24/7", {"calendar": "default", "kind": "default"})
 
     def test_names_of_any_kind_are_kept(self, ledger: Ledger) -> None:
         facts = [Facts(pattern=name, currency=name) for name in HOSTILE_NAMES]
         assert ledger.instruments.tell(facts, WHO) == len(facts)
         assert sorted(fact.pattern for fact in ledger.instruments.facts()) == sorted(HOSTILE_NAMES)
+
+    def test_the_mark_of_the_facts_moves_with_them(self, ledger: Ledger, open_ledger: Callable[..., Ledger]) -> None:
+        one, other = Facts(pattern="AAPL", kind="stock"), Facts(pattern="I*", origin="yahoo", kind="etf")
+        steps = [[one], [other], [Facts(pattern="AAPL", kind="etf")], [Facts(pattern="I*", origin="yahoo")], [other]]
+        marks = [ledger.instruments.facts_mark()]
+        for step in steps:
+            assert ledger.instruments.tell(step, WHO) == 1
+            marks.append(open_ledger().instruments.facts_mark())
+            assert ledger.instruments.tell(step, WHO) == 0
+            assert ledger.instruments.facts_mark() == marks[-1]
+        assert len(set(marks)) == len(marks)
 
     def test_halts_are_declared_and_taken_back(self, ledger: Ledger) -> None:
         one = Halt(instrument="AAPL", interval=Interval(10, 20), reason="news")
@@ -196,6 +209,59 @@ class BulkPromises:
         never = series("NEVER")
         found = ledger.catalog.blocks_of([A, never, B], stretch(0, 10_000))
         assert found == {one: ledger.catalog.blocks(one, stretch(0, 10_000)) for one in (A, B, never)}
+
+    def test_bars_are_counted_by_block(self, ledger: Ledger, open_ledger: Callable[..., Ledger]) -> None:
+        never = series("NEVER")
+        assert ledger.catalog.counts_of([], everything()) == {}
+        commit(ledger, B, blocks=[block(at, 0, rows=at - 1900) for at in (1970, 1972, 2003)])
+        commit(ledger, A)
+        for one in (ledger, open_ledger()):
+            found = one.catalog.counts_of([A, never, B], everything())
+            for known in (A, B, never):
+                starts, rows = found[known]
+                blocks = one.catalog.blocks(known, everything()) or []
+                assert starts.tolist() == [block.start for block in blocks]
+                assert rows.tolist() == [block.rows for block in blocks]
+        starts, rows = ledger.catalog.counts_of([B], Interval(year(1971), year(2003)))[B]
+        assert (starts.tolist(), rows.tolist()) == ([year(1972)], [72])
+
+    def test_what_was_asked_for_is_known_without_bars(self, ledger: Ledger) -> None:
+        commit(ledger, B)
+        assert ledger.catalog.asked() == []
+        for one in (A, series("AAPL", "1h")):
+            ledger.catalog.cover([Cover(series=one, interval=stretch(0, 10), outcome="unconfirmed")], WHO)
+        assert ledger.catalog.asked() == sorted([A, series("AAPL", "1h")])
+        assert ledger.catalog.asked(instrument=A.instrument, timeframe="1d") == [A]
+        assert ledger.catalog.asked(instrument=B.instrument) == []
+
+    def test_withdrawals_are_found_by_series(self, ledger: Ledger) -> None:
+        never = series("NEVER")
+        commit(ledger, A, B)
+        assert ledger.revisions.withdrawals([A, never, B]) == {}
+        commit(ledger, A, withdrawn=2)
+        assert ledger.revisions.withdrawals([B, A, never]) == {A: [ledger.revisions.records(A)[-1].interval]}
+        assert ledger.revisions.withdrawals([B]) == {}
+
+    def test_the_hull_of_all_bars_is_known_of_series_with_few_revisions(self, ledger: Ledger) -> None:
+        never = series("NEVER")
+        commit(ledger, A, days=(5, 7))
+        commit(ledger, A, B, days=(2, 3))
+        commit(ledger, A, days=(6, 9), withdrawn=1)
+        assert ledger.revisions.spans([A, never, B]) == {A: stretch(2, 9), B: stretch(2, 3)}
+        for day in range(80):
+            commit(ledger, B, days=(day, day + 1))
+        found = ledger.revisions.spans([A, B])
+        assert found.get(B) in (None, stretch(0, 80))
+        assert found[A] == stretch(2, 9)
+
+    def test_bars_put_aside_are_found_by_series(self, ledger: Ledger) -> None:
+        put_aside = [
+            QuarantinedBar(series=one, time=time, code=code, values={"open": time}, actor="tester")
+            for one, time, code in ((A, 5, "empty-bar"), (A, 1, "off-grid"), (B, 1, "empty-bar"))
+        ]
+        ledger.quarantine.add(put_aside, WHO)
+        assert ledger.quarantine.codes_of([A, series("NEVER")]) == {A: {1: "off-grid", 5: "empty-bar"}}
+        assert ledger.quarantine.codes_of([B, A])[B] == {1: "empty-bar"}
 
 
 def _dividend(value: float, *, day: int = 1, withdrawn: bool = False) -> CorporateAction:

@@ -6,6 +6,7 @@ from typing import Any
 
 from barledger.domain.digest import Block
 from barledger.domain.interval import Interval
+from barledger.domain.rows import Ints
 from barledger.domain.series import Series
 from barledger.ledger.contract.revisions import Cover, Who
 
@@ -18,6 +19,10 @@ class Catalog(ABC):
         """Return the series that have at least one committed revision, sorted."""
 
     @abstractmethod
+    def asked(self, *, instrument: str | None = None, timeframe: str | None = None) -> list[Series]:
+        """Return the series about which sources were asked, whatever came of it, sorted."""
+
+    @abstractmethod
     def blocks(self, series: Series, interval: Interval, *, revision: int | None = None) -> list[Block] | None:
         """Return the digests of the blocks that start in the interval, ascending; None means the newest state.
 
@@ -27,6 +32,13 @@ class Catalog(ABC):
     @abstractmethod
     def blocks_of(self, series: Sequence[Series], interval: Interval) -> Mapping[Series, list[Block]]:
         """Return the newest digests of the blocks that start in the interval, of many series as of one instant."""
+
+    @abstractmethod
+    def counts_of(self, series: Sequence[Series], interval: Interval) -> Mapping[Series, tuple[Ints, Ints]]:
+        """Return where the blocks start that start in the interval, ascending, and how many bars each has.
+
+        It is of many series as of one instant, and cheaper than their digests. Blocks without bars are absent.
+        """
 
     @abstractmethod
     def set_priority(self, pattern: str, timeframe: str, sources: Sequence[str], mode: str, who: Who) -> None:

@@ -22,6 +22,10 @@ class Instruments(ABC):
         """Return all that is said, sorted by pattern and origin."""
 
     @abstractmethod
+    def facts_mark(self) -> tuple[int, int]:
+        """Return what is another one whenever `facts` gives something else: cheaper than the facts themselves."""
+
+    @abstractmethod
     def halt(self, halt: Halt, who: Who) -> None:
         """Declare a halt; one that begins at the same time is replaced, and an empty interval removes it."""
 

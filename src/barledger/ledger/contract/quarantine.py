@@ -29,5 +29,9 @@ class Quarantine(ABC):
         """Put bars aside, with one audit entry; returns how many were not there already."""
 
     @abstractmethod
+    def codes_of(self, series: Sequence[Series]) -> Mapping[Series, Mapping[int, str]]:
+        """Return the time (ns) and the rule of the bars put aside, without their values, of each series with some."""
+
+    @abstractmethod
     def list(self, *, series: Series | None = None) -> "list[QuarantinedBar]":
         """Return the bars put aside, by time."""

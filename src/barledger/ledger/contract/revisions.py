@@ -265,6 +265,14 @@ class Revisions(ABC):
         """Return the committed revisions of the series that changed bars in the interval, oldest first."""
 
     @abstractmethod
+    def withdrawals(self, series: Sequence[Series]) -> Mapping[Series, list[Interval]]:
+        """Return the stretches in which committed revisions withdrew bars, of each series that has some."""
+
+    @abstractmethod
+    def spans(self, series: Sequence[Series]) -> Mapping[Series, Interval]:
+        """Return the hull of all bars that a series ever had, of those for which it is cheap to tell."""
+
+    @abstractmethod
     def record(self, revision: int) -> RevisionRecord | None:
         """Return one revision (its first series), whatever its state."""
 

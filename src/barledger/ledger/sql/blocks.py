@@ -7,10 +7,14 @@ ones, reads no other digest. A change further back chains all of them again.
 # ruff: noqa: S608 - statements are made of names of our own schema; values are parameters
 
 from collections.abc import Sequence
+from itertools import chain
 from typing import Any, Final, NamedTuple
+
+import numpy as np
 
 from barledger.domain.digest import EMPTY_ROOT, Block, root_digest
 from barledger.domain.interval import Interval
+from barledger.domain.rows import Ints
 from barledger.ledger.contract import SeriesChange
 from barledger.ledger.sql import schema
 from barledger.ledger.sql.transaction import Transaction, Writing
@@ -18,6 +22,7 @@ from barledger.ledger.sql.transaction import Transaction, Writing
 _INSIDE: Final = '"series_id" = ? AND "start" >= ? AND "start" < ?'
 _CURRENT: Final = f'SELECT "start", "rows", "digest" FROM "blocks" WHERE {_INSIDE} ORDER BY "start"'
 _CURRENT_OF: Final = 'SELECT "series_id", "start", "rows", "digest" FROM "blocks" WHERE "start" >= ? AND "start" < ?'
+_COUNTS_OF: Final = 'SELECT "series_id", "start", "rows" FROM "blocks" WHERE "start" >= ? AND "start" < ?'
 _AS_OF: Final = (
     f'SELECT "start", "rows", "digest" FROM "blocks" WHERE {_INSIDE} AND "revision" <= ? UNION ALL '
     f'SELECT "start", "rows", "digest" FROM "block_history" WHERE {_INSIDE} AND "revision" <= ? '
@@ -67,6 +72,19 @@ def current_of(transaction: Transaction, ids: Sequence[int], interval: Interval)
     for number, *block in transaction.all(query, (interval.start, interval.end, dialect.numbers(ids))):
         found.setdefault(number, []).append(Block(start=block[0], rows=block[1], digest=bytes(block[2])))
     return found
+
+
+def counts_of(transaction: Transaction, ids: Sequence[int], interval: Interval) -> dict[int, tuple[Ints, Ints]]:
+    """Return the starts and the rows of the blocks that start in the interval, by the ids of their series."""
+    dialect = transaction.dialect
+    query = f'{_COUNTS_OF} AND {dialect.among("series_id")} ORDER BY "series_id", "start"'
+    rows = transaction.all(query, (interval.start, interval.end, dialect.numbers(ids)))
+    if not rows:
+        return {}
+    table = np.fromiter(chain.from_iterable(rows), np.int64, 3 * len(rows)).reshape(-1, 3)
+    numbers, firsts = np.unique(table[:, 0], return_index=True)
+    parts = np.split(table, firsts[1:])
+    return {number: (part[:, 1], part[:, 2]) for number, part in zip(numbers.tolist(), parts, strict=True)}
 
 
 def as_of(transaction: Transaction, series_id: int, interval: Interval, revision: int) -> list[Block] | None:

@@ -4,10 +4,12 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import sqlalchemy as sa
 
 from barledger.domain.digest import Block
 from barledger.domain.interval import Interval
+from barledger.domain.rows import Ints
 from barledger.domain.series import Series
 from barledger.ledger.contract import Catalog, Cover, Who
 from barledger.ledger.sql import blocks, coverage, schema
@@ -36,6 +38,13 @@ class SqlCatalog(Catalog):
         with self._database.read() as transaction:
             return sorted(series_named(*row) for row in transaction.all(query, tuple(given.values())))
 
+    def asked(self, *, instrument: str | None = None, timeframe: str | None = None) -> list[Series]:
+        """Return the series about which sources were asked, sorted."""
+        wanted = {"instrument": instrument, "timeframe": timeframe}
+        given = {name: value for name, value in wanted.items() if value is not None}
+        with self._database.read() as transaction:
+            return sorted(coverage.asked(transaction, given))
+
     def blocks(self, series: Series, interval: Interval, *, revision: int | None = None) -> list[Block] | None:
         """Return the digests of the blocks that start in the interval, ascending."""
         with self._database.read() as transaction:
@@ -53,6 +62,15 @@ class SqlCatalog(Catalog):
             known = {number: one for one, number in named if number is not None}
             found = blocks.current_of(transaction, list(known), interval)
         return {one: [] for one in series} | {known[number]: listed for number, listed in found.items()}
+
+    def counts_of(self, series: Sequence[Series], interval: Interval) -> Mapping[Series, tuple[Ints, Ints]]:
+        """Return where the blocks start that start in the interval, and how many bars each has, of many series."""
+        with self._database.read() as transaction:
+            named = zip(series, self._names.ids_of(transaction, series), strict=True)
+            known = {number: one for one, number in named if number is not None}
+            found = blocks.counts_of(transaction, list(known), interval)
+        nothing = np.empty(0, np.int64)
+        return dict.fromkeys(series, (nothing, nothing)) | {known[number]: counts for number, counts in found.items()}
 
     def set_priority(self, pattern: str, timeframe: str, sources: Sequence[str], mode: str, who: Who) -> None:
         """Prefer sources in this order for instruments that match the glob; an empty list removes it."""

@@ -1,6 +1,6 @@
 """Coverage in SQL: what sources were asked for, and what came of it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
@@ -8,10 +8,14 @@ from barledger.domain.interval import Interval, difference, union
 from barledger.domain.series import Series
 from barledger.ledger.contract import Cover
 from barledger.ledger.sql import schema
-from barledger.ledger.sql.series_table import SeriesTable
+from barledger.ledger.sql.series_table import SeriesTable, series_named
 from barledger.ledger.sql.transaction import Transaction, Writing
 
 _KEY: Final = ("series_id", "start", "outcome")
+_ASKED: Final = (
+    'SELECT "instrument", "timeframe", "source", "is_adjusted" FROM "series" '
+    'WHERE EXISTS (SELECT 1 FROM "coverage" WHERE "coverage"."series_id" = "series"."id")'
+)
 _COLUMNS: Final = (*_KEY, "end", "checked_at", "detail")
 
 
@@ -50,6 +54,13 @@ def of(transaction: Transaction, series: Sequence[Series], ids: Sequence[int]) -
         cover = Cover(series=one, interval=Interval(start, end), outcome=outcome, checked_at=checked_at, detail=detail)
         found[one].append(cover)
     return found
+
+
+def asked(transaction: Transaction, where: Mapping[str, str]) -> list[Series]:
+    """Return the series that have coverage, of an instrument, a timeframe, both or any."""
+    conditions = "".join(f' AND "{name}" = ?' for name in where)
+    rows = transaction.all(f"{_ASKED}{conditions}", tuple(where.values()))
+    return [series_named(*row) for row in rows]
 
 
 def _merge(known: Sequence[Cover], added: Sequence[Cover], time: int) -> list[Cover]:

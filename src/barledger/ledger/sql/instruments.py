@@ -41,6 +41,11 @@ class SqlInstruments(Instruments):
             rows = transaction.all('SELECT "pattern", "origin", "told" FROM "instruments"')
         return [Facts(pattern=pattern, origin=origin, **json.loads(told)) for pattern, origin, told in sorted(rows)]
 
+    def facts_mark(self) -> tuple[int, int]:
+        """Return how many facts there are and when the newest was told: the ledger's clock never gives a time twice."""
+        count, at = self._database.look('SELECT COUNT(*), COALESCE(MAX("told_at"), 0) FROM "instruments"')
+        return int(count), int(at)
+
     def halt(self, halt: Halt, who: Who) -> None:
         """Declare a halt, or remove the one that begins at the same time."""
         row = (halt.instrument, halt.interval.start, halt.interval.end, halt.reason)

@@ -16,6 +16,7 @@ from barledger.ledger.sql.series_table import SeriesTable
 from barledger.ledger.sql.transaction import Transaction
 
 _COLUMNS: Final = ("series_id", "time", "code", "values_digest", "values", "actor", "at")
+_CODES: Final = 'SELECT "series_id", "time", "code" FROM "quarantine"'
 _KNOWN: Final = 'SELECT "series_id", "time", "code", "values_digest" FROM "quarantine"'
 
 
@@ -47,6 +48,18 @@ class SqlQuarantine(Quarantine):
                 told = {"quarantined": len(added), "series": counts}
                 append(writing, who, at, told, [number for _, number in added.values()])
             return len(added)
+
+    def codes_of(self, series: Sequence[Series]) -> dict[Series, dict[int, str]]:
+        """Return the time (ns) and the rule of the bars put aside, of each series that has some."""
+        found: dict[Series, dict[int, str]] = {}
+        with self._database.read() as transaction:
+            named = zip(series, self._names.ids_of(transaction, series), strict=True)
+            known = {number: one for one, number in named if number is not None}
+            dialect = transaction.dialect
+            query = f'{_CODES} WHERE {dialect.among("series_id")} ORDER BY "series_id", "time", "at"'
+            for number, time, code in transaction.all(query, (dialect.numbers(list(known)),)):
+                found.setdefault(known[number], {})[time] = code
+        return found
 
     def list(self, *, series: Series | None = None) -> builtins.list[QuarantinedBar]:
         """Return the bars put aside, by time."""

@@ -17,6 +17,16 @@ from barledger.ledger.sql.transaction import Transaction
 _BOTH: Final = '"revision_series" AS l JOIN "revisions" AS r ON r."revision" = l."revision"'
 _COMMITTED: Final = f'FROM {_BOTH} WHERE l."series_id" = ? AND r."state" = \'committed\''
 _OVERLAPS: Final = 'l."start" < ? AND l."end" > ? AND l."start" < l."end"'
+_WITHDRAWN: Final = (
+    f'SELECT l."series_id", l."start", l."end" FROM {_BOTH} WHERE l."withdrawn" > 0 AND r."state" = \'committed\''
+)
+# Of series with more revisions than these, going through them costs more than reading some bars.
+_FEW: Final = 64
+_FEW_OF: Final = (
+    'SELECT "id", (SELECT COUNT(*) FROM (SELECT 1 FROM "revision_series" AS l WHERE l."series_id" = "series"."id" '
+    f'LIMIT {_FEW + 1}) AS few) FROM "series"'
+)
+_SPANS: Final = 'SELECT "series_id", MIN("start"), MAX("end") FROM "revision_series" WHERE "start" < "end"'
 _RECORD_COLUMNS: Final = (
     'l."series_id", r."revision", r."state", r."actor", r."operation", r."reason", r."trigger", l."start", l."end", '
     'r."begun_at", r."committed_at", l."new", l."changed", l."withdrawn", l."jitter"'
@@ -84,6 +94,30 @@ class RevisionLog:
             number = self._names.id_of(transaction, series) or 0
             rows = transaction.all(f'{query} ORDER BY r."revision"', (number, *inside))
         return [_record(row, series) for row in rows]
+
+    def withdrawals(self, series: Sequence[Series]) -> dict[Series, list[Interval]]:
+        """Return the stretches in which committed revisions withdrew bars, of each series that has some."""
+        found: dict[Series, list[Interval]] = {}
+        with self._database.read() as transaction:
+            named = zip(series, self._names.ids_of(transaction, series), strict=True)
+            known = {number: one for one, number in named if number is not None}
+            dialect = transaction.dialect
+            query = f'{_WITHDRAWN} AND {dialect.among("l.series_id")} ORDER BY l."series_id", l."revision"'
+            for number, start, end in transaction.all(query, (dialect.numbers(list(known)),)):
+                found.setdefault(known[number], []).append(Interval(start, end))
+        return found
+
+    def spans(self, series: Sequence[Series]) -> dict[Series, Interval]:
+        """Return the hull of all bars that a series ever had, of those that have few revisions."""
+        with self._database.read() as transaction:
+            named = zip(series, self._names.ids_of(transaction, series), strict=True)
+            known = {number: one for one, number in named if number is not None}
+            dialect = transaction.dialect
+            counted = transaction.all(f"{_FEW_OF} WHERE {dialect.among('id')}", (dialect.numbers(list(known)),))
+            few = [number for number, count in counted if count <= _FEW]
+            query = f'{_SPANS} AND {dialect.among("series_id")} GROUP BY "series_id"'
+            hulls = transaction.all(query, (dialect.numbers(few),))
+        return {known[number]: Interval(start, end) for number, start, end in hulls}
 
     def record(self, revision: int) -> RevisionRecord | None:
         """Return one revision (its first series), whatever its state."""

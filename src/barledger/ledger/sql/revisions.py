@@ -187,6 +187,14 @@ class SqlRevisions(Revisions):
         """Return the committed revisions of the series that changed bars in the interval, oldest first."""
         return self._log.records(series, interval)
 
+    def withdrawals(self, series: Sequence[Series]) -> Mapping[Series, list[Interval]]:
+        """Return the stretches in which committed revisions withdrew bars, of each series that has some."""
+        return self._log.withdrawals(series)
+
+    def spans(self, series: Sequence[Series]) -> Mapping[Series, Interval]:
+        """Return the hull of all bars that a series ever had, of those that have few revisions."""
+        return self._log.spans(series)
+
     def record(self, revision: int) -> RevisionRecord | None:
         """Return one revision (its first series), whatever its state."""
         return self._log.record(revision)

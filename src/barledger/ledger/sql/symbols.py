@@ -5,7 +5,7 @@ import builtins
 import sqlalchemy as sa
 
 from barledger.domain.interval import Interval
-from barledger.errors import NameTaken
+from barledger.errors import SymbolTaken
 from barledger.ledger.contract import Symbol, Symbols, Who
 from barledger.ledger.sql import schema
 from barledger.ledger.sql.audit import append
@@ -25,8 +25,9 @@ class SqlSymbols(Symbols):
     def add(self, symbol: Symbol, who: Who) -> None:
         """Add a mapping; raises `NameTaken` if the symbol means another instrument in that interval."""
         with self._database.write() as writing:
-            if any(instrument != symbol.instrument for instrument in _meant(writing, symbol)):
-                raise NameTaken(name=f"{symbol.native} of {symbol.source}")
+            for other in _meant(writing, symbol):
+                if other != symbol.instrument:
+                    raise SymbolTaken(name=symbol.native, source=symbol.source, instrument=other)
             same = (_table.c.source == symbol.source, _table.c.native == symbol.native)
             writing.execute(sa.delete(_table).where(*same, _table.c.start == symbol.valid.start))
             told = {"instrument": symbol.instrument, "source": symbol.source, "native": symbol.native}

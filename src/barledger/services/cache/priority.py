@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from functools import cached_property
 from typing import Final, Literal
 
 import numpy as np
@@ -53,7 +54,29 @@ def choose_all(
     for series in dict.fromkeys(listed):
         if series.is_adjusted is is_adjusted:
             known[series.instrument].append(series)
-    return [_choose(vault, instrument, timeframe, known.get(instrument, [])) for instrument in instruments]
+    rules = _Rules(vault)
+    return [_choose(vault, instrument, timeframe, known.get(instrument, []), rules) for instrument in instruments]
+
+
+def preferred(
+    rules: Sequence[tuple[str, str, tuple[str, ...], str]],
+    instrument: str,
+    timeframe: Timeframe,
+    found: Sequence[Series],
+) -> Choice | None:
+    """Return what the rules choose among the series of an instrument at a timeframe, or None if they do not."""
+    if len(found) == 1:
+        return Choice(series=(found[0],))
+    by_source = {series.source: series for series in found}
+    for pattern, applies_to, order, mode in rules:
+        if not fnmatchcase(instrument, pattern) or applies_to not in ("*", timeframe.name):
+            continue
+        chosen = tuple(by_source[name] for name in order if name in by_source)
+        if chosen and mode == "fill":
+            return Choice(series=chosen, mode="fill")
+        if chosen:
+            return Choice(series=chosen[:1])
+    return None
 
 
 def hint(vault: Vault, instrument: str, timeframe: Timeframe) -> str:
@@ -83,25 +106,25 @@ def _refuse_guesses(vault: Vault, named: Sequence[Series]) -> None:
                 raise unknown(vault, str(state.series))
 
 
-def _choose(vault: Vault, instrument: str, timeframe: Timeframe, found: Sequence[Series]) -> Choice:
+def _choose(vault: Vault, instrument: str, timeframe: Timeframe, found: Sequence[Series], rules: "_Rules") -> Choice:
     if not found:
         raise unknown(vault, f"{instrument} {timeframe}", hint(vault, instrument, timeframe))
-    if len(found) == 1:
-        return Choice(series=(found[0],))
-    return _by_priority(vault, instrument, timeframe, found)
+    choice = preferred(rules.listed if len(found) > 1 else (), instrument, timeframe, found)
+    if choice is None:
+        sources = tuple(sorted(series.source for series in found))
+        raise AmbiguousSource(instrument=instrument, timeframe=timeframe.name, sources=sources)
+    return choice
 
 
-def _by_priority(vault: Vault, instrument: str, timeframe: Timeframe, found: Sequence[Series]) -> Choice:
-    by_source = {series.source: series for series in found}
-    for pattern, applies_to, order, mode in vault.ledger.catalog.priorities():
-        if not fnmatchcase(instrument, pattern) or applies_to not in ("*", timeframe.name):
-            continue
-        preferred = tuple(by_source[name] for name in order if name in by_source)
-        if preferred and mode == "fill":
-            return Choice(series=preferred, mode="fill")
-        if preferred:
-            return Choice(series=preferred[:1])
-    raise AmbiguousSource(instrument=instrument, timeframe=timeframe.name, sources=tuple(sorted(by_source)))
+class _Rules:
+    """The order of sources, looked up once, and only if it matters."""
+
+    def __init__(self, vault: Vault) -> None:
+        self._vault = vault
+
+    @cached_property
+    def listed(self) -> Sequence[tuple[str, str, tuple[str, ...], str]]:
+        return self._vault.ledger.catalog.priorities()
 
 
 def fill(parts: Sequence[Rows], timeframe: Timeframe) -> tuple[Rows, list[Rows]]:

@@ -1,0 +1,257 @@
+"""Commands on instruments and on what is missing: both outputs, pipes, colours, exit codes, and hostile input."""
+
+import json
+import os
+import sys
+from collections.abc import Iterator
+from io import BytesIO, TextIOWrapper
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from barledger.cli.app import run
+from conftest import INFLUX_SERVERS, influx_server_called
+
+PLACES = ["embedded", *(pytest.param(name, marks=pytest.mark.influx) for name in INFLUX_SERVERS)]
+JANUARY = ["--start", "2024-01-01", "--end", "2024-02-01"]
+HOLIDAYS = ["2024-01-01", "2024-01-15"]
+
+
+class Cli:
+    """Runs commands in this process, on the library that the environment names."""
+
+    def __init__(self, capsys: pytest.CaptureFixture[str]) -> None:
+        self._capsys = capsys
+        self.err = ""
+
+    def __call__(self, *arguments: str | Path, code: int = 0) -> str:
+        self._capsys.readouterr()
+        ended = run([str(argument) for argument in arguments])
+        out, self.err = self._capsys.readouterr()
+        assert ended == code, f"{ended} instead of {code}: {out}{self.err}"
+        assert "Traceback" not in self.err
+        return out
+
+    def json(self, *arguments: str | Path) -> Any:
+        return json.loads(self(*arguments, "--json"))
+
+    def refused(self, *arguments: str | Path, code: int) -> str:
+        """Return the code of the error that a command ends with."""
+        assert self(*arguments, "--json", code=code) == ""
+        return str(json.loads(self.err)["error"])
+
+
+@pytest.fixture(params=PLACES)
+def cli(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Iterator[Cli]:
+    """Commands on each kind of store, named by the environment as a user would."""
+    for name in list(os.environ):
+        if name.startswith("BARLEDGER_") and not name.startswith("BARLEDGER_TEST_") and name != "BARLEDGER_SAMPLE_DIR":
+            monkeypatch.delenv(name)
+    for name in ("NO_COLOR", "FORCE_COLOR", "COLUMNS"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("BARLEDGER_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    if request.param not in INFLUX_SERVERS:
+        yield Cli(capsys)
+        return
+    server = influx_server_called(request.param, request)
+    with server.bucket() as bucket:
+        monkeypatch.setenv("BARLEDGER_URL", f"influxdb+{server.url}/{bucket}")
+        monkeypatch.setenv("BARLEDGER_TOKEN", server.token)
+        monkeypatch.setenv("BARLEDGER_ORG", server.org)
+        yield Cli(capsys)
+
+
+def bring(cli: Cli, folder: Path, instrument: str, *, without: tuple[str, ...] = (), end: str = "2024-02-01") -> None:
+    """Ingest the days of New York in January 2024, but for some."""
+    days = pd.bdate_range("2024-01-01", end, inclusive="left").strftime("%Y-%m-%d")
+    times = [day for day in days if day not in {*HOLIDAYS, *without}]
+    bars = pd.DataFrame({"time": times} | dict.fromkeys(("open", "high", "low", "close", "volume"), 1.5))
+    path = folder / f"{instrument}.csv"
+    bars.to_csv(path, index=False)
+    cli("ingest", instrument, "1d", "--source", "files", "--option", f"path={path}")
+
+
+# --- availability ----------------------------------------------------------------------------------
+
+
+def test_a_strip_shows_what_is_there(cli: Cli, tmp_path: Path) -> None:
+    cli("instruments", "declare", "AAPL", "--calendar", "XNYS")
+    bring(cli, tmp_path, "AAPL", without=("2024-01-08", "2024-01-09"), end="2024-01-27")
+    said = cli("availability", "AAPL", "1d", *JANUARY)
+    lines = said.splitlines()
+    assert lines[0].startswith("AAPL 1d from files: 16 of 21 bars in [2024-01-01T00:00:00Z, 2024-02-01T00:00:00Z) (76.")
+    assert lines[1] == "████··████████████···"
+    assert lines[2] == "2024-01-02T00:00:00Z to 2024-02-01T00:00:00Z"
+    assert "\x1b" not in said
+    assert "never_requested" in said
+    assert "lacking" in said
+    told = cli.json("availability", "AAPL", "1d", *JANUARY)
+    assert (told["found"], told["expected"], told["complete"], told["calendar"]) == (16, 21, False, "XNYS")
+    assert told["reasons"] == {"lacking": 2, "never_requested": 3}
+    assert [(one["reason"], one["bars"], one["source"]) for one in told["missing"]] == [
+        ("lacking", 2, "files"),
+        ("never_requested", 3, "files"),
+    ]
+    assert told["missing"][0]["interval"] == {"start": "1704672000000000000", "end": "1704844800000000000"}
+    assert len(told["present"]) == 2
+
+
+def test_a_complete_record_says_so(cli: Cli, tmp_path: Path) -> None:
+    cli("instruments", "declare", "AAPL", "--calendar", "XNYS", "--first-trade", "2024-01-05")
+    bring(cli, tmp_path, "AAPL", without=("2024-01-02", "2024-01-03", "2024-01-04"))
+    said = cli("availability", "AAPL", "1d", *JANUARY, "--fields", "close, adjustment_factor")
+    assert said.splitlines()[1] == "---" + "█" * 18
+    assert "not_listed" in said
+    assert "close: in every bar" in said
+    assert "adjustment_factor: 18 bars lack it" in said
+    assert "(complete)" in cli("availability", "AAPL", "1d", *JANUARY, "--exact")
+    assert cli("availability", "AAPL", "1d", "--start", "2024-01-06", "--end", "2024-01-08").count("\n") == 1
+
+
+def test_a_long_record_fits_into_the_strip(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    bring(cli, tmp_path, "AAPL")
+    said = cli("availability", "AAPL", "1d", "--start", "2020-01-01", "--end", "2028-01-01").splitlines()
+    assert len(said[1]) == len(said[2]) == 80
+    assert set(said[1]) <= set("·░▒▓█")
+    assert set(said[1]) - {"·"}
+    cli("availability", "AAPL", "1d", *JANUARY, "--limit", "1")
+    assert "shorter stretches are not shown" in cli.err
+    monkeypatch.setenv("COLUMNS", "31")
+    assert len(cli("availability", "AAPL", "1d", *JANUARY).splitlines()[1]) == 30
+
+
+def test_colours_are_for_terminals_that_want_them(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    bring(cli, tmp_path, "AAPL")
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    assert "\x1b[32m" in cli("availability", "AAPL", "1d", *JANUARY)
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert "\x1b[3" not in cli("availability", "AAPL", "1d", *JANUARY)
+
+
+def test_a_terminal_without_blocks_gets_letters(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    bring(cli, tmp_path, "AAPL")
+    written = BytesIO()
+    terminal = TextIOWrapper(written, encoding="ascii", write_through=True)
+    with monkeypatch.context() as narrow:
+        narrow.setattr(sys, "stdout", terminal)
+        assert run(["availability", "AAPL", "1d", "--start", "2024-01-01", "--end", "2024-01-06"]) == 0
+    assert written.getvalue().decode().splitlines()[1] == ".####"
+
+
+def test_what_is_assumed_is_said(cli: Cli, tmp_path: Path) -> None:
+    bring(cli, tmp_path, "AAPL")
+    assert cli.json("availability", "AAPL", "1d", *JANUARY)["calendar_origin"] == "default"
+    cli("availability", "AAPL", "1d", *JANUARY)
+    assert "nobody said when AAPL trades, so that 24/7 is assumed" in cli.err
+    assert "barledger instruments declare AAPL --calendar XNYS" in cli.err
+    cli("instruments", "declare", "A*", "--calendar", "XNYS")
+    cli("availability", "AAPL", "1d", *JANUARY)
+    assert cli.err == ""
+
+
+def test_questions_that_cannot_be_answered_are_refused(cli: Cli, tmp_path: Path) -> None:
+    bring(cli, tmp_path, "AAPL")
+    assert cli.refused("availability", "IBM", "1d", code=3) == "series-not-found"
+    assert cli.refused("availability", "AAPL", "7m", code=2) == "invalid-timeframe"
+    assert cli.refused("availability", "AAPL", "1d", "--start", "soon", code=2) == "invalid-interval"
+    assert cli.refused("availability", "AAPL", "1d", "--fields", "vwap", code=2) == "invalid-setting"
+    assert cli.json("availability", "IBM", "1d", *JANUARY)["sources"] == []
+    assert "from no source: 0 of 31 bars" in cli("availability", "IBM", "1d", *JANUARY)
+
+
+# --- gaps ------------------------------------------------------------------------------------------
+
+
+def test_gaps_are_listed_the_worst_first(cli: Cli, tmp_path: Path) -> None:
+    assert cli.json("gaps") == {"checked": 0, "gaps": [], "undecided": []}
+    cli("instruments", "declare", "*", "--calendar", "XNYS")
+    bring(cli, tmp_path, "WHOLE")
+    bring(cli, tmp_path, "HOLED", without=("2024-01-08",))
+    bring(cli, tmp_path, "LATE", end="2024-01-20")
+    told = cli.json("gaps", *JANUARY)
+    assert [(one["instrument"], one["behind"]) for one in told["gaps"]] == [("LATE", 8), ("HOLED", 0)]
+    assert told["checked"] == 3
+    table = cli("gaps", *JANUARY)
+    assert table.index("LATE") < table.index("HOLED")
+    assert "1 from 2024-01-08T00:00:00Z" in table
+    assert "WHOLE" not in table
+    assert "2 of 3 are incomplete" in cli.err
+    assert [one["instrument"] for one in cli.json("gaps", "H*", *JANUARY, "--timeframe", "1d")["gaps"]] == ["HOLED"]
+    assert cli.json("gaps", "--source", "nobody")["checked"] == 0
+    assert cli.refused("gaps", "--timeframe", "7m", code=2) == "invalid-timeframe"
+
+
+# --- instruments -----------------------------------------------------------------------------------
+
+
+def test_instruments_are_listed_with_who_said_it(cli: Cli, tmp_path: Path) -> None:
+    assert cli.json("instruments") == []
+    bring(cli, tmp_path, "AAPL")
+    bring(cli, tmp_path, "VOD.L")
+    said = cli("instruments", "declare", "*.L", "--kind", "stock", "--calendar", "LSE", "--currency", "GBp")
+    assert said == "declared of *.L: kind stock, calendar XLON, currency GBp\n"
+    declared = cli.json("instruments", "declare", "AAPL", "--first-trade", "1980-12-12", "--reason", "its IPO")
+    assert declared == {"pattern": "AAPL", "first_trade": "345427200000000000"}
+    aapl, vodafone = cli.json("instruments")
+    assert (aapl["instrument"], aapl["calendar"], aapl["origins"]["calendar"]) == ("AAPL", "24/7", "default")
+    assert (vodafone["calendar"], vodafone["origins"]) == (
+        "XLON",
+        {"kind": "declared", "calendar": "declared", "currency": "declared"},
+    )
+    table = cli("instruments")
+    assert "1980-12-12T00:00:00Z" in table
+    assert "calendar: default" in table
+    assert [one["instrument"] for one in cli.json("instruments", "--match", "*.L")] == ["VOD.L"]
+    assert cli("instruments", "forget", "*.L") == "forgotten of *.L: kind, calendar, currency\n"
+    assert cli("instruments", "forget", "*.L") == "forgotten of *.L: nothing, since nothing was declared\n"
+    assert [one["operation"] for one in cli.json("audit") if one["operation"] in ("declare", "forget")] == [
+        "declare",
+        "declare",
+        "forget",
+    ]
+
+
+def test_halts_and_names_are_kept(cli: Cli) -> None:
+    halted = cli("instruments", "halt", "BTC/USDT", "2024-01-05", "2024-01-06", "--reason", "maintenance")
+    assert halted == "BTCUSDT is halted over [2024-01-05T00:00:00Z, 2024-01-06T00:00:00Z)\n"
+    assert cli.refused("instruments", "halt", "BTC/USDT", "2024-01-05", code=2) == "invalid-setting"
+    cli("instruments", "name", "BTC/USDT", "kraken", "XBT/USDT", "--end", "2030-01-01")
+    assert cli.refused("instruments", "name", "BITCOIN", "kraken", "XBT/USDT", code=4) == "symbol-taken"
+    shown = cli.json("instruments", "show", "BTCUSDT")
+    assert (shown["instrument"], len(shown["halts"]), shown["actions"]) == ("BTCUSDT", 1, [])
+    assert shown["names"][0]["native"] == "XBT/USDT"
+    table = cli("instruments", "show", "BTC/USDT")
+    for word in ("maintenance", "XBT/USDT", "2030-01-01T00:00:00Z", "default"):
+        assert word in table
+    assert cli.json("instruments", "halt", "BTCUSDT", "2024-01-05", "--lift")["reason"] == "maintenance"
+    assert cli.json("instruments", "name", "BTCUSDT", "kraken", "XBT/USDT", "--remove") == []
+    shown = cli.json("instruments", "show", "BTCUSDT")
+    assert (shown["halts"], shown["names"]) == ([], [])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "code"),
+    [
+        (["declare", "AAPL"], "invalid-setting", 2),
+        (["declare", "AAPL", "--kind", "bond"], "invalid-setting", 2),
+        (["declare", "AAPL", "--calendar", "XNYX"], "calendar-not-found", 3),
+        (["declare", " ", "--kind", "stock"], "invalid-name", 2),
+        (["halt", "AAPL", "2024-01-02", "2024-01-01", "--reason", "x"], "invalid-interval", 2),
+        (["halt", "AAPL", "2024-01-02", "--lift"], "invalid-setting", 2),
+        (["name", "AAPL", "yahoo", "AAPL", "--remove"], "invalid-setting", 2),
+    ],
+)
+def test_what_makes_no_sense_is_refused(cli: Cli, arguments: list[str], error: str, code: int) -> None:
+    assert cli.refused("instruments", *arguments, code=code) == error
+    assert cli.json("instruments") == []
+
+
+def test_the_help_is_whole(cli: Cli) -> None:
+    of_instruments = (["instruments", name] for name in ("show", "declare", "forget", "halt", "name"))
+    for command in (["availability"], ["gaps"], ["instruments"], *of_instruments):
+        assert "Usage: " in cli(*command, "--help")
