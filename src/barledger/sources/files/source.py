@@ -71,7 +71,7 @@ class FilesSource(Source):
     @property
     def declaration(self) -> SourceDeclaration:
         """Return what this source has: any timeframe, values that are exactly as given."""
-        return SourceDeclaration(name="files")
+        return SourceDeclaration(name="files", incremental=False)
 
     def fetch(self, request: FetchRequest) -> Iterator[Fetched]:
         """Give the bars of the interval; bars outside of it are not looked at."""
