@@ -8,6 +8,7 @@ from threading import Condition, Event, Thread
 from typing import Final
 
 from barledger.domain.interval import Interval
+from barledger.domain.timeframe import Timeframe
 from barledger.errors import BarledgerError, SourceError
 from barledger.services.ingestion.answers import Received
 from barledger.services.ingestion.budget import Spending
@@ -97,9 +98,20 @@ def _chunks(asking: Asking, request: FetchRequest, queue: "_Queue") -> Iterator[
         _check_ahead(received, rest)
         yield received
         rest = Interval(min(max(received.chunk.interval.end, rest.start), rest.end), rest.end)
+        if _nothing_follows(received, request.timeframe, rest):
+            break
     close = getattr(feed, "close", None)
     if close is not None:
         close()
+
+
+def _nothing_follows(received: Received, timeframe: Timeframe, rest: Interval) -> bool:
+    """Whether the next bar cannot have opened, or is not asked for."""
+    times = received.chunk.rows.time
+    if not len(times):
+        return False
+    following = int(timeframe.close_of(times[-1:])[0])
+    return rest.start <= following and (following >= rest.end or following > received.received_at)
 
 
 def _check_ahead(received: Received, rest: Interval) -> None:

@@ -13,22 +13,24 @@ import numpy as np
 
 from barledger.domain.comparison import Tolerance
 from barledger.domain.interval import format_time
-from barledger.domain.rows import Flags, Floats, Rows
+from barledger.domain.rows import Flags, Floats, Ints, Rows
 
 VolumeMove = Literal["inverse", "unchanged"]
 
 PRICES: Final = ("open", "high", "low", "close")
 # So many bars have to tell, each by itself, that a factor moved them.
 _FEWEST: Final = 3
-# Bars at the head of a stretch whose median ratio is taken for its factor.
-_HEAD: Final = 25
+# So many bars at the head of a stretch have the median ratio that is tried as its factor.
+_HEADS: Final = (3, 9, 27)
 # Of a stretch's bars so many may be corrected besides.
 _MOST_OTHERS: Final = 0.1
 _MOST_STEPS: Final = 64
 # What computing in doubles loses, and the least that a factor is told from.
 _COMPUTED: Final = 1e-9
 _LEAST_MOVE: Final = 1e-5
-_SAME: Final = 1e-6
+_SAME: Final = 1e-5
+_LARGEST_RATIO: Final = 20
+_HIDDEN: Final = 1e-3
 _MOST_DECIMALS: Final = 8
 _VOLUME_ROUNDING: Final = 1e-3
 
@@ -143,30 +145,48 @@ class _Pairs:
 
     def factor(self, first: int, last: int) -> float:
         """Return the factor that most of these bars moved by; 1 if it is no more than trembling."""
-        ratio = self.ratio[first:last]
-        middle = float(np.median(ratio))
-        near = np.flatnonzero(self.fit(np.full(last - first, middle), first, last)) + first
-        if len(near):
-            sums = [np.nansum([column[at][near] for column in self._columns]) for at in (0, 1)]
+        middle = float(np.median(self.ratio[first:last]))
+        fits = self._fitting(middle, first, last)
+        if len(fits):
+            sums = [np.nansum([column[at][fits] for column in self._columns]) for at in (0, 1)]
             middle = float(sums[1] / sums[0]) if sums[0] > 0 and sums[1] > 0 else middle
-        return _plain(middle) if bool(self.moves(np.array([middle]))[0]) else 1.0
+        if not bool(self.moves(np.array([middle]))[0]):
+            return 1.0
+        plain = _plain(middle)
+        explains = len(self._fitting(plain, first, last)) >= len(self._fitting(middle, first, last))
+        return plain if explains else middle
+
+    def _fitting(self, factor: float, first: int, last: int) -> Ints:
+        return np.flatnonzero(self.fit(np.full(last - first, factor), first, last)) + first
 
 
 def _steps(pairs: _Pairs) -> Iterator[tuple[int, float]]:
     """Give the stretches of one factor, oldest first: the position of their end, and the factor."""
     first, length = 0, len(pairs.old)
     while first < length:
-        factor = pairs.factor(first, min(first + _HEAD, length))
-        end = _end(pairs, first, factor)
-        if factor != 1.0 and end > first:
-            factor = pairs.factor(first, end)
-            end = _end(pairs, first, factor)
-        if end == first or (factor != 1.0 and not _told(pairs, first, end, factor)):
-            # Nothing explains these bars: the first factor is not one, or what follows the restated bars is unclear.
-            yield length, 1.0
-            return
+        end, factor = _step(pairs, first)
         yield end, factor
         first = end
+
+
+def _step(pairs: _Pairs, first: int) -> tuple[int, float]:
+    """Return where the first of these bars' factor ends, and the factor.
+
+    It is taken from a few bars, which the next event may follow soon, or from more, among which some were corrected.
+    """
+    length = len(pairs.old)
+    for head in _HEADS:
+        factor = pairs.factor(first, min(first + head, length))
+        end = _end(pairs, first, factor)
+        if factor == 1.0 or end == first:
+            continue
+        factor = pairs.factor(first, end)
+        end = _end(pairs, first, factor)
+        if factor != 1.0 and end > first and _told(pairs, first, end, factor):
+            return end, factor
+    end = _end(pairs, first, 1.0)
+    # Nothing explains these bars: it is no restatement, or what follows the restated bars is unclear.
+    return (end if end > first else length), 1.0
 
 
 def _joined(steps: Iterator[tuple[int, float]]) -> list[tuple[int, float]]:
@@ -232,10 +252,10 @@ def _half_a_unit(prices: Floats) -> float:
 
 
 def _plain(factor: float) -> float:
-    """Return the plain ratio that a factor is, such as 1/4 or 2/3, where it is one up to what rounding hides."""
-    for below in range(1, 21):
+    """Return the plain ratio, such as 1/4 or 2/3, that a factor may be where rounding hides it, else the factor."""
+    for below in range(1, _LARGEST_RATIO + 1):
         above = round(factor * below)
-        if above and abs(factor - above / below) <= _SAME * factor:
+        if above and abs(factor - above / below) <= _HIDDEN * factor:
             return above / below
     inverse = round(1 / factor)
-    return 1 / inverse if inverse and abs(factor * inverse - 1) <= _SAME else factor
+    return 1 / inverse if inverse and abs(factor * inverse - 1) <= _HIDDEN else factor
