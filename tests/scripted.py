@@ -18,7 +18,7 @@ from barledger.domain.interval import EARLIEST, Interval
 from barledger.domain.rows import Ints, Rows, constant, empty_rows
 from barledger.domain.timeframe import DAY, SECOND, Timeframe
 from barledger.domain.validation import validate
-from barledger.errors import DataNotFound
+from barledger.errors import DataNotFound, SourceNotFound
 from barledger.ledger.sql import SqlLedger
 from barledger.services.ingestion import DataIngestionService
 from barledger.services.ingestion.retries import Retries
@@ -83,13 +83,13 @@ class Market:
     def rows(self, labels: Ints) -> Rows:
         number = (labels // self.timeframe.duration).astype(np.int64)
         cents = 10_000.0 + (number * 7919 % 2_000)
-        cents += np.array([self.corrected.get(int(at), 0.0) for at in labels])
         low, high, volume = cents - 120 - number % 37, cents + 130 + number % 41, 1_000.0 + number * 31 % 977
         factor = np.ones(len(labels))
         for ex, ratio in self.splits:
             factor[labels < ex] /= ratio
         shaken = factor * (1 + self.jitter * np.sin(number))
-        prices = [column / 100 * shaken for column in (cents - 30, high, low, cents)]
+        close = cents + np.array([self.corrected.get(int(at), 0.0) for at in labels])
+        prices = [column / 100 * shaken for column in (cents - 30, high, low, close)]
         if self.decimals is not None:
             prices = [np.round(column, self.decimals) for column in prices]
         volume = volume / factor if self.volume_adjusted else volume
@@ -201,10 +201,16 @@ def clocked(store: Store, clock: Callable[[], int], ledger_url: str = "sqlite://
 def service(bl: BarLedger, clock: SetClock, *sources: Source, retries: Retries | None = None) -> DataIngestionService:
     """Return an ingestion that knows these sources, and waits by the clock."""
     named = {source.declaration.name: source for source in sources}
+
+    def make(name: str, options: Mapping[str, Any]) -> Source:  # noqa: ARG001 - they take none
+        if name not in named:
+            raise SourceNotFound(source=name, known=tuple(named))
+        return named[name]
+
     return DataIngestionService(
         bl.vault,
         bl.cache,
-        lambda name, _: named[name],
+        make,
         bl.instruments,
         timing=clock.timing,
         retries=retries or Retries(),

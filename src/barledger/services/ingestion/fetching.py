@@ -107,7 +107,7 @@ def _chunks(asking: Asking, request: FetchRequest, queue: "_Queue") -> Iterator[
 
 def _nothing_follows(received: Received, timeframe: Timeframe, rest: Interval) -> bool:
     """Whether the next bar cannot have opened, or is not asked for."""
-    times = received.chunk.rows.time
+    times = received.chunk.rows.within(received.chunk.interval).time
     if not len(times):
         return False
     following = int(timeframe.close_of(times[-1:])[0])

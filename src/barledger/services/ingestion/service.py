@@ -31,7 +31,7 @@ from barledger.services.ingestion.task import Task
 from barledger.services.ingestion.timing import Timing
 from barledger.services.ingestion.writing import Entry, Writing
 from barledger.services.instruments import InstrumentService
-from barledger.sources.contract import FetchRequest, Source
+from barledger.sources.contract import FetchRequest, Source, SourceDeclaration
 
 __all__ = ["Budget", "DataIngestionService", "Entry", "IngestionReport", "SourceMaker", "add"]
 
@@ -65,7 +65,7 @@ class DataIngestionService:
         self._retries = retries or Retries()
         self._writing = Writing(vault, cache)
         self._proposing = Proposing(vault, cache)
-        self._policies = Policies(vault, lambda name: make_source(name, {}).declaration)
+        self._policies = Policies(vault, self._declared)
 
     # --- from sources ----------------------------------------------------------------------------
 
@@ -232,6 +232,10 @@ class DataIngestionService:
             yield source, made
         finally:
             made.close()
+
+    def _declared(self, name: str) -> SourceDeclaration:
+        with self._source(name, None) as (_, made):
+            return made.declaration
 
     # --- changes that wait -----------------------------------------------------------------------
 
