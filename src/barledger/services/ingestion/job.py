@@ -291,7 +291,7 @@ class Job:
     def _left(self) -> list[Interval]:
         """Return what was asked for and not answered, closed bars only."""
         past = Interval(BEGINNING, self._plan.horizon)
-        return intersection(difference(self._plan.stretches, self._answered), [past])
+        return intersection(difference(self._plan.lacking, self._answered), [past])
 
     def _note_unanswered(self) -> None:
         """Note the stretches of which the source's answer said nothing, so that they are asked for again."""
@@ -313,7 +313,7 @@ class Job:
     def _report(self, state: State, error: BarledgerError | None = None) -> InstrumentReport:
         scribe, settled = self._scribe, state in ("current", "done")
         # A series that cannot even be looked at has no plan.
-        plan: Plan = self.__dict__.get("_plan", Plan(stretches=(), horizon=BEGINNING))
+        plan: Plan = self.__dict__.get("_plan", Plan(stretches=(), lacking=(), horizon=BEGINNING))
         return InstrumentReport(
             series=self.series,
             state=state,

@@ -53,9 +53,13 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """The stretches to ask for, in this order; from ``horizon`` (ns) on no bar is closed yet."""
+    """The stretches to ask for, in this order; from ``horizon`` (ns) on no bar is closed yet.
+
+    ``lacking`` are those for whose sake it is asked, without the bars that are only to be seen beside them.
+    """
 
     stretches: tuple[Interval, ...]
+    lacking: tuple[Interval, ...]
     horizon: int
     out_of_reach: Interval | None = None
 
@@ -63,12 +67,17 @@ class Plan:
 def plan(vault: Vault, held: Held, wanted: Wanted, declaration: SourceDeclaration, *, horizon: int) -> Plan:
     """Return what has to be asked for: what coverage lacks, what is to be seen again, and some bars beside it."""
     if not declaration.incremental and wanted.exactly is None:
-        return Plan(stretches=(wanted.interval,), horizon=horizon)
+        return Plan(stretches=(wanted.interval,), lacking=(wanted.interval,), horizon=horizon)
     covers = vault.ledger.catalog.coverage(held.series)
     asked = _asked(held, wanted, covers, horizon)
     kept, out_of_reach = _within_reach(vault, held, wanted, asked, declaration)
     stretches = _overlapping(held, kept) if adjusts(declaration) and not held.empty else kept
-    return Plan(stretches=tuple(_opened(stretches, wanted, horizon)), horizon=horizon, out_of_reach=out_of_reach)
+    return Plan(
+        stretches=tuple(_opened(stretches, wanted, horizon)),
+        lacking=tuple(_opened(kept, wanted, horizon)),
+        horizon=horizon,
+        out_of_reach=out_of_reach,
+    )
 
 
 def adjusts(declaration: SourceDeclaration) -> bool:
@@ -110,16 +119,18 @@ def _within_reach(
 
 
 def _overlapping(held: Held, asked: Sequence[Interval]) -> list[Interval]:
-    """Add bars that are held on both sides; those behind a stretch come first, before anything of it is written."""
+    """Let every stretch begin with bars that are held; where none lie before it, those behind it are asked for first.
+
+    A factor shows in the oldest bars if it shows in any, and so before anything of the stretch is written.
+    """
     probes: list[Interval] = []
     stretches: list[Interval] = []
     for stretch in asked:
-        before, after = held.before(stretch.start, OVERLAP), held.after(stretch.end, OVERLAP)
+        before, after = held.before(stretch.start, OVERLAP), held.after(stretch.start, OVERLAP)
         stretches.append(Interval(int(before[0]), stretch.end) if len(before) else stretch)
-        if len(after):
+        if not len(before) and len(after) and int(after[0]) > stretch.start:
             probes.append(Interval(int(after[0]), int(after[-1]) + 1))
-    # What lies between two stretches may be a probe of one and the head of the other.
-    first = difference(probes, asked)
+    first = union(probes)
     return [*first, *difference(stretches, first)]
 
 
