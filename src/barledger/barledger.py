@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Literal, Self
 
 from barledger.domain.bars import Bars
+from barledger.domain.change_policy import ChangePolicy, OnChange
 from barledger.domain.interval import Instant
 from barledger.domain.series import Series
 from barledger.domain.validation import OnInvalid
@@ -25,7 +26,9 @@ from barledger.services.cache.commit import Written
 from barledger.services.cache.history import Edition
 from barledger.services.cache.vault import Patience, Vault, fits, introduce
 from barledger.services.cache.verification import Verification
-from barledger.services.ingestion import DataIngestionService, Entry
+from barledger.services.ingestion import Budget, DataIngestionService, Entry, IngestionReport
+from barledger.services.ingestion.plan import Refresh
+from barledger.services.ingestion.progress import Listener
 from barledger.services.instruments import InstrumentService
 from barledger.services.reconciliation import Reconciled
 from barledger.services.retrieval import DataRetrievalService
@@ -56,33 +59,41 @@ class BarLedger:
         self.instruments = InstrumentService(self.vault)
         self.cache = DataCacheService(self.vault)
         self.availability = DataAvailabilityService(self.vault, self.instruments)
-        self.ingestion = DataIngestionService(self.vault, self.cache, self._make_source)
+        self.ingestion = DataIngestionService(self.vault, self.cache, self._make_source, self.instruments)
         self.retrieval = DataRetrievalService(self.vault)
         self.audit = AuditLog(self.vault)
 
     # --- writing -------------------------------------------------------------------------------
 
-    def ingest(
+    def ingest(  # noqa: PLR0913 - each option is a question of its own
         self,
         instruments: str | Sequence[str],
         timeframe: str,
         *,
-        source: str,
+        source: str | Source,
         start: Instant | None = None,
         end: Instant | None = None,
+        refresh: Refresh | None = None,
+        on_change: ChangePolicy | OnChange | None = None,
+        budget: Budget | None = None,
         on_invalid: OnInvalid = "raise",
         reason: str = "",
+        progress: Listener | None = None,
         options: Mapping[str, Any] | None = None,
-    ) -> Written:
-        """Fetch bars of [start, end) from a source and write what is new or changed (`DataIngestionService.ingest`)."""
+    ) -> IngestionReport:
+        """Fetch closed bars of [start, end) from a source and write what is new (`DataIngestionService.ingest`)."""
         return self.ingestion.ingest(
             instruments,
             timeframe,
             source=source,
             start=start,
             end=end,
+            refresh=refresh,
+            on_change=on_change,
+            budget=budget,
             on_invalid=on_invalid,
             reason=reason,
+            progress=progress,
             options=options,
         )
 

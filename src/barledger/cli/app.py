@@ -13,30 +13,25 @@ from typing import Annotated, Any, Final
 import typer
 
 from barledger import __version__
-from barledger.cli import availability, data, importing, instruments, keeping, ledger, priority, snapshots, sources, status
+from barledger.cli import (
+    availability,
+    data,
+    importing,
+    ingestion,
+    instruments,
+    keeping,
+    ledger,
+    priority,
+    proposals,
+    snapshots,
+    sources,
+    status,
+)
+from barledger.cli.codes import exit_code
 from barledger.cli.demo import demo
 from barledger.cli.output import Output
-from barledger.errors import (
-    BarledgerError,
-    BarledgerWarning,
-    Busy,
-    IntegrityError,
-    InvalidInput,
-    NotFound,
-    Refused,
-    SourceError,
-    StoreError,
-)
+from barledger.errors import BarledgerError, BarledgerWarning
 
-_CODES: Final[tuple[tuple[type[BarledgerError], int], ...]] = (
-    (InvalidInput, 2),
-    (NotFound, 3),
-    (Refused, 4),
-    (IntegrityError, 5),
-    (StoreError, 6),
-    (SourceError, 6),
-    (Busy, 7),
-)
 _INTERRUPTED: Final = 130
 
 app = typer.Typer(
@@ -56,7 +51,8 @@ def _root(version: Annotated[bool, typer.Option("--version", "-V", help="Show th
 
 _ON_BARS: Final[tuple[Callable[..., None], ...]] = (
     demo,
-    data.ingest,
+    ingestion.ingest,
+    ingestion.follow,
     data.bars,
     data.series,
     data.versions,
@@ -66,6 +62,7 @@ _ON_BARS: Final[tuple[Callable[..., None], ...]] = (
     availability.gaps,
 )
 _ON_LIBRARIES: Final[tuple[Callable[..., None], ...]] = (
+    ingestion.policy,
     keeping.retention,
     keeping.audit,
     keeping.backup,
@@ -82,6 +79,7 @@ app.command(name="import")(importing.import_)
 app.add_typer(snapshots.app, name="snapshot")
 app.add_typer(priority.app, name="priority")
 app.add_typer(instruments.app, name="instruments")
+app.add_typer(proposals.app, name="proposals")
 app.add_typer(ledger.app, name="ledger")
 for command in _ON_LIBRARIES:
     app.command()(command)
@@ -96,7 +94,7 @@ def run(arguments: Sequence[str]) -> int:
             code = app(list(arguments), standalone_mode=False)
     except BarledgerError as error:
         Output(as_json="--json" in arguments).error(error)
-        return next((code for kind, code in _CODES if isinstance(error, kind)), 1)
+        return exit_code(error)
     except (KeyboardInterrupt, typer.Abort):
         return _INTERRUPTED
     except BrokenPipeError:

@@ -1,4 +1,4 @@
-"""Commands on bars: ingest, bars, versions, history."""
+"""Commands on bars: bars, series, versions, history, quarantine."""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -6,51 +6,13 @@ from typing import Annotated, Any
 import typer
 
 from barledger.cli.output import Output, moment
-from barledger.cli.session import End, Json, Ledger, Reason, Source, Start, Store, Version, library
+from barledger.cli.session import End, Json, Ledger, Source, Start, Store, Version, library
 from barledger.domain.interval import format_time
 from barledger.domain.rows import VALUES
 from barledger.errors import InvalidSetting, SeriesNotFound
 
 Instrument = Annotated[str, typer.Argument(help="An instrument, e.g. AAPL or BTC/USDT.")]
 Timeframe = Annotated[str, typer.Argument(help="A timeframe, e.g. 1d or 1m.")]
-
-
-def ingest(
-    instruments: Annotated[str, typer.Argument(help="Instruments, separated by commas.", metavar="INSTRUMENT")],
-    timeframe: Timeframe,
-    source: Annotated[str, typer.Option(help="Where the bars come from, e.g. sample or files.")],
-    start: Start = None,
-    end: End = None,
-    option: Annotated[list[str] | None, typer.Option(help="A source's option, as name=value.")] = None,
-    quarantine: Annotated[bool, typer.Option(help="Put invalid bars aside and write the rest.")] = False,
-    reason: Reason = "",
-    store: Store = "",
-    ledger: Ledger = "",
-    json: Json = False,
-) -> None:
-    """Fetch bars from a source, and write what is new or changed."""
-    output = Output(as_json=json)
-    options = dict(_pair(text) for text in option or [])
-    names = [name.strip() for name in instruments.split(",") if name.strip()]
-    with library(store, ledger) as opened, output.progress() as progress:
-        task = progress.add_task("ingesting", total=None)
-
-        def tell(instrument: str, count: int) -> None:
-            progress.update(task, advance=count, description=f"{instrument}: {count:,} bars")
-
-        done = opened.ingestion.ingest(
-            names,
-            timeframe,
-            source=source,
-            start=start,
-            end=end,
-            on_invalid="quarantine" if quarantine else "raise",
-            reason=reason,
-            options=options,
-            progress=tell,
-        )
-    text = f"{done.new:,} new, {done.changed:,} changed, {done.same:,} the same, {done.jitter:,} jitter"
-    output.say(f"{text}, {done.quarantined:,} quarantined; revision {done.revision}", done)
 
 
 def bars(
@@ -193,13 +155,6 @@ def quarantine(
         for one in found
     ]
     output.table("", ("series", "time", "rule", *(f"# {name}" for name in VALUES), "put aside"), rows, found)
-
-
-def _pair(text: str) -> tuple[str, str]:
-    name, sign, value = text.partition("=")
-    if not sign:
-        raise InvalidSetting(setting="--option", reason=f"{text!r} is not name=value")
-    return name.replace("-", "_"), value
 
 
 def _save(found: object, path: Path) -> None:

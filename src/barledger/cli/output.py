@@ -18,7 +18,9 @@ from barledger.domain.timeframe import Timeframe
 from barledger.errors import BarledgerError
 
 _UNBOUNDED: Final = 1_000_000
-_TEXTUAL: Final = frozenset({"revision", "time", "start", "end", "since", "allocated", "pending", "horizon"})
+_TEXTUAL: Final = frozenset(
+    {"revision", "time", "close_time", "start", "end", "until", "since", "allocated", "pending", "horizon", "result"}
+)
 
 
 class Output:
@@ -66,8 +68,7 @@ class Output:
     def error(self, error: BarledgerError) -> None:
         """Say what went wrong, with its code and the next step."""
         if self.as_json:
-            body = {"error": error.code, "message": str(error), "next_step": error.advice}
-            sys.stderr.write(json.dumps(body, ensure_ascii=False) + "\n")
+            sys.stderr.write(json.dumps(plain(error), ensure_ascii=False) + "\n")
             return
         head = Text.assemble(("error", "bold red"), f" [{error.code}] {error}")
         self.errors.print(head, highlight=False, soft_wrap=True)
@@ -89,6 +90,8 @@ def plain(value: Any, name: str = "") -> Any:  # noqa: PLR0911 - one for each ki
             return value.name
         case Interval():
             return {"start": str(value.start), "end": str(value.end)}
+        case BarledgerError():
+            return {"error": value.code, "message": str(value), "next_step": value.advice}
         case Mapping():
             return {str(key): plain(member, str(key)) for key, member in value.items()}
         case _ if dataclasses.is_dataclass(value):

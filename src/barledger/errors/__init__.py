@@ -33,7 +33,8 @@ The tree (each class also inherits the kin from the standard library that caller
     └── DriverMissing (ImportError)
 
 An error is a frozen set of typed fields, a stable ``code`` for programs, and a ``next_step`` for people.
-What is said without being an error is a `BarledgerWarning`: `NoBars`, `Mismatch` or `ShortShards`.
+What is said without being an error is a `BarledgerWarning`: `NoBars`, `Mismatch`, `ShortShards` or
+`ChangesWait`.
 """
 
 from barledger.errors.access import (
@@ -127,6 +128,7 @@ from barledger.errors.refusals import (
 from barledger.errors.root import (
     BarledgerError,
     BarledgerWarning,
+    ChangesWait,
     Mismatch,
     NoBars,
     ShortShards,
@@ -144,6 +146,7 @@ __all__ = [
     "Busy",
     "CalendarNotFound",
     "CapabilityMissing",
+    "ChangesWait",
     "Closed",
     "DataNotFound",
     "DriverMissing",

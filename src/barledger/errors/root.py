@@ -58,3 +58,7 @@ class Mismatch(BarledgerWarning):
 
 class ShortShards(BarledgerWarning):
     """A bucket's shards are too short for long histories."""
+
+
+class ChangesWait(BarledgerWarning):
+    """New bars of a followed series wait with changes that somebody has to decide about."""

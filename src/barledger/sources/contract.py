@@ -31,7 +31,8 @@ class SourceDeclaration:
     differences on a refetch mean nothing. ``history`` is how far back (ns before now) a timeframe reaches, where that
     is limited. ``concurrency`` is how many threads may fetch from one instance at once. ``on_change`` is how far the
     source may change the past by itself, unless somebody decides otherwise. ``library`` names what asks, with its
-    version.
+    version. ``incremental`` is False where the options choose what is read, as the path of a file does: then all of a
+    request is read each time, while of others only what is not known to have been answered is asked for.
     """
 
     name: str
@@ -46,6 +47,7 @@ class SourceDeclaration:
     concurrency: int = 1
     on_change: ChangePolicy = field(default_factory=ChangePolicy)
     library: str = ""
+    incremental: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -54,6 +54,7 @@ class SampleSource(Source):
             timeframes=frozenset({"1d"}),
             empty_is_proof=True,
             tolerance=Tolerance(price=2e-6, volume=5e-3),
+            incremental=False,
         )
 
     def facts(self, request: FetchRequest) -> Facts | None:

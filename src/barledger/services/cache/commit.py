@@ -9,8 +9,9 @@ There is nothing to undo: until step 4 the rows of this revision are invisible, 
 their edition layers.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from barledger import faults
 from barledger.domain.rows import VALUES, Rows
@@ -43,8 +44,19 @@ class Written:
     fields: dict[str, int]
 
 
-def commit(vault: Vault, drafts: Sequence[Draft], who: Who, *, coverage: Sequence[Cover] = ()) -> Written:
-    """Write drafts of different series as one revision; all of it becomes true, or nothing."""
+def commit(
+    vault: Vault,
+    drafts: Sequence[Draft],
+    who: Who,
+    *,
+    coverage: Sequence[Cover] = (),
+    details: Mapping[Series, Mapping[str, Any]] | None = None,
+) -> Written:
+    """Write drafts of different series as one revision; all of it becomes true, or nothing.
+
+    ``details`` are what else the audit log is to keep of each series.
+    """
+    told = details or {}
     vault.check_writable()
     with holding(vault, [draft.intent for draft in drafts], who) as lease:
         try:
@@ -54,10 +66,10 @@ def commit(vault: Vault, drafts: Sequence[Draft], who: Who, *, coverage: Sequenc
             _give_up(vault, lease, who, sent=False)
             raise
         if not any(prepared.current for prepared in plans):
-            outcome = _outcome(plans, coverage) if coverage or any(len(done.jitter) for done in plans) else None
+            outcome = _outcome(plans, coverage, told) if coverage or any(len(done.jitter) for done in plans) else None
             vault.ledger.revisions.discard(lease.pending, who, outcome=outcome)
             return _written(plans, max(state.revision for state in lease.pending.states))
-        _send(vault, lease, plans, coverage, who)
+        _send(vault, lease, plans, _outcome(plans, coverage, told), who)
         _keep_tails(vault, lease, plans)
         return _written(plans, lease.revision)
 
@@ -67,7 +79,7 @@ def _plan(vault: Vault, lease: Lease, drafts: Sequence[Draft]) -> list[Plan]:
     return [plan(vault, states[draft.series], draft, lease.revision) for draft in drafts]
 
 
-def _send(vault: Vault, lease: Lease, plans: Sequence[Plan], coverage: Sequence[Cover], who: Who) -> None:
+def _send(vault: Vault, lease: Lease, plans: Sequence[Plan], outcome: Outcome, who: Who) -> None:
     faults.reach("commit.begun")
     try:
         copies = [batch for prepared in plans for batch in prepared.copies]
@@ -78,7 +90,7 @@ def _send(vault: Vault, lease: Lease, plans: Sequence[Plan], coverage: Sequence[
         vault.store.write(current, revision=lease.revision, guard=lease.guard)
         faults.reach("commit.rows-written")
         lease.guard()
-        vault.ledger.revisions.commit(lease.pending, _outcome(plans, coverage), who)
+        vault.ledger.revisions.commit(lease.pending, outcome, who)
         faults.reach("commit.committed")
     except BaseException as error:
         if isinstance(error, Exception) and _became_true(vault, lease):
@@ -115,8 +127,10 @@ def _give_up(vault: Vault, lease: Lease, who: Who, *, sent: bool) -> None:
         return
 
 
-def _outcome(plans: Sequence[Plan], coverage: Sequence[Cover]) -> Outcome:
-    details = {str(prepared.draft.series): _details(prepared) for prepared in plans}
+def _outcome(plans: Sequence[Plan], coverage: Sequence[Cover], told: Mapping[Series, Mapping[str, Any]]) -> Outcome:
+    details = {
+        str(prepared.draft.series): {**_details(prepared), **told.get(prepared.draft.series, {})} for prepared in plans
+    }
     changes = [prepared.change for prepared in plans]
     return Outcome(changes=changes, coverage=coverage, details={key: told for key, told in details.items() if told})
 

@@ -39,14 +39,16 @@ class DataCacheService:
         reason: str = "",
         trigger: str = "",
         coverage: Sequence[Cover] = (),
+        details: Mapping[Series, Mapping[str, Any]] | None = None,
     ) -> Written:
         """Write bars of one or more series as one revision; bars that are there already make no history.
 
+        ``coverage`` and ``details`` are kept with it: what was asked for, and what else the audit log is to tell.
         Raises `RevisionConflict`, `BlockDamaged`, `Busy`, `LeaseLost`, and the store's errors; nothing is visible then.
         """
         _check_distinct(drafts)
         who = self._vault.who(operation, reason=reason, trigger=trigger)
-        return commit(self._vault, drafts, who, coverage=coverage)
+        return commit(self._vault, drafts, who, coverage=coverage, details=details)
 
     def draft(
         self, series: Series, rows: Rows, *, tolerance: Tolerance = EXACT, expected_revision: int | None = None

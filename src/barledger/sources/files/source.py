@@ -95,7 +95,7 @@ class FilesSource(Source):
     @property
     def declaration(self) -> SourceDeclaration:
         """Return what this source has: any timeframe, values that are exactly as given, events if files have them."""
-        return SourceDeclaration(name="files", gives_events=True)
+        return SourceDeclaration(name="files", gives_events=True, incremental=False)
 
     def fetch(self, request: FetchRequest) -> Iterator[Fetched]:
         """Give the bars of the interval; bars outside of it are not looked at."""

@@ -1,0 +1,251 @@
+"""Commands that bring bars in: ingest, follow, and the policy of a source."""
+
+import json as json_module
+import logging
+import sys
+from collections.abc import Iterator
+from dataclasses import asdict
+from typing import Annotated, Any, Final
+
+import typer
+
+from barledger.barledger import BarLedger
+from barledger.cli.codes import exit_code
+from barledger.cli.output import Output, plain
+from barledger.cli.progress import IngestionBars
+from barledger.cli.session import End, Json, Ledger, Reason, Start, Store, library
+from barledger.cli.symbols import read_symbols
+from barledger.domain.change_policy import ChangePolicy
+from barledger.domain.interval import format_time
+from barledger.domain.timeframe import DAY, Timeframe
+from barledger.errors import CapabilityMissing, InvalidSetting
+from barledger.services.ingestion import Budget, IngestionReport
+from barledger.services.ingestion.gaps import Gap
+from barledger.services.ingestion.plan import Refresh
+from barledger.services.ingestion.report import InstrumentReport
+
+_SEVERAL: Final = "Instruments, separated by commas; @file for a file of them, BTC* for known ones."
+Instruments = Annotated[str, typer.Argument(help=_SEVERAL, metavar="INSTRUMENT")]
+MaybeInstruments = Annotated[str | None, typer.Argument(help=_SEVERAL, metavar="INSTRUMENT", show_default=False)]
+Timeframes = Annotated[str | None, typer.Argument(help="A timeframe, e.g. 1d or 1m.", show_default=False)]
+From = Annotated[str | None, typer.Option("--source", help="Where the bars come from.", show_default=False)]
+Options = Annotated[list[str] | None, typer.Option("--option", help="A source's option, as name=value.")]
+OnChange = Annotated[
+    str | None, typer.Option(help="apply or propose, what the source changes, this time.", show_default=False)
+]
+
+
+def ingest(
+    instruments: MaybeInstruments = None,
+    timeframe: Timeframes = None,
+    source: From = None,
+    start: Start = None,
+    end: End = None,
+    refresh: Annotated[
+        str | None, typer.Option(help="Ask again for the last so many bars, or for START..END.", show_default=False)
+    ] = None,
+    on_change: OnChange = None,
+    budget_calls: Annotated[
+        int | None, typer.Option(help="Ask the source so often at most.", show_default=False)
+    ] = None,
+    budget_seconds: Annotated[float | None, typer.Option(help="Ask for so long at most.", show_default=False)] = None,
+    fill_gaps: Annotated[
+        bool, typer.Option("--fill-gaps", help="Ask for what is missing in series that there are.")
+    ] = False,
+    option: Options = None,
+    quarantine: Annotated[bool, typer.Option(help="Put invalid bars aside and write the rest.")] = False,
+    reason: Reason = "",
+    store: Store = "",
+    ledger: Ledger = "",
+    json: Json = False,
+) -> None:
+    """Fetch bars from a source, and write what is new or changed; exits with an error if an instrument failed."""
+    output = Output(as_json=json)
+    given: dict[str, Any] = {
+        "on_change": on_change,
+        "budget": Budget(calls=budget_calls, seconds=budget_seconds),
+        "on_invalid": "quarantine" if quarantine else "raise",
+        "reason": reason,
+        "options": dict(_pair(text) for text in option or []),
+    }
+    _quieten()
+    bars = IngestionBars(output)
+    with library(store, ledger) as opened, bars.progress:
+        if fill_gaps:
+            _refuse(fill_gaps=True, start=start, end=end, refresh=refresh)
+            gaps = list(_gaps(opened, instruments, timeframe, source))
+            done = opened.ingestion.fill_gaps(gaps, progress=bars, **given)
+        else:
+            name, frame = _needed("--source", source), _needed("TIMEFRAME", timeframe)
+            names = read_symbols(_needed("INSTRUMENT", instruments), opened, name)
+            asked: dict[str, Any] = {"start": start, "end": end, "refresh": _refresh(refresh)}
+            done = opened.ingestion.ingest(names, frame, source=name, progress=bars, **asked, **given)
+    _show(output, done)
+    if done.failed:
+        raise typer.Exit(next((exit_code(one.error) for one in done.failed if one.error is not None), 1))
+
+
+def follow(
+    instruments: Instruments,
+    timeframe: Annotated[str, typer.Argument(help="A timeframe, e.g. 1m.")],
+    source: Annotated[str, typer.Option(help="Where the bars come from.")],
+    start: Start = None,
+    until: Annotated[str | None, typer.Option(help="End before bars that open then.", show_default=False)] = None,
+    settle: Annotated[
+        float | None, typer.Option(help="Ask so many seconds after a bar closes.", show_default=False)
+    ] = None,
+    count: Annotated[int | None, typer.Option(help="End after so many bars.", min=1, show_default=False)] = None,
+    on_change: OnChange = None,
+    option: Options = None,
+    reason: Reason = "",
+    store: Store = "",
+    ledger: Ledger = "",
+    json: Json = False,
+) -> None:
+    """Store bars as they close, and print each once it is stored; with --json a line of JSON for each."""
+    output = Output(as_json=json)
+    _quieten()
+    chosen: Any = on_change
+    with library(store, ledger) as opened:
+        following = opened.ingestion.follow(
+            read_symbols(instruments, opened, source),
+            timeframe,
+            source=source,
+            start=start,
+            until=until,
+            settle=settle,
+            on_change=chosen,
+            reason=reason,
+            options=dict(_pair(text) for text in option or []),
+        )
+        try:
+            for number, bar in enumerate(following, 1):
+                if json:
+                    sys.stdout.write(json_module.dumps(plain(bar), ensure_ascii=False) + "\n")
+                    sys.stdout.flush()
+                else:
+                    prices = " ".join(f"{value:.10g}" for value in (bar.open, bar.high, bar.low, bar.close))
+                    restated = f" (restated: {bar.restatement})" if bar.restatement else ""
+                    output.say(f"{format_time(bar.time)} {bar.instrument} {prices} {bar.volume:.10g}{restated}", None)
+                if number == count:
+                    break
+        finally:
+            following.close()
+
+
+def policy(
+    source: Annotated[str | None, typer.Argument(help="Whose; without it, all that were set.")] = None,
+    on_change: Annotated[str | None, typer.Option(help="apply or propose.", show_default=False)] = None,
+    most_bars: Annotated[int | None, typer.Option(help="Above so many bars, propose.", show_default=False)] = None,
+    most_change: Annotated[
+        float | None, typer.Option(help="Above this part of a price (0.1: ten per cent), propose.", show_default=False)
+    ] = None,
+    most_age: Annotated[
+        str | None, typer.Option(help="Above this age of a bar, e.g. 90d, propose.", show_default=False)
+    ] = None,
+    reset: Annotated[bool, typer.Option("--reset", help="Go back to what the source declares.")] = False,
+    reason: Reason = "",
+    store: Store = "",
+    ledger: Ledger = "",
+    json: Json = False,
+) -> None:
+    """Show or set how far a source may change the past by itself."""
+    output = Output(as_json=json)
+    parts: dict[str, Any] = {
+        "on_change": on_change,
+        "most_bars": most_bars,
+        "most_change": most_change,
+        "most_age": most_age,
+    }
+    given = {name: value for name, value in parts.items() if value is not None}
+    with library(store, ledger) as opened:
+        if given or reset:
+            if reset and given:
+                raise InvalidSetting(setting="--reset", reason="it takes no other options")
+            opened.ingestion.set_policy(_needed("SOURCE", source), reason=reason, **given)
+        known = opened.ingestion.policies() if source is None else {source: opened.ingestion.policy(source)}
+    rows = [(name, *_limits(one)) for name, one in known.items()]
+    data = [{"source": name, **asdict(one)} for name, one in known.items()]
+    output.table("", ("source", "on change", "# bars at most", "# change at most", "age at most"), rows, data)
+
+
+def _limits(policy: ChangePolicy) -> tuple[object, ...]:
+    age = None if policy.most_age is None else f"{policy.most_age / DAY:g}d"
+    return policy.on_change, policy.most_bars, policy.most_change, age
+
+
+def _show(output: Output, done: IngestionReport) -> None:
+    if output.as_json:
+        output.json(done)
+        return
+    if len(done.instruments) > 1:
+        columns = ("instrument", "timeframe", "source", "state", "# new", "# changed", "# withdrawn", "# same", "why")
+        output.table("", columns, [_row(one) for one in done.instruments], done)
+    text = f"{done.new:,} new, {done.changed:,} changed, {done.same:,} the same, {done.jitter:,} jitter"
+    more = [f"{done.withdrawn:,} withdrawn"] if done.withdrawn else []
+    more += [f"{done.dropped + done.future:,} not closed yet"] if done.dropped + done.future else []
+    more += [f"{done.proposed:,} proposed ({', '.join(done.proposals)})"] if done.proposals else []
+    more += [f"{done.held:,} held back"] if done.held else []
+    more += [f"{done.declined:,} declined before"] if done.declined else []
+    added = "".join(f", {one}" for one in more)
+    output.say(f"{text}, {done.quarantined:,} quarantined{added}; revision {done.revision}", done)
+    for one in done.restated:
+        output.note(f"{one.series}: restated {one.restatement}")
+
+
+def _row(one: InstrumentReport) -> tuple[object, ...]:
+    written, series = one.written, one.series
+    why = f"[{one.error.code}] {one.error}" if one.error is not None else ", ".join(one.proposals)
+    if one.state == "not_done" and not why:
+        why = f"left: {', '.join(map(str, one.left))}"
+    counts = (written.new, written.changed, written.withdrawn, written.same)
+    return series.instrument, series.timeframe.name, series.source, one.state.replace("_", " "), *counts, why
+
+
+def _refresh(text: str | None) -> Refresh | None:
+    if text is None:
+        return None
+    if ".." in text:
+        start, _, end = text.partition("..")
+        return start or None, end or None
+    if not text.isdecimal():
+        raise InvalidSetting(setting="--refresh", reason=f"{text!r} is neither a number of bars nor START..END")
+    return int(text)
+
+
+def _gaps(opened: BarLedger, instruments: str | None, timeframe: str | None, source: str | None) -> Iterator[Gap]:
+    availability: Any = getattr(opened, "availability", None)
+    if availability is None:
+        raise CapabilityMissing(who="this barledger", capability="finding gaps (DataAvailabilityService)")
+    frame = None if timeframe is None else Timeframe.of(timeframe)
+    for gap in availability.gaps():
+        series = gap.series if hasattr(gap.series, "instrument") else gap.series[0]
+        names = None if instruments is None else read_symbols(instruments, opened, series.source)
+        chosen = (names is None or series.instrument in names) and frame in (None, series.timeframe)
+        if chosen and source in (None, series.source):
+            yield gap
+
+
+def _refuse(**given: object) -> None:
+    named = [name for name, value in given.items() if value is not None]
+    if len(named) > 1:
+        raise InvalidSetting(setting="--fill-gaps", reason=f"it takes no --{named[1]}: the gaps say what is asked for")
+
+
+def _needed(name: str, value: str | None) -> str:
+    if not value:
+        raise InvalidSetting(setting=name, reason="it has to be given")
+    return value
+
+
+def _pair(text: str) -> tuple[str, str]:
+    name, sign, value = text.partition("=")
+    if not sign:
+        raise InvalidSetting(setting="--option", reason=f"{text!r} is not name=value")
+    return name.replace("-", "_"), value
+
+
+def _quieten() -> None:
+    """Keep the retries' own log off the screen: they are shown as progress."""
+    logging.getLogger("stamina").addHandler(logging.NullHandler())
+    logging.getLogger("stamina").propagate = False

@@ -1,0 +1,54 @@
+"""Progress bars: one for each series that is being ingested, with its rate and the time that remains."""
+
+from typing import Final
+
+from rich.progress import BarColumn, Progress, TaskID, TextColumn
+
+from barledger.cli.output import Output
+from barledger.services.ingestion.progress import Advanced, Event, Finished, Refetching, Retrying, Started
+
+_MINUTE: Final = 60
+_HOUR: Final = 3_600
+
+
+class IngestionBars:
+    """Shows events as bars, for people who look; series that are through leave the screen."""
+
+    def __init__(self, output: Output) -> None:
+        """Show them beside this output."""
+        self.progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TextColumn("{task.fields[told]}"),
+            console=output.errors,
+            transient=True,
+            disable=not output.errors.is_terminal,
+        )
+        self._tasks: dict[str, TaskID] = {}
+
+    def __call__(self, event: Event) -> None:
+        """Show an event."""
+        name = str(event.series)
+        if name not in self._tasks:
+            self._tasks[name] = self.progress.add_task(event.instrument, total=None, told="")
+        task = self._tasks[name]
+        match event:
+            case Started():
+                self.progress.update(task, total=event.total, told="")
+            case Advanced():
+                told = f"{event.bars:,} bars, {event.rate:,.0f}/s{_remaining(event.remaining)}"
+                self.progress.update(task, completed=event.done, total=event.total, told=told)
+            case Retrying():
+                self.progress.update(task, told=f"waits {event.wait:.0f} s: {event.error}")
+            case Refetching():
+                self.progress.update(task, told="its history looks restated; all of it is fetched again")
+            case Finished():
+                self.progress.remove_task(self._tasks.pop(name))
+
+
+def _remaining(seconds: float | None) -> str:
+    if seconds is None:
+        return ""
+    if seconds >= _HOUR:
+        return f", {seconds / _HOUR:.1f} h left"
+    return f", {seconds / _MINUTE:.0f} min left" if seconds >= 2 * _MINUTE else f", {seconds:.0f} s left"

@@ -1,0 +1,346 @@
+"""Jobs: one series from its source into the cache."""
+
+from collections.abc import Generator, Sequence
+from contextlib import closing as closing_
+from functools import cached_property
+from typing import Final
+
+from barledger.domain.action import CorporateAction
+from barledger.domain.calendar import Calendar
+from barledger.domain.interval import BEGINNING, END_OF_TIME, Interval, difference, intersection
+from barledger.domain.rows import Rows, empty_rows
+from barledger.domain.series import Series
+from barledger.errors import BarledgerError, SourceError, StoreError
+from barledger.ledger.contract import Cover
+from barledger.services.cache import DataCacheService
+from barledger.services.cache.vault import Vault
+from barledger.services.ingestion import closing
+from barledger.services.ingestion.answers import FAILED, UNCONFIRMED, Answer, Received, read_answer
+from barledger.services.ingestion.budget import BudgetSpent
+from barledger.services.ingestion.fetching import Asking, Stopped, as_error, ask
+from barledger.services.ingestion.held import Held, current
+from barledger.services.ingestion.judgement import paired
+from barledger.services.ingestion.plan import Plan, Wanted, adjusts
+from barledger.services.ingestion.plan import plan as plan_for
+from barledger.services.ingestion.progress import Finished, Meter, Refetching, Retrying
+from barledger.services.ingestion.report import InstrumentReport, State
+from barledger.services.ingestion.restatement import recognise, suspicious
+from barledger.services.ingestion.restating import restate
+from barledger.services.ingestion.retries import Vain
+from barledger.services.ingestion.scribe import OPERATION, Scribe
+from barledger.services.ingestion.task import Task
+from barledger.services.instruments import InstrumentService
+from barledger.sources.contract import FetchRequest
+
+_SPLITS: Final = frozenset({"split", "stock_dividend"})
+_PAYMENTS: Final = frozenset({"cash_dividend", "special_dividend", "capital_gain"})
+_NOBODY_ANSWERED: Final = "the source's answer ended before it"
+
+
+class _SourceFailed(Exception):
+    """The source failed for good; what it had given is written."""
+
+    def __init__(self, error: BarledgerError) -> None:
+        super().__init__(str(error))
+        self.error = error
+
+
+class _Multiplied(Exception):
+    """Bars look as if the source had multiplied its history."""
+
+    def __init__(self, answer: Answer) -> None:
+        super().__init__()
+        self.answer = answer
+
+
+class Job:
+    """One series of a task: asks for what is lacking, and writes what comes, chunk after chunk."""
+
+    def __init__(
+        self,
+        vault: Vault,
+        cache: DataCacheService,
+        instruments: InstrumentService,
+        *,
+        task: Task,
+        series: Series,
+        wanted: Wanted,
+    ) -> None:
+        """Begin nothing yet."""
+        self._vault, self._cache, self._instruments = vault, cache, instruments
+        self._task, self._wanted = task, wanted
+        self.series = series
+        self._answered: list[Interval] = []
+        self._newest: Interval | None = None
+        self._dropped = self._future = self._calls = 0
+
+    def run(self) -> InstrumentReport:
+        """Do it all; an error that concerns this series is in the report, with what was done before it."""
+        report = self._run()
+        self._task.progress.tell(Finished(series=self.series, report=report))
+        return report
+
+    def _run(self) -> InstrumentReport:
+        try:
+            if self._task.stop.is_set() or self._task.spending.spent:
+                return self._report("not_done" if self._plan.stretches else "current")
+            self._learn_facts()
+            if not self._plan.stretches:
+                return self._report("current")
+            self._meter.start(self._plan.stretches, self._plan.horizon)
+            self._work()
+        except _SourceFailed as failed:
+            return self._failed(failed.error)
+        except (BudgetSpent, Stopped):
+            return self._report("not_done") if self._left else self._report(self._outcome)
+        except BarledgerError as error:
+            if isinstance(error, StoreError):
+                self._task.stop.set()  # what is fetched for the others could not be kept either
+            return self._report("failed", error)
+        self._note_unanswered()
+        return self._report(self._outcome)
+
+    def _failed(self, error: BarledgerError) -> InstrumentReport:
+        """Note in the coverage what could not be fetched, so that it is asked for again and everybody knows why."""
+        covers = [
+            Cover(series=self.series, interval=left, outcome=FAILED, detail=str(error))
+            for left in self._left
+            if not left.empty
+        ]
+        try:
+            if covers:
+                self._vault.ledger.catalog.cover(covers, self._scribe.who(OPERATION))
+        except BarledgerError as worse:
+            error.add_note(f"and it could not be noted in the ledger: {worse}")
+        return self._report("failed", error)
+
+    # --- what is known before ----------------------------------------------------------------------
+
+    @cached_property
+    def _request(self) -> FetchRequest:
+        wanted = self._wanted.interval
+        moment = min(wanted.end - 1, self._vault.ledger.now())
+        return FetchRequest(
+            instrument=self.series.instrument,
+            timeframe=self.series.timeframe,
+            interval=wanted,
+            native=self._vault.ledger.symbols.native(self.series.instrument, self.series.source, moment),
+            on_invalid=self._task.on_invalid,
+        )
+
+    def _learn_facts(self) -> None:
+        """Ask what the source knows of the instrument itself, unless it told, or bars are to be seen again anyway."""
+        facts = self._vault.ledger.instruments.facts()
+        told = any(one.origin == self.series.source and one.pattern == self.series.instrument for one in facts)
+        if told and not (self._wanted.bars or self._wanted.again):
+            return
+        try:
+            with self._task.slots:
+                learned = self._task.source.facts(self._request)
+        except (SourceError, LookupError):
+            return  # bars can be had without; what is wrong shows when they are asked for
+        except Exception as error:
+            raise _SourceFailed(as_error(error, self.series.source)) from error
+        if learned is not None:
+            self._vault.ledger.instruments.tell([learned], self._vault.who("tell"))
+
+    @cached_property
+    def _held(self) -> Held:
+        return Held(self._vault, self.series)
+
+    @cached_property
+    def _plan(self) -> Plan:
+        horizon = closing.horizon(self.series.timeframe, self._calendar, self._vault.ledger.now())
+        return plan_for(self._vault, self._held, self._wanted, self._task.declaration, horizon=horizon)
+
+    @cached_property
+    def _calendar(self) -> Calendar:
+        return closing.calendar_of(self._instruments, self.series.instrument)
+
+    @cached_property
+    def _scribe(self) -> Scribe:
+        return Scribe(self._vault, self._cache, self._task, self.series, self._calendar, self._request.symbol)
+
+    @cached_property
+    def _meter(self) -> Meter:
+        return Meter(self._task.progress, self.series, self._calendar)
+
+    # --- the work ----------------------------------------------------------------------------------
+
+    def _work(self) -> None:
+        try:
+            with closing_(self._received(self._plan.stretches)) as chunks:
+                for received in chunks:
+                    self._take(self._read(received))
+        except _Multiplied as found:
+            self._scribe.forget()
+            self._rewrite(found.answer)
+        except (_SourceFailed, BudgetSpent, Stopped):
+            self._scribe.settle()
+            raise
+        else:
+            self._scribe.settle()
+
+    def _received(self, stretches: Sequence[Interval]) -> Generator[Received]:
+        task = self._task
+        asking = Asking(
+            source=task.source,
+            retries=task.retries,
+            timing=task.timing,
+            spending=task.spending,
+            stop=task.stop,
+            now=self._vault.ledger.now,
+            slot=task.slots,
+            told=self._tell_retry,
+            called=self._count,
+        )
+        try:
+            with closing_(ask(asking, self._request, stretches)) as chunks:
+                yield from chunks
+        except (BudgetSpent, Stopped):
+            raise
+        except Exception as error:
+            raise _SourceFailed(as_error(error, self.series.source)) from error
+
+    def _count(self, calls: int) -> None:
+        self._calls += calls
+
+    def _tell_retry(self, vain: Vain) -> None:
+        self._task.progress.tell(Retrying(series=self.series, error=vain.error, attempt=vain.attempt, wait=vain.wait))
+
+    def _read(self, received: Received) -> Answer:
+        try:
+            answer = read_answer(received, self.series, self._calendar, after=self._newest)
+        except SourceError as error:
+            raise _SourceFailed(error) from error
+        self._newest = answer.newest
+        self._dropped += answer.dropped
+        self._future += answer.future
+        self._scribe.put_aside(answer.rejected)
+        return answer
+
+    def _take(self, answer: Answer) -> None:
+        stored = self._stored(answer)
+        actions = answer.received.chunk.actions
+        if self._multiplied(stored, answer.rows) or self._adjusted_for(actions):
+            raise _Multiplied(answer)
+        self._scribe.take(answer, stored)
+        self._record(actions)
+        self._answered.append(_whole(answer))
+        self._meter.advance(answer.interval, len(answer.rows))
+
+    def _stored(self, answer: Answer) -> Rows:
+        """Return the bars that are held where the answer lies."""
+        shared = answer.interval.intersection(self._held.interval)
+        if shared is None:
+            return empty_rows()
+        return current(self._vault, self.series, shared).rows.standing()
+
+    def _multiplied(self, stored: Rows, rows: Rows) -> bool:
+        """Whether bars that are held look multiplied; of a source that adjusts, a single bar is enough to look."""
+        old, new = paired(stored, rows)
+        tolerance = self._task.declaration.tolerance
+        if adjusts(self._task.declaration):
+            return suspicious(old, new, tolerance)
+        return bool(len(old)) and recognise(old, new, tolerance) is not None
+
+    def _adjusted_for(self, actions: Sequence[CorporateAction]) -> bool:
+        """Whether there is news of an event for which the source changes the bars before it."""
+        states = set(self._task.declaration.adjustment.values())
+        kinds = (_SPLITS if states & {"splits", "total"} else frozenset()) | (
+            _PAYMENTS if "total" in states else frozenset()
+        )
+        mine = [one for one in actions if one.kind in kinds]
+        if not mine or self._held.empty:
+            return False
+        known = self._vault.ledger.actions.list(instrument=self.series.instrument, source=self.series.source)
+        heard = {(one.kind, one.ex_date, one.value) for one in known}
+        return any((one.kind, one.ex_date, one.value) not in heard and one.ex_date > self._held.first for one in mine)
+
+    def _record(self, actions: Sequence[CorporateAction]) -> None:
+        if actions:
+            self._vault.ledger.actions.record(actions, self._vault.who("record"))
+
+    def _rewrite(self, answer: Answer) -> None:
+        """Ask for all that is held and all that is wanted at once, before anything of it is written."""
+        span = self._span()
+        received = [answer]
+        if not _holds(answer, span):
+            self._task.progress.tell(Refetching(series=self.series, interval=span))
+            with closing_(self._received([span])) as chunks:
+                received = [self._read(one) for one in chunks]
+        if not any(len(one.rows) for one in received):
+            detail = "its history seems to be multiplied, and it gives nothing when asked for all of it"
+            raise _SourceFailed(SourceError(source=self.series.source, detail=detail))
+        restate(self._scribe, received, span)
+        for one in received:
+            self._record(one.received.chunk.actions)
+            if not self._scribe.held:
+                self._answered.append(_whole(one))
+            self._meter.advance(one.interval, len(one.rows))
+
+    def _span(self) -> Interval:
+        """Return the hull of what is held and what is asked for."""
+        held, asked = self._held, self._plan.stretches
+        starts = [one.start for one in asked if one.start != BEGINNING]
+        return Interval(min([held.first, *starts]), max([held.end, *(one.end for one in asked)]))
+
+    # --- the end -----------------------------------------------------------------------------------
+
+    @property
+    def _left(self) -> list[Interval]:
+        """Return what was asked for and not answered, closed bars only."""
+        past = Interval(BEGINNING, self._plan.horizon)
+        return intersection(difference(self._plan.lacking, self._answered), [past])
+
+    def _note_unanswered(self) -> None:
+        """Note the stretches of which the source's answer said nothing, so that they are asked for again."""
+        if self._scribe.held or not self._task.declaration.incremental:
+            return
+        covers = [
+            Cover(series=self.series, interval=left, outcome=UNCONFIRMED, detail=_NOBODY_ANSWERED)
+            for left in self._left
+            if left.start != BEGINNING
+        ]
+        if covers:
+            self._vault.ledger.catalog.cover(covers, self._scribe.who(OPERATION))
+
+    @property
+    def _outcome(self) -> State:
+        waits = self._scribe.proposals or self._scribe.held
+        return "proposed" if waits else "done"
+
+    def _report(self, state: State, error: BarledgerError | None = None) -> InstrumentReport:
+        scribe, settled = self._scribe, state in ("current", "done")
+        # A series that cannot even be looked at has no plan.
+        plan: Plan = self.__dict__.get("_plan", Plan(stretches=(), lacking=(), horizon=BEGINNING))
+        return InstrumentReport(
+            series=self.series,
+            state=state,
+            written=scribe.written,
+            error=error,
+            asked=plan.stretches,
+            left=() if settled or not plan.stretches else tuple(self._left),
+            out_of_reach=plan.out_of_reach,
+            dropped=self._dropped,
+            future=self._future,
+            proposed=scribe.proposed,
+            held=scribe.held,
+            declined=scribe.declined,
+            proposals=tuple(dict.fromkeys(scribe.proposals)),
+            restatement=scribe.restatement,
+            calls=self._calls,
+        )
+
+
+def _whole(answer: Answer) -> Interval:
+    """Return the stretch that a chunk settles, with what is not closed yet."""
+    chunk = answer.received.chunk.interval
+    return Interval(min(answer.interval.start, chunk.start), max(answer.interval.end, min(chunk.end, END_OF_TIME)))
+
+
+def _holds(answer: Answer, span: Interval) -> bool:
+    """Whether an answer is one about the whole span already."""
+    stretch = answer.received.stretch
+    whole = answer.received.chunk.interval
+    return stretch.start <= span.start and whole.start <= span.start and whole.end >= span.end

@@ -1,0 +1,129 @@
+"""Restating: a series whose source multiplied its history is rewritten as a whole, or not at all.
+
+A bar after a split that is appended to the history before it is the classic corruption, so as long as the history
+cannot be rewritten the bars after it wait too.
+"""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+
+from barledger.domain.comparison import compare
+from barledger.domain.interval import Interval, format_time
+from barledger.domain.rows import Rows, found_in
+from barledger.errors import RevisionConflict
+from barledger.services.cache.reader import Reading
+from barledger.services.ingestion.answers import Answer
+from barledger.services.ingestion.held import current
+from barledger.services.ingestion.judgement import RESTATEMENT, Finding, move, overtake, paired, rejected
+from barledger.services.ingestion.restatement import Restatement, recognise
+from barledger.services.ingestion.scribe import Scribe, attempts, joined
+
+
+def restate(scribe: Scribe, received: Sequence[Answer], span: Interval) -> None:
+    """Write the answers about the whole of a series: as one restatement if they are one, else as any others."""
+    rows = joined(received)
+    for last in attempts():
+        stored = current(scribe.vault, scribe.series, span)
+        old, new = paired(stored.rows.standing(), rows)
+        found = recognise(old, new, scribe.task.declaration.tolerance) if len(old) else None
+        if found is None:
+            _take_all(scribe, received, stored)
+            return
+        try:
+            _write(scribe, received, rows, stored, found)
+        except RevisionConflict:
+            if last:
+                raise
+            continue
+        return
+
+
+def _take_all(scribe: Scribe, received: Sequence[Answer], stored: Reading) -> None:
+    for answer in received:
+        scribe.take(answer, stored.rows.standing())
+    scribe.settle()
+
+
+def _write(scribe: Scribe, received: Sequence[Answer], rows: Rows, stored: Reading, found: Restatement) -> None:
+    scribe.restatement = found
+    stale = _stale(scribe, received, rows, stored, found)
+    compared = compare(stored.rows, rows, scribe.task.declaration.tolerance)
+    changed = rows.pick(compared.changed)
+    old, _ = paired(stored.rows, changed)
+    reason = f"{stale} bars before it are not given any more" if stale else ""
+    reason = reason or scribe.judge.against(changed, change=move(old, changed))
+    if not reason:
+        _apply(scribe, received, rows, stored, found)
+        return
+    scribe.held += len(compared.new)
+    if _declined(scribe, found):
+        scribe.declined += len(changed)
+        return
+    finding = Finding(
+        kind=RESTATEMENT,
+        rows=rows.take(compared.written),
+        bars=len(changed),
+        revision=stored.revision,
+        reason=f"{found}: {reason}",
+        evidence={**told(found), "new_bars": str(len(compared.new)), "covered": _covered(scribe, received)},
+    )
+    scribe.propose(finding)
+
+
+def _apply(scribe: Scribe, received: Sequence[Answer], rows: Rows, stored: Reading, found: Restatement) -> None:
+    own = scribe.task.reason
+    done = scribe.commit(
+        rows,
+        [cover for answer in received for cover in scribe.covers(answer)],
+        received,
+        reason=f"{scribe.series.source} restated {found}" + (f" ({own})" if own else ""),
+        trigger=RESTATEMENT,
+        expected_revision=stored.revision,
+        more={RESTATEMENT: told(found)},
+    )
+    hull = Interval(int(rows.time[0]), int(rows.time[-1]) + 1)
+    overtake(scribe.vault.ledger, scribe.series, hull, done.revision, scribe.who(RESTATEMENT))
+
+
+def _stale(scribe: Scribe, received: Sequence[Answer], rows: Rows, stored: Reading, found: Restatement) -> int:
+    """Return how many bars would keep their old scale; those that two answers in a row lack are withdrawn first."""
+    standing = stored.rows.standing()
+    came = np.union1d(rows.time, np.concatenate([answer.times for answer in received]))
+    lacking = standing.time[~found_in(standing.time, came) & (standing.time < found.until)]
+    if not len(lacking):
+        return 0
+    gone: list[int] = []
+    for answer in received:
+        gone += scribe.absences.see(answer, standing.within(answer.interval).time)
+    twice = np.array(sorted(set(gone) & set(lacking.tolist())), np.int64)
+    if len(scribe.withdraw(twice)) < len(twice):
+        # The series has moved on by the withdrawal, so what it holds is read and judged anew.
+        raise RevisionConflict(series=str(scribe.series), expected=stored.revision, found=scribe.written.revision)
+    return len(lacking)
+
+
+def _declined(scribe: Scribe, found: Restatement) -> bool:
+    """Whether somebody rejected this restatement before."""
+    key = _key(told(found))
+    return any(_key(one.evidence) == key for one in rejected(scribe.vault.ledger, scribe.series, (RESTATEMENT,)))
+
+
+def _key(evidence: Any) -> tuple[object, object]:
+    return evidence.get("factor"), evidence.get("until")
+
+
+def told(found: Restatement) -> dict[str, Any]:
+    """Return a restatement for the audit log and for those who decide, numbers as text."""
+    values = asdict(found)
+    steps = [{"until": format_time(one["until"]), "factor": f"{one['factor']:.10g}"} for one in values.pop("steps")]
+    values |= {"until": format_time(found.until), "factor": f"{found.factor:.10g}"}
+    return {**{name: str(value) for name, value in values.items()}, **({"steps": steps} if len(steps) > 1 else {})}
+
+
+def _covered(scribe: Scribe, received: Sequence[Answer]) -> list[list[str]]:
+    """Return what the answers settle, to be kept once the proposal is accepted."""
+    covers = [cover for answer in received for cover in scribe.covers(answer)]
+    return [[str(one.interval.start), str(one.interval.end), one.outcome] for one in covers]

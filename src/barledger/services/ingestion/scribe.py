@@ -1,0 +1,252 @@
+"""The scribe: writes the answers about one series, as far as its source may change it."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Any, Final
+
+import numpy as np
+
+from barledger.domain.calendar import Calendar
+from barledger.domain.comparison import compare
+from barledger.domain.interval import Interval, format_time
+from barledger.domain.rows import Ints, Rows, concat, merge, tombstones
+from barledger.domain.series import Series
+from barledger.domain.validation import Rejected
+from barledger.errors import RevisionConflict
+from barledger.ledger.contract import Cover, QuarantinedBar, Who
+from barledger.services.cache import DataCacheService
+from barledger.services.cache.changes import Draft
+from barledger.services.cache.commit import Written
+from barledger.services.cache.reader import Reading
+from barledger.services.cache.vault import Vault
+from barledger.services.ingestion import answers
+from barledger.services.ingestion.absences import Absences
+from barledger.services.ingestion.answers import Answer
+from barledger.services.ingestion.held import current
+from barledger.services.ingestion.judgement import (
+    CORRECTION,
+    WITHDRAWAL,
+    Finding,
+    Judge,
+    move,
+    paired,
+    propose,
+    undecided,
+)
+from barledger.services.ingestion.report import add
+from barledger.services.ingestion.restatement import Restatement
+from barledger.services.ingestion.task import Task
+
+OPERATION: Final = "ingest"
+# Another writer of the same series may come in between; so often in a row it is no coincidence.
+_ATTEMPTS: Final = 10
+_ABSENT: Final = "two complete answers in a row had both of its neighbours and not the bar"
+
+
+class Scribe:
+    """Writes answers as they come; changes that have to be judged are kept until all are known.
+
+    Where the source may change all, a chunk is one commit. Otherwise its new bars are, and what it changes waits for
+    `settle`, together with the coverage of the chunk: a task that is killed before asks for it again.
+    """
+
+    def __init__(
+        self, vault: Vault, cache: DataCacheService, task: Task, series: Series, calendar: Calendar, symbol: str
+    ) -> None:
+        """Write to this series, for a source that calls it ``symbol``."""
+        self.vault, self.cache, self.task, self.series = vault, cache, task, series
+        self.judge = Judge(policy=task.policy, ledger=vault.ledger)
+        self.absences = Absences(vault.ledger, series)
+        self.written = Written(series=(series,), revision=vault.ledger.revisions.state(series).revision, fields={})
+        self.proposals: list[str] = []
+        self.proposed = self.held = self.declined = 0
+        self.restatement: Restatement | None = None
+        self._calendar, self._symbol = calendar, symbol
+        self._changes: list[Rows] = []
+        self._covers: list[Cover] = []
+        self._gone: list[int] = []
+
+    # --- answers as they come --------------------------------------------------------------------
+
+    def take(self, answer: Answer, stored: Rows) -> None:
+        """Write what an answer brings; ``stored`` are the bars of its stretch, as far as there may be any."""
+        self.note_absent(answer, stored)
+        covers = self.covers(answer)
+        if not len(answer.rows):
+            self._cover(covers, answer)
+        elif self.judge.free:
+            self.commit(answer.rows, covers, [answer])
+        else:
+            self._write_new(answer, covers)
+
+    def note_absent(self, answer: Answer, stored: Rows) -> None:
+        """Remember which of the stored bars the answer lacks."""
+        self._gone += self.absences.see(answer, stored.within(answer.interval).time)
+
+    def covers(self, answer: Answer) -> list[Cover]:
+        """Return what an answer says of its stretch."""
+        return answers.covers(answer, self.series, self.task.declaration, self._calendar)
+
+    def put_aside(self, bars: Sequence[Rejected]) -> None:
+        """Put bars that broke a rule into quarantine."""
+        if bars:
+            put_aside(self.vault, self.series, bars)
+            self.written = replace(self.written, quarantined=self.written.quarantined + len(bars))
+
+    def commit(
+        self,
+        rows: Rows,
+        covers: Sequence[Cover],
+        received: Sequence[Answer],
+        *,
+        operation: str = OPERATION,
+        reason: str = "",
+        trigger: str = "",
+        expected_revision: int | None = None,
+        more: dict[str, Any] | None = None,
+    ) -> Written:
+        """Make a commit of bars, with what was asked and where they come from."""
+        draft = Draft(
+            series=self.series,
+            rows=rows,
+            tolerance=self.task.declaration.tolerance,
+            expected_revision=expected_revision,
+        )
+        done = self.cache.write(
+            [draft],
+            operation=operation,
+            reason=reason or self.task.reason,
+            trigger=trigger,
+            coverage=covers,
+            details={self.series: {**self._provenance(received), **(more or {})}},
+        )
+        self.written = add(self.written, done)
+        return done
+
+    def who(self, operation: str, *, reason: str = "", trigger: str = "") -> Who:
+        """Sign an operation."""
+        return self.vault.who(operation, reason=reason or self.task.reason, trigger=trigger)
+
+    def _cover(self, covers: Sequence[Cover], answer: Answer) -> None:
+        if covers:
+            details = {str(self.series): self._provenance([answer])}
+            self.vault.ledger.catalog.cover(covers, self.who(OPERATION), details=details)
+
+    def _provenance(self, received: Sequence[Answer]) -> dict[str, Any]:
+        told = [answers.provenance(one, self.task.declaration, self._symbol) for one in received]
+        return {"provenance": told[0] if len(told) == 1 else told} if told else {}
+
+    def _write_new(self, answer: Answer, covers: list[Cover]) -> None:
+        """Write the bars that change nothing, and keep the others."""
+        for last in attempts():
+            stored = self.reading(answer.rows)
+            compared = compare(stored.rows, answer.rows, self.task.declaration.tolerance)
+            changed = answer.rows.pick(compared.changed)
+            harmless = answer.rows.pick(np.setdiff1d(np.arange(len(answer.rows)), compared.changed))
+            try:
+                if len(harmless):
+                    self.commit(harmless, () if len(changed) else covers, [answer], expected_revision=stored.revision)
+            except RevisionConflict:
+                if last:
+                    raise
+                continue
+            if len(changed):
+                self._changes.append(changed)
+                self._covers += covers
+            return
+
+    def reading(self, rows: Rows) -> Reading:
+        """Read the bars that lie where these do."""
+        return current(self.vault, self.series, Interval(int(rows.time[0]), int(rows.time[-1]) + 1))
+
+    # --- what has to be judged -------------------------------------------------------------------
+
+    def settle(self) -> None:
+        """Apply or propose the changes and withdrawals of all answers so far."""
+        changes, covers, gone = merge(self._changes), self._covers, sorted(set(self._gone))
+        self._changes, self._covers, self._gone = [], [], []
+        if len(changes):
+            self._change(changes, covers)
+        self.withdraw(np.array(gone, np.int64))
+
+    def forget(self) -> None:
+        """Drop what was kept to be judged, since all of it is asked for again."""
+        self._changes, self._covers, self._gone = [], [], []
+
+    def withdraw(self, times: Ints) -> Ints:
+        """Withdraw bars that two answers in a row lacked, or propose it; returns the times of those that stay."""
+        if not len(times):
+            return times
+        stored = current(self.vault, self.series, Interval(int(times[0]), int(times[-1]) + 1))
+        rows = undecided(self.vault.ledger, self.series, tombstones(times))
+        self.declined += len(times) - len(rows)
+        reason = self.judge.against(rows, change=1.0)
+        if reason:
+            self.propose(_finding(WITHDRAWAL, rows, stored, reason, {"answers": "2", "why": _ABSENT}))
+            return times
+        if len(rows):
+            self.commit(rows, (), (), operation="withdraw", reason=_ABSENT, trigger="absence")
+        return np.setdiff1d(times, rows.time)
+
+    def propose(self, finding: Finding) -> None:
+        """Keep changes until somebody decides."""
+        told = {"source": self.task.declaration.name, "symbol": self._symbol, **finding.evidence}
+        who = self.who("propose", reason=finding.reason, trigger=finding.kind)
+        made = propose(self.vault.ledger, self.series, replace(finding, evidence=told), who)
+        self.proposals.append(made.id)
+        self.proposed += finding.bars
+
+    def _change(self, changes: Rows, covers: Sequence[Cover]) -> None:
+        for last in attempts():
+            stored, rows, declined = self._differing(changes)
+            largest = move(*paired(stored.rows, rows))
+            reason = self.judge.against(rows, change=largest)
+            if reason or not len(rows):
+                break
+            try:
+                self.commit(rows, covers, (), trigger=CORRECTION, expected_revision=stored.revision)
+            except RevisionConflict:
+                if last:
+                    raise
+                continue
+            self.declined += declined
+            return
+        self.declined += declined
+        if reason:
+            evidence = {"largest_move": f"{largest:.6g}", "first": format_time(int(rows.time[0]))}
+            self.propose(_finding(CORRECTION, rows, stored, reason, evidence))
+        if covers:
+            self.vault.ledger.catalog.cover(covers, self.who(OPERATION))
+
+    def _differing(self, changes: Rows) -> tuple[Reading, Rows, int]:
+        """Return what is there now, what of the changes still differs, and how many of them were rejected before."""
+        stored = self.reading(changes)
+        compared = compare(stored.rows, changes, self.task.declaration.tolerance)
+        rows = undecided(self.vault.ledger, self.series, changes.pick(compared.changed))
+        return stored, rows, len(compared.changed) - len(rows)
+
+
+def _finding(kind: str, rows: Rows, stored: Reading, reason: str, evidence: dict[str, Any]) -> Finding:
+    return Finding(kind=kind, rows=rows, bars=len(rows), revision=stored.revision, reason=reason, evidence=evidence)
+
+
+def put_aside(vault: Vault, series: Series, rejected: Sequence[Rejected]) -> int:
+    """Put bars that broke a rule into quarantine, and return how many they are."""
+    bars = [
+        QuarantinedBar(series=series, time=bar.time, code=bar.code, values=bar.values, actor=vault.actor)
+        for bar in rejected
+    ]
+    if bars:
+        vault.check_writable()
+        vault.ledger.quarantine.add(bars, vault.who("quarantine"))
+    return len(bars)
+
+
+def attempts() -> Iterator[bool]:
+    """Give as many attempts as it is worth to be faster than other writers of the series; True is the last."""
+    yield from (left == 0 for left in reversed(range(_ATTEMPTS)))
+
+
+def joined(received: Sequence[Answer]) -> Rows:
+    """Return the bars of answers that follow each other."""
+    return concat(one.rows for one in received)

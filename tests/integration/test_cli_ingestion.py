@@ -1,0 +1,222 @@
+"""The commands that bring bars in, and decide about what sources change."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from barledger.cli.app import run
+from barledger.domain.interval import Interval
+from barledger.domain.series import Series
+
+
+@dataclass(slots=True)
+class Cli:
+    """Runs commands in this process, on a library of its own."""
+
+    folder: Path
+    capsys: pytest.CaptureFixture[str]
+    err: str = field(default="", init=False)
+
+    def __call__(self, *arguments: str, code: int = 0) -> str:
+        self.capsys.readouterr()
+        ended = run([*arguments, "--store", str(self.folder / "library")])
+        out, self.err = self.capsys.readouterr()
+        assert ended == code, f"{ended} instead of {code}: {out}{self.err}"
+        return out
+
+    def json(self, *arguments: str, code: int = 0) -> Any:
+        return json.loads(self(*arguments, "--json", code=code))
+
+    def file(self, name: str, closes: list[float]) -> None:
+        lines = [f"2024-01-{day:02},{c},{c + 1},{c - 1},{c},100" for day, c in enumerate(closes, 1)]
+        text = "\n".join(["time,open,high,low,close,volume", *lines, ""])
+        (self.folder / f"{name}.csv").write_text(text)
+
+    def ingest(self, *arguments: str, code: int = 0) -> Any:
+        path = f"path={self.folder}/{{instrument}}.csv"
+        return self.json("ingest", *arguments, "--source", "files", "--option", path, code=code)
+
+
+@pytest.fixture
+def cli(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Cli]:
+    monkeypatch.setenv("BARLEDGER_HOME", str(tmp_path / "home"))
+    made = Cli(tmp_path, capsys)
+    for name in ("AAPL", "IBM", "MSFT"):
+        made.file(name, [10.0, 11.0, 12.0, 13.0, 14.0])
+    yield made
+
+
+def names(told: Any) -> list[str]:
+    return [one["series"]["instrument"] for one in told["instruments"]]
+
+
+def test_lists_files_of_symbols_and_patterns_name_instruments(cli: Cli) -> None:
+    symbols = cli.folder / "symbols.txt"
+    symbols.write_text("# tech\nMSFT, AAPL  # two in a line\n\nIBM\n")
+    told = cli.ingest("AAPL,IBM", "1d")
+    assert (names(told), told["new"]) == (["AAPL", "IBM"], 10)
+    told = cli.ingest(f"@{symbols},AAPL", "1d")
+    assert (names(told), told["new"]) == (["MSFT", "AAPL", "IBM"], 5)
+    assert names(cli.ingest("*M*", "1d")) == ["IBM", "MSFT"]
+    assert json.loads(_failed(cli, "X*", "1d", code=3))["error"] == "series-not-found"
+    assert json.loads(_failed(cli, f"@{cli.folder}/nowhere.txt", "1d", code=2))["error"] == "invalid-setting"
+    assert json.loads(_failed(cli, " , ", "1d", code=2))["error"] == "invalid-setting"
+
+
+def _failed(cli: Cli, *arguments: str, code: int) -> str:
+    cli("ingest", *arguments, "--source", "files", "--option", "path=x.csv", "--json", code=code)
+    return cli.err
+
+
+def test_all_results_are_shown_when_one_failed_and_the_exit_code_tells(cli: Cli) -> None:
+    told = cli.ingest("AAPL,NONE,IBM", "1d", code=6)
+    assert [one["state"] for one in told["instruments"]] == ["done", "failed", "done"]
+    assert told["instruments"][1]["error"]["error"] == "source-error"
+    path = f"path={cli.folder}/{{instrument}}.csv"
+    text = cli("ingest", "AAPL,NONE,IBM", "1d", "--source", "files", "--option", path, code=6)
+    assert "failed" in text
+    assert "source-error" in text
+    assert "0 new" in text
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("AAPL", "1d"),
+        ("--source", "files"),
+        ("AAPL", "--source", "files"),
+        ("AAPL", "1d", "--source", "files", "--refresh", "many"),
+        ("AAPL", "1d", "--source", "files", "--refresh", "0"),
+        ("AAPL", "1d", "--source", "files", "--budget-calls", "-1"),
+        ("AAPL", "1d", "--source", "files", "--on-change", "ask"),
+        ("--fill-gaps", "--start", "2024-01-01"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(cli: Cli, arguments: tuple[str, ...]) -> None:
+    cli("ingest", *arguments, "--option", f"path={cli.folder}/AAPL.csv", code=2)
+
+
+def test_a_refresh_is_a_number_of_bars_or_an_interval(cli: Cli) -> None:
+    cli.ingest("AAPL", "1d")
+    cli.file("AAPL", [10.5, 11.0, 12.0, 13.5, 14.0])
+    assert cli.ingest("AAPL", "1d", "--refresh", "2024-01-04..2024-01-06")["changed"] == 1
+    assert cli.ingest("AAPL", "1d", "--refresh", "5")["changed"] == 1
+
+
+def test_a_budget_tells_what_is_left(cli: Cli) -> None:
+    told = cli.ingest("AAPL,IBM", "1d", "--budget-calls", "1")
+    assert sorted(one["state"] for one in told["instruments"]) == ["done", "not_done"]
+    told = cli.ingest("AAPL,IBM", "1d", "--budget-seconds", "0")
+    assert told["calls"] == 0
+
+
+def test_proposals_are_listed_shown_and_decided(cli: Cli) -> None:
+    cli.ingest("AAPL", "1d")
+    cli.file("AAPL", [10.0, 11.5, 12.0, 13.0, 14.0, 15.0])
+    told = cli.ingest("AAPL", "1d", "--on-change", "propose")
+    assert (told["new"], told["changed"], told["proposed"]) == (1, 0, 1)
+    (proposal,) = told["proposals"]
+    (listed,) = cli.json("proposals", "list")
+    assert (listed["id"], listed["kind"], listed["bars"]) == (proposal, "correction", 1)
+    shown = cli.json("proposals", "show", proposal)
+    (bar,) = shown["bars"]
+    assert (bar["change"], bar["old"]["close"], bar["new"]["close"]) == ("changed", 11.0, 11.5)
+    text = cli("proposals", "show", proposal)
+    assert "11 → 11.5" in text
+    assert proposal in cli("proposals", "list", "--state", "all", "--source", "files")
+    accepted = cli.json("proposals", "accept", proposal, "--reason", "checked")
+    assert accepted["changed"] == 1
+    assert cli.json("proposals", "list") == []
+    cli("proposals", "reject", proposal, code=4)
+    cli("proposals", "show", "prop-nowhere", code=3)
+    cli.file("AAPL", [10.0, 11.9, 12.0, 13.0, 14.0, 15.0])
+    (other,) = cli.ingest("AAPL", "1d", "--on-change", "propose")["proposals"]
+    assert cli.json("proposals", "reject", other, "--reason", "no")["state"] == "rejected"
+    told = cli.ingest("AAPL", "1d", "--on-change", "propose")
+    assert (told["declined"], told["proposals"]) == (1, [])
+
+
+def test_policies_are_set_and_shown(cli: Cli) -> None:
+    assert cli.json("policy") == []
+    (told,) = cli.json("policy", "files", "--on-change", "propose", "--most-change", "0.1", "--most-age", "90d")
+    assert (told["on_change"], told["most_change"]) == ("propose", 0.1)
+    assert "propose" in cli("policy")
+    assert "90d" in cli("policy", "files")
+    (told,) = cli.json("policy", "files", "--reset")
+    assert told["on_change"] == "apply"
+    cli("policy", "files", "--reset", "--most-bars", "3", code=2)
+    cli("policy", "--reset", code=2)
+
+
+def test_a_restatement_is_said(cli: Cli) -> None:
+    cli.ingest("AAPL", "1d")
+    cli.file("AAPL", [5.0, 5.5, 6.0, 6.5, 14.0])
+    path = f"path={cli.folder}/AAPL.csv"
+    closes = [(5.0, 5.5, 4.5), (5.5, 6.0, 5.0), (6.0, 6.5, 5.5), (6.5, 7.0, 6.0)]
+    lines = [f"2024-01-{day:02},{c},{high},{low},{c},200" for day, (c, high, low) in enumerate(closes, 1)]
+    text = "\n".join(["time,open,high,low,close,volume", *lines, "2024-01-05,14,15,13,14,100", ""])
+    (cli.folder / "AAPL.csv").write_text(text)
+    said = cli("ingest", "AAPL", "1d", "--source", "files", "--option", path)
+    assert "4 changed" in said
+    assert "times 0.5" in cli.err
+
+
+def test_bars_are_followed(cli: Cli) -> None:
+    path = f"path={cli.folder}/{{instrument}}.csv"
+    given = ["AAPL,IBM", "1d", "--source", "files", "--option", path, "--start", "2024-01-02", "--until", "2024-01-05"]
+    lines = [json.loads(line) for line in cli("follow", *given, "--json").splitlines()]
+    assert [(one["instrument"], one["close"]) for one in lines] == [
+        (name, close) for close in (11.0, 12.0, 13.0) for name in ("AAPL", "IBM")
+    ]
+    assert lines[0]["time"] == "1704153600000000000"
+    text = cli("follow", *given, "--count", "1")
+    assert text.splitlines() == ["2024-01-02T00:00:00Z AAPL 11 12 10 11 100"]
+
+
+# --- gaps ------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    interval: Interval
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Availability:
+    series: Series
+    missing: tuple[Missing, ...]
+
+
+def test_gaps_are_filled_as_far_as_their_sources_are_there(cli: Cli) -> None:
+    from barledger.barledger import open_barledger  # noqa: PLC0415 - only here
+    from barledger.settings import Settings  # noqa: PLC0415 - only here
+
+    cli.ingest("AAPL", "1d", "--start", "2024-01-04")
+    whole = Interval.of("2024-01-01", "2024-01-06")
+    gaps = [
+        Availability(Series.of("AAPL", "1d", "files"), (Missing(Interval.of("2024-01-02", "2024-01-04"), "never_requested"),)),
+        Availability(Series.of("IBM", "1d", "files"), (Missing(whole, "halted"), Missing(whole, "source_empty"))),
+        Availability(Series.of("IBM", "1d", "desk"), (Missing(whole, "fetch_failed"),)),
+    ]
+    with open_barledger(cli.folder / "library", settings=Settings()) as bl:
+        done = bl.ingestion.fill_gaps(gaps, options={"path": f"{cli.folder}/{{instrument}}.csv"})
+        states = {str(one.series): one.state for one in done.instruments}
+        assert states == {"AAPL 1d from files": "done", "IBM 1d from desk": "failed"}
+        assert done.new == 2
+        assert done.failed[0].error is not None
+        assert done.failed[0].error.code == "source-not-found"
+        assert len(bl.bars("AAPL", "1d")) == 4
+        bl.availability = type("Found", (), {"gaps": lambda _: gaps})()  # type: ignore[attr-defined]
+
+
+def test_filling_gaps_says_when_nothing_finds_them(cli: Cli) -> None:
+    cli.ingest("AAPL", "1d")
+    from barledger.barledger import BarLedger  # noqa: PLC0415 - only here
+
+    found = hasattr(BarLedger, "availability") or "availability" in str(BarLedger.__init__.__code__.co_names)
+    cli("ingest", "--fill-gaps", code=0 if found else 4)
