@@ -33,7 +33,7 @@ The tree (each class also inherits the kin from the standard library that caller
     └── DriverMissing (ImportError)
 
 An error is a frozen set of typed fields, a stable ``code`` for programs, and a ``next_step`` for people.
-What is said without being an error is a `BarledgerWarning`: `NoBars`, `Mismatch` or `ShortShards`.
+What is said without being an error is a `BarledgerWarning`: `NoBars`, `Incomplete`, `Mismatch` or `ShortShards`.
 """
 
 from barledger.errors.access import (
@@ -124,6 +124,7 @@ from barledger.errors.refusals import (
 from barledger.errors.root import (
     BarledgerError,
     BarledgerWarning,
+    Incomplete,
     Mismatch,
     NoBars,
     ShortShards,
@@ -151,6 +152,7 @@ __all__ = [
     "FutureTime",
     "Held",
     "HighBelowLow",
+    "Incomplete",
     "InfiniteValue",
     "IntegrityError",
     "InvalidAction",
