@@ -15,6 +15,8 @@ import typer
 from barledger import __version__
 from barledger.cli import data, keeping, ledger, priority, snapshots, status
 from barledger.cli.demo import demo
+from barledger.cli.export import export
+from barledger.cli.lock import check, lock
 from barledger.cli.output import Output
 from barledger.errors import (
     BarledgerError,
@@ -62,6 +64,9 @@ _ON_BARS: Final[tuple[Callable[..., None], ...]] = (
     data.versions,
     data.history,
     data.quarantine,
+    export,
+    lock,
+    check,
 )
 _ON_LIBRARIES: Final[tuple[Callable[..., None], ...]] = (
     keeping.retention,

@@ -44,6 +44,14 @@ def styled(bars: "Bars", style: Style) -> pd.DataFrame:
     return frame
 
 
+def flat(bars: "Bars", style: Style | None = None) -> pd.DataFrame:
+    """Return a frame in this style, or in barledger's own, whose times are its first column."""
+    frame = bars.to_pandas() if style is None else styled(bars, style)
+    if style == "freqtrade":
+        return frame
+    return frame.rename_axis("Date" if frame.index.name is None else str(frame.index.name)).reset_index()
+
+
 def _yfinance(bars: "Bars") -> pd.DataFrame:
     daily = bars.timeframe.duration >= DAY
     frame = _titled(bars, "Date" if daily else "Datetime")

@@ -12,7 +12,7 @@ from barledger.domain.bars import Bars
 from barledger.domain.digest import digest
 from barledger.domain.intake import intake
 from barledger.domain.rows import VALUES, Rows
-from barledger.domain.style import check_style
+from barledger.domain.style import check_style, flat
 from barledger.domain.timeframe import Timeframe
 from barledger.errors import InvalidSetting
 
@@ -112,10 +112,8 @@ def _table(bars: Bars, style: str) -> "pa.Table":
 
     if style == OWN:
         return bars.to_arrow()
-    frame = bars.styled(style)  # type: ignore[arg-type]
+    frame = flat(bars, style)  # type: ignore[arg-type]
     frame.attrs = {}
-    if style != "freqtrade":
-        frame = frame.rename_axis("Date" if frame.index.name is None else str(frame.index.name)).reset_index()
     return pa.Table.from_pandas(frame, preserve_index=False)
 
 
