@@ -41,7 +41,9 @@ def anywhere(request: pytest.FixtureRequest, tmp_path: Path, clock: TurnableCloc
 @pytest.fixture
 def in_memory(tmp_path: Path, clock: TurnableClock) -> Iterator[BarLedger]:
     """An empty library in memory."""
-    with _opened(MemoryStore(), tmp_path, clock) as bl:
+    folder = tmp_path / "memory"
+    folder.mkdir()
+    with _opened(MemoryStore(), folder, clock) as bl:
         yield bl
 
 

@@ -163,6 +163,7 @@ def test_a_window_does_not_read_the_whole_series(counting: tuple[BarLedger, Coun
     assert store.rows_read <= 2 * 366
 
 
+@pytest.mark.slow
 @settings(max_examples=50)
 @given(
     kept=st.sets(st.integers(0, 800), min_size=1, max_size=60),
@@ -319,6 +320,7 @@ class TestSeveral:
             bl.retrieval.bars_of(["AAPL", "IBM"], "1d", start=day(today - 30))
 
 
+@pytest.mark.slow
 def test_all_series_are_of_one_cut_while_others_write(in_memory: BarLedger) -> None:
     """A writer changes all series together; whoever reads them sees one state of them."""
     names = [f"I{at}" for at in range(20)]

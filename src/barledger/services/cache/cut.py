@@ -27,8 +27,8 @@ def read_many(
 ) -> list[Rows]:
     """Return the rows of many series, each at a revision of its own that its series has or had; raises as `read` does.
 
-    The ledger is looked at twice for all of them, or once more if it has told of all series already. Only series of
-    which something is open, moved or old are looked at one by one.
+    The ledger is looked at twice for all of them together; ``looked`` is what it told at the first look, if somebody
+    has looked already. Only series of which something is open, moved or old are looked at one by one.
     """
     simple = vault.store.capabilities.checksums and vault.store.capabilities.fencing and not vault.mismatch
     plain = _read_plain(vault, asked, looked or {}) if simple else [None] * len(asked)

@@ -1,7 +1,7 @@
 """Fetching what is missing before bars are handed out: availability, ingestion, cache, and a second look."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from typing import Any, Final, Protocol
 
@@ -13,6 +13,10 @@ from barledger.domain.timeframe import DAY, Timeframe
 from barledger.errors import CapabilityMissing, InvalidSetting, SourceNotFound
 from barledger.services.cache.vault import Vault
 
+# Bars that are open for more than twice their length are of no calendar.
+_LONGEST_OPEN: Final = 2
+# So many holes are closed one by one; for more, all between the first and the last is asked for.
+_MOST_STRETCHES: Final = 20
 # What asking a source again cannot change.
 _CLOSED_BY_NOBODY: Final = frozenset({"source_empty", "not_listed", "halted", "withdrawn", "quarantined"})
 
@@ -134,6 +138,7 @@ class Fetcher:
         timeframe: Timeframe,
         interval: Interval,
         *,
+        calendar: Calendar,
         lookback: int,
         source: str | None,
         options: Mapping[str, Any] | None,
@@ -143,62 +148,87 @@ class Fetcher:
         An interval has to be bounded. Raises `InvalidSetting` if something is missing and no source is known for it,
         `SourceNotFound`, and what ingestion raises.
         """
-        check, ingestion = self._services()
-        named = self._sources(instrument, timeframe, source)
+        check, _ = self._services()
         required = check.required_interval(instrument, timeframe.name, interval.start, interval.end, lookback=lookback)
+        question = _Question(instrument, timeframe, required, calendar)
+        named = self._sources(instrument, timeframe, source)
+        if not named:
+            return Fetching(sources=(), missing=self._unnamed(question))
         asked: list[str] = []
-        missing = self._missing(instrument, timeframe, required, named[0] if named else source)
+        missing: tuple[Still, ...] | None = None
         for name in named:
-            closable = [one.interval for one in missing if one.reason not in _CLOSED_BY_NOBODY]
-            if not closable:
-                break
             try:
-                for stretch in union(closable):
-                    ingestion.ingest(
-                        instrument,
-                        timeframe.name,
-                        source=name,
-                        start=stretch.start,
-                        end=stretch.end,
-                        reason="missing when it was read",
-                        options=options,
-                    )
+                left = self._ask(question, name, missing, options, asked)
             except SourceNotFound:
-                # Of a fill order, some names may be those of callers' own bars; the only one has to be a source.
+                # Of a fill order, some names may be those of callers' own bars; one at least has to be a source.
                 if name == named[-1] and not asked:
                     raise
-                continue
-            asked.append(name)
-            left = self._missing(instrument, timeframe, required, name)
-            missing = left if len(asked) == 1 else _both(missing, left)
-        if not named and any(one.reason not in _CLOSED_BY_NOBODY for one in missing):
-            raise InvalidSetting(
-                setting="source",
-                reason=f"{missing[0]} is missing, and neither source= nor a priority says where to fetch it",
+                left = self._missing(question, name)
+            missing = left if missing is None else _both(question, missing, left)
+            if not missing:
+                break
+        return Fetching(sources=tuple(asked), missing=missing or ())
+
+    def _ask(
+        self,
+        question: "_Question",
+        source: str,
+        missing: Sequence[Still] | None,
+        options: Mapping[str, Any] | None,
+        asked: list[str],
+    ) -> tuple[Still, ...]:
+        """Fetch from one source what it may have of what is missing, and return what this source still lacks."""
+        _, ingestion = self._services()
+        mine = self._missing(question, source)
+        wanted = union(one.interval for one in mine if one.reason not in _CLOSED_BY_NOBODY)
+        if missing is not None:
+            wanted = intersection(wanted, [one.interval for one in missing])
+        if not wanted:
+            return mine
+        if len(wanted) > _MOST_STRETCHES:
+            wanted = [Interval(wanted[0].start, wanted[-1].end)]
+        for stretch in wanted:
+            ingestion.ingest(
+                question.instrument,
+                question.timeframe.name,
+                source=source,
+                start=stretch.start,
+                end=stretch.end,
+                reason="missing when it was read",
+                options=options,
             )
-        return Fetching(sources=tuple(asked), missing=tuple(missing))
+        asked.append(source)
+        return self._missing(question, source)
+
+    def _unnamed(self, question: "_Question") -> tuple[Still, ...]:
+        """Look what is missing where no source is known; raises `InvalidSetting` if one is needed."""
+        missing = self._missing(question, None)
+        closable = [one for one in missing if one.reason not in _CLOSED_BY_NOBODY]
+        if closable:
+            reason = f"{closable[0]} is missing, and neither source= nor a priority says where to fetch it"
+            raise InvalidSetting(setting="source", reason=reason)
+        return missing
 
     def _services(self) -> tuple[AvailabilityService, IngestionService]:
         if self._availability is None or self._ingestion is None:
             raise CapabilityMissing(who="this library", capability="fetching what is missing while reading")
         return self._availability, self._ingestion
 
-    def _missing(self, instrument: str, timeframe: Timeframe, interval: Interval, source: str | None) -> list[Still]:
+    def _missing(self, question: "_Question", source: str | None) -> tuple[Still, ...]:
         check, _ = self._services()
-        found = check.check(instrument, timeframe.name, start=interval.start, end=interval.end, source=source)
-        if found.complete:
-            return []
-        return [
+        frame, interval = question.timeframe.name, question.interval
+        found = check.check(question.instrument, frame, start=interval.start, end=interval.end, source=source)
+        return tuple(
             Still(
-                instrument=instrument,
-                timeframe=timeframe.name,
+                instrument=question.instrument,
+                timeframe=frame,
                 interval=one.interval,
                 reason=one.reason,
                 bars=one.bars,
                 detail=one.detail or "",
             )
             for one in found.missing
-        ]
+        )
 
     def _sources(self, instrument: str, timeframe: Timeframe, source: str | None) -> list[str]:
         """Return which sources to ask, in order: the named one, those by priority, or the only one that there is."""
@@ -212,10 +242,24 @@ class Fetcher:
         return sources if len(sources) == 1 else []
 
 
-def _both(first: Sequence[Still], second: Sequence[Still]) -> list[Still]:
+@dataclass(frozen=True, slots=True)
+class _Question:
+    """Which bars have to be there."""
+
+    instrument: str
+    timeframe: Timeframe
+    interval: Interval
+    calendar: Calendar
+
+
+def _both(question: _Question, first: Sequence[Still], second: Sequence[Still]) -> tuple[Still, ...]:
     """Return what both lack, for the reason of the first."""
     others = [one.interval for one in second]
-    return [one for one in first if intersection([one.interval], others)]
+    return tuple(
+        replace(one, interval=part, bars=question.calendar.count(question.timeframe, part))
+        for one in first
+        for part in intersection([one.interval], others)
+    )
 
 
 def bounded(interval: Interval, timeframe: Timeframe, calendar: Calendar, now: int) -> Interval:
@@ -232,6 +276,3 @@ def bounded(interval: Interval, timeframe: Timeframe, calendar: Calendar, now: i
     unclosed = recent[~np.isin(recent, closed)]
     edge = int(unclosed[0]) if len(unclosed) else now
     return Interval(interval.start, max(interval.start, min(interval.end, edge)))
-
-
-_LONGEST_OPEN: Final = 2

@@ -233,7 +233,7 @@ def _told(
         "series": {view.instrument: _series(stretch) for view, stretch in zip(views, stretches, strict=True)},
     }
     if request.known_within is not None:
-        late = sum(len(part.late) for stretch in stretches for part in stretch.parts if part.late is not None)
+        late = sum(int((~stretch.observed).sum()) for stretch in stretches)
         told["known_within"] = {"seconds": request.known_within / SECOND, "not_observed": late}
     return Told(told)
 

@@ -366,7 +366,12 @@ class DataRetrievalService:
         self, name: Name, interval: Interval, request: ReadRequest, options: Mapping[str, Any] | None
     ) -> Fetching:
         return self._fetcher.close_gaps(
-            *name, interval, lookback=request.lookback, source=request.source, options=options
+            *name,
+            interval,
+            calendar=self._instruments.calendar(name[0]),
+            lookback=request.lookback,
+            source=request.source,
+            options=options,
         )
 
     def _say_incomplete(self, missing: Sequence[Still], *, level: int = 3) -> None:

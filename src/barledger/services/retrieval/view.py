@@ -10,7 +10,7 @@ from barledger.domain.action import CorporateAction
 from barledger.domain.bars import Bars, SourceSpan
 from barledger.domain.calendar import Calendar
 from barledger.domain.interval import BEGINNING, END_OF_TIME, Interval, format_time, union
-from barledger.domain.rows import Ints, Rows, found_in
+from barledger.domain.rows import Flags, Ints, Rows, found_in
 from barledger.domain.series import Series
 from barledger.domain.timeframe import SECOND, Timeframe
 from barledger.ledger.contract import Pin, SeriesState
@@ -43,6 +43,15 @@ class Stretch:
     used: Sequence[Rows]
     rows: Rows
     interval: Interval
+
+    @property
+    def observed(self) -> Flags:
+        """Tell which of the rows were seen live, if that was asked; see `services.cache.editions.read_known`."""
+        observed = np.ones(len(self.rows), np.bool_)
+        for part, mine in zip(self.parts, self.used, strict=True):
+            if part.late is not None and len(part.late):
+                observed &= ~found_in(self.rows.time, mine.time[found_in(mine.time, part.late)])
+        return observed
 
     def within(self, interval: Interval) -> "Stretch":
         """Return a part of it."""
@@ -180,11 +189,7 @@ class View:
     def _observed(self, stretch: Stretch) -> tuple[dict[str, Any], dict[str, Any]]:
         if self.known_within is None:
             return {}, {}
-        observed = np.ones(len(stretch.rows), np.bool_)
-        for part, mine in zip(stretch.parts, stretch.used, strict=True):
-            if part.late is not None and len(part.late):
-                late = mine.time[found_in(mine.time, part.late)]
-                observed &= ~found_in(stretch.rows.time, late)
+        observed = stretch.observed
         count = int(observed.sum())
         seconds = self.known_within / SECOND
         told = {"seconds": seconds, "observed": count, "not_observed": len(observed) - count}
