@@ -1,5 +1,6 @@
 """Files of bars: CSV, Parquet and Arrow, in barledger's own shape or in another library's style."""
 
+import os
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -72,7 +73,7 @@ def write(bars: Bars, path: Path, kind: Format, style: str) -> str:
         beside.replace(path)
     except OSError as error:
         beside.unlink(missing_ok=True)
-        reason = f"{path} cannot be written: {error.strerror or error}"
+        reason = f"{path} cannot be written: {_why(error)}"
         raise InvalidSetting(setting="file", reason=reason) from error
     return bars.digest if style == OWN else digest(_plain(bars.rows), bars.timeframe).hex()
 
@@ -85,7 +86,7 @@ def read(path: Path, timeframe: Timeframe, style: str) -> Rows:
     try:
         table: Any = _READERS[format_of(path)](path)
     except OSError as error:
-        reason = f"{path} cannot be read: {error.strerror or error}"
+        reason = f"{path} cannot be read: {_why(error)}"
         raise InvalidSetting(setting="file", reason=reason) from error
     except ValueError as error:
         raise InvalidSetting(setting="file", reason=f"{path} is damaged: {error}") from error
@@ -101,6 +102,11 @@ def read(path: Path, timeframe: Timeframe, style: str) -> Rows:
     if frame.empty:
         return intake(frame.iloc[:0], timeframe).rows
     return intake(frame, timeframe).rows
+
+
+def _why(error: OSError) -> str:
+    """Return what happened, which Arrow's errors tell by number only."""
+    return os.strerror(error.errno) if error.errno else str(error)
 
 
 def _plain(rows: Rows) -> Rows:
