@@ -1,6 +1,6 @@
 """Reading many series, each at the revision that one consistent cut has of it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from barledger.domain.interval import Interval
@@ -22,29 +22,42 @@ class Asked:
     pinned: bool = False
 
 
+Keep = Callable[[Rows], Rows]
+"""What to keep of the standing rows of a series as soon as they are read, so that the rest is free for the next."""
+
+
 def read_many(
-    vault: Vault, asked: Sequence[Asked], *, looked: Mapping[Series, SeriesState] | None = None
+    vault: Vault,
+    asked: Sequence[Asked],
+    *,
+    looked: Mapping[Series, SeriesState] | None = None,
+    keep: Keep = lambda rows: rows,
 ) -> list[Rows]:
-    """Return the rows of many series, each at a revision of its own that its series has or had; raises as `read` does.
+    """Return the standing rows of many series, each at a revision of its own that it has or had; raises as `read` does.
 
     The ledger is looked at twice for all of them together; ``looked`` is what it told at the first look, if somebody
     has looked already. Only series of which something is open, moved or old are looked at one by one.
     """
     simple = vault.store.capabilities.checksums and vault.store.capabilities.fencing and not vault.mismatch
-    plain = _read_plain(vault, asked, looked or {}) if simple else [None] * len(asked)
+    plain = _read_plain(vault, asked, looked or {}, keep) if simple else [None] * len(asked)
     return [
-        read(vault, one.series, one.intervals, revision=one.revision, pinned=one.pinned).rows if rows is None else rows
-        for one, rows in zip(asked, plain, strict=True)
+        keep(_read_one(vault, one).standing()) if rows is None else rows for one, rows in zip(asked, plain, strict=True)
     ]
 
 
-def _read_plain(vault: Vault, asked: Sequence[Asked], looked: Mapping[Series, SeriesState]) -> list[Rows | None]:
+def _read_one(vault: Vault, asked: Asked) -> Rows:
+    return read(vault, asked.series, asked.intervals, revision=asked.revision, pinned=asked.pinned).rows
+
+
+def _read_plain(
+    vault: Vault, asked: Sequence[Asked], looked: Mapping[Series, SeriesState], keep: Keep
+) -> list[Rows | None]:
     """Read what lies in ``latest`` as it is asked for; None for the others, and for those that moved meanwhile."""
     series = [one.series for one in asked]
     known = all(one in looked for one in series)
     before = [looked[one] for one in series] if known else vault.ledger.revisions.states(series)
     found = [
-        vault.store.read(one.series, CURRENT, one.intervals) if _plain(state, one) else None
+        keep(vault.store.read(one.series, CURRENT, one.intervals).standing()) if _plain(state, one) else None
         for one, state in zip(asked, before, strict=True)
     ]
     after = vault.ledger.revisions.states(series)

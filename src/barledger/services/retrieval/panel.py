@@ -8,9 +8,10 @@ from typing import Any, Final, Literal, Self, get_args
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from xxhash import xxh3_64_intdigest
 
 from barledger.domain.interval import BEGINNING, END_OF_TIME, Interval
-from barledger.domain.rows import VALUES, Flags, Floats, Ints, found_in
+from barledger.domain.rows import VALUES, Flags, Floats, Ints, Rows, constant, found_in
 from barledger.domain.timeframe import SECOND
 from barledger.errors import InvalidSetting, MissingColumns
 from barledger.services.retrieval.request import ReadRequest
@@ -21,6 +22,7 @@ Fill = Literal["ffill"]
 
 FIELDS: Final = (*VALUES, "adjustment_factor")
 _NEVER_FILLED: Final = frozenset({"volume"})
+_FEW_FIELDS: Final = 2
 
 
 class Told(dict[str, Any]):
@@ -64,6 +66,16 @@ class PanelShape:
         _check_fill(listed, fill, limit)
         return PanelShape(fields=listed, single=fields is None, align=align, limit=limit)  # type: ignore[arg-type]
 
+    def keep(self, rows: Rows) -> Rows:
+        """Return what a panel needs of rows, in memory of its own, if that is little of them."""
+        if len(self.fields) > _FEW_FIELDS:
+            return rows
+        nothing = np.broadcast_to(np.nan, len(rows))
+        kept = {name: np.array(getattr(rows, name)) if name in self.fields else nothing for name in VALUES}
+        factor = rows.adjustment_factor if "adjustment_factor" in self.fields else None
+        no_stamp = constant(0, len(rows))
+        return Rows(time=np.array(rows.time), adjustment_factor=factor, revision=no_stamp, edition=no_stamp, **kept)
+
 
 def _check_fill(fields: Sequence[str], fill: str | None, limit: int | None) -> None:
     if fill is None:
@@ -82,15 +94,14 @@ def _check_fill(fields: Sequence[str], fill: str | None, limit: int | None) -> N
 
 def panel(views: Sequence[View], stretches: Sequence[Stretch], request: ReadRequest, shape: PanelShape) -> pd.DataFrame:
     """Return a row for each time, and a column for each instrument, below its field if several are asked for."""
-    times = [stretch.rows.time for stretch in stretches]
-    index = _index(views, times, request, shape.align)
-    places = _Places(index)
+    alike = _Alike.of([stretch.rows.time for stretch in stretches])
+    index = _index(views, alike.distinct, request, shape.align)
+    places = [_find(times, index) for times in alike.distinct]
     count = len(views)
     cells = np.empty((len(shape.fields) * count, len(index)))
     for number, stretch in enumerate(stretches):
-        place = places.of(stretch.rows.time)
         for at, field in enumerate(shape.fields):
-            place.put(getattr(stretch.rows, field), cells[at * count + number])
+            places[alike.group[number]].put(getattr(stretch.rows, field), cells[at * count + number])
     filled = 0
     if shape.limit is not None:
         filled = sum(
@@ -99,7 +110,9 @@ def panel(views: Sequence[View], stretches: Sequence[Stretch], request: ReadRequ
             if field not in _NEVER_FILLED
         )
     frame = pd.DataFrame(cells.T, index=_labels(index), columns=_columns(views, shape), copy=False)
-    left_out = sum(len(one) for one in times) - sum(places.of(one).kept for one in times)
+    left_out = sum(
+        len(stretch.rows) - places[group].kept for stretch, group in zip(stretches, alike.group, strict=True)
+    )
     frame.attrs.update({"panel": _told(views, stretches, request, shape, filled=filled, left_out=left_out)})
     return frame
 
@@ -118,8 +131,30 @@ def _columns(views: Sequence[View], shape: PanelShape) -> pd.Index:
 # --- times -----------------------------------------------------------------------------------------
 
 
-def _index(views: Sequence[View], times: Sequence[Ints], request: ReadRequest, align: Align) -> Ints:
-    distinct = _distinct(times)
+@dataclass(frozen=True, slots=True)
+class _Alike:
+    """The times of many series without repeating those that are alike: most markets trade on the same days."""
+
+    distinct: list[Ints]
+    group: list[int]
+
+    @staticmethod
+    def of(times: Sequence[Ints]) -> "_Alike":
+        distinct: list[Ints] = []
+        group: list[int] = []
+        known: dict[tuple[int, int], list[int]] = {}
+        for one in times:
+            candidates = known.setdefault((len(one), xxh3_64_intdigest(np.ascontiguousarray(one).data)), [])
+            found = next((number for number in candidates if np.array_equal(distinct[number], one)), None)
+            if found is None:
+                found = len(distinct)
+                candidates.append(found)
+                distinct.append(one)
+            group.append(found)
+        return _Alike(distinct, group)
+
+
+def _index(views: Sequence[View], distinct: Sequence[Ints], request: ReadRequest, align: Align) -> Ints:
     if align == "calendar":
         return _by_calendar(views, distinct, request.interval)
     if len(distinct) == 1:
@@ -127,16 +162,6 @@ def _index(views: Sequence[View], times: Sequence[Ints], request: ReadRequest, a
     if align == "union":
         return np.unique(np.concatenate(distinct))
     return reduce(lambda common, other: common[found_in(common, other)], distinct)
-
-
-def _distinct(times: Sequence[Ints]) -> list[Ints]:
-    """Return the times without repeating those that are alike: most markets trade on the same days."""
-    found: dict[tuple[int, int, int], list[Ints]] = {}
-    for one in times:
-        alike = found.setdefault((len(one), *(int(one[at]) for at in (0, -1) if len(one))), [])  # type: ignore[arg-type]
-        if not any(np.array_equal(one, other) for other in alike):
-            alike.append(one)
-    return [one for alike in found.values() for one in alike]
 
 
 def _by_calendar(views: Sequence[View], times: Sequence[Ints], interval: Interval) -> Ints:
@@ -168,28 +193,14 @@ class _Place:
             line[slice(None) if self.rows is None else self.rows] = column if self.known is None else column[self.known]
 
 
-class _Places:
-    """Finds places in an index, once for all series with the same times."""
-
-    def __init__(self, index: Ints) -> None:
-        self._index = index
-        self._found: list[tuple[Ints, _Place]] = []
-
-    def of(self, times: Ints) -> _Place:
-        for known, place in self._found:
-            if known is times or np.array_equal(known, times):
-                return place
-        place = self._find(times)
-        self._found.insert(0, (times, place))
-        return place
-
-    def _find(self, times: Ints) -> _Place:
-        if np.array_equal(times, self._index):
-            return _Place(None, None, len(times))
-        known = found_in(times, self._index)
-        if bool(known.all()):
-            return _Place(np.searchsorted(self._index, times), None, len(times))
-        return _Place(np.searchsorted(self._index, times[known]), known, int(known.sum()))
+def _find(times: Ints, index: Ints) -> _Place:
+    if np.array_equal(times, index):
+        return _Place(None, None, len(times))
+    rows = np.searchsorted(index, times)
+    known = index[np.minimum(rows, len(index) - 1)] == times if len(index) else np.zeros(len(times), np.bool_)
+    if bool(known.all()):
+        return _Place(rows, None, len(times))
+    return _Place(rows[known], known, int(known.sum()))
 
 
 # --- filling ---------------------------------------------------------------------------------------

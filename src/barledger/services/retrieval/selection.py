@@ -7,7 +7,7 @@ from barledger.domain.series import Series, normalise_instrument
 from barledger.domain.timeframe import Timeframe
 from barledger.errors import AmbiguousSource, InvalidSetting, VersionNotFound
 from barledger.ledger.contract import Pin, SeriesState, Snapshot
-from barledger.services.cache.cut import read_many
+from barledger.services.cache.cut import Keep, read_many
 from barledger.services.cache.priority import choose_all
 from barledger.services.cache.vault import Vault
 from barledger.services.cache.versions import find_snapshot
@@ -71,8 +71,8 @@ def select(vault: Vault, instruments: InstrumentService, names: Sequence[Name], 
     ]
 
 
-def read_views(views: Sequence[View], request: ReadRequest) -> list[Stretch]:
-    """Return what was asked of each view, plain questions about many all at once."""
+def read_views(views: Sequence[View], request: ReadRequest, keep: Keep = lambda rows: rows) -> list[Stretch]:
+    """Return what was asked of each view, plain questions about many all at once and no more of them than is kept."""
     first = views[0]
     materialised = first.state.snapshot is not None and (
         first.state.snapshot.materialised or first.state.snapshot.kind == "named"
@@ -82,10 +82,10 @@ def read_views(views: Sequence[View], request: ReadRequest) -> list[Stretch]:
         return [read_window(view, request) if request.windowed else view.read(request.interval) for view in views]
     states = _states(views) if request.interval.start == BEGINNING and not first.pins else {}
     asked = [view.asked(request.interval, states) for view in views]
-    rows = iter(read_many(first.vault, [one for mine in asked for one in mine], looked=first.state.looked))
+    rows = iter(read_many(first.vault, [one for mine in asked for one in mine], looked=first.state.looked, keep=keep))
     stretches = []
     for view, mine in zip(views, asked, strict=True):
-        parts = [Part(series=one.series, rows=next(rows).standing(), revision=one.revision) for one in mine]
+        parts = [Part(series=one.series, rows=next(rows), revision=one.revision) for one in mine]
         interval = mine[0].intervals[0] if view.pins else request.interval
         stretches.append(view.joined(parts, interval))
     return stretches

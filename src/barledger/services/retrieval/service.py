@@ -12,6 +12,7 @@ from barledger.domain.interval import Instant, Interval
 from barledger.errors import Incomplete, InvalidSetting, NoBars
 from barledger.ledger.contract import Intent
 from barledger.services.cache import snapshots
+from barledger.services.cache.cut import Keep
 from barledger.services.cache.priority import hint
 from barledger.services.cache.vault import Vault
 from barledger.services.instruments import InstrumentService
@@ -199,7 +200,7 @@ class DataRetrievalService:
             last=last,
             known_within=known_within,
         )
-        views, stretches = self._read(names_of(instruments, [timeframe]), request)
+        views, stretches = self._read(names_of(instruments, [timeframe]), request, shape.keep)
         return panel(views, stretches, request, shape)
 
     # --- datasets ------------------------------------------------------------------------------
@@ -331,9 +332,11 @@ class DataRetrievalService:
 
     # --- parts ---------------------------------------------------------------------------------
 
-    def _read(self, names: Sequence[Name], request: ReadRequest) -> tuple[list[View], list[Stretch]]:
+    def _read(
+        self, names: Sequence[Name], request: ReadRequest, keep: Keep = lambda rows: rows
+    ) -> tuple[list[View], list[Stretch]]:
         views = select(self._vault, self._instruments, names, request)
-        stretches = read_views(views, request)
+        stretches = read_views(views, request, keep)
         for view, stretch in zip(views, stretches, strict=True):
             self._say_if_nothing(view, stretch, request)
         return views, stretches
