@@ -1,6 +1,7 @@
 """Locks: a strategy's repository names its data, and its CI fails when they are not those."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 
 import barledger
 from barledger import BarLedger
+from barledger.domain.interval import Interval
 from barledger.domain.series import Series
 from barledger.errors import InvalidSetting, LockBroken, SeriesNotFound
 from barledger.services.retrieval.manifest import LOCK, Manifest
@@ -86,6 +88,21 @@ def test_bars_that_are_others_at_the_same_revision_break_it(in_memory: BarLedger
     batch = Batch(series=Series.of("AAPL", "1d", "desk"), layer="latest", rows=forged)
     in_memory.vault.store.write([batch], revision=done.revision)
     with pytest.raises(LockBroken, match=r"AAPL 1d from desk in .*: digest \w{16}… instead of \w{16}…"):
+        in_memory.retrieval.check(tmp_path / "x.lock")
+
+
+def test_the_locked_revision_counts_even_if_the_newest_bars_are_the_same(in_memory: BarLedger, tmp_path: Path) -> None:
+    first = in_memory.write("AAPL", "1d", frame(range(20)), **DESK)
+    in_memory.retrieval.lock("AAPL", "1d", file=tmp_path / "x.lock")
+    in_memory.write("AAPL", "1d", frame([5], 700.0), **DESK)
+    second = in_memory.write("AAPL", "1d", frame([5]), **DESK)
+    assert in_memory.retrieval.check(tmp_path / "x.lock", latest=True).moved == ()
+    series = Series.of("AAPL", "1d", "desk")
+    copy = in_memory.vault.store.read(series, "edition_1", [Interval.of(None, None)])
+    forged = replace(copy, close=copy.close + 1, high=copy.high + 1)
+    in_memory.vault.store.write([Batch(series=series, layer="edition_1", rows=forged)], revision=second.revision)
+    assert in_memory.bars("AAPL", "1d").digest != in_memory.bars("AAPL", "1d", version=first.revision).digest
+    with pytest.raises(LockBroken):
         in_memory.retrieval.check(tmp_path / "x.lock")
 
 

@@ -2,7 +2,7 @@
 
 import datetime as dt
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from barledger import BarLedger
+from barledger.domain.action import CorporateAction
 from barledger.domain.instrument import Facts
 from barledger.domain.interval import Interval
 from barledger.domain.rows import VALUES, Rows
@@ -318,6 +319,51 @@ class TestSeveral:
         assert 0 < len(found["IBM"]) < 30
         with pytest.raises(RevisionExpired):
             bl.retrieval.bars_of(["AAPL", "IBM"], "1d", start=day(today - 30))
+
+
+class Interrupted(MemoryStore):
+    """Lets something happen in the middle of what is read."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.happens: Callable[[], object] | None = None
+        self.before = 0
+
+    def read(self, series: Series, layer: str, intervals: Sequence[Interval]) -> Rows:
+        if self.happens is not None:
+            self.before -= 1
+            if self.before == 0:
+                happens, self.happens = self.happens, None
+                happens()
+        return super().read(series, layer, intervals)
+
+
+@pytest.mark.parametrize("version", ["latest", "first"])
+@pytest.mark.parametrize("wish", [{}, {"start": "1970-01-01", "end": "1970-01-03"}, {"last": 2}])
+def test_a_commit_between_two_series_shows_in_none(version: str, wish: dict[str, Any]) -> None:
+    names = [f"I{at}" for at in range(12)]
+    store = Interrupted()
+    with library(store) as bl:
+        bl.write_many([(name, "1d", frame(range(3))) for name in names], **DESK)
+        wanted = {name: bl.bars(name, "1d", version=version, **wish).digest for name in names}
+        store.happens = lambda: bl.write_many([(name, "1d", frame(range(1, 5), 200.0)) for name in names], **DESK)
+        store.before = 6
+        found = bl.retrieval.bars_of(names, "1d", version=version, **wish)
+        assert store.happens is None
+        assert {name: found[name].digest for name in names} == wanted
+        assert len(bl.bars("I0", "1d")) == 5
+
+
+def test_events_are_those_that_were_known_in_a_state(in_memory: BarLedger) -> None:
+    bl = in_memory
+    bl.write("AAPL", "1d", frame(range(10)), **DESK)
+    bl.snapshot("AAPL", "1d", id="bt")
+    dividend = CorporateAction(instrument="AAPL", ex_date=3 * DAY, kind="cash_dividend", source="desk", value=0.5)
+    elsewhere = CorporateAction(instrument="AAPL", ex_date=4 * DAY, kind="split", source="vendor", value=2.0)
+    bl.vault.ledger.actions.record([dividend, elsewhere], bl.vault.who("actions"))
+    now = bl.bars("AAPL", "1d").styled("yfinance")
+    assert (now["Dividends"].sum(), now["Dividends"].iloc[3], now["Stock Splits"].sum()) == (0.5, 0.5, 0.0)
+    assert "Dividends" not in bl.bars("AAPL", "1d", version="bt").styled("yfinance").columns
 
 
 @pytest.mark.slow

@@ -17,8 +17,10 @@ from barledger.services.cache.vault import Vault
 _LONGEST_OPEN: Final = 2
 # So many holes are closed one by one; for more, all between the first and the last is asked for.
 _MOST_STRETCHES: Final = 20
-# What asking a source again cannot change.
-_CLOSED_BY_NOBODY: Final = frozenset({"source_empty", "not_listed", "halted", "withdrawn", "quarantined"})
+# Of these, asking a source may bring bars; the others asking again cannot change.
+_FETCHABLE: Final = frozenset({"never_requested", "fetch_failed", "unconfirmed"})
+# Of these, there never were any bars.
+_EXCUSED: Final = frozenset({"halted", "not_listed"})
 
 
 class Missing(Protocol):
@@ -180,7 +182,7 @@ class Fetcher:
         """Fetch from one source what it may have of what is missing, and return what this source still lacks."""
         _, ingestion = self._services()
         mine = self._missing(question, source)
-        wanted = union(one.interval for one in mine if one.reason not in _CLOSED_BY_NOBODY)
+        wanted = union(one.interval for one in mine if one.reason in _FETCHABLE)
         if missing is not None:
             wanted = intersection(wanted, [one.interval for one in missing])
         if not wanted:
@@ -203,7 +205,7 @@ class Fetcher:
     def _unnamed(self, question: "_Question") -> tuple[Still, ...]:
         """Look what is missing where no source is known; raises `InvalidSetting` if one is needed."""
         missing = self._missing(question, None)
-        closable = [one for one in missing if one.reason not in _CLOSED_BY_NOBODY]
+        closable = [one for one in missing if one.reason in _FETCHABLE]
         if closable:
             reason = f"{closable[0]} is missing, and neither source= nor a priority says where to fetch it"
             raise InvalidSetting(setting="source", reason=reason)
@@ -218,6 +220,8 @@ class Fetcher:
         check, _ = self._services()
         frame, interval = question.timeframe.name, question.interval
         found = check.check(question.instrument, frame, start=interval.start, end=interval.end, source=source)
+        if found.complete:
+            return ()
         return tuple(
             Still(
                 instrument=question.instrument,
@@ -228,6 +232,7 @@ class Fetcher:
                 detail=one.detail or "",
             )
             for one in found.missing
+            if one.reason not in _EXCUSED
         )
 
     def _sources(self, instrument: str, timeframe: Timeframe, source: str | None) -> list[str]:
