@@ -14,7 +14,7 @@ from barledger.domain.resample import coarsen
 from barledger.domain.rows import VALUES, Rows
 from barledger.domain.series import Series
 from barledger.domain.timeframe import DAY, HOUR, MINUTE, Timeframe
-from barledger.errors import CalendarNotFound, InvalidSetting, InvalidTimeframe
+from barledger.errors import CalendarNotFound, Incomplete, InvalidSetting, InvalidTimeframe
 from barledger.testing.bars import rows
 from sessions import OPEN, Weekdays
 
@@ -117,6 +117,14 @@ def test_a_bar_that_lacks_a_part_is_dropped_or_marked_or_kept() -> None:
     kept = holed.resample("1h", partial="keep")
     assert list(kept.df.columns) == list(VALUES)
     assert len(kept) == 3
+
+
+def test_that_nothing_is_left_is_said() -> None:
+    weekdays = rows([MONDAY + at * DAY for at in range(5)])
+    with pytest.warns(Incomplete, match="all 1 bars of 1w lack a part that the calendar 24/7 expects"):
+        assert len(bars_of(weekdays, "1d").resample("1w")) == 0
+    assert len(bars_of(weekdays, "1d", Weekdays()).resample("1w")) == 1
+    assert len(bars_of(weekdays, "1d").resample("1w", partial="keep")) == 1
 
 
 def test_a_half_day_is_whole() -> None:

@@ -1,5 +1,6 @@
 """Bars: what callers hold."""
 
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -18,7 +19,7 @@ from barledger.domain.rows import VALUES, Flags, Ints, Rows
 from barledger.domain.series import Series
 from barledger.domain.style import Style, styled
 from barledger.domain.timeframe import Timeframe
-from barledger.errors import DriverMissing, MissingColumns
+from barledger.errors import DriverMissing, Incomplete, MissingColumns
 
 if TYPE_CHECKING:
     import polars as pl
@@ -239,15 +240,19 @@ class Bars:
 
         ``partial`` says what becomes of bars some of whose parts are not here, be it that the interval cuts them, that
         they are still forming or that a part is missing: ``drop`` leaves them out, ``keep`` does not, and ``mark`` adds
-        a column ``partial``. The open is that of the first part, the close that of the last, the volume the sum; what
-        follows from a missing value is missing. Raises `InvalidSetting` if the timeframe is not coarser, or if its bars
-        do not begin and end with parts, and `CalendarNotFound`.
+        a column ``partial``. That none is left is said by the warning `Incomplete`. The open is that of the first part,
+        the close that of the last, the volume the sum; what follows from a missing value is missing. Raises
+        `InvalidSetting` if the timeframe is not coarser, or if its bars do not begin and end with parts, and
+        `CalendarNotFound`.
         """
         check_partial(partial)
         coarse = Timeframe.of(timeframe)
         made = coarsen(self._rows, self.timeframe, coarse, self.calendar)
         kept = ~made.partial if partial == "drop" else np.ones(len(made.rows), np.bool_)
-        told = {
+        if len(kept) and not bool(kept.any()):
+            told = f"all {len(kept):,} bars of {coarse} lack a part that the calendar {self.calendar.name} expects"
+            warnings.warn(f"{told}; is it the instrument's? See also partial=", Incomplete, stacklevel=2)
+        origin = {
             "from": self.timeframe.name,
             "revision": str(self.revision),
             "digest": self.digest,
@@ -265,7 +270,7 @@ class Bars:
             calendar=lambda: self.calendar,
             actions=self._actions_of,
             marks={"partial": made.partial[kept]} if partial == "mark" else None,
-            notes={**self.notes, "resampled": told},
+            notes={**self.notes, "resampled": origin},
         )
 
     def styled(self, style: Style) -> pd.DataFrame:
