@@ -8,7 +8,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Final
 
-_PACKAGES: Final = ("barledger", "numpy", "pandas", "pyarrow", "arcticdb", "influxdb-client")
+_PACKAGES: Final = ("barledger", "numpy", "pandas", "pyarrow", "arcticdb", "polars", "influxdb-client")
 
 
 def facts() -> dict[str, str]:

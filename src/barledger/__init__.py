@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from barledger.errors import BarledgerError
     from barledger.ledger.contract import Snapshot
     from barledger.services.ingestion import Entry
+    from barledger.services.retrieval.dataset import Dataset
 
 __version__ = "0.1.0"
 
@@ -21,6 +22,7 @@ _HOMES = {
     "BarLedger": "barledger.barledger",
     "BarledgerError": "barledger.errors",
     "Bars": "barledger.domain.bars",
+    "Dataset": "barledger.services.retrieval.dataset",
     "Entry": "barledger.services.ingestion",
     "InfluxDBClient": "barledger.client",
     "Interval": "barledger.domain.interval",
@@ -32,6 +34,7 @@ __all__ = [
     "BarLedger",
     "BarledgerError",
     "Bars",
+    "Dataset",
     "Entry",
     "InfluxDBClient",
     "Interval",

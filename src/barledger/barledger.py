@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -60,7 +61,9 @@ class BarLedger:
         self.cache = DataCacheService(self.vault)
         self.availability = DataAvailabilityService(self.vault, self.instruments)
         self.ingestion = DataIngestionService(self.vault, self.cache, self._make_source, self.instruments)
-        self.retrieval = DataRetrievalService(self.vault)
+        self.retrieval = DataRetrievalService(
+            self.vault, self.instruments, availability=self.availability, ingestion=self.ingestion
+        )
         self.audit = AuditLog(self.vault)
 
     # --- writing -------------------------------------------------------------------------------
@@ -150,7 +153,7 @@ class BarLedger:
 
     # --- reading -------------------------------------------------------------------------------
 
-    def bars(
+    def bars(  # noqa: PLR0913 - the one call for strategies
         self,
         instrument: str,
         timeframe: str,
@@ -160,10 +163,28 @@ class BarLedger:
         source: str | None = None,
         version: str | Instant = "latest",
         is_adjusted: bool = False,
+        lookback: int = 0,
+        last: int | None = None,
+        columns: Sequence[str] | None = None,
+        known_within: str | timedelta | None = None,
+        fetch_missing: bool = False,
+        options: Mapping[str, Any] | None = None,
     ) -> Bars:
         """Return the bars of [start, end) at a version (`DataRetrievalService.bars`)."""
         return self.retrieval.bars(
-            instrument, timeframe, start=start, end=end, source=source, version=version, is_adjusted=is_adjusted
+            instrument,
+            timeframe,
+            start=start,
+            end=end,
+            source=source,
+            version=version,
+            is_adjusted=is_adjusted,
+            lookback=lookback,
+            last=last,
+            columns=columns,
+            known_within=known_within,
+            fetch_missing=fetch_missing,
+            options=options,
         )
 
     def history(self, instrument: str, timeframe: str, time: Instant, *, source: str | None = None) -> list[Edition]:

@@ -1,7 +1,6 @@
 """The commands that bring bars in, and decide about what sources change."""
 
 import json
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -42,12 +41,12 @@ class Cli:
 
 
 @pytest.fixture
-def cli(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Cli]:
+def cli(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Cli:
     monkeypatch.setenv("BARLEDGER_HOME", str(tmp_path / "home"))
     made = Cli(tmp_path, capsys)
     for name in ("AAPL", "IBM", "MSFT"):
         made.file(name, [10.0, 11.0, 12.0, 13.0, 14.0])
-    yield made
+    return made
 
 
 def names(told: Any) -> list[str]:
@@ -199,7 +198,9 @@ def test_gaps_are_filled_as_far_as_their_sources_are_there(cli: Cli) -> None:
     cli.ingest("AAPL", "1d", "--start", "2024-01-04")
     whole = Interval.of("2024-01-01", "2024-01-06")
     gaps = [
-        Availability(Series.of("AAPL", "1d", "files"), (Missing(Interval.of("2024-01-02", "2024-01-04"), "never_requested"),)),
+        Availability(
+            Series.of("AAPL", "1d", "files"), (Missing(Interval.of("2024-01-02", "2024-01-04"), "never_requested"),)
+        ),
         Availability(Series.of("IBM", "1d", "files"), (Missing(whole, "halted"), Missing(whole, "source_empty"))),
         Availability(Series.of("IBM", "1d", "desk"), (Missing(whole, "fetch_failed"),)),
     ]

@@ -16,8 +16,9 @@ from barledger.domain.interval import Interval, everything
 from barledger.domain.rows import VALUES, empty_rows
 from barledger.domain.series import Series
 from barledger.domain.timeframe import DAY
-from barledger.errors import MissingColumns
+from barledger.errors import CalendarNotFound, MissingColumns
 from barledger.testing.bars import days, rows
+from sessions import EARLY_CLOSE, Weekdays
 
 DESK, YAHOO = Series.of("AAPL", "1M", "desk"), Series.of("AAPL", "1M", "yahoo")
 MONTHS = [0, 31 * DAY, 59 * DAY]
@@ -233,3 +234,69 @@ def test_a_notebook_shows_the_first_bars_and_escapes_names() -> None:
     assert "&lt;b&gt;" in shown
     assert "<b>" not in shown
     assert shown.count("<tr") < 20
+
+
+# --- what was asked for ---------------------------------------------------------------------------------
+
+
+def asked(**options: Any) -> Bars:
+    return Bars(
+        rows=rows(MONTHS, revision=5),
+        series=(DESK,),
+        interval=everything(),
+        version="latest",
+        revisions={DESK: 5},
+        sources=[],
+        **options,
+    )
+
+
+def test_bars_of_a_session_close_with_it() -> None:
+    calendar = Weekdays()
+    day = int(pd.Timestamp("2021-03-05", tz="UTC").value)
+    series = Series.of("AAPL", "1d", "desk")
+    friday = Bars(
+        rows=rows([day]),
+        series=(series,),
+        interval=everything(),
+        version="latest",
+        revisions={series: 1},
+        sources=[],
+        calendar=lambda: calendar,
+    )
+    assert friday.close_time.tolist() == [day + EARLY_CLOSE]
+    assert friday.to_pandas(["close_time"])["close_time"].tolist() == [pd.Timestamp("2021-03-05T18:00:00Z")]
+
+
+def test_a_calendar_is_only_asked_for_closing_times() -> None:
+    def missing() -> Any:
+        raise CalendarNotFound(calendar="XXXX")
+
+    some = asked(calendar=missing)
+    assert len(some.df) == len(some.to_arrow()) == 3
+    with pytest.raises(CalendarNotFound):
+        _ = some.close_time
+
+
+def test_every_form_has_the_columns_that_were_asked_for() -> None:
+    some = asked(columns=("close", "close_time"))
+    assert list(some.df.columns) == ["close", "close_time"]
+    assert some.to_arrow().column_names == some.to_polars().columns == ["time", "close", "close_time"]
+    assert list(some.to_numpy()) == ["time", "close", "close_time"]
+    assert some.digest == asked().digest
+    assert list(some.to_pandas(["volume"]).columns) == ["volume"]
+
+
+def test_marks_are_columns_that_nobody_can_change() -> None:
+    seen = np.array([True, False, True])
+    some = asked(marks={"observed": seen}, notes={"known_within": {"observed": 2}})
+    assert list(some.df.columns) == [*VALUES, "observed"]
+    assert some.df["observed"].dtype == bool
+    assert some.to_arrow().column_names == [*schema().names, "observed"]
+    assert some.to_numpy()["observed"].tolist() == [True, False, True]
+    frame = some.df
+    frame.loc[:, "observed"] = True
+    assert some.marks["observed"].tolist() == [True, False, True]
+    with pytest.raises(ValueError, match="read-only"):
+        some.marks["observed"][1] = True
+    assert some.provenance["known_within"] == {"observed": 2}

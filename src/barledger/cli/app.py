@@ -29,6 +29,8 @@ from barledger.cli import (
 )
 from barledger.cli.codes import exit_code
 from barledger.cli.demo import demo
+from barledger.cli.export import export
+from barledger.cli.lock import check, lock
 from barledger.cli.output import Output
 from barledger.errors import BarledgerError, BarledgerWarning
 
@@ -60,6 +62,9 @@ _ON_BARS: Final[tuple[Callable[..., None], ...]] = (
     data.quarantine,
     availability.availability,
     availability.gaps,
+    export,
+    lock,
+    check,
 )
 _ON_LIBRARIES: Final[tuple[Callable[..., None], ...]] = (
     ingestion.policy,

@@ -1,15 +1,18 @@
 """Commands on bars: bars, series, versions, history, quarantine."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from barledger.cli.output import Output, moment
 from barledger.cli.session import End, Json, Ledger, Source, Start, Store, Version, library
+from barledger.domain.bars import Bars
 from barledger.domain.interval import format_time
 from barledger.domain.rows import VALUES
+from barledger.domain.style import STYLES, flat
 from barledger.errors import InvalidSetting, SeriesNotFound
+from barledger.services.retrieval import files
 
 Instrument = Annotated[str, typer.Argument(help="An instrument, e.g. AAPL or BTC/USDT.")]
 Timeframe = Annotated[str, typer.Argument(help="A timeframe, e.g. 1d or 1m.")]
@@ -23,7 +26,14 @@ def bars(
     end: End = None,
     version: Version = "latest",
     adjusted: Annotated[bool, typer.Option("--adjusted", help="Bars that the source itself had adjusted.")] = False,
+    lookback: Annotated[int, typer.Option(help="So many bars before the start as well.", min=0)] = 0,
     last: Annotated[int | None, typer.Option(help="Only so many bars, the newest ones.", min=1)] = None,
+    known_within: Annotated[
+        str | None, typer.Option(help="Each bar as it was known so long after its close, e.g. 1d.")
+    ] = None,
+    resample: Annotated[str | None, typer.Option(help="Put together to a coarser timeframe, e.g. 1h.")] = None,
+    partial: Annotated[str | None, typer.Option(help="Resampled bars that lack a part: drop, mark or keep.")] = None,
+    style: Annotated[str | None, typer.Option(help=f"As another library has them: {', '.join(STYLES)}.")] = None,
     out: Annotated[Path | None, typer.Option(help="Write .csv, .parquet or .arrow instead.")] = None,
     store: Store = "",
     ledger: Ledger = "",
@@ -31,25 +41,54 @@ def bars(
 ) -> None:
     """Show the bars of a version, with what it resolved to."""
     output = Output(as_json=json)
+    kind = None if out is None else files.format_of(out)
+    files.check_file_style(style or files.OWN)
+    _refuse_clashes(last=last, resample=resample, partial=partial)
     with library(store, ledger) as opened:
         found = opened.bars(
-            instrument, timeframe, start=start, end=end, source=source, version=version, is_adjusted=adjusted
+            instrument,
+            timeframe,
+            start=start,
+            end=end,
+            source=source,
+            version=version,
+            is_adjusted=adjusted,
+            lookback=lookback,
+            last=last,
+            known_within=known_within,
         )
-    if source is not None and not found.revision:
-        raise SeriesNotFound(series=str(found.series[0]))
-    if out is not None:
-        _save(found, out)
-        return output.say(f"{len(found):,} bars written to {out}", {**found.provenance, "bars": len(found)})
-    frame = found.df if last is None else found.df.tail(last)
-    times = [format_time(int(time)) for time in frame.index.to_numpy("datetime64[ns]").astype("int64").tolist()]
-    rows = [(time, *values) for time, values in zip(times, frame.to_numpy().tolist(), strict=True)]
+        if resample is not None:
+            found = found.resample(resample, partial=partial or "drop")  # type: ignore[arg-type]
+        if source is not None and not found.revision:
+            raise SeriesNotFound(series=str(found.series[0]))
+        if out is not None and kind is not None:
+            files.write(found, out, kind, style or files.OWN)
+            return output.say(f"{len(found):,} bars written to {out}", {**found.provenance, "bars": len(found)})
+        _show(output, found, style)
+    return None
+
+
+def _refuse_clashes(*, last: int | None, resample: str | None, partial: str | None) -> None:
+    if resample is None and partial is not None:
+        raise InvalidSetting(setting="--partial", reason="it is about resampled bars; give --resample as well")
+    if resample is not None and last is not None:
+        raise InvalidSetting(setting="--last", reason="it counts bars before they are resampled; give --start instead")
+
+
+def _show(output: Output, found: Bars, style: str | None) -> None:
+    frame = flat(found, style)  # type: ignore[arg-type]
+    label, *names = map(str, frame.columns)
+    instants = frame[frame.columns[0]].to_numpy("datetime64[ns]").astype("int64").tolist()
+    rows = [
+        (format_time(time), *values)
+        for time, values in zip(instants, frame[frame.columns[1:]].astype(object).to_numpy().tolist(), strict=True)
+    ]
     told = {**found.provenance, "digest": found.digest}
-    data = {**told, "bars": [dict(zip(("time", *VALUES), row, strict=True)) for row in rows]}
-    output.table("", ("time", *(f"# {name}" for name in VALUES)), rows, data)
-    if not json:
+    data = {**told, "bars": [dict(zip((label, *names), row, strict=True)) for row in rows]}
+    output.table("", (label, *(f"# {name}" for name in names)), rows, data)
+    if not output.as_json:
         mix = ", ".join(f"{span.rows:,} from {span.source}" for span in found.sources)
         output.note(f"{mix or 'no bars'}; revision {found.revision}; digest {found.digest}")
-    return None
 
 
 def series(
@@ -155,30 +194,3 @@ def quarantine(
         for one in found
     ]
     output.table("", ("series", "time", "rule", *(f"# {name}" for name in VALUES), "put aside"), rows, found)
-
-
-def _save(found: object, path: Path) -> None:
-    import pyarrow as pa  # noqa: PLC0415 - only for files
-
-    if path.suffix not in (".csv", ".parquet", ".arrow", ".feather"):
-        raise InvalidSetting(setting="--out", reason=f"{path.suffix or 'no ending'} is not .csv, .parquet or .arrow")
-    table = pa.table(found)
-    try:
-        _put(table, path)
-    except OSError as error:
-        raise InvalidSetting(setting="--out", reason=f"{path} cannot be written: {error.strerror or error}") from error
-
-
-def _put(table: Any, path: Path) -> None:
-    if path.suffix == ".parquet":
-        from pyarrow import parquet  # noqa: PLC0415 - only for files
-
-        parquet.write_table(table, path)
-    elif path.suffix in (".arrow", ".feather"):
-        from pyarrow import feather  # noqa: PLC0415 - only for files
-
-        feather.write_feather(table, str(path))
-    else:
-        from pyarrow import csv  # noqa: PLC0415 - only for files
-
-        csv.write_csv(table, path)

@@ -1,7 +1,8 @@
 """Bars: what callers hold."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
@@ -9,24 +10,32 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from barledger.domain.action import CorporateAction
+from barledger.domain.calendar import AlwaysOpen, Calendar
 from barledger.domain.digest import digest
 from barledger.domain.interval import Interval, format_time
-from barledger.domain.rows import VALUES, Ints, Rows
+from barledger.domain.resample import Partial, check_partial, coarsen
+from barledger.domain.rows import VALUES, Flags, Ints, Rows
 from barledger.domain.series import Series
+from barledger.domain.style import Style, styled
 from barledger.domain.timeframe import Timeframe
-from barledger.errors import DriverMissing, MissingColumns
+from barledger.errors import DriverMissing, Incomplete, MissingColumns
 
 if TYPE_CHECKING:
     import polars as pl
     import pyarrow as pa
 
-_EXTRA: Final = ("adjustment_factor", "source_id", "revision", "close_time")
+EXTRA: Final = ("adjustment_factor", "source_id", "revision", "close_time")
+_STORED: Final = ("time", *VALUES, "adjustment_factor", "source_id", "revision")
 _SHOWN: Final = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceSpan:
-    """How much of an answer came from one source; the interval reaches from its first open to its last close."""
+    """How much of an answer came from one source.
+
+    The interval reaches from its first open to the end of its last bar, as long as the timeframe says that bars are.
+    """
 
     source: str
     interval: Interval
@@ -36,7 +45,7 @@ class SourceSpan:
 class Bars:
     """Bars of one instrument at one timeframe, and what the question for them resolved to. Immutable."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - all that is known of them
         self,
         *,
         rows: Rows,
@@ -46,8 +55,18 @@ class Bars:
         revisions: Mapping[Series, int],
         sources: Sequence[SourceSpan],
         adjustment: str = "raw",
+        calendar: Callable[[], Calendar] = AlwaysOpen,
+        actions: Callable[[], Sequence[CorporateAction]] = tuple,
+        columns: Sequence[str] = (),
+        marks: Mapping[str, Flags] | None = None,
+        notes: Mapping[str, Any] | None = None,
     ) -> None:
-        """Hold standing rows; ``revisions`` are those that each series was read at."""
+        """Hold standing rows; ``revisions`` are those that each series was read at.
+
+        ``calendar`` and ``actions`` are asked once somebody needs them: for closing times, coarser bars, and styles
+        that have events. ``columns`` are those that frames have if nobody names others. ``marks`` say something of
+        each bar, and are columns too; ``notes`` are further provenance, as values that JSON knows.
+        """
         self._rows = rows
         self.series = series
         self.interval = interval
@@ -55,6 +74,11 @@ class Bars:
         self.revisions = dict(revisions)
         self.sources = tuple(sources)
         self.adjustment = adjustment
+        self.marks = {name: _read_only(mark) for name, mark in (marks or {}).items()}
+        self.columns = tuple(columns) or (*VALUES, *self.marks)
+        self.notes = dict(notes or {})
+        self._calendar_of = calendar
+        self._actions_of = actions
 
     # --- provenance ----------------------------------------------------------------------------
 
@@ -88,7 +112,18 @@ class Bars:
             "revision": str(self.revision),
             "adjustment": self.adjustment,
             "sources": [{"source": span.source, "rows": span.rows} for span in self.sources],
+            **self.notes,
         }
+
+    @cached_property
+    def calendar(self) -> Calendar:
+        """Return when the instrument trades; raises `CalendarNotFound`."""
+        return self._calendar_of()
+
+    @property
+    def actions(self) -> Sequence[CorporateAction]:
+        """Return the corporate actions of the instrument that the bars' sources told, by ex-date."""
+        return self._actions_of()
 
     # --- columns -------------------------------------------------------------------------------
 
@@ -104,8 +139,8 @@ class Bars:
 
     @property
     def close_time(self) -> Ints:
-        """Return the first instant after each bar, in ns since the epoch: nobody knew it before."""
-        return self.timeframe.close_of(self._rows.time)
+        """Return the first instant after each bar by its calendar, in ns since the epoch: nobody knew it before."""
+        return self.calendar.closes(self.timeframe, self._rows.time)
 
     def __len__(self) -> int:
         """Return the number of bars."""
@@ -117,14 +152,16 @@ class Bars:
     def df(self) -> pd.DataFrame:
         """Return open, high, low, close and volume by time (UTC), with the provenance in ``attrs``.
 
-        The frame is the caller's own: changing it changes nothing here.
+        Bars that were asked for with columns have these. The frame is the caller's own: changing it changes nothing
+        here.
         """
         return self.to_pandas()
 
-    def to_pandas(self, columns: Sequence[str] = VALUES) -> pd.DataFrame:
-        """Return these columns by time; there are also adjustment_factor, source_id, revision and close_time."""
-        usual = tuple(columns) == VALUES
-        framed = self._frame if usual else self._framed(columns)
+    def to_pandas(self, columns: Sequence[str] = ()) -> pd.DataFrame:
+        """Return these columns by time; there are also adjustment_factor, source_id, revision, close_time and marks."""
+        wanted = tuple(columns) or self.columns
+        usual = wanted == VALUES
+        framed = self._frame if usual else self._framed(wanted)
         # Where pandas copies on write, the frame that is kept costs nothing until the caller changes it.
         frame = framed.copy(deep=not (usual and _copies_on_write()))
         frame.attrs.update(self.provenance)
@@ -139,17 +176,34 @@ class Bars:
         return pd.DataFrame({name: self._column(name) for name in columns}, index=time, copy=False)
 
     def to_arrow(self) -> "pa.Table":
-        """Return a table in the one schema: a missing value is null."""
+        """Return a table in the one schema, marks at its end: a missing value is null.
+
+        Bars that were asked for with columns have time and these.
+        """
         import pyarrow as pa  # noqa: PLC0415 - only Arrow's users need it
 
-        rows = self._rows
-        factor = np.full(len(rows), np.nan) if rows.adjustment_factor is None else rows.adjustment_factor
-        texts = [None] * len(rows) if rows.source_id is None else rows.source_id
-        arrays = [pa.array(rows.time, pa.timestamp("ns", "UTC"))]
-        arrays += [pa.array(self._view(name), from_pandas=True) for name in VALUES]
-        arrays += [pa.array(factor, from_pandas=True), pa.array(texts, pa.string()), pa.array(rows.revision)]
+        names = (*_STORED, *self.marks) if self.columns == (*VALUES, *self.marks) else ("time", *self.columns)
+        known = {field.name: field for field in schema()}
+        fields = [known.get(name) or pa.field(name, self._arrow(name).type) for name in names]
         metadata = {f"barledger.{key}": str(value) for key, value in self.provenance.items()}
-        return pa.Table.from_arrays(arrays, schema=schema().with_metadata(metadata))
+        return pa.Table.from_arrays(
+            [self._arrow(name) for name in names], schema=pa.schema(fields).with_metadata(metadata)
+        )
+
+    def _arrow(self, name: str) -> "pa.Array":
+        import pyarrow as pa  # noqa: PLC0415 - as above
+
+        rows = self._rows
+        if name in ("time", "close_time"):
+            return pa.array(getattr(self, name), pa.timestamp("ns", "UTC"))
+        if name in VALUES:
+            return pa.array(self._view(name), from_pandas=True)
+        if name == "adjustment_factor":
+            factor = np.full(len(rows), np.nan) if rows.adjustment_factor is None else rows.adjustment_factor
+            return pa.array(factor, pa.float64(), from_pandas=True)
+        if name == "source_id":
+            return pa.array([None] * len(rows) if rows.source_id is None else rows.source_id, pa.string())
+        return pa.array(self._column(name))
 
     def __arrow_c_stream__(self, requested_schema: object = None) -> object:
         """Hand the table to any library that speaks the Arrow PyCapsule protocol."""
@@ -164,10 +218,67 @@ class Bars:
         return pl.DataFrame(self.to_arrow())
 
     def to_numpy(self) -> dict[str, npt.NDArray[Any]]:
-        """Return time (datetime64[ns], UTC), open, high, low, close and volume as read-only arrays, without copying."""
+        """Return time (datetime64[ns], UTC), open, high, low, close and volume as read-only arrays, without copying.
+
+        Bars that were asked for with columns have these.
+        """
         columns: dict[str, npt.NDArray[Any]] = {"time": self._rows.time.view("datetime64[ns]")}
-        columns |= {name: self._view(name) for name in VALUES}
+        columns |= {name: self._array(name) for name in self.columns}
         return {name: _read_only(column) for name, column in columns.items()}
+
+    def _array(self, name: str) -> npt.NDArray[Any]:
+        if name in VALUES:
+            return self._view(name)
+        if name == "close_time":
+            return self.close_time.view("datetime64[ns]")
+        return np.asarray(self._column(name), dtype=object if name == "source_id" else None)
+
+    # --- other bars ----------------------------------------------------------------------------
+
+    def resample(self, timeframe: str | Timeframe, *, partial: Partial = "drop") -> "Bars":
+        """Return bars of a coarser timeframe, anchored as the instrument's calendar does.
+
+        ``partial`` says what becomes of bars some of whose parts are not here, be it that the interval cuts them, that
+        they are still forming or that a part is missing: ``drop`` leaves them out, ``keep`` does not, and ``mark`` adds
+        a column ``partial``. That none is left is said by the warning `Incomplete`. The open is that of the first part,
+        the close that of the last, the volume the sum; what follows from a missing value is missing. Raises
+        `InvalidSetting` if the timeframe is not coarser, or if its bars do not begin and end with parts, and
+        `CalendarNotFound`.
+        """
+        check_partial(partial)
+        coarse = Timeframe.of(timeframe)
+        made = coarsen(self._rows, self.timeframe, coarse, self.calendar)
+        kept = ~made.partial if partial == "drop" else np.ones(len(made.rows), np.bool_)
+        if len(kept) and not bool(kept.any()):
+            told = f"all {len(kept):,} bars of {coarse} lack a part that the calendar {self.calendar.name} expects"
+            warnings.warn(f"{told}; is it the instrument's? See also partial=", Incomplete, stacklevel=2)
+        origin = {
+            "from": self.timeframe.name,
+            "revision": str(self.revision),
+            "digest": self.digest,
+            "partial": partial,
+            "partial_bars": int(made.partial.sum()),
+        }
+        return Bars(
+            rows=made.rows.pick(kept),
+            series=tuple(replace(one, timeframe=coarse) for one in self.series),
+            interval=self.interval,
+            version=self.version,
+            revisions={replace(one, timeframe=coarse): revision for one, revision in self.revisions.items()},
+            sources=self.sources,
+            adjustment=self.adjustment,
+            calendar=lambda: self.calendar,
+            actions=self._actions_of,
+            marks={"partial": made.partial[kept]} if partial == "mark" else None,
+            notes={**self.notes, "resampled": origin},
+        )
+
+    def styled(self, style: Style) -> pd.DataFrame:
+        """Return a frame as another library wants it: yfinance, backtesting, backtrader, freqtrade or vectorbt.
+
+        See `barledger.domain.style`. Raises `InvalidSetting` for a style that there is not.
+        """
+        return styled(self, style)
 
     def _view(self, name: str) -> npt.NDArray[Any]:
         """Return a column that keeps the frame alive, so that pandas knows of it and writes into none of both."""
@@ -187,7 +298,9 @@ class Bars:
             return np.full(len(self), np.nan) if factor is None else factor
         if name == "source_id":
             return [None] * len(self) if self._rows.source_id is None else self._rows.source_id
-        raise MissingColumns(count=len(self), columns=(name,), found=(*VALUES, *_EXTRA))
+        if name in self.marks:
+            return np.array(self.marks[name])
+        raise MissingColumns(count=len(self), columns=(name,), found=(*VALUES, *EXTRA, *self.marks))
 
     def __repr__(self) -> str:
         """Say what these are, in a line or two."""

@@ -33,8 +33,8 @@ The tree (each class also inherits the kin from the standard library that caller
     └── DriverMissing (ImportError)
 
 An error is a frozen set of typed fields, a stable ``code`` for programs, and a ``next_step`` for people.
-What is said without being an error is a `BarledgerWarning`: `NoBars`, `Mismatch`, `ShortShards` or
-`ChangesWait`.
+What is said without being an error is a `BarledgerWarning`: `NoBars`, `Incomplete`, `ChangesWait`, `Mismatch` or
+`ShortShards`.
 """
 
 from barledger.errors.access import (
@@ -129,6 +129,7 @@ from barledger.errors.root import (
     BarledgerError,
     BarledgerWarning,
     ChangesWait,
+    Incomplete,
     Mismatch,
     NoBars,
     ShortShards,
@@ -158,6 +159,7 @@ __all__ = [
     "FutureTime",
     "Held",
     "HighBelowLow",
+    "Incomplete",
     "InfiniteValue",
     "IntegrityError",
     "InvalidAction",

@@ -52,6 +52,10 @@ class NoBars(BarledgerWarning):
     """A named source has no bars of the series, which may be a misspelling."""
 
 
+class Incomplete(BarledgerWarning):
+    """Bars are missing though what could be fetched was fetched."""
+
+
 class Mismatch(BarledgerWarning):
     """Store and ledger do not belong together, so that nothing can be written."""
 

@@ -12,11 +12,11 @@ import numpy as np
 
 from barledger.domain.digest import Block, block_digests
 from barledger.domain.interval import EARLIEST, LATEST, Interval, difference, format_time, intersection, union
-from barledger.domain.rows import Rows, concat, empty_rows
+from barledger.domain.rows import Rows, empty_rows
 from barledger.domain.series import Series
 from barledger.domain.timeframe import Timeframe
 from barledger.domain.version import LATEST as CURRENT
-from barledger.domain.visibility import forget_supersession, hidden, visible
+from barledger.domain.visibility import hidden, visible
 from barledger.errors import Busy, RevisionExpired, StoreDiverged
 from barledger.ledger.contract import SeriesState
 from barledger.services.cache.vault import Vault
@@ -59,7 +59,7 @@ def read(
         wanted = before.revision if revision is None else min(revision, before.revision)
         if not pinned:
             check_horizon(before, intervals, wanted)
-        kept = _kept(before, intervals)
+        kept = kept_of(before, intervals)
         known = _told(vault, before, kept) if compared and wanted == before.revision else ()
         if known is None:
             continue
@@ -69,23 +69,10 @@ def read(
     raise Busy(what=str(series), waited=_ATTEMPTS * _NAP)
 
 
-def _kept(state: SeriesState, intervals: Sequence[Interval]) -> Sequence[Interval]:
+def kept_of(state: SeriesState, intervals: Sequence[Interval]) -> Sequence[Interval]:
     """Leave out the stretches that retention has deleted, whose rows may still lie in the store."""
     gone = [stretch.interval for stretch in state.gone if not stretch.refilled]
     return difference(intervals, gone) if gone else intervals
-
-
-def read_first(vault: Vault, series: Series, intervals: Sequence[Interval]) -> Reading:
-    """Return each bar's first edition; raises `RevisionExpired` where retention deleted it."""
-    now = read(vault, series, intervals)
-    copies = vault.store.read_copies(series, intervals)
-    uncommitted = np.array(sorted(vault.ledger.revisions.uncommitted(series)), np.int64)
-    every = concat([now.rows, forget_supersession(copies.pick(~np.isin(copies.revision, uncommitted)))])
-    ordered = every.pick(np.lexsort((every.edition, every.time)))
-    first = ordered.pick(np.append(True, ordered.time[1:] != ordered.time[:-1])) if len(ordered) else ordered
-    if now.state.horizon and bool((first.edition > now.state.edition_floor + 1).any()):
-        raise _expired(now.state, "its first editions")
-    return Reading(rows=first, revision=now.revision, state=now.state)
 
 
 def read_held(vault: Vault, state: SeriesState, intervals: Sequence[Interval]) -> Rows:
@@ -100,13 +87,14 @@ def read_held(vault: Vault, state: SeriesState, intervals: Sequence[Interval]) -
 def check_horizon(state: SeriesState, intervals: Sequence[Interval], revision: int) -> None:
     """Raise `RevisionExpired` if this ``revision``, or some of the bars that it had, were deleted by retention."""
     if revision < state.horizon:
-        raise _expired(state, f"revision {revision}")
+        raise expired(state, f"revision {revision}")
     missing = [gone.interval for gone in state.gone if not gone.refilled or revision < gone.revision]
     if missing and intersection(intervals, missing):
-        raise _expired(state, f"revision {revision}, {', '.join(map(str, intervals[:3]))}")
+        raise expired(state, f"revision {revision}, {', '.join(map(str, intervals[:3]))}")
 
 
-def _expired(state: SeriesState, requested: str) -> RevisionExpired:
+def expired(state: SeriesState, requested: str) -> RevisionExpired:
+    """Return the error for what retention has deleted."""
     until = max((gone.interval.end for gone in state.gone), default=0)
     horizon = f"revision {state.horizon}" + (f", bars from {format_time(until)}" if until else "")
     return RevisionExpired(series=str(state.series), requested=requested, horizon=horizon)
@@ -184,7 +172,7 @@ def _check_whole(vault: Vault, series: Series, intervals: Sequence[Interval]) ->
     """
     for _ in range(_ATTEMPTS):
         state = vault.ledger.revisions.state(series)
-        whole = _kept(state, union(_blocks_around(interval, series.timeframe) for interval in intervals))
+        whole = kept_of(state, union(_blocks_around(interval, series.timeframe) for interval in intervals))
         known = _told(vault, state, whole)
         rows = None if known is None else _attempt(vault, state, whole, state.revision)
         if known is not None and rows is not None and _holds(vault, state, known, rows):

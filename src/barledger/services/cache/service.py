@@ -1,7 +1,7 @@
 """DataCacheService: versions, snapshots and retention, as callers use them."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 from barledger.domain.comparison import EXACT, Tolerance
 from barledger.domain.interval import EARLIEST, LATEST, Instant, Interval, parse_time
@@ -18,8 +18,12 @@ from barledger.services.cache.changes import Draft
 from barledger.services.cache.commit import Written, commit
 from barledger.services.cache.named import write_named
 from barledger.services.cache.priority import Mode, choose, choose_all
+from barledger.services.cache.triangle import triangle
 from barledger.services.cache.vault import Vault
 from barledger.services.cache.versions import find_snapshot
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 class DataCacheService:
@@ -215,6 +219,25 @@ class DataCacheService:
         """
         chosen = choose(self._vault, normalise_instrument(instrument), Timeframe.of(timeframe), source)
         return adjustments.check(self._vault, chosen.series[0], parse_time(reference))
+
+    def revisions_of(
+        self,
+        instrument: str,
+        timeframe: str,
+        *,
+        field: str = "close",
+        start: Instant | None = None,
+        end: Instant | None = None,
+        source: str | None = None,
+    ) -> "pd.DataFrame":
+        """Return how a field moved: a row for each bar, a column for each revision (its number and its commit's time).
+
+        NaN where the bar was not there yet, was withdrawn, or lacks the value. Of several sources in an order of
+        priority the first one answers. Raises `SeriesNotFound`, `AmbiguousSource`, `MissingColumns`, `RevisionExpired`,
+        and `InvalidInterval` for a table too large for memory. Revisions behind the retention horizon have no column.
+        """
+        chosen = choose(self._vault, normalise_instrument(instrument), Timeframe.of(timeframe), source)
+        return triangle(self._vault, chosen.series[0], Interval.of(start, end), field)
 
     # --- policies ------------------------------------------------------------------------------
 

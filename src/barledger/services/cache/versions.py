@@ -10,7 +10,8 @@ from barledger.domain.series import Series
 from barledger.domain.version import Version
 from barledger.errors import FutureTime, InvalidInterval, LedgerMismatch, StoreDiverged, VersionNotFound
 from barledger.ledger.contract import Pin, SeriesState, Snapshot
-from barledger.services.cache.reader import read, read_first
+from barledger.services.cache.editions import read_first
+from barledger.services.cache.reader import read
 from barledger.services.cache.vault import Vault
 
 
@@ -59,7 +60,7 @@ def read_version(vault: Vault, series: Series, interval: Interval, version: Vers
 
 def read_pin(vault: Vault, snapshot: Snapshot, pin: Pin, interval: Interval) -> Seen:
     """Return the bars of a pin; no bounds mean the pin's own. Raises `InvalidInterval` outside it."""
-    wanted = _within_pin(snapshot, pin, interval)
+    wanted = within_pin(snapshot, pin, interval)
     return Seen(
         series=pin.series, interval=wanted, rows=pinned_rows(vault, snapshot, pin, [wanted]), revision=pin.revision
     )
@@ -102,7 +103,8 @@ def left(state: SeriesState, interval: Interval, revision: int | None = None) ->
     return difference([interval], gone)
 
 
-def _within_pin(snapshot: Snapshot, pin: Pin, interval: Interval) -> Interval:
+def within_pin(snapshot: Snapshot, pin: Pin, interval: Interval) -> Interval:
+    """Return an interval that a pin holds, its own bounds where there are none; raises `InvalidInterval` outside it."""
     whole = everything()
     start = pin.interval.start if interval.start == whole.start else interval.start
     end = pin.interval.end if interval.end == whole.end else interval.end

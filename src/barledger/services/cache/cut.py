@@ -1,0 +1,69 @@
+"""Reading many series, each at the revision that one consistent cut has of it."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from barledger.domain.interval import Interval
+from barledger.domain.rows import Rows
+from barledger.domain.series import Series
+from barledger.domain.version import LATEST as CURRENT
+from barledger.ledger.contract import SeriesState
+from barledger.services.cache.reader import read
+from barledger.services.cache.vault import Vault
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """One series of many: what to read of it, and at which revision; ``pinned`` as in `read`."""
+
+    series: Series
+    intervals: Sequence[Interval]
+    revision: int
+    pinned: bool = False
+
+
+Keep = Callable[[Rows], Rows]
+"""What to keep of the standing rows of a series as soon as they are read, so that the rest is free for the next."""
+
+
+def read_many(
+    vault: Vault,
+    asked: Sequence[Asked],
+    *,
+    looked: Mapping[Series, SeriesState] | None = None,
+    keep: Keep = lambda rows: rows,
+) -> list[Rows]:
+    """Return the standing rows of many series, each at a revision of its own that it has or had; raises as `read` does.
+
+    The ledger is looked at twice for all of them together; ``looked`` is what it told at the first look, if somebody
+    has looked already. Only series of which something is open, moved or old are looked at one by one.
+    """
+    simple = vault.store.capabilities.checksums and vault.store.capabilities.fencing and not vault.mismatch
+    plain = _read_plain(vault, asked, looked or {}, keep) if simple else [None] * len(asked)
+    return [
+        keep(_read_one(vault, one).standing()) if rows is None else rows for one, rows in zip(asked, plain, strict=True)
+    ]
+
+
+def _read_one(vault: Vault, asked: Asked) -> Rows:
+    return read(vault, asked.series, asked.intervals, revision=asked.revision, pinned=asked.pinned).rows
+
+
+def _read_plain(
+    vault: Vault, asked: Sequence[Asked], looked: Mapping[Series, SeriesState], keep: Keep
+) -> list[Rows | None]:
+    """Read what lies in ``latest`` as it is asked for; None for the others, and for those that moved meanwhile."""
+    series = [one.series for one in asked]
+    known = all(one in looked for one in series)
+    before = [looked[one] for one in series] if known else vault.ledger.revisions.states(series)
+    found = [
+        keep(vault.store.read(one.series, CURRENT, one.intervals).standing()) if _plain(state, one) else None
+        for one, state in zip(asked, before, strict=True)
+    ]
+    after = vault.ledger.revisions.states(series)
+    return [rows if then == now else None for rows, then, now in zip(found, before, after, strict=True)]
+
+
+def _plain(state: SeriesState, asked: Asked) -> bool:
+    """Tell whether the rows in ``latest`` are those that are asked for."""
+    return state.clean and 0 < state.revision == asked.revision and not state.gone and state.horizon <= state.revision

@@ -1,0 +1,153 @@
+"""Datasets: all the bars of a backtest, pinned before any of them is handed out."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from barledger.domain.bars import Bars
+from barledger.domain.interval import Interval
+from barledger.errors import InvalidSetting, VersionNotFound
+from barledger.ledger.contract import Snapshot
+from barledger.services.cache.snapshots import finish
+from barledger.services.cache.vault import Vault
+from barledger.services.retrieval.collection import BarsBySeries, Key
+from barledger.services.retrieval.comparison import Compared, compare_at
+from barledger.services.retrieval.fetching import Still
+from barledger.services.retrieval.manifest import DATASET, LOCK, Manifest, Sealed, ordered
+
+
+class _Lazily(Mapping[Key, Bars]):
+    """Bars that are read when they are first looked at."""
+
+    def __init__(self, keys: tuple[Key, ...], read: Callable[[Key], Bars]) -> None:
+        self._keys = keys
+        self._read = read
+        self._found: dict[Key, Bars] = {}
+
+    def __getitem__(self, key: Key) -> Bars:
+        if key not in self._keys:
+            raise KeyError(key)
+        if key not in self._found:
+            self._found[key] = self._read(key)
+        return self._found[key]
+
+    def __iter__(self) -> Any:
+        return iter(self._keys)
+
+    def __len__(self) -> int:
+        return len(self._keys)
+
+
+class Dataset(BarsBySeries):
+    """Bars by (instrument, timeframe), read from one snapshot and from nothing else.
+
+    ``interval`` is what was asked for; bars of the lookback lie before it. ``missing`` tells what could not be found
+    when it was made.
+    """
+
+    def __init__(
+        self,
+        *,
+        snapshot: Snapshot,
+        manifest: Manifest,
+        keys: tuple[Key, ...],
+        interval: Interval,
+        missing: tuple[Still, ...],
+        read: Callable[[Key], Bars],
+        panel: Callable[..., Any],
+    ) -> None:
+        """Hold what was pinned."""
+        super().__init__(_Lazily(keys, read))
+        self.snapshot = snapshot
+        self.manifest = manifest
+        self.interval = interval
+        self.missing = missing
+        self._panel = panel
+
+    @property
+    def id(self) -> str:
+        """Return the snapshot's id."""
+        return self.snapshot.id
+
+    @property
+    def strategy(self) -> str | None:
+        """Return the strategy that relies on it."""
+        return self.snapshot.strategy
+
+    @property
+    def digest(self) -> str:
+        """Return the digest over all its bars: the same on every machine that has the same ones."""
+        return self.manifest.digest
+
+    def panel(self, timeframe: str, **options: Any) -> Any:
+        """Return all its instruments at a timeframe as one frame; the options are those of `retrieval.panel`."""
+        instruments = [instrument for instrument, frame in self if frame == timeframe]
+        return self._panel(instruments, timeframe, version=self.id, **options)
+
+    def save_manifest(self, path: str | Path) -> Path:
+        """Write what another machine needs to check that it has the same bars."""
+        return self.manifest.save(path)
+
+    def __repr__(self) -> str:
+        """Say which snapshot this is, and of how many series."""
+        rows = sum(one.rows for one in self.manifest.series)
+        return f"<Dataset {self.id}: {rows:,} bars of {len(self)} series, digest {self.digest[:16]}…>"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reproduction:
+    """Whether this library has the bytes of a dataset, series by series."""
+
+    id: str
+    series: tuple[Compared, ...]
+
+    @property
+    def same(self) -> bool:
+        """Whether every bar is the same."""
+        return all(one.same for one in self.series)
+
+    def __bool__(self) -> bool:
+        """Whether every bar is the same."""
+        return self.same
+
+    def __str__(self) -> str:
+        """Say it in lines."""
+        head = f"{self.id}: {'the same bytes' if self.same else 'not the same bytes'}"
+        return "\n".join([head, *(f"  {one}" for one in self.series)])
+
+
+def manifest_of(vault: Vault, snapshot: Snapshot) -> Manifest:
+    """Return the manifest of a complete snapshot."""
+    return Manifest(
+        format=DATASET,
+        ledger=vault.ledger.id,
+        series=ordered(Sealed.of(pin) for pin in snapshot.pins),
+        snapshot=snapshot.id,
+        strategy=snapshot.strategy or "",
+    )
+
+
+def reproduce(vault: Vault, snapshot_id: str, manifest: str | Path | Manifest | None) -> Reproduction:
+    """Read the bars of a dataset again and compare them with its digests.
+
+    Those digests are the ledger's own, or the manifest's. Raises `VersionNotFound` for an id that this ledger does not
+    know, if there is no manifest, and `InvalidSetting` for the manifest of something else.
+    """
+    known = vault.ledger.snapshots.get(snapshot_id)
+    snapshot = None if known is None else finish(vault, known)
+    if manifest is None:
+        if snapshot is None:
+            raise VersionNotFound(version=snapshot_id)
+        wanted = manifest_of(vault, snapshot)
+    else:
+        wanted = manifest if isinstance(manifest, Manifest) else Manifest.load(manifest, DATASET, LOCK)
+        if wanted.snapshot != snapshot_id:
+            reason = f"it is of {wanted.snapshot or 'no snapshot'}, not of {snapshot_id}"
+            raise InvalidSetting(setting="manifest", reason=reason)
+    same_ledger = wanted.ledger == vault.ledger.id
+    compared = [
+        compare_at(vault, one, snapshot=snapshot if same_ledger else None, same_ledger=same_ledger)
+        for one in wanted.series
+    ]
+    return Reproduction(id=snapshot_id, series=tuple(compared))

@@ -1,0 +1,283 @@
+"""Fetching what is missing before bars are handed out: availability, ingestion, cache, and a second look."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
+from typing import Any, Final, Protocol
+
+import numpy as np
+
+from barledger.domain.calendar import Calendar
+from barledger.domain.interval import BEGINNING, END_OF_TIME, Interval, format_time, intersection, union
+from barledger.domain.timeframe import DAY, Timeframe
+from barledger.errors import CapabilityMissing, InvalidSetting, SourceNotFound
+from barledger.services.cache.vault import Vault
+
+# Bars that are open for more than twice their length are of no calendar.
+_LONGEST_OPEN: Final = 2
+# So many holes are closed one by one; for more, all between the first and the last is asked for.
+_MOST_STRETCHES: Final = 20
+# Of these, asking a source may bring bars; the others asking again cannot change.
+_FETCHABLE: Final = frozenset({"never_requested", "fetch_failed", "unconfirmed"})
+# Of these, there never were any bars.
+_EXCUSED: Final = frozenset({"halted", "not_listed"})
+
+
+class Missing(Protocol):
+    """A stretch that is not there, and why."""
+
+    @property
+    def interval(self) -> Interval:
+        """Return where."""
+
+    @property
+    def reason(self) -> str:
+        """Return why."""
+
+    @property
+    def bars(self) -> int:
+        """Return how many bars."""
+
+    @property
+    def detail(self) -> str:
+        """Return more of why, such as a source's error."""
+
+
+class Availability(Protocol):
+    """What is there of a series, and what is missing."""
+
+    @property
+    def complete(self) -> bool:
+        """Whether nothing is missing."""
+
+    @property
+    def missing(self) -> Sequence[Missing]:
+        """Return the stretches that are missing."""
+
+
+class AvailabilityService(Protocol):
+    """Tells what is there; `DataAvailabilityService` is one."""
+
+    def check(
+        self, instrument: str, timeframe: str, *, start: int | None, end: int | None, source: str | None
+    ) -> Availability:
+        """Return what is there of [start, end)."""
+
+    def required_interval(self, instrument: str, timeframe: str, start: int, end: int, *, lookback: int) -> Interval:
+        """Return the interval that has so many bars before the start."""
+
+
+class IngestionService(Protocol):
+    """Brings bars in; `DataIngestionService` is one."""
+
+    def ingest(
+        self,
+        instruments: str,
+        timeframe: str,
+        *,
+        source: str,
+        start: int | None,
+        end: int | None,
+        reason: str,
+        options: Mapping[str, Any] | None,
+    ) -> object:
+        """Fetch [start, end) and write what is new."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Still:
+    """A stretch that is still missing after fetching; ``bars`` counts them."""
+
+    instrument: str
+    timeframe: str
+    interval: Interval
+    reason: str
+    bars: int
+    detail: str = ""
+
+    def __str__(self) -> str:
+        """Say it in a line."""
+        why = f"{self.reason}: {self.detail}" if self.detail else self.reason
+        return f"{self.bars:,} bars of {self.instrument} {self.timeframe} in {self.interval} ({why})"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fetching:
+    """What came of it: the sources that were asked, and what is still missing."""
+
+    sources: tuple[str, ...]
+    missing: tuple[Still, ...]
+
+    @property
+    def told(self) -> dict[str, Any]:
+        """Return it as values that JSON knows."""
+        missing = [
+            {
+                "start": format_time(one.interval.start),
+                "end": format_time(one.interval.end),
+                "reason": one.reason,
+                "bars": one.bars,
+            }
+            for one in self.missing
+        ]
+        return {"fetched_from": list(self.sources), "complete": not missing, "missing": missing}
+
+
+class Fetcher:
+    """Closes gaps through the services that know of them."""
+
+    def __init__(
+        self, vault: Vault, availability: AvailabilityService | None, ingestion: IngestionService | None
+    ) -> None:
+        """Work with these services; without one of them, what needs it is refused."""
+        self._vault = vault
+        self._availability = availability
+        self._ingestion = ingestion
+
+    def close_gaps(
+        self,
+        instrument: str,
+        timeframe: Timeframe,
+        interval: Interval,
+        *,
+        calendar: Calendar,
+        lookback: int,
+        source: str | None,
+        options: Mapping[str, Any] | None,
+    ) -> Fetching:
+        """Fetch what is missing of an interval and of the bars before it, from the source or those by priority.
+
+        An interval has to be bounded. Raises `InvalidSetting` if something is missing and no source is known for it,
+        `SourceNotFound`, and what ingestion raises.
+        """
+        check, _ = self._services()
+        required = check.required_interval(instrument, timeframe.name, interval.start, interval.end, lookback=lookback)
+        question = _Question(instrument, timeframe, required, calendar)
+        named = self._sources(instrument, timeframe, source)
+        if not named:
+            return Fetching(sources=(), missing=self._unnamed(question))
+        asked: list[str] = []
+        missing: tuple[Still, ...] | None = None
+        for name in named:
+            try:
+                left = self._ask(question, name, missing, options, asked)
+            except SourceNotFound:
+                # Of a fill order, some names may be those of callers' own bars; one at least has to be a source.
+                if name == named[-1] and not asked:
+                    raise
+                left = self._missing(question, name)
+            missing = left if missing is None else _both(question, missing, left)
+            if not missing:
+                break
+        return Fetching(sources=tuple(asked), missing=missing or ())
+
+    def _ask(
+        self,
+        question: "_Question",
+        source: str,
+        missing: Sequence[Still] | None,
+        options: Mapping[str, Any] | None,
+        asked: list[str],
+    ) -> tuple[Still, ...]:
+        """Fetch from one source what it may have of what is missing, and return what this source still lacks."""
+        _, ingestion = self._services()
+        mine = self._missing(question, source)
+        wanted = union(one.interval for one in mine if one.reason in _FETCHABLE)
+        if missing is not None:
+            wanted = intersection(wanted, [one.interval for one in missing])
+        if not wanted:
+            return mine
+        if len(wanted) > _MOST_STRETCHES:
+            wanted = [Interval(wanted[0].start, wanted[-1].end)]
+        for stretch in wanted:
+            ingestion.ingest(
+                question.instrument,
+                question.timeframe.name,
+                source=source,
+                start=stretch.start,
+                end=stretch.end,
+                reason="missing when it was read",
+                options=options,
+            )
+        asked.append(source)
+        return self._missing(question, source)
+
+    def _unnamed(self, question: "_Question") -> tuple[Still, ...]:
+        """Look what is missing where no source is known; raises `InvalidSetting` if one is needed."""
+        missing = self._missing(question, None)
+        closable = [one for one in missing if one.reason in _FETCHABLE]
+        if closable:
+            reason = f"{closable[0]} is missing, and neither source= nor a priority says where to fetch it"
+            raise InvalidSetting(setting="source", reason=reason)
+        return missing
+
+    def _services(self) -> tuple[AvailabilityService, IngestionService]:
+        if self._availability is None or self._ingestion is None:
+            raise CapabilityMissing(who="this library", capability="fetching what is missing while reading")
+        return self._availability, self._ingestion
+
+    def _missing(self, question: "_Question", source: str | None) -> tuple[Still, ...]:
+        check, _ = self._services()
+        frame, interval = question.timeframe.name, question.interval
+        found = check.check(question.instrument, frame, start=interval.start, end=interval.end, source=source)
+        if found.complete:
+            return ()
+        return tuple(
+            Still(
+                instrument=question.instrument,
+                timeframe=frame,
+                interval=one.interval,
+                reason=one.reason,
+                bars=one.bars,
+                detail=one.detail or "",
+            )
+            for one in found.missing
+            if one.reason not in _EXCUSED
+        )
+
+    def _sources(self, instrument: str, timeframe: Timeframe, source: str | None) -> list[str]:
+        """Return which sources to ask, in order: the named one, those by priority, or the only one that there is."""
+        if source is not None:
+            return [source]
+        for pattern, applies_to, order, mode in self._vault.ledger.catalog.priorities():
+            if fnmatchcase(instrument, pattern) and applies_to in ("*", timeframe.name):
+                return list(order) if mode == "fill" else list(order[:1])
+        known = self._vault.ledger.catalog.series(instrument=instrument, timeframe=timeframe.name)
+        sources = list(dict.fromkeys(series.source for series in known if not series.is_adjusted))
+        return sources if len(sources) == 1 else []
+
+
+@dataclass(frozen=True, slots=True)
+class _Question:
+    """Which bars have to be there."""
+
+    instrument: str
+    timeframe: Timeframe
+    interval: Interval
+    calendar: Calendar
+
+
+def _both(question: _Question, first: Sequence[Still], second: Sequence[Still]) -> tuple[Still, ...]:
+    """Return what both lack, for the reason of the first."""
+    others = [one.interval for one in second]
+    return tuple(
+        replace(one, interval=part, bars=question.calendar.count(question.timeframe, part))
+        for one in first
+        for part in intersection([one.interval], others)
+    )
+
+
+def bounded(interval: Interval, timeframe: Timeframe, calendar: Calendar, now: int) -> Interval:
+    """Return the interval up to the end of the last bar that is closed by now; raises `InvalidSetting` without a start.
+
+    A bar that is still forming, or lies ahead, cannot be missing.
+    """
+    if interval.start == BEGINNING:
+        raise InvalidSetting(setting="fetch_missing", reason="it needs a start: nobody knows where the past begins")
+    if interval.end != END_OF_TIME and interval.end <= now - _LONGEST_OPEN * timeframe.duration - DAY:
+        return interval
+    recent = calendar.expected(timeframe, Interval(now - _LONGEST_OPEN * timeframe.duration - 7 * DAY, now + DAY))
+    closed = recent[calendar.closes(timeframe, recent) <= now] if len(recent) else recent
+    unclosed = recent[~np.isin(recent, closed)]
+    edge = int(unclosed[0]) if len(unclosed) else now
+    return Interval(interval.start, max(interval.start, min(interval.end, edge)))

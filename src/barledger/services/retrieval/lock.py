@@ -1,0 +1,83 @@
+"""Locks: a file in a strategy's repository that names the data behind it, and the check that they are still those."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from barledger.domain.interval import Interval
+from barledger.errors import InvalidSetting, LockBroken
+from barledger.services.cache.vault import Vault
+from barledger.services.retrieval.comparison import Compared, compare_at, compare_latest, seal
+from barledger.services.retrieval.manifest import DATASET, LOCK, Manifest, Sealed, listed, ordered
+from barledger.services.retrieval.view import View
+
+FILE: Final = "barledger.lock"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checked:
+    """What a check of a lock found: every series is as it was locked; ``moved`` are those that have newer states."""
+
+    file: str
+    series: tuple[Compared, ...]
+    moved: tuple[Compared, ...]
+
+    @property
+    def rows(self) -> int:
+        """Return how many bars were read and compared."""
+        return sum(one.rows for one in self.series)
+
+
+def manifest_of(vault: Vault, views: Sequence[View], interval: Interval, *, strategy: str) -> Manifest:
+    """Return the manifest of what some views of one state show, digests computed from the bars."""
+    snapshot = views[0].state.snapshot
+    sealed: list[Sealed] = []
+    for view in views:
+        if view.pins:
+            _refuse_part(interval)
+            sealed += [Sealed.of(pin) for pin in view.pins]
+            continue
+        for series in view.series:
+            at = view.state.at.get(series)
+            current = vault.ledger.revisions.state(series).revision
+            revision = current if at is None else min(at, current)
+            sealed.append(seal(vault, Sealed(series=series, interval=interval, revision=revision, rows=0, digest="")))
+    return Manifest(
+        format=LOCK,
+        ledger=vault.ledger.id,
+        series=ordered(sealed),
+        snapshot=snapshot.id if snapshot else "",
+        strategy=strategy,
+    )
+
+
+def _refuse_part(interval: Interval) -> None:
+    if interval != Interval.of(None, None):
+        raise InvalidSetting(setting="start", reason="a snapshot is locked as it is pinned, without start or end")
+
+
+def check(vault: Vault, path: str | Path, *, latest: bool) -> Checked:
+    """Compare a lock with this library; raises `LockBroken` and, for a file that is no lock, `InvalidSetting`."""
+    manifest = Manifest.load(path, LOCK, DATASET)
+    same_ledger = manifest.ledger == vault.ledger.id
+    snapshot = vault.ledger.snapshots.get(manifest.snapshot) if manifest.snapshot and same_ledger else None
+    compared = tuple(
+        compare_at(vault, sealed, snapshot=snapshot, same_ledger=same_ledger) for sealed in manifest.series
+    )
+    broken = [one for one in compared if not one.same]
+    if broken:
+        raise LockBroken(file=str(path), detail=listed([str(one) for one in broken]))
+    moved = tuple(now for one in compared if not (now := _now(vault, one)).same)
+    if latest and moved:
+        told = [f"{one.sealed.series} has moved on since revision {one.sealed.revision}: {one.detail}" for one in moved]
+        raise LockBroken(file=str(path), detail=listed(told))
+    return Checked(file=str(path), series=compared, moved=moved)
+
+
+def _now(vault: Vault, compared: Compared) -> Compared:
+    """Compare with the newest state; one that is the locked revision need not be read again."""
+    state = vault.ledger.revisions.state(compared.sealed.series)
+    if compared.read_as == "latest" or (compared.read_as == "revision" and state.revision == compared.sealed.revision):
+        return compared
+    return compare_latest(vault, compared.sealed)

@@ -1,0 +1,181 @@
+"""Manifests: which bars somebody relies on, in a form that another machine can check.
+
+A manifest is JSON with sorted keys and no time of its own, so that the same data give the same bytes. Revisions are
+those of the ledger that it names; digests are canonical (see `domain.digest`) and mean the same on every machine. A
+missing start or end means that there was no bound.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Self
+
+from barledger.domain.interval import BEGINNING, END_OF_TIME, Interval, format_time
+from barledger.domain.series import Series
+from barledger.errors import BarledgerError, InvalidSetting
+from barledger.ledger.contract import Pin
+
+LOCK: Final = "barledger/lock/1"
+DATASET: Final = "barledger/dataset/1"
+EXPORT: Final = "barledger/export/1"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sealed:
+    """The bars of one series over an interval at a revision, with their number and their digest (hex)."""
+
+    series: Series
+    interval: Interval
+    revision: int
+    rows: int
+    digest: str
+
+    @staticmethod
+    def of(pin: Pin) -> "Sealed":
+        """Return what a snapshot's pin says."""
+        return Sealed(
+            series=pin.series,
+            interval=pin.interval,
+            revision=pin.revision,
+            rows=pin.rows,
+            digest=(pin.digest or b"").hex(),
+        )
+
+    @property
+    def told(self) -> dict[str, Any]:
+        """Return it as members of JSON."""
+        start, end = self.interval.start, self.interval.end
+        return {
+            "instrument": self.series.instrument,
+            "timeframe": self.series.timeframe.name,
+            "source": self.series.source,
+            "is_adjusted": self.series.is_adjusted,
+            "start": None if start == BEGINNING else format_time(start),
+            "end": None if end == END_OF_TIME else format_time(end),
+            "revision": str(self.revision),
+            "rows": self.rows,
+            "digest": self.digest,
+        }
+
+    @staticmethod
+    def read(told: Mapping[str, Any]) -> "Sealed":
+        """Read what `told` gave."""
+        return Sealed(
+            series=Series.of(
+                told["instrument"], told["timeframe"], told["source"], is_adjusted=bool(told["is_adjusted"])
+            ),
+            interval=Interval.of(told["start"], told["end"]),
+            revision=int(told["revision"]),
+            rows=int(told["rows"]),
+            digest=str(told["digest"]),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SealedFile:
+    """A file of exported bars: whose, how they are written, and the digest of what the file can tell of them."""
+
+    file: str
+    instrument: str
+    timeframe: str
+    style: str
+    rows: int
+    digest: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manifest:
+    """What somebody relies on; ``files`` only of an export. Series are in the order of preference."""
+
+    format: str
+    ledger: str
+    series: tuple[Sealed, ...]
+    snapshot: str = ""
+    strategy: str = ""
+    files: tuple[SealedFile, ...] = ()
+
+    @property
+    def digest(self) -> str:
+        """Return SHA-256 (hex) over what all bars are, whatever their revisions: the same on every machine."""
+        bare = [{name: value for name, value in one.told.items() if name != "revision"} for one in self.series]
+        return hashlib.sha256(json.dumps(bare, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+    def to_bytes(self) -> bytes:
+        """Return the manifest as JSON, the same bytes for the same data."""
+        told: dict[str, Any] = {
+            "format": self.format,
+            "ledger": self.ledger,
+            "digest": self.digest,
+            "series": [one.told for one in self.series],
+        }
+        told |= {name: getattr(self, name) for name in ("snapshot", "strategy") if getattr(self, name)}
+        if self.files:
+            told["files"] = [{name: getattr(one, name) for name in SealedFile.__slots__} for one in self.files]
+        return (json.dumps(told, indent=2, sort_keys=True, ensure_ascii=False) + "\n").encode()
+
+    def save(self, path: str | Path) -> Path:
+        """Write the manifest to a file, in one piece; raises `InvalidSetting` if it cannot be written."""
+        target = Path(path).expanduser()
+        beside = target.with_name(f".{target.name}.new")
+        try:
+            beside.write_bytes(self.to_bytes())
+            beside.replace(target)
+        except OSError as error:
+            beside.unlink(missing_ok=True)
+            reason = f"{target} cannot be written: {error.strerror or error}"
+            raise InvalidSetting(setting="manifest", reason=reason) from error
+        return target
+
+    @classmethod
+    def load(cls, path: str | Path, *formats: str) -> Self:
+        """Read a file that `save` wrote.
+
+        Raises `InvalidSetting` if there is none, if it is no manifest of one of these formats, or if somebody changed
+        the series in it by hand.
+        """
+        source = Path(path).expanduser()
+        try:
+            told = json.loads(source.read_bytes())
+        except OSError as error:
+            reason = f"{source} cannot be read: {error.strerror or error}"
+            raise InvalidSetting(setting="manifest", reason=reason) from error
+        except ValueError as error:
+            raise InvalidSetting(setting="manifest", reason=f"{source} is not JSON: {error}") from error
+        try:
+            made = cls._read(told)
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            problem = error if isinstance(error, BarledgerError) else f"{type(error).__name__} {error}"
+            raise InvalidSetting(setting="manifest", reason=f"{source} is not a manifest: {problem}") from error
+        if made.format not in formats:
+            known = " or ".join(formats)
+            raise InvalidSetting(setting="manifest", reason=f"{source} has format {made.format!r}, not {known}")
+        if told.get("digest") != made.digest:
+            reason = f"{source} was changed: its digest is not that of its series"
+            raise InvalidSetting(setting="manifest", reason=reason)
+        return made
+
+    @classmethod
+    def _read(cls, told: Mapping[str, Any]) -> Self:
+        return cls(
+            format=str(told["format"]),
+            ledger=str(told["ledger"]),
+            series=tuple(Sealed.read(one) for one in told["series"]),
+            snapshot=str(told.get("snapshot", "")),
+            strategy=str(told.get("strategy", "")),
+            files=tuple(SealedFile(**one) for one in told.get("files", ())),
+        )
+
+
+def ordered(sealed: Iterable[Sealed]) -> tuple[Sealed, ...]:
+    """Return series by instrument and timeframe; those of one keep their order, which is that of preference."""
+    return tuple(sorted(sealed, key=lambda one: (one.series.instrument, one.series.timeframe, one.series.is_adjusted)))
+
+
+def listed(sealed: Sequence[str]) -> str:
+    """Return a few of many in words."""
+    return "; ".join(sealed[:_SHOWN]) + (f"; and {len(sealed) - _SHOWN} more" if len(sealed) > _SHOWN else "")
+
+
+_SHOWN: Final = 5

@@ -1,0 +1,391 @@
+"""DataRetrievalService: bars for a caller, with what they resolved to."""
+
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from barledger.domain.bars import Bars
+from barledger.domain.interval import Instant, Interval
+from barledger.errors import Incomplete, InvalidSetting, NoBars
+from barledger.ledger.contract import Intent
+from barledger.services.cache import snapshots
+from barledger.services.cache.cut import Keep
+from barledger.services.cache.priority import hint
+from barledger.services.cache.vault import Vault
+from barledger.services.instruments import InstrumentService
+from barledger.services.retrieval import dataset as datasets
+from barledger.services.retrieval import export as exports
+from barledger.services.retrieval import files
+from barledger.services.retrieval import lock as locks
+from barledger.services.retrieval.collection import BarsBySeries
+from barledger.services.retrieval.dataset import Dataset, Reproduction
+from barledger.services.retrieval.export import Export, ExportCheck
+from barledger.services.retrieval.fetching import (
+    AvailabilityService,
+    Fetcher,
+    Fetching,
+    IngestionService,
+    Still,
+    bounded,
+)
+from barledger.services.retrieval.lock import FILE, Checked
+from barledger.services.retrieval.manifest import Manifest
+from barledger.services.retrieval.panel import PanelShape, panel
+from barledger.services.retrieval.request import ReadRequest
+from barledger.services.retrieval.selection import Name, names_of, read_views, select
+from barledger.services.retrieval.view import Stretch, View, told_window
+from barledger.services.retrieval.window import read_window
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+class DataRetrievalService:
+    """Reads any state of any series, from one source or by priority: one, several, or all in one frame."""
+
+    def __init__(
+        self,
+        vault: Vault,
+        instruments: InstrumentService | None = None,
+        *,
+        availability: AvailabilityService | None = None,
+        ingestion: IngestionService | None = None,
+    ) -> None:
+        """Work on this store and ledger; what is missing is found and fetched by these services."""
+        self._vault = vault
+        self._instruments = instruments or InstrumentService(vault)
+        self._fetcher = Fetcher(vault, availability, ingestion)
+
+    # --- one series ----------------------------------------------------------------------------
+
+    def bars(  # noqa: PLR0913 - the one call for strategies
+        self,
+        instrument: str,
+        timeframe: str,
+        *,
+        start: Instant | None = None,
+        end: Instant | None = None,
+        source: str | None = None,
+        version: str | Instant = "latest",
+        is_adjusted: bool = False,
+        lookback: int = 0,
+        last: int | None = None,
+        columns: Sequence[str] | None = None,
+        known_within: str | timedelta | None = None,
+        fetch_missing: bool = False,
+        options: Mapping[str, Any] | None = None,
+    ) -> Bars:
+        """Return the bars of [start, end) at a version.
+
+        ``is_adjusted`` asks for bars that the source itself had adjusted. A named source that has no bars of the series
+        gives none, and the warning `NoBars`.
+
+        ``lookback`` adds so many bars before the start, as far as there are any; ``last`` gives only the newest ones.
+        ``columns`` are those of frames; the bars and their digest stay whole. ``known_within`` (``1d``, ``30m``) gives
+        each bar as it was known that long after its close: the newest edition committed by then. A bar of which nothing
+        was committed by then comes in its first edition and is False in the column ``observed``; one that had been
+        withdrawn by then is left out.
+
+        ``fetch_missing`` fetches what is missing of the interval and of the lookback before it reads, from the source,
+        or those by priority, with the source's ``options``; bars that are still missing then are in the provenance, and
+        said by the warning `Incomplete`.
+
+        Raises `SeriesNotFound`, `AmbiguousSource`, `VersionNotFound`, `RevisionExpired`, `FutureTime`,
+        `InvalidSetting` for options that contradict each other, and `StoreDamaged` or `StoreDiverged` rather than
+        wrong bars.
+        """
+        request = ReadRequest.of(
+            start=start,
+            end=end,
+            source=source,
+            version=version,
+            is_adjusted=is_adjusted,
+            lookback=lookback,
+            last=last,
+            columns=columns,
+            known_within=known_within,
+        )
+        name = names_of(instrument, timeframe)[0]
+        notes = self._fetch(name, request, wanted=fetch_missing, options=options)
+        (view,) = select(self._vault, self._instruments, [name], request)
+        (stretch,) = read_views([view], request)
+        self._say_if_nothing(view, stretch, request)
+        return view.bars(stretch, request, {**told_window(request, stretch), **notes})
+
+    # --- several series ------------------------------------------------------------------------
+
+    def bars_of(  # noqa: PLR0913 - the same wishes for several series
+        self,
+        instruments: str | Sequence[str],
+        timeframes: str | Sequence[str],
+        *,
+        start: Instant | None = None,
+        end: Instant | None = None,
+        source: str | None = None,
+        version: str | Instant = "latest",
+        is_adjusted: bool = False,
+        lookback: int = 0,
+        last: int | None = None,
+        columns: Sequence[str] | None = None,
+        known_within: str | timedelta | None = None,
+        fetch_missing: bool = False,
+        options: Mapping[str, Any] | None = None,
+    ) -> BarsBySeries:
+        """Return the bars of every instrument at every timeframe, all of one consistent cut; see `bars`.
+
+        The newest state is resolved once for all of them, so a commit in between shows in none.
+        """
+        request = ReadRequest.of(
+            start=start,
+            end=end,
+            source=source,
+            version=version,
+            is_adjusted=is_adjusted,
+            lookback=lookback,
+            last=last,
+            columns=columns,
+            known_within=known_within,
+        )
+        names = names_of(instruments, timeframes)
+        notes = [self._fetch(name, request, wanted=fetch_missing, options=options) for name in names]
+        views, stretches = self._read(names, request)
+        return BarsBySeries(
+            {
+                (view.instrument, view.timeframe.name): view.bars(
+                    stretch, request, {**told_window(request, stretch), **told}
+                )
+                for view, stretch, told in zip(views, stretches, notes, strict=True)
+            }
+        )
+
+    def panel(  # noqa: PLR0913 - the same wishes, and how to align
+        self,
+        instruments: str | Sequence[str],
+        timeframe: str,
+        *,
+        field: str | None = None,
+        fields: Sequence[str] | None = None,
+        start: Instant | None = None,
+        end: Instant | None = None,
+        source: str | None = None,
+        version: str | Instant = "latest",
+        is_adjusted: bool = False,
+        lookback: int = 0,
+        last: int | None = None,
+        known_within: str | timedelta | None = None,
+        align: str = "union",
+        fill: str | None = None,
+        limit: int | None = None,
+    ) -> "pd.DataFrame":
+        """Return one frame: a row for each time (UTC), a column for each instrument, all of one consistent cut.
+
+        ``field`` (``close``) gives plain columns, ``fields`` columns of (field, instrument). ``align`` gives the rows:
+        the times at which any instrument has a bar (``union``), those at which all have one (``intersection``), or
+        those at which a calendar of any of them expects one (``calendar``; other bars are left out, and counted).
+        Where an instrument has no bar, or the bar no such value, there is NaN. ``fill="ffill"`` with ``limit=n`` lets a
+        value stand in for up to n missing ones after it, never one of volume. Prices stay in the instruments' own
+        currencies. What it resolved to is in ``attrs["panel"]``, which cannot be changed. Raises as `bars` does.
+        """
+        shape = PanelShape.of(field=field, fields=fields, align=align, fill=fill, limit=limit)
+        request = ReadRequest.of(
+            start=start,
+            end=end,
+            source=source,
+            version=version,
+            is_adjusted=is_adjusted,
+            lookback=lookback,
+            last=last,
+            known_within=known_within,
+        )
+        views, stretches = self._read(names_of(instruments, [timeframe]), request, shape.keep)
+        return panel(views, stretches, request, shape)
+
+    # --- datasets ------------------------------------------------------------------------------
+
+    def dataset(  # noqa: PLR0913 - the whole flow of a backtest
+        self,
+        *,
+        strategy: str,
+        instruments: str | Sequence[str],
+        timeframes: str | Sequence[str],
+        start: Instant,
+        end: Instant | None = None,
+        lookback: int = 0,
+        snapshot: str = "backtest",
+        source: str | None = None,
+        id: str | None = None,  # noqa: A002 - the word that users know it by
+        fetch_missing: bool = True,
+        options: Mapping[str, Any] | None = None,
+    ) -> Dataset:
+        """Fetch what is missing, pin everything under one snapshot, and only then hand out bars.
+
+        ``snapshot`` is its purpose, ``id`` its name; without an end it reaches up to the last closed bar. Bars that are
+        still missing are in ``missing``, and said by the warning `Incomplete`. Raises what `bars` and `snapshot` raise.
+        """
+        request = ReadRequest.of(start=start, end=end, source=source, lookback=lookback)
+        names = names_of(instruments, timeframes)
+        wanted = {name: self._bounded(name, request) for name in names}
+        fetched = [self._close_gaps(name, wanted[name], request, options) for name in names if fetch_missing]
+        missing = [still for one in fetched for still in one.missing]
+        ranges = [intent for name in names for intent in self._ranges(name, wanted[name], request)]
+        asked = snapshots.SnapshotRequest(ranges=ranges, purpose=snapshot, strategy=strategy, id=id)
+        taken = snapshots.take(self._vault, asked)
+        self._say_incomplete(missing)
+        return Dataset(
+            snapshot=taken,
+            manifest=datasets.manifest_of(self._vault, taken),
+            keys=tuple((instrument, frame.name) for instrument, frame in names),
+            interval=request.interval,
+            missing=tuple(missing),
+            read=lambda key: self.bars(*key, version=taken.id),
+            panel=self.panel,
+        )
+
+    def reproduce(self, id: str, *, manifest: str | Path | Manifest | None = None) -> Reproduction:  # noqa: A002 - as above
+        """Tell whether this library has the same bytes as a dataset, by reading and digesting its bars again.
+
+        A ledger that does not know the snapshot needs the manifest that `Dataset.save_manifest` wrote: the bars are
+        then those at the same revisions, if this is a copy of that ledger, else the newest ones of the same series.
+        Raises `VersionNotFound` and `InvalidSetting`.
+        """
+        return datasets.reproduce(self._vault, id, manifest)
+
+    # --- locks ---------------------------------------------------------------------------------
+
+    def lock(
+        self,
+        instruments: str | Sequence[str],
+        timeframes: str | Sequence[str],
+        *,
+        file: str | Path | None = FILE,
+        start: Instant | None = None,
+        end: Instant | None = None,
+        source: str | None = None,
+        version: str | Instant = "latest",
+        strategy: str = "",
+    ) -> Manifest:
+        """Write which data a strategy relies on, with their digests, to a file for its repository.
+
+        The same data give the same bytes. ``version`` is latest, a revision, a time, or a snapshot's id, which is
+        locked as it is pinned. Without a ``file`` nothing is written. Raises `InvalidSetting` and what `bars` raises.
+        """
+        request = ReadRequest.of(start=start, end=end, source=source, version=version)
+        if request.version.kind == "first":
+            reason = "first is no one state; lock a revision, a time or a snapshot"
+            raise InvalidSetting(setting="version", reason=reason)
+        views = select(self._vault, self._instruments, names_of(instruments, timeframes), request)
+        manifest = locks.manifest_of(self._vault, views, request.interval, strategy=strategy)
+        if file is not None:
+            manifest.save(file)
+        return manifest
+
+    def check(self, file: str | Path = FILE, *, latest: bool = False) -> Checked:
+        """Read the data behind a lock again, and compare them with its digests.
+
+        That they have newer states since is told in ``moved``, and is an error only if ``latest`` asks for it. Raises
+        `LockBroken`, and `InvalidSetting` for a file that is no lock.
+        """
+        return locks.check(self._vault, file, latest=latest)
+
+    # --- files ---------------------------------------------------------------------------------
+
+    def export(
+        self,
+        instruments: str | Sequence[str],
+        timeframes: str | Sequence[str],
+        *,
+        folder: str | Path,
+        format: str = "parquet",  # noqa: A002 - the word that users know it by
+        style: str = files.OWN,
+        start: Instant | None = None,
+        end: Instant | None = None,
+        source: str | None = None,
+        version: str | Instant = "latest",
+        is_adjusted: bool = False,
+    ) -> Export:
+        """Write a file for each series (``csv``, ``parquet`` or ``arrow``) and a manifest of their digests.
+
+        ``style`` is barledger's own, or one of `domain.style`. Raises `NotEmpty` rather than overwrite a file,
+        `InvalidSetting`, and what `bars` raises.
+        """
+        files.check_format(format)
+        files.check_file_style(style)
+        found = self.bars_of(
+            instruments, timeframes, start=start, end=end, source=source, version=version, is_adjusted=is_adjusted
+        )
+        pinned = next(iter(found.values())).version if version != "latest" else ""
+        return exports.export(
+            found,
+            Path(folder).expanduser(),
+            kind=format,  # type: ignore[arg-type]
+            style=style,
+            ledger=self._vault.ledger.id,
+            snapshot=pinned,
+        )
+
+    def verify_export(self, manifest: str | Path) -> ExportCheck:
+        """Read the files of an export again and compare their bars with its manifest, or the one in a folder."""
+        return exports.verify_export(manifest)
+
+    # --- parts ---------------------------------------------------------------------------------
+
+    def _read(
+        self, names: Sequence[Name], request: ReadRequest, keep: Keep = lambda rows: rows
+    ) -> tuple[list[View], list[Stretch]]:
+        views = select(self._vault, self._instruments, names, request)
+        stretches = read_views(views, request, keep)
+        for view, stretch in zip(views, stretches, strict=True):
+            self._say_if_nothing(view, stretch, request)
+        return views, stretches
+
+    def _say_if_nothing(self, view: View, stretch: Stretch, request: ReadRequest) -> None:
+        if view.pins or request.source is None or any(part.revision for part in stretch.parts):
+            return
+        told = f"there are no bars of {view.series[0]}{hint(self._vault, view.instrument, view.timeframe)}"
+        warnings.warn(told, NoBars, stacklevel=4)
+
+    def _fetch(
+        self, name: Name, request: ReadRequest, *, wanted: bool, options: Mapping[str, Any] | None
+    ) -> dict[str, Any]:
+        if not wanted:
+            if options is not None:
+                raise InvalidSetting(setting="options", reason="they are a source's, and nothing is fetched")
+            return {}
+        if request.version.kind != "latest" or request.is_adjusted or request.last is not None:
+            reason = "what is fetched becomes the newest state of raw bars; ask for that, from a start on"
+            raise InvalidSetting(setting="fetch_missing", reason=reason)
+        done = self._close_gaps(name, self._bounded(name, request), request, options)
+        self._say_incomplete(done.missing, level=5)
+        return {"availability": done.told}
+
+    def _bounded(self, name: Name, request: ReadRequest) -> Interval:
+        calendar = self._instruments.calendar(name[0])
+        return bounded(request.interval, name[1], calendar, self._vault.ledger.now())
+
+    def _close_gaps(
+        self, name: Name, interval: Interval, request: ReadRequest, options: Mapping[str, Any] | None
+    ) -> Fetching:
+        return self._fetcher.close_gaps(
+            *name,
+            interval,
+            calendar=self._instruments.calendar(name[0]),
+            lookback=request.lookback,
+            source=request.source,
+            options=options,
+        )
+
+    def _say_incomplete(self, missing: Sequence[Still], *, level: int = 3) -> None:
+        if missing:
+            bars = sum(one.bars for one in missing)
+            told = f"{bars:,} bars are missing: {missing[0]}" + (" and others" if len(missing) > 1 else "")
+            warnings.warn(told, Incomplete, stacklevel=level)
+
+    def _ranges(self, name: Name, interval: Interval, request: ReadRequest) -> list[Intent]:
+        """Return what to pin of a series: the interval, and as many bars before it as the lookback finds."""
+        (view,) = select(self._vault, self._instruments, [name], request)
+        if request.lookback:
+            interval = read_window(view, replace(request, interval=interval)).interval
+        return [Intent(series=series, interval=interval) for series in view.series]

@@ -1,0 +1,170 @@
+"""Exports: files for other programs, and a manifest that says later whether they are still what was written."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+
+from barledger import BarLedger
+from barledger.domain.style import STYLES
+from barledger.errors import InvalidSetting, NotEmpty
+from barledger.services.retrieval.files import FORMATS
+from barledger.testing.bars import HOSTILE_NAMES
+from libraries import frame
+
+DESK = {"source": "desk"}
+ALL = ["barledger", *STYLES]
+
+
+def noted() -> pd.DataFrame:
+    bars = frame(range(20), 100 / 3)
+    bars["adjustment_factor"] = 0.1 + np.arange(20) / 7
+    bars["source_id"] = [None if at % 3 else f'id {at}, "x"' for at in range(20)]
+    bars.iloc[3, 4] = np.nan
+    return bars
+
+
+@pytest.fixture
+def bl(anywhere: BarLedger) -> BarLedger:
+    anywhere.write("AAPL", "1d", noted(), **DESK)
+    anywhere.write("BTC/USDT", "1d", frame(range(5)), **DESK)
+    return anywhere
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+@pytest.mark.parametrize("style", ALL)
+def test_an_export_is_what_it_was(bl: BarLedger, tmp_path: Path, kind: str, style: str) -> None:
+    done = bl.retrieval.export(["AAPL", "BTC/USDT"], "1d", folder=tmp_path / "out", format=kind, style=style)
+    assert (done.rows, sorted(path.name for path in done.folder.iterdir())) == (
+        25,
+        [f"AAPL-1d.{kind}", f"BTCUSDT-1d.{kind}", "manifest.json"],
+    )
+    for place in (tmp_path / "out", tmp_path / "out" / "manifest.json"):
+        found = bl.retrieval.verify_export(place)
+        assert (found.ok, found.files, found.rows) == (True, 2, 25)
+    if style == "barledger":
+        assert done.manifest.files[0].digest == bl.bars("AAPL", "1d").digest
+
+
+def test_the_same_bars_are_the_same_manifest(bl: BarLedger, tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        bl.retrieval.export(["AAPL", "BTC/USDT"], "1d", folder=tmp_path / name)
+    assert (tmp_path / "a" / "manifest.json").read_bytes() == (tmp_path / "b" / "manifest.json").read_bytes()
+
+
+def test_other_libraries_read_the_files(bl: BarLedger, tmp_path: Path) -> None:
+    bl.retrieval.export("AAPL", "1d", folder=tmp_path / "csv", format="csv", style="yfinance")
+    read = pd.read_csv(tmp_path / "csv" / "AAPL-1d.csv", index_col="Date", parse_dates=True)
+    assert list(read.columns) == ["Open", "High", "Low", "Close", "Adj Close", "Volume"]
+    assert read["Close"].tolist() == bl.bars("AAPL", "1d").df["close"].tolist()
+    bl.retrieval.export("AAPL", "1d", folder=tmp_path / "arrow", format="arrow")
+    assert pl.read_ipc(tmp_path / "arrow" / "AAPL-1d.arrow")["close"].to_list() == read["Close"].tolist()
+    bl.retrieval.export("AAPL", "1d", folder=tmp_path / "freq", format="arrow", style="freqtrade")
+    freqtrade = pd.read_feather(tmp_path / "freq" / "AAPL-1d.arrow")
+    assert list(freqtrade.columns) == ["date", "open", "high", "low", "close", "volume"]
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+def test_a_changed_bar_is_found(bl: BarLedger, tmp_path: Path, kind: str) -> None:
+    bl.retrieval.export(["AAPL", "BTC/USDT"], "1d", folder=tmp_path / "out", format=kind, style="backtesting")
+    path = tmp_path / "out" / f"BTCUSDT-1d.{kind}"
+    if kind == "csv":
+        path.write_text(path.read_text().replace("100.03", "100.04"))
+    else:
+        read, write = (
+            (pd.read_parquet, pd.DataFrame.to_parquet)
+            if kind == "parquet"
+            else (pd.read_feather, pd.DataFrame.to_feather)
+        )
+        changed = read(path)
+        changed.loc[3, "Close"] += 0.01
+        changed.loc[3, "Open"] += 0.01
+        write = changed.to_parquet if kind == "parquet" else changed.to_feather
+        write(path)
+    found = bl.retrieval.verify_export(tmp_path / "out")
+    assert [one.file for one in found.damage] == [path.name]
+    assert "its bars have digest" in found.damage[0].detail
+
+
+def test_files_that_are_short_or_gone_or_garbled_are_found(bl: BarLedger, tmp_path: Path) -> None:
+    names = ["I0", "I1", "I2", "I3", "I4"]
+    for name in names:
+        bl.write(name, "1d", frame(range(5)), **DESK)
+    bl.retrieval.export(names, "1d", folder=tmp_path / "out", format="csv")
+    files = [tmp_path / "out" / f"{name}-1d.csv" for name in names]
+    files[0].unlink()
+    files[1].write_text("\n".join(files[1].read_text().splitlines()[:-1]))
+    files[2].write_text("garbage\n1\n")
+    files[3].write_bytes(b"\x00\xff" * 50)
+    lines = files[4].read_text().splitlines()
+    files[4].write_text("\n".join([lines[0], lines[2], lines[1], *lines[3:]]))
+    found = bl.retrieval.verify_export(tmp_path / "out")
+    assert [one.file for one in found.damage] == [path.name for path in files]
+    details = [one.detail for one in found.damage]
+    assert "cannot be read: No such file" in details[0]
+    assert details[1] == "it has 4 bars, not 5"
+    assert "no column of times" in details[2]
+    assert "earlier than the bar before" in details[4]
+
+
+def test_nothing_is_overwritten(bl: BarLedger, tmp_path: Path) -> None:
+    (tmp_path / "AAPL-1d.csv").write_text("mine")
+    with pytest.raises(NotEmpty, match=r"AAPL-1d\.csv"):
+        bl.retrieval.export("AAPL", "1d", folder=tmp_path, format="csv")
+    assert (tmp_path / "AAPL-1d.csv").read_text() == "mine"
+    assert not (tmp_path / "manifest.json").exists()
+    bl.retrieval.export("AAPL", "1d", folder=tmp_path)
+    with pytest.raises(NotEmpty, match=r"manifest\.json"):
+        bl.retrieval.export("BTC/USDT", "1d", folder=tmp_path)
+
+
+def test_names_that_no_file_may_have_are_told_apart(in_memory: BarLedger, tmp_path: Path) -> None:
+    names = [*HOSTILE_NAMES, "..", "a/b", "a_b", "a:b"]
+    for name in names:
+        in_memory.write(name, "1m", frame([0]), **DESK)
+        in_memory.write(name, "1M", frame([0]), **DESK)
+    done = in_memory.retrieval.export(names, ["1m", "1M"], folder=tmp_path / "out")
+    written = {path.name.casefold() for path in (tmp_path / "out").iterdir()}
+    assert len(written) == 2 * len(names) + 1
+    assert {path.parent for path in (tmp_path / "out").rglob("*")} == {tmp_path / "out"}
+    assert {one.instrument for one in done.manifest.files} >= {"^GSPC", "日本"}
+    assert in_memory.retrieval.verify_export(tmp_path / "out").ok
+
+
+def test_a_manifest_cannot_lead_elsewhere(bl: BarLedger, tmp_path: Path) -> None:
+    bl.retrieval.export("AAPL", "1d", folder=tmp_path / "out")
+    path = tmp_path / "out" / "manifest.json"
+    told = json.loads(path.read_text())
+    told["files"][0]["file"] = "../secret.parquet"
+    path.write_text(json.dumps(told))
+    found = bl.retrieval.verify_export(path)
+    assert [one.detail for one in found.damage] == ["it does not lie beside the manifest"]
+
+
+def test_any_version_and_no_bars_can_be_exported(bl: BarLedger, tmp_path: Path) -> None:
+    bl.snapshot("AAPL", "1d", id="bt")
+    bl.write("AAPL", "1d", frame(range(3), 500.0), **DESK)
+    done = bl.retrieval.export("AAPL", "1d", folder=tmp_path / "bt", version="bt")
+    assert (done.manifest.snapshot, done.manifest.files[0].digest) == ("bt", bl.bars("AAPL", "1d", version="bt").digest)
+    for kind in FORMATS:
+        for style in ALL:
+            folder = tmp_path / kind / style
+            none = bl.retrieval.export("AAPL", "1d", folder=folder, start="2020-01-01", format=kind, style=style)
+            assert none.rows == 0
+            assert bl.retrieval.verify_export(folder).ok
+
+
+def test_what_there_is_not_is_refused(bl: BarLedger, tmp_path: Path) -> None:
+    with pytest.raises(InvalidSetting, match="'xlsx' is none of csv, parquet, arrow"):
+        bl.retrieval.export("AAPL", "1d", folder=tmp_path / "x", format="xlsx")
+    with pytest.raises(InvalidSetting, match="style"):
+        bl.retrieval.export("AAPL", "1d", folder=tmp_path / "x", style="zipline")
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InvalidSetting, match="cannot be made"):
+        bl.retrieval.export("AAPL", "1d", folder=tmp_path / "file" / "x")
+    with pytest.raises(InvalidSetting, match="cannot be read"):
+        bl.retrieval.verify_export(tmp_path / "x")
+    assert not (tmp_path / "x").exists()
