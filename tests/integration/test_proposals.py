@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from barledger.barledger import BarLedger
+from barledger.domain.action import CorporateAction
 from barledger.domain.change_policy import ChangePolicy
 from barledger.domain.timeframe import DAY
 from barledger.errors import InvalidSetting, ProposalDecided, ProposalNotFound, ReadOnly, RevisionConflict
@@ -15,7 +16,7 @@ from barledger.services.ingestion.payload import decode, encode
 from barledger.stores.memory import MemoryStore
 from barledger.testing.bars import assert_same, days, rows
 from places import ON_SQLITE, place_called
-from scripted import NOON, Market, ScriptedSource, SetClock, clocked, service
+from scripted import NOON, SPLITS, Market, ScriptedSource, SetClock, clocked, service
 
 MEMORY = pytest.param(None, id="memory")
 
@@ -332,6 +333,21 @@ def test_a_bar_at_the_border_of_two_chunks_has_a_neighbour_in_each(bl: BarLedger
     ingestion = service(bl, clock, source)
     assert ingestion.ingest("A", "1d", source="scripted", refresh=100).withdrawn == 0
     assert ingestion.ingest("A", "1d", source="scripted", refresh=100).withdrawn == 18
+
+
+def test_what_one_task_asks_for_twice_is_one_answer(bl: BarLedger, clock: SetClock) -> None:
+    market = Market(listed=900 * DAY)
+    source = ScriptedSource({"A": market}, clock, page=30, adjustment=SPLITS, gives_events=True)
+    ingestion = service(bl, clock, source)
+    ingestion.ingest("A", "1d", source="scripted")
+    market.gone = {910 * DAY}
+    split = CorporateAction(instrument="A", ex_date=990 * DAY, kind="split", source="scripted", value=2.0)
+    market.actions = [split]
+    source.requests.clear()
+    done = ingestion.ingest("A", "1d", source="scripted", refresh=100)
+    assert [start for _, start, _ in source.requests].count(900 * DAY) == 2
+    assert done.withdrawn == 0
+    assert ingestion.ingest("A", "1d", source="scripted", refresh=100).withdrawn == 1
 
 
 def test_a_broken_bar_is_not_absent(bl: BarLedger, clock: SetClock) -> None:
