@@ -4,7 +4,6 @@ from collections.abc import Callable
 
 import numpy as np
 
-from barledger.domain.calendar import Calendar
 from barledger.domain.interval import Interval
 from barledger.domain.rows import Ints
 from barledger.domain.timeframe import DAY, HOUR, MINUTE, Timeframe
@@ -17,8 +16,11 @@ _WEEKEND = (5, 6)
 _FRIDAY = 4
 
 
-class Weekdays(Calendar):
-    """Open on weekdays from 14:30 to 21:00 UTC, on Fridays to 18:00; its record begins on 2020-01-01."""
+class Weekdays:
+    """Open on weekdays from 14:30 to 21:00 UTC, on Fridays to 18:00; its record begins on 2020-01-01.
+
+    It promises what `Calendar` does, and shares no code with it.
+    """
 
     name = "weekdays"
     beginning = int(np.datetime64("2020-01-01", "ns").astype(np.int64))
@@ -38,6 +40,14 @@ class Weekdays(Calendar):
     def coarser(self, fine: Timeframe, labels: Ints, coarse: Timeframe) -> Ints:  # noqa: ARG002 - the contract's
         """Return the coarser labels."""
         return _each(labels, lambda label: _coarser(coarse, label))
+
+    def count(self, timeframe: Timeframe, interval: Interval) -> int:
+        """Return how many labels there are."""
+        return len(self.expected(timeframe, interval))
+
+    def earlier(self, timeframe: Timeframe, time: int, bars: int) -> int:
+        """Return the label so many bars before."""
+        return int(self.expected(timeframe, Interval(self.beginning, time))[-bars]) if bars else time
 
 
 def _each(labels: Ints, function: Callable[[int], int]) -> Ints:

@@ -57,6 +57,18 @@ def _none() -> Rows:
     return intake(frame([0]), Timeframe.of("1d")).rows.pick(slice(0, 0))
 
 
+class Noting(DataIngestionService):
+    """Notes what it is asked for."""
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self.calls: list[Any] = []
+
+    def ingest(self, instruments: Any, timeframe: str, **options: Any) -> Any:
+        self.calls.append(instruments)
+        return super().ingest(instruments, timeframe, **options)
+
+
 class Desk:
     """A library whose sources are exchanges of ours."""
 
@@ -68,9 +80,9 @@ class Desk:
             "two": Exchange("two", range(self.today - 600, self.today), 500.0),
         }
         self.availability = PlainAvailabilityService(bl)
-        ingestion = DataIngestionService(bl.vault, bl.cache, self._make)
+        self.ingestion = Noting(bl.vault, bl.cache, self._make)
         self.retrieval = DataRetrievalService(
-            bl.vault, bl.instruments, availability=self.availability, ingestion=ingestion
+            bl.vault, bl.instruments, availability=self.availability, ingestion=self.ingestion
         )
 
     def _make(self, name: str, options: Mapping[str, Any]) -> Source:
@@ -177,6 +189,19 @@ class TestFetchMissing:
     def test_several_series_are_fetched_too(self, desk: Desk) -> None:
         found = desk.retrieval.bars_of(["AAPL", "IBM"], "1d", start=desk.day(20), source="one", fetch_missing=True)
         assert closes(found["AAPL"]) == closes(found["IBM"]) == expected(desk.days(20, 0))
+        told = {"fetched_from": ["one"], "complete": True, "missing": []}
+        assert found["IBM"].provenance["availability"] == told
+
+    def test_what_several_lack_alike_is_fetched_in_one_go(self, desk: Desk) -> None:
+        names = ["AAPL", "IBM", "MSFT"]
+        desk.retrieval.bars("MSFT", "1d", start=desk.day(10), source="one", fetch_missing=True)
+        desk.ingestion.calls.clear()
+        desk.retrieval.bars_of(names, "1d", start=desk.day(20), source="one", fetch_missing=True)
+        assert desk.ingestion.calls == [["AAPL", "IBM"], "MSFT"]
+        desk.retrieval.bars_of(names, "1d", start=desk.day(20), source="one", fetch_missing=True)
+        assert len(desk.ingestion.calls) == 2
+        with pytest.raises(SourceNotFound):
+            desk.retrieval.bars_of(names, "1d", start=desk.day(20), source="three", fetch_missing=True)
 
     def test_a_library_without_these_services_says_so(self, in_memory: BarLedger) -> None:
         alone = DataRetrievalService(in_memory.vault)

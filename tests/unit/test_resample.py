@@ -20,7 +20,7 @@ from sessions import OPEN, Weekdays
 
 # Monday, 2021-03-01: the first of a month too.
 MONDAY = int(np.datetime64("2021-03-01", "ns").astype(np.int64))
-CALENDARS: list[Calendar] = [AlwaysOpen(), Weekdays()]
+CALENDARS: list[Any] = [AlwaysOpen(), Weekdays()]
 PAIRS = [
     ("30m", "1h"),
     ("30m", "2h"),

@@ -1,6 +1,7 @@
 """Fetching what is missing before bars are handed out: availability, ingestion, cache, and a second look."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from typing import Any, Final, Protocol
@@ -72,7 +73,7 @@ class IngestionService(Protocol):
 
     def ingest(
         self,
-        instruments: str,
+        instruments: str | list[str],
         timeframe: str,
         *,
         source: str,
@@ -123,6 +124,16 @@ class Fetching:
         return {"fetched_from": list(self.sources), "complete": not missing, "missing": missing}
 
 
+@dataclass(frozen=True, slots=True)
+class Question:
+    """Which bars have to be there."""
+
+    instrument: str
+    timeframe: Timeframe
+    interval: Interval
+    calendar: Calendar
+
+
 class Fetcher:
     """Closes gaps through the services that know of them."""
 
@@ -134,29 +145,47 @@ class Fetcher:
         self._availability = availability
         self._ingestion = ingestion
 
-    def close_gaps(
-        self,
-        instrument: str,
-        timeframe: Timeframe,
-        interval: Interval,
-        *,
-        calendar: Calendar,
-        lookback: int,
-        source: str | None,
-        options: Mapping[str, Any] | None,
-    ) -> Fetching:
-        """Fetch what is missing of an interval and of the bars before it, from the source or those by priority.
-
-        An interval has to be bounded. Raises `InvalidSetting` if something is missing and no source is known for it,
-        `SourceNotFound`, and what ingestion raises.
-        """
+    def question(
+        self, instrument: str, timeframe: Timeframe, interval: Interval, *, calendar: Calendar, lookback: int
+    ) -> Question:
+        """Return which bars have to be there: those of a bounded interval, and so many before it."""
         check, _ = self._services()
         required = check.required_interval(instrument, timeframe.name, interval.start, interval.end, lookback=lookback)
-        question = _Question(instrument, timeframe, required, calendar)
-        named = self._sources(instrument, timeframe, source)
+        return Question(instrument, timeframe, required, calendar)
+
+    def fetch_together(
+        self, questions: Sequence[Question], *, source: str | None, options: Mapping[str, Any] | None
+    ) -> dict[Question, str]:
+        """Fetch what several instruments lack alike in one go, and tell from which source; `close_gaps` does the rest.
+
+        Ingestion may then ask for several at once, and the failure of one stops none of the others.
+        """
+        alike: dict[tuple[str, str, Interval], list[Question]] = {}
+        asked: dict[Question, str] = {}
+        for question in questions:
+            for name in self._sources(question.instrument, question.timeframe, source)[:1]:
+                for stretch in self._wanted(self._missing(question, name), None):
+                    alike.setdefault((name, question.timeframe.name, stretch), []).append(question)
+        for (name, timeframe, stretch), mine in alike.items():
+            if len(mine) > 1:
+                # A name that is no source is for `close_gaps` to judge, which knows whether others follow.
+                with suppress(SourceNotFound):
+                    self._ingest([one.instrument for one in mine], timeframe, name, stretch, options)
+                    asked |= dict.fromkeys(mine, name)
+        return asked
+
+    def close_gaps(
+        self, question: Question, *, source: str | None, options: Mapping[str, Any] | None, before: str | None = None
+    ) -> Fetching:
+        """Fetch what is missing, from the source or those by priority, and tell what is missing still.
+
+        ``before`` is the source that was asked for it together with others. Raises `InvalidSetting` if something is
+        missing and no source is known for it, `SourceNotFound`, and what ingestion raises.
+        """
+        named = self._sources(question.instrument, question.timeframe, source)
         if not named:
             return Fetching(sources=(), missing=self._unnamed(question))
-        asked: list[str] = []
+        asked: list[str] = [] if before is None else [before]
         missing: tuple[Still, ...] | None = None
         for name in named:
             try:
@@ -173,36 +202,50 @@ class Fetcher:
 
     def _ask(
         self,
-        question: "_Question",
+        question: Question,
         source: str,
         missing: Sequence[Still] | None,
         options: Mapping[str, Any] | None,
         asked: list[str],
     ) -> tuple[Still, ...]:
         """Fetch from one source what it may have of what is missing, and return what this source still lacks."""
-        _, ingestion = self._services()
         mine = self._missing(question, source)
+        wanted = self._wanted(mine, missing)
+        if not wanted:
+            return mine
+        for stretch in wanted:
+            self._ingest(question.instrument, question.timeframe.name, source, stretch, options)
+        if source not in asked:
+            asked.append(source)
+        return self._missing(question, source)
+
+    def _wanted(self, mine: Sequence[Still], missing: Sequence[Still] | None) -> list[Interval]:
+        """Return what to ask a source for: what it lacks and may have, as far as it is missing."""
         wanted = union(one.interval for one in mine if one.reason in _FETCHABLE)
         if missing is not None:
             wanted = intersection(wanted, [one.interval for one in missing])
-        if not wanted:
-            return mine
-        if len(wanted) > _MOST_STRETCHES:
-            wanted = [Interval(wanted[0].start, wanted[-1].end)]
-        for stretch in wanted:
-            ingestion.ingest(
-                question.instrument,
-                question.timeframe.name,
-                source=source,
-                start=stretch.start,
-                end=stretch.end,
-                reason="missing when it was read",
-                options=options,
-            )
-        asked.append(source)
-        return self._missing(question, source)
+        return wanted if len(wanted) <= _MOST_STRETCHES else [Interval(wanted[0].start, wanted[-1].end)]
 
-    def _unnamed(self, question: "_Question") -> tuple[Still, ...]:
+    def _ingest(
+        self,
+        instruments: str | list[str],
+        timeframe: str,
+        source: str,
+        stretch: Interval,
+        options: Mapping[str, Any] | None,
+    ) -> None:
+        _, ingestion = self._services()
+        ingestion.ingest(
+            instruments,
+            timeframe,
+            source=source,
+            start=stretch.start,
+            end=stretch.end,
+            reason="missing when it was read",
+            options=options,
+        )
+
+    def _unnamed(self, question: Question) -> tuple[Still, ...]:
         """Look what is missing where no source is known; raises `InvalidSetting` if one is needed."""
         missing = self._missing(question, None)
         closable = [one for one in missing if one.reason in _FETCHABLE]
@@ -216,7 +259,7 @@ class Fetcher:
             raise CapabilityMissing(who="this library", capability="fetching what is missing while reading")
         return self._availability, self._ingestion
 
-    def _missing(self, question: "_Question", source: str | None) -> tuple[Still, ...]:
+    def _missing(self, question: Question, source: str | None) -> tuple[Still, ...]:
         check, _ = self._services()
         frame, interval = question.timeframe.name, question.interval
         found = check.check(question.instrument, frame, start=interval.start, end=interval.end, source=source)
@@ -247,17 +290,7 @@ class Fetcher:
         return sources if len(sources) == 1 else []
 
 
-@dataclass(frozen=True, slots=True)
-class _Question:
-    """Which bars have to be there."""
-
-    instrument: str
-    timeframe: Timeframe
-    interval: Interval
-    calendar: Calendar
-
-
-def _both(question: _Question, first: Sequence[Still], second: Sequence[Still]) -> tuple[Still, ...]:
+def _both(question: Question, first: Sequence[Still], second: Sequence[Still]) -> tuple[Still, ...]:
     """Return what both lack, for the reason of the first."""
     others = [one.interval for one in second]
     return tuple(

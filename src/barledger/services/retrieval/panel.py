@@ -170,7 +170,7 @@ def _by_calendar(views: Sequence[View], times: Sequence[Ints], interval: Interva
     if not there:
         return np.empty(0, np.int64)
     start = interval.start if interval.start != BEGINNING else min(int(one[0]) for one in there)
-    last = max(int(one[-1]) for one in there) + 1
+    last = int(views[0].timeframe.close_of(np.array([max(int(one[-1]) for one in there)]))[0])
     end = max(start, last if interval.end == END_OF_TIME else min(interval.end, max(last, views[0].vault.ledger.now())))
     calendars = {calendar.name: calendar for calendar in (view.calendar() for view in views)}
     expected = [one.expected(views[0].timeframe, Interval(start, end)) for one in calendars.values()]

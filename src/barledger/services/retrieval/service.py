@@ -108,9 +108,9 @@ class DataRetrievalService:
             columns=columns,
             known_within=known_within,
         )
-        name = names_of(instrument, timeframe)[0]
-        notes = self._fetch(name, request, wanted=fetch_missing, options=options)
-        (view,) = select(self._vault, self._instruments, [name], request)
+        names = names_of(instrument, timeframe)
+        (notes,) = self._fetch(names, request, wanted=fetch_missing, options=options)
+        (view,) = select(self._vault, self._instruments, names, request)
         (stretch,) = read_views([view], request)
         self._say_if_nothing(view, stretch, request)
         return view.bars(stretch, request, {**told_window(request, stretch), **notes})
@@ -150,7 +150,7 @@ class DataRetrievalService:
             known_within=known_within,
         )
         names = names_of(instruments, timeframes)
-        notes = [self._fetch(name, request, wanted=fetch_missing, options=options) for name in names]
+        notes = self._fetch(names, request, wanted=fetch_missing, options=options)
         views, stretches = self._read(names, request)
         return BarsBySeries(
             {
@@ -228,7 +228,7 @@ class DataRetrievalService:
         request = ReadRequest.of(start=start, end=end, source=source, lookback=lookback)
         names = names_of(instruments, timeframes)
         wanted = {name: self._bounded(name, request) for name in names}
-        fetched = [self._close_gaps(name, wanted[name], request, options) for name in names if fetch_missing]
+        fetched = self._close_gaps(wanted, request, options) if fetch_missing else []
         missing = [still for one in fetched for still in one.missing]
         ranges = [intent for name in names for intent in self._ranges(name, wanted[name], request)]
         asked = snapshots.SnapshotRequest(ranges=ranges, purpose=snapshot, strategy=strategy, id=id)
@@ -348,34 +348,39 @@ class DataRetrievalService:
         warnings.warn(told, NoBars, stacklevel=4)
 
     def _fetch(
-        self, name: Name, request: ReadRequest, *, wanted: bool, options: Mapping[str, Any] | None
-    ) -> dict[str, Any]:
+        self, names: Sequence[Name], request: ReadRequest, *, wanted: bool, options: Mapping[str, Any] | None
+    ) -> list[dict[str, Any]]:
+        """Fetch what is missing if that is wanted, and return what to tell of it for each name."""
         if not wanted:
             if options is not None:
                 raise InvalidSetting(setting="options", reason="they are a source's, and nothing is fetched")
-            return {}
+            return [{} for _ in names]
         if request.version.kind != "latest" or request.is_adjusted or request.last is not None:
             reason = "what is fetched becomes the newest state of raw bars; ask for that, from a start on"
             raise InvalidSetting(setting="fetch_missing", reason=reason)
-        done = self._close_gaps(name, self._bounded(name, request), request, options)
-        self._say_incomplete(done.missing, level=5)
-        return {"availability": done.told}
+        done = self._close_gaps({name: self._bounded(name, request) for name in names}, request, options)
+        self._say_incomplete([still for one in done for still in one.missing], level=5)
+        return [{"availability": one.told} for one in done]
 
     def _bounded(self, name: Name, request: ReadRequest) -> Interval:
         calendar = self._instruments.calendar(name[0])
         return bounded(request.interval, name[1], calendar, self._vault.ledger.now())
 
     def _close_gaps(
-        self, name: Name, interval: Interval, request: ReadRequest, options: Mapping[str, Any] | None
-    ) -> Fetching:
-        return self._fetcher.close_gaps(
-            *name,
-            interval,
-            calendar=self._instruments.calendar(name[0]),
-            lookback=request.lookback,
-            source=request.source,
-            options=options,
-        )
+        self, wanted: Mapping[Name, Interval], request: ReadRequest, options: Mapping[str, Any] | None
+    ) -> list[Fetching]:
+        questions = [
+            self._fetcher.question(
+                *name, interval, calendar=self._instruments.calendar(name[0]), lookback=request.lookback
+            )
+            for name, interval in wanted.items()
+        ]
+        several = len(questions) > 1
+        asked = self._fetcher.fetch_together(questions, source=request.source, options=options) if several else {}
+        return [
+            self._fetcher.close_gaps(one, source=request.source, options=options, before=asked.get(one))
+            for one in questions
+        ]
 
     def _say_incomplete(self, missing: Sequence[Still], *, level: int = 3) -> None:
         if missing:
