@@ -99,7 +99,7 @@ class Desk:
                 start=start,
                 end=end,
                 prepost=False,
-                actions=True,
+                actions=False,
                 auto_adjust=False,
                 back_adjust=False,
                 repair=False,
@@ -167,6 +167,19 @@ class Desk:
         return SourceError(source=NAME, detail=f"{library()} cannot use Yahoo's answer: {type(error).__name__}: {told}")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Bars:
+    """An answer as yfinance is to see it: without the events, which it would spread over rows and lose the dates of."""
+
+    text: str
+
+    def json(self) -> Any:
+        body = json.loads(self.text)
+        for result in body["chart"].get("result") or ():
+            result.pop("events", None)
+        return body
+
+
 class _Call:
     """One question: what yfinance's history needs of a connection, without its memory, and with Yahoo's answer kept."""
 
@@ -190,7 +203,7 @@ class _Call:
             self.error = error
             raise
         self.empty = not self.result.get("timestamp")
-        return answer
+        return _Bars(text=str(answer.text))
 
     cache_get = get
 
