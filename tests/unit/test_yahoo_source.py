@@ -16,6 +16,7 @@ import pytest
 import yfinance
 
 from barledger.domain.action import CorporateAction
+from barledger.domain.comparison import compare
 from barledger.domain.instrument import Facts
 from barledger.domain.interval import Interval, parse_time
 from barledger.domain.rows import VALUES, Rows, concat
@@ -638,12 +639,20 @@ def test_it_writes_no_files_says_nothing_and_changes_nothing_for_others(yahoo: Y
 # --- in a library --------------------------------------------------------------------------------
 
 
-def test_bars_are_ingested_and_their_trembling_is_jitter(yahoo: Yahoo) -> None:
+def test_bars_are_ingested(yahoo: Yahoo) -> None:
     options = {"url": yahoo.url, "clock": lambda: int(yahoo.now * 1e9)}
     with library(MemoryStore()) as opened:
-        done = opened.ingest("IBM", "1d", source="yahoo", start="2024-01-02", end="2024-01-12", options=options)
-        assert (done.new, done.changed) == (8, 0)
-        close = float(opened.bars("IBM", "1d", source="yahoo").df["close"].iloc[2])
-        yahoo.listings["IBM"].spoiled = {dt.date(2024, 1, 4): {"close": close * (1 + 1e-6)}}
-        again = opened.ingest("IBM", "1d", source="yahoo", start="2024-01-02", end="2024-01-12", options=options)
-        assert (again.new, again.changed, again.same, again.jitter) == (0, 0, 7, 1)
+        done = opened.ingest("BTC-USD", "1d", source="yahoo", start="2024-01-02", end="2024-01-12", options=options)
+        assert (done.new, done.changed) == (10, 0)
+        assert len(opened.bars("BTC/USD", "1d", source="yahoo")) == 10
+
+
+def test_what_trembles_is_jitter(yahoo: Yahoo, source: YahooSource) -> None:
+    first = bars(source, end="2024-01-12")
+    yahoo.listings["IBM"].spoiled = {
+        dt.date(2024, 1, 4): {"close": float(first.close[2]) * (1 + 1e-6)},
+        dt.date(2024, 1, 5): {"volume": float(first.volume[3]) * 1.004},
+        dt.date(2024, 1, 8): {"close": float(first.close[4]) * (1 + 3e-6)},
+    }
+    found = compare(first, bars(source, end="2024-01-12"), source.declaration.tolerance)
+    assert (found.same.tolist(), found.jitter.tolist(), found.changed.tolist()) == ([0, 1, 5, 6, 7], [2, 3], [4])
