@@ -16,6 +16,7 @@ import pytest
 import yfinance
 
 from barledger.domain.action import CorporateAction
+from barledger.domain.comparison import compare
 from barledger.domain.instrument import Facts
 from barledger.domain.interval import Interval, parse_time
 from barledger.domain.rows import VALUES, Rows, concat
@@ -37,7 +38,7 @@ from barledger.sources.registry import make_source
 from barledger.sources.yahoo import YahooSource
 from barledger.sources.yahoo.answer import StrangeEvent, bars_of
 from barledger.sources.yahoo.desk import Answer
-from barledger.sources.yahoo.symbols import _BY_SUFFIX, _BY_ZONE, symbol_of, venue_of
+from barledger.sources.yahoo.symbols import _BY_SUFFIX, _BY_ZONE, facts_of, symbol_of, venue_of
 from barledger.stores.memory import MemoryStore
 from libraries import library
 from yahoo import Listing, Yahoo, serving, values
@@ -325,8 +326,10 @@ def test_what_yahoo_no_longer_keeps_is_declared_and_not_asked_for(
     beyond, *others = chunks(source, "IBM", timeframe, "2020-01-01")
     assert (len(beyond.rows), beyond.complete) == (0, False)
     assert f"keeps bars of {timeframe} for {days} days" in beyond.asked
-    assert 0 < beyond.interval.end - parse_time(yahoo.now * 1e9 - days * DAY) <= DAY // 24
+    assert 0 < beyond.interval.end - int(yahoo.now * 1e9 - days * DAY) <= DAY // 24
     assert others[0].interval.start == beyond.interval.end
+    (first, *_) = chunks(source, "IBM", timeframe, int(yahoo.now * 1e9) - days * DAY)
+    assert first.complete
     asked = len(yahoo.asked)
     (only,) = chunks(source, "IBM", timeframe, "2020-01-01", "2020-02-01")
     assert (only.interval, only.complete) == (Interval.of("2020-01-01", "2020-02-01"), False)
@@ -458,10 +461,8 @@ def test_a_name_cannot_become_another_address(yahoo: Yahoo, source: YahooSource,
         ("X.UNKNOWN", None, None, None),
     ],
 )
-def test_a_spelling_tells_venue_and_money(
-    source: YahooSource, symbol: str, calendar: str | None, currency: str | None, kind: Any
-) -> None:
-    facts = source.facts(request("X", native=symbol))
+def test_a_spelling_tells_venue_and_money(symbol: str, calendar: str | None, currency: str | None, kind: Any) -> None:
+    facts = facts_of("X", symbol, {}, None)
     assert facts == Facts(pattern="X", origin="yahoo", kind=kind, calendar=calendar, currency=currency)
 
 
@@ -473,10 +474,29 @@ def test_every_calendar_is_one_that_there_is() -> None:
 
 def test_what_yahoo_says_itself_counts_more_than_the_spelling(yahoo: Yahoo, source: YahooSource) -> None:
     yahoo.listings["^N225"] = Listing(symbol="^N225", kind="INDEX", zone="Asia/Tokyo", currency="JPY")
-    chunks(source, "^N225", end="2024-01-12")
     facts = source.facts(request("^N225"))
     assert facts is not None
     assert (facts.kind, facts.calendar, facts.currency) == ("index", "XTKS", "JPY")
+
+
+def test_facts_are_asked_for_unless_they_came_with_bars(yahoo: Yahoo, source: YahooSource) -> None:
+    first = source.facts(request())
+    assert first is not None
+    assert (first.currency, len(yahoo.asked)) == ("USD", 1)
+    assert source.facts(request()) == first
+    bars(source, "VTI", end="2024-01-12")
+    fund = source.facts(request("VTI"))
+    assert fund is not None
+    assert (fund.kind, len(yahoo.asked)) == ("etf", 2)
+
+
+def test_facts_that_cannot_be_had_are_not_made_up(yahoo: Yahoo, source: YahooSource) -> None:
+    with pytest.raises(DataNotFound):
+        source.facts(request("NOBODY.L"))
+    yahoo.faults = [(503, b"", {})] * 4
+    with pytest.raises(SourceUnavailable):
+        source.facts(request())
+    assert source.facts(request("no/symbol")) is None
 
 
 # --- what goes wrong -----------------------------------------------------------------------------
@@ -619,12 +639,20 @@ def test_it_writes_no_files_says_nothing_and_changes_nothing_for_others(yahoo: Y
 # --- in a library --------------------------------------------------------------------------------
 
 
-def test_bars_are_ingested_and_their_trembling_is_jitter(yahoo: Yahoo) -> None:
+def test_bars_are_ingested(yahoo: Yahoo) -> None:
     options = {"url": yahoo.url, "clock": lambda: int(yahoo.now * 1e9)}
     with library(MemoryStore()) as opened:
-        done = opened.ingest("IBM", "1d", source="yahoo", start="2024-01-02", end="2024-01-12", options=options)
-        assert (done.new, done.changed) == (8, 0)
-        close = float(opened.bars("IBM", "1d", source="yahoo").df["close"].iloc[2])
-        yahoo.listings["IBM"].spoiled = {dt.date(2024, 1, 4): {"close": close * (1 + 1e-6)}}
-        again = opened.ingest("IBM", "1d", source="yahoo", start="2024-01-02", end="2024-01-12", options=options)
-        assert (again.new, again.changed, again.same, again.jitter) == (0, 0, 7, 1)
+        done = opened.ingest("BTC-USD", "1d", source="yahoo", start="2024-01-02", end="2024-01-12", options=options)
+        assert (done.new, done.changed) == (10, 0)
+        assert len(opened.bars("BTC/USD", "1d", source="yahoo")) == 10
+
+
+def test_what_trembles_is_jitter(yahoo: Yahoo, source: YahooSource) -> None:
+    first = bars(source, end="2024-01-12")
+    yahoo.listings["IBM"].spoiled = {
+        dt.date(2024, 1, 4): {"close": float(first.close[2]) * (1 + 1e-6)},
+        dt.date(2024, 1, 5): {"volume": float(first.volume[3]) * 1.004},
+        dt.date(2024, 1, 8): {"close": float(first.close[4]) * (1 + 3e-6)},
+    }
+    found = compare(first, bars(source, end="2024-01-12"), source.declaration.tolerance)
+    assert (found.same.tolist(), found.jitter.tolist(), found.changed.tolist()) == ([0, 1, 5, 6, 7], [2, 3], [4])

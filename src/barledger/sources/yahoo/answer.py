@@ -12,7 +12,8 @@ from barledger.domain.interval import Interval
 from barledger.domain.rows import Flags, Ints
 from barledger.domain.timeframe import DAY, SECOND, Timeframe
 from barledger.errors import BarledgerWarning, InvalidAction, SourceError
-from barledger.sources.yahoo.desk import NAME, Answer
+from barledger.sources.yahoo.desk import Answer
+from barledger.sources.yahoo.refusals import NAME
 
 _PRICES: Final = ("Open", "High", "Low", "Close")
 _EVENTS: Final[tuple[tuple[str, ActionKind], ...]] = (

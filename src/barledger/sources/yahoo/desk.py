@@ -21,19 +21,9 @@ from urllib.parse import urlsplit
 
 import pandas as pd
 
-from barledger.errors import (
-    BarledgerError,
-    DataNotFound,
-    DriverMissing,
-    RateLimited,
-    SourceError,
-    SourceUnavailable,
-)
+from barledger.errors import BarledgerError, DriverMissing, RateLimited, SourceError, SourceUnavailable
+from barledger.sources.yahoo.refusals import NAME, result_in, short
 
-NAME: Final = "yahoo"
-_LONGEST: Final = 200
-_EMPTY: Final = ("Data doesn't exist for startDate", "No data found for this date range")
-_DOWN: Final = "Will be right back"
 _UNTRUSTED: Final = frozenset({"SSLError", "CertificateVerifyError"})
 
 _asking: ContextVar[bool] = ContextVar("asking", default=False)
@@ -159,7 +149,7 @@ class Desk:
         """Return the error of ours that one of yfinance's or of its HTTP client's means."""
         if isinstance(error, BarledgerError):
             return error
-        told = _short(str(error)) or type(error).__name__
+        told = short(str(error)) or type(error).__name__
         if type(error).__name__ == "YFRateLimitError":
             return RateLimited(source=NAME, detail=told, retry_after=getattr(self._heard, "wait", 0.0))
         if isinstance(error, OSError) and type(error).__name__ not in _UNTRUSTED:
@@ -197,7 +187,7 @@ class _Call:
     def get(self, url: str, params: Any = None, timeout: float = 30) -> Any:
         try:
             answer = self._data.get(url, params, timeout)
-            self.result = _result(self._symbol, int(answer.status_code), str(answer.text))
+            self.result = result_in(self._symbol, int(answer.status_code), str(answer.text))
         except Exception as error:
             # yfinance swallows what is raised here.
             self.error = error
@@ -214,52 +204,6 @@ def library() -> str:
         return f"yfinance {metadata.version('yfinance')}"
     except metadata.PackageNotFoundError:
         return ""
-
-
-def _result(symbol: str, status: int, text: str) -> Mapping[str, Any]:
-    """Return the result in an answer of the chart API, empty if there is nothing in the range."""
-    chart = _chart(text)
-    if chart is None:
-        raise _nonsense(status, text)
-    told = chart.get("error") or {}
-    description = str(told.get("description") or told.get("code") or "") if isinstance(told, Mapping) else str(told)
-    if description.startswith(_EMPTY):
-        return {}
-    if description or status >= 400:
-        raise _refusal(symbol, status, str(told.get("code", "")) if isinstance(told, Mapping) else "", description)
-    results = chart.get("result")
-    if not isinstance(results, list) or not results or not isinstance(results[0], Mapping):
-        raise SourceError(source=NAME, detail=f"the answer for {symbol} has no result")
-    return dict(results[0])
-
-
-def _chart(text: str) -> Mapping[str, Any] | None:
-    try:
-        body = json.loads(text)
-    except ValueError:
-        return None
-    chart = body.get("chart") if isinstance(body, dict) else None
-    return chart if isinstance(chart, dict) else None
-
-
-def _refusal(symbol: str, status: int, code: str, description: str) -> BarledgerError:
-    told = _short(description) or f"status {status}"
-    if status == 404 or code == "Not Found":
-        return DataNotFound(what=f"source {NAME} has no {symbol}: {told}")
-    if status >= 500:
-        return SourceUnavailable(source=NAME, detail=told)
-    return SourceError(source=NAME, detail=f"{symbol}: {told}")
-
-
-def _nonsense(status: int, text: str) -> SourceError:
-    told = f"status {status}, {_short(text)!r}"
-    if status == 429 or status >= 500 or _DOWN in text:
-        return SourceUnavailable(source=NAME, detail=told)
-    return SourceError(source=NAME, detail=f"it answers with something else than a chart: {told}")
-
-
-def _short(text: str) -> str:
-    return " ".join(text.split())[:_LONGEST]
 
 
 def _without_our_warnings(record: logging.LogRecord) -> bool:

@@ -14,8 +14,19 @@ from barledger.errors import CapabilityMissing, DataNotFound, InvalidSetting
 from barledger.sources.contract import Fetched, FetchRequest, Source, SourceDeclaration
 from barledger.sources.yahoo import answer as answers
 from barledger.sources.yahoo.answer import actions_of, bars_of
-from barledger.sources.yahoo.desk import NAME, Answer, Desk, library
-from barledger.sources.yahoo.spans import HISTORY, INTERVALS, LAG, asked_for, reachable, settled, windows
+from barledger.sources.yahoo.desk import Answer, Desk, library
+from barledger.sources.yahoo.refusals import NAME
+from barledger.sources.yahoo.spans import (
+    HISTORY,
+    INTERVALS,
+    LAG,
+    a_few_days,
+    asked_for,
+    oldest,
+    reachable,
+    settled,
+    windows,
+)
 from barledger.sources.yahoo.symbols import facts_of, is_symbol, symbol_of
 
 _AT_QUARTERS: Final = (".NS", ".BO")
@@ -58,13 +69,16 @@ class YahooSource(Source):
         )
 
     def facts(self, request: FetchRequest) -> Facts | None:
-        """Return what the symbol's spelling tells, and what Yahoo said of it when bars were fetched; asks nothing."""
+        """Return what Yahoo says of the symbol, asking unless it came with bars, and what the spelling tells.
+
+        Raises what `fetch` raises: the spelling alone would be taken for all that Yahoo knows.
+        """
         symbol = _symbol(request)
         if not is_symbol(symbol):
             return None
-        told = self._told.get(symbol)
-        first = answers.first_trade(told) if told is not None else None
-        return facts_of(request.instrument, symbol, told.meta if told is not None else {}, first)
+        told = self._told.get(symbol) or self._ask(symbol, "1d", *a_few_days(self._clock()))
+        first = answers.first_trade(told) if told.meta else None
+        return facts_of(request.instrument, symbol, told.meta, first)
 
     def fetch(self, request: FetchRequest) -> Iterator[Fetched]:
         """Give the bars and the events of the interval, a request a chunk.
@@ -80,9 +94,9 @@ class YahooSource(Source):
             raise CapabilityMissing(who=f"source {NAME}", capability=f"timeframe 30m of {symbol}, which opens at :15")
         now = self._clock()
         within = reachable(request.timeframe, request.interval, now)
-        beginning = min(now, request.interval.end) if within is None else within.start
-        if request.interval.start < beginning:
-            yield _beyond(request, Interval(request.interval.start, beginning))
+        if request.interval.start < oldest(request.timeframe, now):
+            end = request.interval.end if within is None else within.start
+            yield _beyond(request, Interval(request.interval.start, end))
         if within is not None:
             yield from self._within(request, symbol, within, now)
 
@@ -94,13 +108,17 @@ class YahooSource(Source):
         for window in windows(request.timeframe, within):
             start, end = asked_for(request.timeframe, window, now)
             interval = INTERVALS[request.timeframe.name]
-            answer = self._desk.ask(symbol, interval, start, end)
-            if answer.meta:
-                self._told[symbol] = answer
+            answer = self._ask(symbol, interval, start, end)
             asked = f"chart {symbol} interval={interval} period1={start} period2={end}"
             chunk = _chunk(answer, request, window, now, asked)
             if chunk is not None:
                 yield chunk
+
+    def _ask(self, symbol: str, interval: str, start: int, end: int) -> Answer:
+        answer = self._desk.ask(symbol, interval, start, end)
+        if answer.meta:
+            self._told[symbol] = answer
+        return answer
 
 
 def _chunk(answer: Answer, request: FetchRequest, window: Interval, now: int, asked: str) -> Fetched | None:

@@ -5,7 +5,7 @@ from typing import Final
 
 import numpy as np
 
-from barledger.domain.interval import Interval
+from barledger.domain.interval import BEGINNING, Interval
 from barledger.domain.timeframe import DAY, HOUR, MINUTE, SECOND, Timeframe
 
 INTERVALS: Final[Mapping[str, str]] = {
@@ -39,10 +39,20 @@ _MARGIN: Final = HOUR
 _MORNING: Final = 6 * HOUR
 
 
+def oldest(timeframe: Timeframe, now: int) -> int:
+    """Return the time (ns) before which Yahoo keeps no bars, as it is declared."""
+    limit = HISTORY.get(timeframe.name)
+    return BEGINNING if limit is None else now - limit
+
+
+def a_few_days(now: int) -> tuple[int, int]:
+    """Return the seconds of a question whose bars do not matter."""
+    return (now - 7 * DAY) // SECOND, now // SECOND
+
+
 def reachable(timeframe: Timeframe, interval: Interval, now: int) -> Interval | None:
     """Return the part of an interval that Yahoo can have bars in."""
-    limit = HISTORY.get(timeframe.name)
-    start = interval.start if limit is None else max(interval.start, now - limit + _MARGIN)
+    start = interval.start if timeframe.name not in HISTORY else max(interval.start, oldest(timeframe, now) + _MARGIN)
     end = min(interval.end, now)
     return Interval(start, end) if start < end else None
 
