@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from barledger.barledger import BarLedger, open_barledger
+from barledger.barledger import open_barledger
 from barledger.cli.app import run
 from barledger.domain.interval import Interval
 from barledger.domain.series import Series
@@ -211,9 +211,3 @@ def test_gaps_are_filled_as_far_as_their_sources_are_there(cli: Cli) -> None:
         assert done.failed[0].error is not None
         assert done.failed[0].error.code == "source-not-found"
         assert len(bl.bars("AAPL", "1d")) == 4
-
-
-def test_filling_gaps_says_when_nothing_finds_them(cli: Cli) -> None:
-    cli.ingest("AAPL", "1d")
-    found = "availability" in BarLedger.__init__.__code__.co_names
-    cli("ingest", "--fill-gaps", code=0 if found else 4)

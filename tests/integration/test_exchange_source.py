@@ -604,11 +604,10 @@ def test_without_confirmation_a_pause_is_not_confirmed(binance: FakeBinance, mak
 
 def test_a_library_keeps_what_an_exchange_gives_once(server: FakeExchange) -> None:
     instrument = SERVERS[server.name][0]
-    with library(MemoryStore()) as bl:
-        options = server.options
-        done = bl.ingest(instrument, "1m", source=server.name, start=NOON - 2 * HOUR, end=NOON, options=options)
-        assert done.new == 120
-        again = bl.ingest(instrument, "1m", source=server.name, start=NOON - 2 * HOUR, end=NOON, options=options)
+    two_hours: dict[str, Any] = {"source": server.name, "start": NOON - 2 * HOUR, "end": NOON}
+    with library(MemoryStore(), clock=server.clock) as bl:
+        assert bl.ingest(instrument, "1m", options=server.options, **two_hours).new == 120
+        again = bl.ingest(instrument, "1m", options=server.options, refresh=120, **two_hours)
         assert (again.new, again.changed, again.same) == (0, 0, 120)
         bars = bl.bars(instrument, "1m", source=server.name)
         assert dict(zip(bars.time.tolist(), bars.rows.close.tolist(), strict=True)) == {

@@ -17,9 +17,9 @@ Reason = Literal[
     "unconfirmed",
     "source_empty",
     "lacking",
+    "expired",
     "quarantined",
     "withdrawn",
-    "expired",
     "halted",
     "not_listed",
 ]
@@ -30,9 +30,9 @@ Reason = Literal[
 - ``unconfirmed``: a source gave nothing, which proves nothing.
 - ``source_empty``: a source confirmed that it has nothing.
 - ``lacking``: a source answered about the stretch with bars, and not with these: nobody traded, or it has lost them.
+- ``expired``: retention deleted them.
 - ``quarantined``: they came, broke a rule (``detail``), and were put aside.
 - ``withdrawn``: they were there, and somebody took them back.
-- ``expired``: retention deleted them.
 - ``halted``: trading was halted, as somebody declared (``detail``).
 - ``not_listed``: the instrument was not yet listed, or not any more.
 """

@@ -6,7 +6,16 @@ from typing import Any, Final
 import numpy as np
 
 from barledger.domain.calendar import Calendar
-from barledger.domain.interval import BEGINNING, EARLIEST, Interval, difference, format_time, intersection, union
+from barledger.domain.interval import (
+    BEGINNING,
+    EARLIEST,
+    END_OF_TIME,
+    Interval,
+    difference,
+    format_time,
+    intersection,
+    union,
+)
 from barledger.domain.rows import Ints, Rows, found_in
 from barledger.domain.series import Series
 from barledger.domain.validation import Rejected
@@ -115,6 +124,9 @@ def covers(answer: Answer, series: Series, declaration: SourceDeclaration, calen
     bars out, only those that came are answered for.
     """
     interval, times = _bounded(answer), answer.times
+    if interval is not None and not declaration.incremental and answer.received.stretch.end == END_OF_TIME:
+        # What was chosen to be read ends somewhere, and says nothing of what comes later.
+        interval = _up_to_the_last(interval, times, series)
     if interval is None:
         return []
     late = answer.received.asked_at - closing.settling(series.timeframe)
@@ -134,6 +146,12 @@ def _bounded(answer: Answer) -> Interval | None:
     if interval.start == BEGINNING:
         interval = Interval(min(int(times[0]) if len(times) else EARLIEST, interval.end), interval.end)
     return None if interval.empty else interval
+
+
+def _up_to_the_last(interval: Interval, times: Ints, series: Series) -> Interval | None:
+    if not len(times):
+        return None
+    return Interval(interval.start, min(int(series.timeframe.close_of(times[-1:])[0]), interval.end))
 
 
 def _lacking(interval: Interval, times: Ints, series: Series, calendar: Calendar) -> list[Interval]:

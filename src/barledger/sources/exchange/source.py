@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from barledger.domain.instrument import Facts
 from barledger.domain.interval import Interval
@@ -29,6 +29,8 @@ class ExchangeSource(Source):
     >>> ExchangeSource(exchange="kraken").declaration.name
     'kraken'
     """
+
+    example: ClassVar = {"exchange": "binance"}
 
     def __init__(  # noqa: PLR0913 - a source's options are its parameters
         self,

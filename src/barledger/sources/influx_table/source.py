@@ -95,6 +95,8 @@ class InfluxTableSource(Source):
             adjustment=dict.fromkeys(VALUES, self._adjustment),
             empty_is_proof=True,
             concurrency=4,
+            # Its options choose what is read, so what one table answered says nothing of another.
+            incremental=False,
         )
 
     def fetch(self, request: FetchRequest) -> Iterator[Fetched]:
