@@ -189,6 +189,17 @@ def test_an_answer_that_may_lack_bars_answers_only_for_those_it_has(bl: BarLedge
     assert asked(source) == [("A", 910)]
 
 
+def test_many_holes_are_asked_for_in_a_few_stretches(bl: BarLedger, clock: SetClock) -> None:
+    market = Market(listed=500 * DAY, gone={day * DAY for day in range(501, 1_000, 2)})
+    source = ScriptedSource({"A": market}, clock, page=1_000, complete=False)
+    ingestion = service(bl, clock, source)
+    ingestion.ingest("A", "1d", source="scripted", start=500 * DAY)
+    market.gone.clear()
+    source.requests.clear()
+    assert ingestion.ingest("A", "1d", source="scripted", start=500 * DAY).new == 250
+    assert len(source.requests) <= 20
+
+
 def test_a_history_that_reaches_back_so_far_is_not_asked_beyond(bl: BarLedger, clock: SetClock) -> None:
     source = ScriptedSource({"A": Market()}, clock, page=100, history={"1d": 30 * DAY})
     done = service(bl, clock, source).ingest("A", "1d", source="scripted", start=900 * DAY)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -18,6 +19,7 @@ Refresh = int | Interval | tuple[Instant | None, Instant | None]
 
 # Bars that are asked for once more beside new ones, where a source adjusts: a factor shows in them.
 OVERLAP: Final = 10
+_MOST_STRETCHES: Final = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,7 +102,22 @@ def _asked(held: Held, wanted: Wanted, covers: Sequence[Cover], horizon: int) ->
         asked += intersection([Interval(int(held.before(held.end, wanted.bars)[0]), held.end)], [past])
     if wanted.again is not None:
         asked += intersection([wanted.again], [past])
-    return union(asked)
+    return _few(union(asked))
+
+
+def _few(stretches: list[Interval]) -> list[Interval]:
+    """Join the stretches that lie nearest to each other, where asking for each by itself would take too many calls."""
+    if len(stretches) <= _MOST_STRETCHES:
+        return stretches
+    apart = sorted(right.start - left.end for left, right in pairwise(stretches))
+    nearest = apart[len(stretches) - _MOST_STRETCHES - 1]
+    joined = [stretches[0]]
+    for left, right in pairwise(stretches):
+        if right.start - left.end <= nearest:
+            joined[-1] = Interval(joined[-1].start, right.end)
+        else:
+            joined.append(right)
+    return joined
 
 
 def _within_reach(
