@@ -18,7 +18,7 @@ from barledger.cli.symbols import read_symbols
 from barledger.domain.change_policy import ChangePolicy
 from barledger.domain.interval import format_time
 from barledger.domain.timeframe import DAY, Timeframe
-from barledger.errors import CapabilityMissing, InvalidSetting
+from barledger.errors import InvalidSetting
 from barledger.services.ingestion import Budget, IngestionReport
 from barledger.services.ingestion.gaps import Gap
 from barledger.services.ingestion.plan import Refresh
@@ -214,12 +214,11 @@ def _refresh(text: str | None) -> Refresh | None:
 
 
 def _gaps(opened: BarLedger, instruments: str | None, timeframe: str | None, source: str | None) -> Iterator[Gap]:
-    availability: Any = getattr(opened, "availability", None)
-    if availability is None:
-        raise CapabilityMissing(who="this barledger", capability="finding gaps (DataAvailabilityService)")
     frame = None if timeframe is None else Timeframe.of(timeframe)
-    for gap in availability.gaps():
-        series = gap.series if hasattr(gap.series, "instrument") else gap.series[0]
+    for gap in opened.availability.gaps():
+        if not gap.series:
+            continue
+        series = gap.series[0]
         names = None if instruments is None else read_symbols(instruments, opened, series.source)
         chosen = (names is None or series.instrument in names) and frame in (None, series.timeframe)
         if chosen and source in (None, series.source):

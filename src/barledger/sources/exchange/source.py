@@ -30,7 +30,7 @@ class ExchangeSource(Source):
     'kraken'
     """
 
-    example: ClassVar = {"exchange": "binance"}
+    example: ClassVar[Mapping[str, str]] = {"exchange": "binance"}
 
     def __init__(  # noqa: PLR0913 - a source's options are its parameters
         self,
