@@ -81,6 +81,7 @@ def ingest(bl: BarLedger, clock: SetClock, source: ScriptedSource, call: Call) -
     source.script = []
 
 
+@pytest.mark.slow
 @settings(max_examples=40)
 @given(
     calls=st.lists(CALLS, max_size=8),

@@ -9,6 +9,7 @@ from barledger.domain.calendar import AlwaysOpen, Calendar
 from barledger.domain.interval import Interval
 from barledger.domain.rows import Ints
 from barledger.domain.timeframe import DAY, HOUR, TIMEFRAMES, Timeframe
+from barledger.domain.timetable import Timetable
 from barledger.errors import CalendarNotFound
 from barledger.services.ingestion import closing
 
@@ -18,8 +19,11 @@ class Unreachable(Calendar):
 
     name = "unreachable"
 
-    def expected(self, timeframe: Timeframe, interval: Interval) -> Ints:
+    def timetable(self, timeframe: Timeframe, interval: Interval) -> Timetable:
         raise CalendarNotFound(calendar=f"{self.name} {timeframe} {interval}")
+
+    def earlier(self, timeframe: Timeframe, time: int, bars: int) -> int:
+        raise CalendarNotFound(calendar=f"{self.name} {timeframe} {time} {bars}")
 
     def closes(self, timeframe: Timeframe, labels: Ints) -> Ints:
         raise CalendarNotFound(calendar=f"{self.name} {timeframe} {len(labels)}")

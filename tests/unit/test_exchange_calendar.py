@@ -286,6 +286,7 @@ def of(name: str, timeframe: str) -> tuple[Calendar, Timeframe]:
     return calendar_called(name), TIMEFRAMES[timeframe]
 
 
+@pytest.mark.slow
 @given(names, timeframes, times, st.integers(0, 60 * DAY))
 def test_the_expected_bars_are_those_of_the_sessions(name: str, timeframe: str, start: int, length: int) -> None:
     market, frame = of(name, timeframe)

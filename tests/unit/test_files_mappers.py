@@ -261,6 +261,7 @@ def test_json_of_freqtrade(write: Write, spaced: int | None) -> None:
     assert mapper_of(path) == "freqtrade"
 
 
+@pytest.mark.slow
 def test_json_of_many_rows_comes_whole(write: Write) -> None:
     many = rows(150_000, 60_000)
     many[70_000][5] = None
@@ -346,6 +347,7 @@ def test_a_numbered_frame_has_its_times_in_a_column_with_a_name(write: Write) ->
     assert stamps(read(path)) == ["2004-08-19 00:00", "2004-08-20 00:00"]
 
 
+@pytest.mark.slow
 def test_real_data_of_backtesting_is_read(tmp_path: Path) -> None:
     from backtesting.test import GOOG  # noqa: PLC0415 - it warns where nobody imports it for this
 

@@ -70,6 +70,7 @@ def decoded(data: bytes, piece: int) -> Decoder:
 ROWS = st.lists(st.tuples(INTS, FLOATS | st.none(), INTS | st.none(), TEXTS | st.none()), max_size=12)
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(st.lists(ROWS, min_size=1, max_size=3), st.integers(1, 300))
 def test_mixed_rows_in_messages_cut_anywhere_come_out_as_they_went_in(messages: list[Any], piece: int) -> None:

@@ -11,22 +11,49 @@
 Nothing is filled, left out or adjusted: a missing value is NaN in every style.
 """  # noqa: E501 - a table
 
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Final, Literal, get_args
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final, Literal, Protocol, get_args
 
 import numpy as np
 import pandas as pd
 
-from barledger.domain.rows import VALUES, Floats
-from barledger.domain.timeframe import DAY
+from barledger.domain.action import CorporateAction
+from barledger.domain.rows import VALUES, Floats, Ints, Rows
+from barledger.domain.timeframe import DAY, Timeframe
 from barledger.errors import InvalidSetting
-
-if TYPE_CHECKING:
-    from barledger.domain.bars import Bars
 
 Style = Literal["yfinance", "backtesting", "backtrader", "freqtrade", "vectorbt"]
 
 STYLES: Final = get_args(Style)
+
+
+class Framed(Protocol):
+    """Bars that can be had as a frame; `Bars` are."""
+
+    @property
+    def timeframe(self) -> Timeframe:
+        """Return how long each lasts."""
+
+    @property
+    def time(self) -> Ints:
+        """Return the opening times (ns)."""
+
+    @property
+    def rows(self) -> Rows:
+        """Return the rows beneath."""
+
+    @property
+    def actions(self) -> Sequence[CorporateAction]:
+        """Return the known corporate actions of their stretch."""
+
+    @property
+    def provenance(self) -> dict[str, Any]:
+        """Return what they resolved to."""
+
+    def to_pandas(self, columns: Sequence[str] = ()) -> pd.DataFrame:
+        """Return these columns by time."""
+
+
 _DIVIDENDS: Final = frozenset({"cash_dividend", "special_dividend"})
 
 
@@ -36,7 +63,7 @@ def check_style(style: str) -> None:
         raise InvalidSetting(setting="style", reason=f"{style!r} is none of {', '.join(STYLES)}")
 
 
-def styled(bars: "Bars", style: Style) -> pd.DataFrame:
+def styled(bars: Framed, style: Style) -> pd.DataFrame:
     """Return a frame in this style, with the provenance in ``attrs``; raises `InvalidSetting`."""
     check_style(style)
     frame = _MAKERS[style](bars)
@@ -44,7 +71,7 @@ def styled(bars: "Bars", style: Style) -> pd.DataFrame:
     return frame
 
 
-def flat(bars: "Bars", style: Style | None = None) -> pd.DataFrame:
+def flat(bars: Framed, style: Style | None = None) -> pd.DataFrame:
     """Return a frame in this style, or in barledger's own, whose times are its first column."""
     frame = bars.to_pandas() if style is None else styled(bars, style)
     if style == "freqtrade":
@@ -52,7 +79,7 @@ def flat(bars: "Bars", style: Style | None = None) -> pd.DataFrame:
     return frame.rename_axis("Date" if frame.index.name is None else str(frame.index.name)).reset_index()
 
 
-def _yfinance(bars: "Bars") -> pd.DataFrame:
+def _yfinance(bars: Framed) -> pd.DataFrame:
     daily = bars.timeframe.duration >= DAY
     frame = _titled(bars, "Date" if daily else "Datetime")
     if bars.rows.adjustment_factor is not None:
@@ -63,39 +90,39 @@ def _yfinance(bars: "Bars") -> pd.DataFrame:
     return frame.tz_localize(None) if daily else frame
 
 
-def _events(bars: "Bars", kinds: "frozenset[str] | set[str]") -> Floats:
+def _events(bars: Framed, kinds: "frozenset[str] | set[str]") -> Floats:
     """Return the value of each day's events, and 0 for days without one, as yfinance does."""
-    values = np.zeros(len(bars))
+    values = np.zeros(len(bars.time))
     for action in bars.actions:
         at = np.searchsorted(bars.time, action.ex_date - action.ex_date % DAY)
-        if action.kind in kinds and at < len(bars) and bars.time[at] <= action.ex_date < bars.time[at] + DAY:
+        if action.kind in kinds and at < len(bars.time) and bars.time[at] <= action.ex_date < bars.time[at] + DAY:
             values[at] += action.value
     return values
 
 
-def _titled(bars: "Bars", index: str | None) -> pd.DataFrame:
+def _titled(bars: Framed, index: str | None) -> pd.DataFrame:
     frame = bars.to_pandas(VALUES).rename(columns=str.title)
     frame.index.name = index
     return frame
 
 
-def _backtesting(bars: "Bars") -> pd.DataFrame:
+def _backtesting(bars: Framed) -> pd.DataFrame:
     return _titled(bars, None).tz_localize(None)
 
 
-def _vectorbt(bars: "Bars") -> pd.DataFrame:
+def _vectorbt(bars: Framed) -> pd.DataFrame:
     return _titled(bars, None)
 
 
-def _backtrader(bars: "Bars") -> pd.DataFrame:
+def _backtrader(bars: Framed) -> pd.DataFrame:
     return bars.to_pandas(VALUES).tz_localize(None).rename_axis("datetime")
 
 
-def _freqtrade(bars: "Bars") -> pd.DataFrame:
+def _freqtrade(bars: Framed) -> pd.DataFrame:
     return bars.to_pandas(VALUES).rename_axis("date").reset_index()
 
 
-_MAKERS: Final[Mapping[str, Callable[["Bars"], pd.DataFrame]]] = {
+_MAKERS: Final[Mapping[str, Callable[[Framed], pd.DataFrame]]] = {
     "yfinance": _yfinance,
     "backtesting": _backtesting,
     "backtrader": _backtrader,
