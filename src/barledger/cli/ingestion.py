@@ -190,7 +190,8 @@ def _show(output: Output, done: IngestionReport) -> None:
     added = "".join(f", {one}" for one in more)
     output.say(f"{text}, {done.quarantined:,} quarantined{added}; revision {done.revision}", done)
     for one in done.restated:
-        output.note(f"{one.series}: restated {one.restatement}")
+        word = "a restatement waits for a decision:" if one.state == "proposed" else "restated"
+        output.note(f"{one.series}: {word} {one.restatement}")
 
 
 def _row(one: InstrumentReport) -> tuple[object, ...]:

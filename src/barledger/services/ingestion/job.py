@@ -10,7 +10,7 @@ from barledger.domain.calendar import Calendar
 from barledger.domain.interval import BEGINNING, END_OF_TIME, Interval, difference, intersection
 from barledger.domain.rows import Rows, empty_rows
 from barledger.domain.series import Series
-from barledger.errors import BarledgerError, SourceError, StoreError
+from barledger.errors import BarledgerError, DataNotFound, SourceError, StoreError
 from barledger.ledger.contract import Cover
 from barledger.services.cache import DataCacheService
 from barledger.services.cache.vault import Vault
@@ -102,10 +102,12 @@ class Job:
 
     def _failed(self, error: BarledgerError) -> InstrumentReport:
         """Note in the coverage what could not be fetched, so that it is asked for again and everybody knows why."""
+        unknown = isinstance(error, DataNotFound) and not self._scribe.written.revision
         covers = [
             Cover(series=self.series, interval=left, outcome=FAILED, detail=str(error))
             for left in self._left
-            if not left.empty
+            # A name that means nothing to the source is no series that lacks bars.
+            if not left.empty and not unknown
         ]
         try:
             if covers:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import cached_property
 from typing import Any, Final
 
 import numpy as np
@@ -31,6 +32,7 @@ from barledger.services.ingestion.judgement import (
     move,
     paired,
     propose,
+    rejected,
     undecided,
 )
 from barledger.services.ingestion.report import add
@@ -74,13 +76,20 @@ class Scribe:
         covers = self.covers(answer)
         if not len(answer.rows):
             self._cover(covers, answer)
-        elif self.judge.free:
+        elif self._free:
             self.commit(answer.rows, covers, [answer])
         else:
             self._write_new(answer, covers)
 
+    @cached_property
+    def _free(self) -> bool:
+        """Whether nothing has to be judged: the source may change all, and nobody ever rejected a change of its."""
+        return self.judge.free and not rejected(self.vault.ledger, self.series, (CORRECTION, WITHDRAWAL))
+
     def note_absent(self, answer: Answer, stored: Rows) -> None:
-        """Remember which of the stored bars the answer lacks."""
+        """Remember which of the stored bars the answer lacks; what a caller chose to be read lacks nothing."""
+        if not self.task.declaration.incremental:
+            return
         self._gone += self.absences.see(answer, stored.within(answer.interval).time)
 
     def covers(self, answer: Answer) -> list[Cover]:

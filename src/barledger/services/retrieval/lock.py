@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from barledger.domain.interval import Interval
+from barledger.domain.series import Series
 from barledger.errors import InvalidSetting, LockBroken
 from barledger.services.cache.vault import Vault
 from barledger.services.retrieval.comparison import Compared, compare_at, compare_latest, seal
@@ -39,9 +40,7 @@ def manifest_of(vault: Vault, views: Sequence[View], interval: Interval, *, stra
             sealed += [Sealed.of(pin) for pin in view.pins]
             continue
         for series in view.series:
-            at = view.state.at.get(series)
-            current = vault.ledger.revisions.state(series).revision
-            revision = current if at is None else min(at, current)
+            revision = _last_change(vault, series, interval, view.state.at.get(series))
             sealed.append(seal(vault, Sealed(series=series, interval=interval, revision=revision, rows=0, digest="")))
     return Manifest(
         format=LOCK,
@@ -50,6 +49,15 @@ def manifest_of(vault: Vault, views: Sequence[View], interval: Interval, *, stra
         snapshot=snapshot.id if snapshot else "",
         strategy=strategy,
     )
+
+
+def _last_change(vault: Vault, series: Series, interval: Interval, at: int | None) -> int:
+    """Return the last revision, up to ``at``, that changed bars of the interval; later ones are no news."""
+    state = vault.ledger.revisions.state(series)
+    shown = state.revision if at is None else min(at, state.revision)
+    changes = (one.revision for one in vault.ledger.revisions.records(series, interval=interval))
+    last = max((one for one in changes if one <= shown), default=shown)
+    return min(max(last, state.horizon), shown)
 
 
 def _refuse_part(interval: Interval) -> None:
