@@ -131,7 +131,7 @@ def test_an_export_is_written_and_verified(cli: Cli, tmp_path: Path) -> None:
 def test_an_export_says_what_it_lacks(cli: Cli, tmp_path: Path) -> None:
     assert "name instruments, timeframes and a folder" in cli.refused("export", "AAPL", "1d")
     assert "takes no instruments" in cli.refused("export", "AAPL", "1d", tmp_path / "out", "--verify", tmp_path)
-    assert "cannot be read" in cli.refused("export", "--verify", tmp_path / "nowhere")
+    assert "there is no file" in cli.refused("export", "--verify", tmp_path / "nowhere", code=3)
     assert "no bars of MSFT 1d" in cli.refused("export", "MSFT", "1d", tmp_path / "out", code=3)
     assert not (tmp_path / "out").exists()
 
@@ -165,6 +165,6 @@ def test_a_check_fails_where_the_data_are_others(cli: Cli, tmp_path: Path, monke
 
 
 def test_a_check_without_a_lock_says_so(cli: Cli) -> None:
-    assert "barledger.lock cannot be read: No such file" in cli.refused("check")
+    assert "there is no file barledger.lock" in cli.refused("check", code=3)
     Path("barledger.lock").write_text("{}")
     assert "is not a manifest" in cli.refused("check")

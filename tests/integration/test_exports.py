@@ -10,7 +10,7 @@ import pytest
 
 from barledger import BarLedger
 from barledger.domain.style import STYLES
-from barledger.errors import InvalidSetting, NotEmpty
+from barledger.errors import InvalidSetting, ManifestNotFound, NotEmpty
 from barledger.services.retrieval.files import FORMATS
 from barledger.testing.bars import HOSTILE_NAMES
 from libraries import frame
@@ -165,6 +165,6 @@ def test_what_there_is_not_is_refused(bl: BarLedger, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(InvalidSetting, match="cannot be made"):
         bl.retrieval.export("AAPL", "1d", folder=tmp_path / "file" / "x")
-    with pytest.raises(InvalidSetting, match="cannot be read"):
+    with pytest.raises(ManifestNotFound):
         bl.retrieval.verify_export(tmp_path / "x")
     assert not (tmp_path / "x").exists()

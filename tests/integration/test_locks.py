@@ -12,7 +12,7 @@ import barledger
 from barledger import BarLedger
 from barledger.domain.interval import Interval
 from barledger.domain.series import Series
-from barledger.errors import InvalidSetting, LockBroken, SeriesNotFound
+from barledger.errors import InvalidSetting, LockBroken, ManifestNotFound, SeriesNotFound
 from barledger.services.retrieval.manifest import LOCK, Manifest
 from barledger.stores.contract import Batch
 from barledger.testing.bars import rows
@@ -178,7 +178,7 @@ class TestBadFiles:
         return file
 
     def test_no_file_and_no_json_are_said(self, bl: BarLedger, tmp_path: Path) -> None:
-        with pytest.raises(InvalidSetting, match=r"nothing\.lock cannot be read"):
+        with pytest.raises(ManifestNotFound, match=r"nothing\.lock"):
             bl.retrieval.check(tmp_path / "nothing.lock")
         (tmp_path / "x.lock").write_text("<<<<<<< HEAD")
         with pytest.raises(InvalidSetting, match="not JSON"):

@@ -11,7 +11,7 @@ from barledger import BarLedger
 from barledger.domain.calendar import Calendar
 from barledger.domain.interval import Interval, parse_time
 from barledger.domain.timeframe import Timeframe
-from barledger.errors import DataNotFound
+from barledger.errors import DataNotFound, ManifestNotFound, SeriesNotFound
 from exchanges import FakeBinance
 
 NOON = parse_time("2024-03-01T12:00:00Z")
@@ -139,3 +139,23 @@ def _hours(calendar: Calendar, start: str, end: str) -> pd.DataFrame:
     labels = calendar.expected(Timeframe.of("1h"), Interval.of(start, end))
     prices = dict.fromkeys(("open", "high", "low", "close"), 10.0)
     return pd.DataFrame({**prices, "volume": 1.0}, index=pd.to_datetime(labels, utc=True))
+
+
+def test_a_day_without_a_session_lies_in_the_week_of_its_date() -> None:
+    with barledger.connect("memory:") as bl:
+        bl.instruments.declare("AAPL", calendar="XNYS")
+        days = pd.bdate_range("2023-04-03", "2023-04-14", tz="UTC")  # the seventh is Good Friday
+        bars = pd.DataFrame(dict.fromkeys(("open", "high", "low", "close"), 10.0) | {"volume": 1.0}, index=days)
+        bl.write("AAPL", "1d", bars, source="desk")
+        assert bl.bars("AAPL", "1d").resample("1w").df["volume"].tolist() == [5.0, 5.0]
+        assert bl.bars("AAPL", "1d").resample("1M", partial="keep").df["volume"].tolist() == [10.0]
+
+
+@pytest.mark.parametrize("wish", [{"source": "smaple"}, {"source": "sample", "start": "2020-01-01"}])
+def test_what_has_no_bars_cannot_be_locked(wish: dict[str, str], tmp_path: Path) -> None:
+    with barledger.connect("memory:") as bl:
+        bl.ingest("AAPL", "1d", source="sample")
+        with pytest.raises(SeriesNotFound):
+            bl.retrieval.lock("AAPL", "1d", file=tmp_path / "x.lock", **wish)
+        with pytest.raises(ManifestNotFound, match=r"x\.lock"):
+            bl.retrieval.check(tmp_path / "x.lock")

@@ -55,7 +55,11 @@ def coarsen(rows: Rows, fine: Timeframe, coarse: Timeframe, calendar: Calendar) 
 
 def _check_aligned(times: Ints, labels: Ints, fine: Timeframe, coarse: Timeframe, calendar: Calendar) -> None:
     """Refuse finer bars that reach beyond the coarser one that they are a part of, or coarser ones that go back."""
-    late = calendar.closes(fine, times) > calendar.closes(coarse, labels)
+    if fine.duration >= DAY:
+        # What covers whole dates lies where its dates do, on a day without a session too.
+        late = fine.close_of(times) > coarse.close_of(labels)
+    else:
+        late = calendar.closes(fine, times) > calendar.closes(coarse, labels)
     # Days and longer ones are labelled with a midnight at which no session needs to open.
     early = times < labels if coarse.duration < DAY else np.zeros(len(times), np.bool_)
     back = np.append(False, labels[1:] < labels[:-1])

@@ -13,7 +13,7 @@ The tree (each class also inherits the kin from the standard library that caller
     │   └── FutureTime, AmbiguousSource, AmbiguousInstrument, LedgerRejected
     ├── NotFound (LookupError)
     │   ├── SeriesNotFound, VersionNotFound, SourceNotFound, DataNotFound
-    │   └── CalendarNotFound, ProposalNotFound
+    │   └── CalendarNotFound, ProposalNotFound, ManifestNotFound
     ├── Refused (RuntimeError)
     │   ├── RevisionConflict, RevisionExpired, NameTaken, NotEmpty, VersionImmutable, Held, ReadOnly, Closed
     │   └── SymbolTaken (NameTaken), CapabilityMissing, BucketExpires, FormatTooNew, ProposalDecided
@@ -101,6 +101,7 @@ from barledger.errors.integrity import (
 from barledger.errors.lookup import (
     CalendarNotFound,
     DataNotFound,
+    ManifestNotFound,
     NotFound,
     ProposalNotFound,
     SeriesNotFound,
@@ -178,6 +179,7 @@ __all__ = [
     "LedgerNotPermitted",
     "LedgerRejected",
     "LockBroken",
+    "ManifestNotFound",
     "Mismatch",
     "MissingColumns",
     "NaiveTimes",

@@ -74,7 +74,10 @@ class InvalidSetting(InvalidInput):
     reason: str
     code = "invalid-setting"
     message = "{setting}: {reason}"
-    next_step = "Correct it where it is set: an option, BARLEDGER_* in the environment, or the configuration file."
+    next_step = (
+        "Correct it where it is given: as an argument or option, or, if it is a setting, by BARLEDGER_* in the "
+        "environment or in the configuration file."
+    )
 
 
 @dataclass(kw_only=True, eq=False)

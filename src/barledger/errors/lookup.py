@@ -74,3 +74,13 @@ class ProposalNotFound(NotFound):
     code = "proposal-not-found"
     message = "no proposal is called {proposal!r}"
     next_step = "`bl.ingestion.proposals()` lists those that there are."
+
+
+@dataclass(kw_only=True, eq=False)
+class ManifestNotFound(NotFound):
+    """There is no lock or manifest at this path."""
+
+    file: str
+    code = "manifest-not-found"
+    message = "there is no file {file}"
+    next_step = "Write one: `barledger lock` makes a lock, `barledger export` files with a manifest."

@@ -14,7 +14,7 @@ from typing import Any, Final, Self
 
 from barledger.domain.interval import BEGINNING, END_OF_TIME, Interval, format_time
 from barledger.domain.series import Series
-from barledger.errors import BarledgerError, InvalidSetting
+from barledger.errors import InvalidSetting, ManifestNotFound
 from barledger.ledger.contract import Pin
 
 LOCK: Final = "barledger/lock/1"
@@ -132,12 +132,14 @@ class Manifest:
     def load(cls, path: str | Path, *formats: str) -> Self:
         """Read a file that `save` wrote.
 
-        Raises `InvalidSetting` if there is none, if it is no manifest of one of these formats, or if somebody changed
-        the series in it by hand.
+        Raises `ManifestNotFound`, and `InvalidSetting` if it is no manifest of one of these formats, or if somebody
+        changed the series in it by hand.
         """
         source = Path(path).expanduser()
         try:
             told = json.loads(source.read_bytes())
+        except FileNotFoundError:
+            raise ManifestNotFound(file=str(source)) from None
         except OSError as error:
             reason = f"{source} cannot be read: {error.strerror or error}"
             raise InvalidSetting(setting="manifest", reason=reason) from error
@@ -146,8 +148,8 @@ class Manifest:
         try:
             made = cls._read(told)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
-            problem = error if isinstance(error, BarledgerError) else f"{type(error).__name__} {error}"
-            raise InvalidSetting(setting="manifest", reason=f"{source} is not a manifest: {problem}") from error
+            lacks = f"it has no {error}" if isinstance(error, KeyError) else str(error)
+            raise InvalidSetting(setting="manifest", reason=f"{source} is not a manifest: {lacks}") from error
         if made.format not in formats:
             known = " or ".join(formats)
             raise InvalidSetting(setting="manifest", reason=f"{source} has format {made.format!r}, not {known}")

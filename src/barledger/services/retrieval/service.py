@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from barledger.domain.bars import Bars
 from barledger.domain.interval import Instant, Interval
-from barledger.errors import Incomplete, InvalidSetting, NoBars
+from barledger.errors import Incomplete, InvalidSetting, NoBars, SeriesNotFound
 from barledger.ledger.contract import Intent
 from barledger.services.cache import snapshots
 from barledger.services.cache.cut import Keep
@@ -270,7 +270,8 @@ class DataRetrievalService:
         """Write which data a strategy relies on, with their digests, to a file for its repository.
 
         The same data give the same bytes. ``version`` is latest, a revision, a time, or a snapshot's id, which is
-        locked as it is pinned. Without a ``file`` nothing is written. Raises `InvalidSetting` and what `bars` raises.
+        locked as it is pinned. Without a ``file`` nothing is written. Raises `InvalidSetting`, `SeriesNotFound` for a
+        series or stretch without any bars, of which there is nothing to rely on, and what `bars` raises.
         """
         request = ReadRequest.of(start=start, end=end, source=source, version=version)
         if request.version.kind == "first":
@@ -278,6 +279,9 @@ class DataRetrievalService:
             raise InvalidSetting(setting="version", reason=reason)
         views = select(self._vault, self._instruments, names_of(instruments, timeframes), request)
         manifest = locks.manifest_of(self._vault, views, request.interval, strategy=strategy)
+        for empty in (one for one in manifest.series if not one.rows):
+            where = f"{empty.series} in {empty.interval}"
+            raise SeriesNotFound(series=where, hint=hint(self._vault, empty.series.instrument, empty.series.timeframe))
         if file is not None:
             manifest.save(file)
         return manifest
