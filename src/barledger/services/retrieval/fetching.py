@@ -104,8 +104,9 @@ class Still:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fetching:
-    """What came of it: the sources that were asked, and what is still missing."""
+    """What came of it: the sources that were asked, what had to be there, and what of that is still missing."""
 
+    required: Interval
     sources: tuple[str, ...]
     missing: tuple[Still, ...]
 
@@ -122,6 +123,12 @@ class Fetching:
             for one in self.missing
         ]
         return {"fetched_from": list(self.sources), "complete": not missing, "missing": missing}
+
+    def after(self, earlier: "Fetching | None") -> "Fetching":
+        """Return what came of both, if this went on where an earlier one had ended."""
+        if earlier is None:
+            return self
+        return replace(self, sources=tuple(dict.fromkeys((*earlier.sources, *self.sources))))
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,10 +155,22 @@ class Fetcher:
     def question(
         self, instrument: str, timeframe: Timeframe, interval: Interval, *, calendar: Calendar, lookback: int
     ) -> Question:
-        """Return which bars have to be there: those of a bounded interval, and so many before it."""
+        """Return which bars have to be there: those of a bounded interval, and so many closed ones before it."""
         check, _ = self._services()
-        required = check.required_interval(instrument, timeframe.name, interval.start, interval.end, lookback=lookback)
+        start, end, now = interval.start, interval.end, self._vault.ledger.now()
+        if lookback and not _is_past(start, timeframe, now):
+            edge = _edge(timeframe, calendar, now)
+            start, end = min(start, edge), min(end, edge)
+        required = check.required_interval(instrument, timeframe.name, start, end, lookback=lookback)
         return Question(instrument, timeframe, required, calendar)
+
+    def excused(
+        self, instrument: str, timeframe: Timeframe, interval: Interval, *, source: str | None
+    ) -> tuple[Still, ...]:
+        """Return what is not there and not missing either, such as bars before the listing, as far as it is known."""
+        if self._availability is None:
+            return ()
+        return tuple(one for one in self._absent(instrument, timeframe, interval, source) if one.reason in _EXCUSED)
 
     def fetch_together(
         self, questions: Sequence[Question], *, source: str | None, options: Mapping[str, Any] | None
@@ -184,7 +203,7 @@ class Fetcher:
         """
         named = self._sources(question.instrument, question.timeframe, source)
         if not named:
-            return Fetching(sources=(), missing=self._unnamed(question))
+            return Fetching(required=question.interval, sources=(), missing=self._unnamed(question))
         asked: list[str] = [] if before is None else [before]
         missing: tuple[Still, ...] | None = None
         for name in named:
@@ -198,7 +217,7 @@ class Fetcher:
             missing = left if missing is None else _both(question, missing, left)
             if not missing:
                 break
-        return Fetching(sources=tuple(asked), missing=missing or ())
+        return Fetching(required=question.interval, sources=tuple(asked), missing=missing or ())
 
     def _ask(
         self,
@@ -260,22 +279,24 @@ class Fetcher:
         return self._availability, self._ingestion
 
     def _missing(self, question: Question, source: str | None) -> tuple[Still, ...]:
+        absent = self._absent(question.instrument, question.timeframe, question.interval, source)
+        return tuple(one for one in absent if one.reason not in _EXCUSED)
+
+    def _absent(
+        self, instrument: str, timeframe: Timeframe, interval: Interval, source: str | None
+    ) -> tuple[Still, ...]:
         check, _ = self._services()
-        frame, interval = question.timeframe.name, question.interval
-        found = check.check(question.instrument, frame, start=interval.start, end=interval.end, source=source)
-        if found.complete:
-            return ()
+        found = check.check(instrument, timeframe.name, start=interval.start, end=interval.end, source=source)
         return tuple(
             Still(
-                instrument=question.instrument,
-                timeframe=frame,
+                instrument=instrument,
+                timeframe=timeframe.name,
                 interval=one.interval,
                 reason=one.reason,
                 bars=one.bars,
                 detail=one.detail or "",
             )
             for one in found.missing
-            if one.reason not in _EXCUSED
         )
 
     def _sources(self, instrument: str, timeframe: Timeframe, source: str | None) -> list[str]:
@@ -307,10 +328,19 @@ def bounded(interval: Interval, timeframe: Timeframe, calendar: Calendar, now: i
     """
     if interval.start == BEGINNING:
         raise InvalidSetting(setting="fetch_missing", reason="it needs a start: nobody knows where the past begins")
-    if interval.end != END_OF_TIME and interval.end <= now - _LONGEST_OPEN * timeframe.duration - DAY:
+    if interval.end != END_OF_TIME and _is_past(interval.end, timeframe, now):
         return interval
+    return Interval(interval.start, max(interval.start, min(interval.end, _edge(timeframe, calendar, now))))
+
+
+def _is_past(time: int, timeframe: Timeframe, now: int) -> bool:
+    """Whether any bar before the time is closed, by whatever calendar."""
+    return time <= now - _LONGEST_OPEN * timeframe.duration - DAY
+
+
+def _edge(timeframe: Timeframe, calendar: Calendar, now: int) -> int:
+    """Return the label of the first bar that is not closed by now."""
     recent = calendar.expected(timeframe, Interval(now - _LONGEST_OPEN * timeframe.duration - 7 * DAY, now + DAY))
     closed = recent[calendar.closes(timeframe, recent) <= now] if len(recent) else recent
     unclosed = recent[~np.isin(recent, closed)]
-    edge = int(unclosed[0]) if len(unclosed) else now
-    return Interval(interval.start, max(interval.start, min(interval.end, edge)))
+    return int(unclosed[0]) if len(unclosed) else now

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from barledger.domain.bars import Bars
 from barledger.domain.interval import Instant, Interval
@@ -28,6 +28,7 @@ from barledger.services.retrieval.fetching import (
     Fetcher,
     Fetching,
     IngestionService,
+    Question,
     Still,
     bounded,
 )
@@ -36,11 +37,15 @@ from barledger.services.retrieval.manifest import Manifest
 from barledger.services.retrieval.panel import PanelShape, panel
 from barledger.services.retrieval.request import ReadRequest
 from barledger.services.retrieval.selection import Name, names_of, read_views, select
+from barledger.services.retrieval.shortfall import shortfall
 from barledger.services.retrieval.view import Stretch, View, told_window
 from barledger.services.retrieval.window import read_window
 
 if TYPE_CHECKING:
     import pandas as pd
+
+# Each source may tell another calendar when it is first asked; sources that contradict each other must not go on.
+_MOST_ROUNDS: Final = 5
 
 
 class DataRetrievalService:
@@ -91,7 +96,7 @@ class DataRetrievalService:
 
         ``fetch_missing`` fetches what is missing of the interval and of the lookback before it reads, from the source,
         or those by priority, with the source's ``options``; bars that are still missing then are in the provenance, and
-        said by the warning `Incomplete`.
+        said by the warning `Incomplete`; so is a lookback that is shorter than it was asked for, whatever the reason.
 
         Raises `SeriesNotFound`, `AmbiguousSource`, `VersionNotFound`, `RevisionExpired`, `FutureTime`,
         `InvalidSetting` for options that contradict each other, and `StoreDamaged` or `StoreDiverged` rather than
@@ -109,10 +114,11 @@ class DataRetrievalService:
             known_within=known_within,
         )
         names = names_of(instrument, timeframe)
-        (notes,) = self._fetch(names, request, wanted=fetch_missing, options=options)
+        fetched = self._fetch(names, request, wanted=fetch_missing, options=options)
         (view,) = select(self._vault, self._instruments, names, request)
         (stretch,) = read_views([view], request)
         self._say_if_nothing(view, stretch, request)
+        (notes,) = self._notes(fetched, [view], [stretch], request)
         return view.bars(stretch, request, {**told_window(request, stretch), **notes})
 
     # --- several series ------------------------------------------------------------------------
@@ -150,8 +156,9 @@ class DataRetrievalService:
             known_within=known_within,
         )
         names = names_of(instruments, timeframes)
-        notes = self._fetch(names, request, wanted=fetch_missing, options=options)
+        fetched = self._fetch(names, request, wanted=fetch_missing, options=options)
         views, stretches = self._read(names, request)
+        notes = self._notes(fetched, views, stretches, request)
         return BarsBySeries(
             {
                 (view.instrument, view.timeframe.name): view.bars(
@@ -223,14 +230,18 @@ class DataRetrievalService:
         """Fetch what is missing, pin everything under one snapshot, and only then hand out bars.
 
         ``snapshot`` is its purpose, ``id`` its name; without an end it reaches up to the last closed bar. Bars that are
-        still missing are in ``missing``, and said by the warning `Incomplete`. Raises what `bars` and `snapshot` raise.
+        still missing, of the lookback too, are in ``missing``, and said by the warning `Incomplete`. Raises what `bars`
+        and `snapshot` raise.
         """
         request = ReadRequest.of(start=start, end=end, source=source, lookback=lookback)
         names = names_of(instruments, timeframes)
-        wanted = {name: self._bounded(name, request) for name in names}
-        fetched = self._close_gaps(wanted, request, options) if fetch_missing else []
-        missing = [still for one in fetched for still in one.missing]
-        ranges = [intent for name in names for intent in self._ranges(name, wanted[name], request)]
+        fetched = self._close_gaps(names, request, options) if fetch_missing else {}
+        missing = [still for one in fetched.values() for still in one.missing]
+        ranges: list[Intent] = []
+        for name in names:
+            intents, short = self._ranges(name, request, fetched.get(name))
+            ranges += intents
+            missing += short
         asked = snapshots.SnapshotRequest(ranges=ranges, purpose=snapshot, strategy=strategy, id=id)
         taken = snapshots.take(self._vault, asked)
         self._say_incomplete(missing)
@@ -353,38 +364,71 @@ class DataRetrievalService:
 
     def _fetch(
         self, names: Sequence[Name], request: ReadRequest, *, wanted: bool, options: Mapping[str, Any] | None
-    ) -> list[dict[str, Any]]:
-        """Fetch what is missing if that is wanted, and return what to tell of it for each name."""
+    ) -> list[Fetching] | None:
+        """Fetch what is missing if that is wanted, and return what came of it for each name."""
         if not wanted:
             if options is not None:
                 raise InvalidSetting(setting="options", reason="they are a source's, and nothing is fetched")
-            return [{} for _ in names]
+            return None
         if request.version.kind != "latest" or request.is_adjusted or request.last is not None:
             reason = "what is fetched becomes the newest state of raw bars; ask for that, from a start on"
             raise InvalidSetting(setting="fetch_missing", reason=reason)
-        done = self._close_gaps({name: self._bounded(name, request) for name in names}, request, options)
-        self._say_incomplete([still for one in done for still in one.missing], level=5)
-        return [{"availability": one.told} for one in done]
+        done = self._close_gaps(names, request, options)
+        return [done[name] for name in names]
+
+    def _notes(
+        self,
+        fetched: Sequence[Fetching] | None,
+        views: Sequence[View],
+        stretches: Sequence[Stretch],
+        request: ReadRequest,
+    ) -> list[dict[str, Any]]:
+        """Return what to tell of what was fetched, after reading showed how far the lookback reaches, and warn."""
+        if fetched is None:
+            return [{} for _ in views]
+        whole = [
+            replace(one, missing=(*one.missing, *self._short(view, stretch, request, one.missing)))
+            for one, view, stretch in zip(fetched, views, stretches, strict=True)
+        ]
+        self._say_incomplete([still for one in whole for still in one.missing], level=5)
+        return [{"availability": one.told} for one in whole]
+
+    def _short(self, view: View, stretch: Stretch, request: ReadRequest, missing: Sequence[Still]) -> tuple[Still, ...]:
+        return shortfall(view, stretch, request, self._fetcher, missing=missing) if request.lookback else ()
 
     def _bounded(self, name: Name, request: ReadRequest) -> Interval:
         calendar = self._instruments.calendar(name[0])
         return bounded(request.interval, name[1], calendar, self._vault.ledger.now())
 
+    def _question(self, name: Name, request: ReadRequest) -> Question:
+        calendar, interval = self._instruments.calendar(name[0]), self._bounded(name, request)
+        return self._fetcher.question(*name, interval, calendar=calendar, lookback=request.lookback)
+
     def _close_gaps(
-        self, wanted: Mapping[Name, Interval], request: ReadRequest, options: Mapping[str, Any] | None
-    ) -> list[Fetching]:
-        questions = [
-            self._fetcher.question(
-                *name, interval, calendar=self._instruments.calendar(name[0]), lookback=request.lookback
-            )
-            for name, interval in wanted.items()
-        ]
-        several = len(questions) > 1
-        asked = self._fetcher.fetch_together(questions, source=request.source, options=options) if several else {}
-        return [
-            self._fetcher.close_gaps(one, source=request.source, options=options, before=asked.get(one))
-            for one in questions
-        ]
+        self, names: Sequence[Name], request: ReadRequest, options: Mapping[str, Any] | None
+    ) -> dict[Name, Fetching]:
+        """Fetch what is missing, and what is missing by the calendar that a source tells only as it is asked."""
+        done: dict[Name, Fetching] = {}
+        questions: dict[Name, Question] = {}
+        left: Sequence[Name] = names
+        for _ in range(_MOST_ROUNDS):
+            now = {name: self._question(name, request) for name in left}
+            questions |= now
+            done |= {name: one.after(done.get(name)) for name, one in self._ask(now, request, options).items()}
+            left = [one for one in names if self._instruments.calendar(one[0]).name != questions[one].calendar.name]
+            if not left:
+                break
+        return done
+
+    def _ask(
+        self, questions: Mapping[Name, Question], request: ReadRequest, options: Mapping[str, Any] | None
+    ) -> dict[Name, Fetching]:
+        several, source = [*questions.values()], request.source
+        asked = self._fetcher.fetch_together(several, source=source, options=options) if len(several) > 1 else {}
+        return {
+            name: self._fetcher.close_gaps(one, source=source, options=options, before=asked.get(one))
+            for name, one in questions.items()
+        }
 
     def _say_incomplete(self, missing: Sequence[Still], *, level: int = 3) -> None:
         if missing:
@@ -392,9 +436,19 @@ class DataRetrievalService:
             told = f"{bars:,} bars are missing: {missing[0]}" + (" and others" if len(missing) > 1 else "")
             warnings.warn(told, Incomplete, stacklevel=level)
 
-    def _ranges(self, name: Name, interval: Interval, request: ReadRequest) -> list[Intent]:
-        """Return what to pin of a series: the interval, and as many bars before it as the lookback finds."""
+    def _ranges(
+        self, name: Name, request: ReadRequest, fetched: Fetching | None
+    ) -> tuple[list[Intent], tuple[Still, ...]]:
+        """Return what to pin of a series: the interval, and as many bars before it as the lookback finds.
+
+        The second is what the lookback lacks beyond what is told as missing.
+        """
+        interval = self._bounded(name, request)
+        if fetched is not None:
+            interval = Interval(interval.start, max(interval.start, fetched.required.end))
+        short: tuple[Still, ...] = ()
         (view,) = select(self._vault, self._instruments, [name], request)
         if request.lookback:
-            interval = read_window(view, replace(request, interval=interval)).interval
-        return [Intent(series=series, interval=interval) for series in view.series]
+            stretch = read_window(view, replace(request, interval=interval))
+            interval, short = stretch.interval, self._short(view, stretch, request, fetched.missing if fetched else ())
+        return [Intent(series=series, interval=interval) for series in view.series], short

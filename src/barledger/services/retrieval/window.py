@@ -52,13 +52,14 @@ def _guess(view: View, boundary: int, count: int) -> int:
     states = view.vault.ledger.revisions.states(view.series)
     newest = max((state.newest for state in states if state.newest), default=None, key=lambda block: block.start)
     if newest is None or view.timeframe.block_end(newest.start) > boundary:
-        return BEGINNING if boundary == END_OF_TIME else _earlier(view, boundary, count)
+        return BEGINNING if boundary == END_OF_TIME else earlier(view, boundary, count)
     if newest.rows >= count:
         return newest.start
-    return _earlier(view, newest.start, count - newest.rows)
+    return earlier(view, newest.start, count - newest.rows)
 
 
-def _earlier(view: View, time: int, count: int) -> int:
+def earlier(view: View, time: int, count: int) -> int:
+    """Return about where so many bars before a time begin: exactly, as far as the calendar reaches."""
     try:
         return view.calendar().earlier(view.timeframe, time, count)
     except CalendarNotFound:
