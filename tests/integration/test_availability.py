@@ -334,6 +334,103 @@ def test_before_the_listing_and_after_the_delisting_nothing_is_expected(bl: BarL
     assert told(check(bl, None)) == [("2024-01-25", "2024-02-01", "not_listed", 5)]
 
 
+def tell(bl: BarLedger, source: str, *, first: str | None = None, last: str | None = None) -> None:
+    """Note what a source says of the listing, as ingestion does."""
+    first_trade, last_trade = (None if at is None else parse_time(at) for at in (first, last))
+    facts = Facts(pattern="X", origin=source, calendar="XNYS", first_trade=first_trade, last_trade=last_trade)
+    bl.vault.ledger.instruments.tell([facts], WHO)
+
+
+def test_a_sources_listing_says_nothing_of_another_sources_series(bl: BarLedger) -> None:
+    days = labels("2024-01-03", "2024-02-01")
+    write(bl, [*days[:3], *days[5:]])
+    tell(bl, "feed", first="2024-01-20", last="2024-01-25")
+    answer = check(bl, source="desk")
+    assert (answer.found, answer.expected) == (18, 21)
+    assert told(answer) == [
+        ("2024-01-02", "2024-01-03", "never_requested", 1),
+        ("2024-01-08", "2024-01-10", "never_requested", 2),
+    ]
+    whole = check(bl, None, "2024-02-01", source="desk")
+    assert (format_time(whole.interval.start)[:10], whole.found) == ("2024-01-03", 18)
+    assert check(bl, source="feed").reasons == {"not_listed": 18, "never_requested": 3}
+    assert bl.availability.gaps(end="2024-02-01").rows == (whole,)
+
+
+def test_a_sources_listing_says_nothing_where_nobody_was_asked(bl: BarLedger) -> None:
+    tell(bl, "feed", first="2024-01-20")
+    assert check(bl).reasons == {"never_requested": 21}
+    with pytest.raises(SeriesNotFound):
+        check(bl, None)
+    bl.instruments.declare("X", first_trade="2024-01-30")
+    assert told(check(bl, None, "2024-02-01")) == [("2024-01-30", "2024-02-01", "never_requested", 2)]
+
+
+def test_a_sources_listing_counts_for_its_own_series_though_another_speaks_louder(bl: BarLedger) -> None:
+    write(bl, labels("2024-01-10", "2024-01-25"), source="quotes")
+    bl.vault.ledger.instruments.tell([Facts(pattern="X*", origin="quotes", first_trade=parse_time("2024-01-10"))], WHO)
+    tell(bl, "feed", first="2024-01-03")
+    tell(bl, "another", first="2024-01-16", last="2024-01-20")
+    assert told(check(bl, source="quotes")) == [
+        ("2024-01-02", "2024-01-10", "not_listed", 6),
+        ("2024-01-25", "2024-02-01", "never_requested", 5),
+    ]
+    assert format_time(check(bl, None, source="quotes").interval.start)[:10] == "2024-01-10"
+    # What a person declares wins over it.
+    bl.instruments.declare("X", first_trade="2024-01-05")
+    assert told(check(bl, source="quotes"))[:2] == [
+        ("2024-01-02", "2024-01-05", "not_listed", 3),
+        ("2024-01-05", "2024-01-10", "never_requested", 3),
+    ]
+
+
+@pytest.mark.parametrize("origin", ["declared", "desk"])
+def test_between_bars_that_are_there_an_instrument_was_listed(bl: BarLedger, origin: str) -> None:
+    tell(bl, origin, first="2024-01-20", last="2024-01-24")
+    days = labels("2024-01-01", "2024-02-01")
+    # Bars lie before the listing and behind it, and each has a hole.
+    write(bl, [*days[2:4], *days[6:18], days[19]])
+    assert told(check(bl)) == [
+        ("2024-01-02", "2024-01-04", "not_listed", 2),
+        ("2024-01-08", "2024-01-10", "never_requested", 2),
+        ("2024-01-29", "2024-01-30", "never_requested", 1),
+        ("2024-01-31", "2024-02-01", "not_listed", 1),
+    ]
+    # The bars around a hole need not be among those that were asked for.
+    assert told(check(bl, "2024-01-08", "2024-01-10")) == [("2024-01-08", "2024-01-10", "never_requested", 2)]
+    assert told(check(bl, "2024-01-29", "2024-01-30")) == [("2024-01-29", "2024-01-30", "never_requested", 1)]
+    # The record begins with the first bar, since that is before the listing.
+    assert format_time(check(bl, None).interval.start)[:10] == "2024-01-04"
+    write(bl, labels("2022-12-01", "2022-12-08"))
+    assert told(check(bl, "2023-01-01", "2023-02-01")) == [("2023-01-03", "2023-02-01", "never_requested", 20)]
+
+
+def test_what_was_withdrawn_does_not_stretch_a_listing(bl: BarLedger) -> None:
+    days = labels("2024-01-01", "2024-02-01")
+    write(bl, days)
+    bl.withdraw("X", "1d", days[:6], source="desk", reason="of another company")
+    bl.instruments.declare("X", first_trade="2024-01-10")
+    assert told(check(bl)) == [("2024-01-02", "2024-01-10", "not_listed", 6)]
+    assert format_time(check(bl, None).interval.start)[:10] == "2024-01-10"
+
+
+def test_sources_that_fill_each_other_have_a_listing_each(bl: BarLedger) -> None:
+    days = labels("2024-01-01", "2024-02-01")
+    write(bl, [*days[2:4], *days[6:12]], source="one")
+    write(bl, days[12:], source="two")
+    bl.cache.prioritise("X", ["two", "one"], mode="fill")
+    for source in ("one", "two"):
+        cover(bl, "2024-01-01", "2024-02-01", "fetched", source=source)
+    tell(bl, "two", first="2024-01-19")
+    assert [(one.reason, one.source, one.bars) for one in check(bl).missing] == [
+        ("not_listed", "two", 2),
+        ("lacking", "two", 2),
+    ]
+    cover(bl, "2024-01-01", "2024-01-03", "unconfirmed", source="one")
+    assert check(bl).missing[0].reason == "unconfirmed"
+    assert format_time(check(bl, None).interval.start)[:10] == "2024-01-01"
+
+
 def test_what_is_further_down_the_list_of_reasons_counts(bl: BarLedger) -> None:
     days = labels("2024-01-01", "2024-02-01")
     write(bl, days)
@@ -610,6 +707,12 @@ def test_only_blocks_that_lack_bars_are_read(clock: Clock, tmp_path: Path) -> No
     assert store.asked == []
     assert not check(bl, "2015-01-01", None).complete
     assert {format_time(asked.start)[:4] for asked in store.asked} == {"2019"}
+    # Nor is the first year read to see that a listing is as the bars have it.
+    bl.instruments.declare("X", first_trade="2015-03-04T14:30:00Z")
+    store.asked.clear()
+    assert check(bl, "2015-01-01", "2019-01-01").reasons == {"not_listed": 41}
+    assert format_time(check(bl, None, "2019-01-01").interval.start)[:10] == "2015-03-04"
+    assert store.asked == []
 
 
 # --- against a reference that looks at one bar after the other -------------------------------------------
@@ -688,9 +791,19 @@ class Model:
             self.withdrawn -= old
             self.expired |= old
 
-    def delist(self, at: int) -> None:
-        self.bl.instruments.declare("X", last_trade=self.every[at])
-        self.unlisted = set(self.every[at:])
+    def list(self, who: str, listed: int, delisted: int) -> None:
+        """Have somebody say from when on and until when there was trading; no bar that is there lies outside."""
+        first, last = self.every[listed], self.every[delisted]
+        self.bl.vault.ledger.instruments.tell(
+            [
+                Facts(pattern="X", origin="feed", first_trade=self.every[3], last_trade=self.every[-3]),
+                Facts(pattern="X*", origin=who, first_trade=first, last_trade=last),
+            ],
+            WHO,
+        )
+        if who in {"declared", "desk"}:
+            begin, end = min([first, *self.there]), max([last, *(at + 1 for at in self.there)])
+            self.unlisted = {at for at in self.every if not begin <= at < end}
 
     def why(self, label: int) -> str:
         layers = {
@@ -730,7 +843,7 @@ moments = st.tuples(st.integers(0, SPAN + 60), st.sampled_from([-DAY, -MINUTE, 0
     steps,
     st.tuples(moments, moments, moments),
     st.integers(-SPAN, SPAN),
-    st.integers(-SPAN, SPAN),
+    st.one_of(st.none(), st.tuples(st.sampled_from(["declared", "desk", "feed"]), *[st.integers(0, SPAN)] * 2)),
 )
 @settings(max_examples=80, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_it_is_what_a_look_at_one_bar_after_the_other_finds(
@@ -740,7 +853,7 @@ def test_it_is_what_a_look_at_one_bar_after_the_other_finds(
     taken: list[tuple[str, tuple[int, int]]],
     bounds: tuple[tuple[int, int], tuple[int, int], tuple[int, int]],
     kept: int,
-    delisted: int,
+    listing: tuple[str, int, int] | None,
 ) -> None:
     url = f"sqlite:///{shutil.copy(empty_ledger, tmp_path / 'ledger.sqlite')}"
     model = Model(case, url)
@@ -749,8 +862,9 @@ def test_it_is_what_a_look_at_one_bar_after_the_other_finds(
             model.take(step, *place)
         if kept > 0:
             model.retain(min(kept, len(model.every) - 1))
-        if delisted > 0:
-            model.delist(min(delisted, len(model.every) - 1))
+        if listing is not None:
+            who, *dates = listing
+            model.list(who, *sorted(min(date, len(model.every) - 1) for date in dates))
         one, other, now = (model.moment(*bound) for bound in bounds)
         model.clock.time = max(model.clock.time, now)
         known = Interval(model.every[0], model.every[-1] + 1)

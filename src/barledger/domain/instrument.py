@@ -118,7 +118,15 @@ class Register:
 
     def describe(self, name: str) -> Instrument:
         """Return what is known of an instrument, and who said it."""
-        return Instrument.of(name, [*self._plain.get(normalise_instrument(name), ()), *self._globs])
+        return Instrument.of(name, self._words(name))
+
+    def as_of_source(self, name: str, source: str | None) -> Instrument:
+        """Return what a person declared, and below it the source's own word, without what other sources say."""
+        heard = {DECLARED, source}
+        return Instrument.of(name, [said for said in self._words(name) if said.origin in heard])
+
+    def _words(self, name: str) -> list[Facts]:
+        return [*self._plain.get(normalise_instrument(name), ()), *self._globs]
 
 
 def is_glob(pattern: str) -> bool:

@@ -16,12 +16,22 @@ from barledger.domain.timetable import Timetable
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subject:
-    """An instrument at a timeframe, with its market and the series to look at, the most preferred first."""
+    """An instrument at a timeframe, with its market and the series to look at, the most preferred first.
+
+    ``listings`` has, for each series, the instrument as its own source and the people who declared something know it;
+    for a subject without series, as those people do.
+    """
 
     instrument: Instrument
     timeframe: Timeframe
     market: Calendar
     series: tuple[Series, ...]
+    listings: tuple[Instrument, ...]
+
+    @property
+    def dated(self) -> bool:
+        """Whether anything is said of when the instrument was listed."""
+        return any(one.first_trade is not None or one.last_trade is not None for one in self.listings)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

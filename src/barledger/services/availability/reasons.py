@@ -15,6 +15,7 @@ from barledger.domain.interval import EARLIEST, LATEST, Interval, union
 from barledger.domain.rows import Flags, Ints
 from barledger.domain.series import Series
 from barledger.ledger.contract import Cover
+from barledger.services.availability.listing import Extent, unlisted
 from barledger.services.availability.question import Question
 from barledger.services.availability.report import FETCHABLE, Missing, Reason
 from barledger.services.availability.runs import Runs
@@ -31,6 +32,7 @@ class Evidence:
     withdrawals: Mapping[Series, Sequence[Interval]]
     put_aside: Mapping[Series, Mapping[int, str]]
     halts: Mapping[str, Sequence[Halt]]
+    extent: Extent
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +58,10 @@ def explain(vault: Vault, question: Question, runs: Runs, evidence: Evidence) ->
     """Return the missing bars, in stretches of one reason each."""
     if not len(runs):
         return ()
-    shared = _halts(question, evidence) + _listing(question)
-    painted = [_of_series(vault, question, series, runs, evidence) + shared for series in question.subject.series]
-    layers = painted or [shared]
+    painted = [_of_series(vault, question, series, runs, evidence) for series in question.subject.series] or [[]]
+    halts = _halts(question, evidence)
+    outside = [_Layer(each, "not_listed") for each in unlisted(vault, question, runs, evidence.extent)]
+    layers = [[*own, *halts, listing] for own, listing in zip(painted, outside, strict=True)]
     stretches = [layer.runs for listed in layers for layer in listed]
     first, last = runs.cut_at([bound for each in stretches for bound in (each.first, each.last)])
     names = [series.source for series in question.subject.series] or [""]
@@ -142,19 +145,6 @@ def _halts(question: Question, evidence: Evidence) -> list[_Layer]:
         runs = Runs.of(question.table.opened(start), question.table.closed(end))
         layers.append(_Layer(runs, "halted", halt.reason))
     return layers
-
-
-def _listing(question: Question) -> list[_Layer]:
-    """Return the bars that closed before the first trade, and those that opened after the last one."""
-    known = question.subject.instrument
-    parts = []
-    if known.first_trade is not None:
-        (closed,) = question.table.closed(np.array([known.first_trade], np.int64)).tolist()
-        parts.append(Runs.single(min(question.first, closed), closed))
-    if known.last_trade is not None:
-        (opened,) = question.table.opened(np.array([known.last_trade], np.int64)).tolist()
-        parts.append(Runs.single(opened, max(question.last, opened)))
-    return [_Layer(part, "not_listed") for part in parts]
 
 
 def _labelled(question: Question, intervals: Iterable[Interval]) -> Runs:

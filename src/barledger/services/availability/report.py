@@ -28,13 +28,14 @@ Reason = Literal[
 - ``never_requested``: no source was asked for them, as far as the ledger knows.
 - ``fetch_failed``: a source was asked, and the question failed; ``detail`` is the error.
 - ``unconfirmed``: a source gave nothing, which proves nothing.
-- ``source_empty``: a source confirmed that it has nothing.
+- ``source_empty``: an answer without any bars, with which a source proved that it has none.
 - ``lacking``: a source answered about the stretch with bars, and not with these: nobody traded, or it has lost them.
 - ``expired``: retention deleted them.
 - ``quarantined``: they came, broke a rule (``detail``), and were put aside.
 - ``withdrawn``: they were there, and somebody took them back.
 - ``halted``: trading was halted, as somebody declared (``detail``).
-- ``not_listed``: the instrument was not yet listed, or not any more.
+- ``not_listed``: the instrument was not yet listed, or not any more, as somebody declared or the series' own source
+  told; it is never the reason between bars that are there.
 """
 
 FETCHABLE: Final[frozenset[Reason]] = frozenset({"never_requested", "fetch_failed", "unconfirmed"})

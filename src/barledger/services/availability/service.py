@@ -14,6 +14,7 @@ from barledger.domain.series import Series
 from barledger.domain.timeframe import Timeframe
 from barledger.errors import BarledgerError, InvalidSetting, SeriesNotFound
 from barledger.ledger.contract import Cover
+from barledger.services.availability.listing import Extent, first_bar
 from barledger.services.availability.presence import Blocks, Presence, blocks_of, is_open, lacking, presence
 from barledger.services.availability.question import Question, Subject
 from barledger.services.availability.reasons import Evidence, explain
@@ -21,7 +22,6 @@ from barledger.services.availability.report import Availability, Gaps, Undecided
 from barledger.services.availability.strip import Cell, strip
 from barledger.services.availability.subjects import subjects, whole_library
 from barledger.services.cache.priority import hint
-from barledger.services.cache.reader import read
 from barledger.services.cache.vault import Vault
 from barledger.services.instruments import InstrumentService
 
@@ -54,8 +54,9 @@ class DataAvailabilityService:
         """Tell which bars of [start, end) are there, and why the others are missing (`Reason`).
 
         Expected is what the instrument's calendar has, as far as it has closed by now: neither a closed market nor the
-        bar that is forming is missing. No start means the first trade, where it is known, else the first bar that is
-        there or was asked for; no end means now. If no source is named, several are looked at in their order of
+        bar that is forming is missing. No start means the first trade, where it is declared or the series' own source
+        told it, or the first bar if that is earlier; where it is not known, the first bar that is there or was asked
+        for. No end means now. If no source is named, several are looked at in their order of
         priority, as reading does. ``required_fields`` reads the bars to see whether they have these fields.
 
         A block of the ledger (a day of bars shorter than 1h, a month of those shorter than 1d, else a year) that has as
@@ -99,6 +100,8 @@ class DataAvailabilityService:
         self, instrument: str, timeframe: str, start: Instant, end: Instant, *, lookback: int
     ) -> Interval:
         """Return [start, end) prolonged to the past by so many bars of the instrument's calendar.
+
+        It does not say where the calendar is from; `InstrumentService.describe` does (``origins["calendar"]``).
 
         Raises `CalendarNotFound` where the calendar does not reach, `InvalidInterval` and `InvalidSetting`.
         """
@@ -233,27 +236,36 @@ class _Check:
         return Interval(start, max(start, end) if self._asked.start == BEGINNING else end)
 
     def _beginning(self, subject: Subject) -> int:
-        listed = subject.instrument.first_trade
-        if listed is not None:
-            table = subject.market.timetable(subject.timeframe, Interval(listed, max(listed, self._now)))
-            number = table.closed(np.array([listed], np.int64))
-            return int(table.labels(number)[0]) if table.has(number)[0] else listed
-        starts = [start for series in subject.series for start in self._starts(series)]
+        listed = [self._listed(subject, listing.first_trade) for listing in subject.listings]
+        starts = [at for one, date in zip(subject.series, listed, strict=False) for at in self._starts(one, date)]
+        if not subject.series:
+            starts = [date for date in listed if date is not None]
         if not starts:
             name = f"{subject.instrument.name} {subject.timeframe}"
             raise SeriesNotFound(series=name, hint=hint(self._vault, subject.instrument.name, subject.timeframe))
         return min(starts)
 
-    def _starts(self, series: Series) -> Iterable[int]:
-        """Give when the first bar opens, and when the first answer about the series begins."""
-        yield from (cover.interval.start for cover in self._coverage[series] if cover.interval.start > BEGINNING)
-        span, starts = self._spans.get(series), self._counts[series][0]
-        if span is not None:
+    def _listed(self, subject: Subject, first_trade: int | None) -> int | None:
+        """Return the label of the bar in which trading began."""
+        if first_trade is None:
+            return None
+        table = subject.market.timetable(subject.timeframe, Interval(first_trade, max(first_trade, self._now)))
+        number = table.closed(np.array([first_trade], np.int64))
+        return int(table.labels(number)[0]) if table.has(number)[0] else first_trade
+
+    def _starts(self, series: Series, listed: int | None) -> Iterable[int]:
+        """Give when the first bar opens, and when trading began, or else when the first answer begins."""
+        span = self._spans.get(series)
+        if listed is not None:
+            yield listed
+        else:
+            yield from (cover.interval.start for cover in self._coverage[series] if cover.interval.start > BEGINNING)
+        if span is not None and (listed is None or span.start >= listed):
             yield span.start
-        elif len(starts):
-            first = int(starts[0])
-            block = Interval(first, series.timeframe.block_end(first))
-            yield from read(self._vault, series, [block], pinned=True).rows.standing().time[:1].tolist()
+        else:
+            # The span holds withdrawn bars as well: before a listing only a bar that is there counts.
+            first = first_bar(self._vault, series, self._counts[series])
+            yield from () if first is None else (first,)
 
     # --- what the ledger knows ---------------------------------------------------------------------
 
@@ -282,7 +294,17 @@ class _Check:
             withdrawals=ledger.revisions.withdrawals(series) if series else {},
             put_aside=ledger.quarantine.codes_of(series) if series else {},
             halts=_by_instrument(ledger.instruments.halts()) if questions else {},
+            extent=self._extent([one for one in questions if one.subject.dated]),
         )
+
+    def _extent(self, questions: Sequence[Question]) -> Extent:
+        """Look up what tells where bars begin and end, also outside of what is asked."""
+        series = list(dict.fromkeys(series for one in questions for series in one.subject.series))
+        self._look_at_spans(series)
+        counts = self._counts
+        if series and self._reach() != everything():
+            counts = self._vault.ledger.catalog.counts_of(series, everything())
+        return Extent(counts=counts, spans=self._known_spans)
 
 
 def _by_instrument(halts: Sequence[Halt]) -> Mapping[str, Sequence[Halt]]:

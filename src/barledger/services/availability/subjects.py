@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
 
 from barledger.domain.exchange_calendar import calendar_called
-from barledger.domain.instrument import Register, is_glob
+from barledger.domain.instrument import Instrument, Register, is_glob
 from barledger.domain.series import Series, normalise_instrument
 from barledger.domain.timeframe import Timeframe
 from barledger.errors import AmbiguousSource, BarledgerError
@@ -106,7 +106,17 @@ def _by_instrument(found: Sequence[Series], *, is_adjusted: bool) -> dict[str, l
 def _subject(register: Register, name: str, timeframe: Timeframe, series: tuple[Series, ...]) -> Subject:
     instrument = register.describe(name)
     market = calendar_called(instrument.calendar)
-    return Subject(instrument=instrument, timeframe=timeframe, market=market, series=series)
+    listings = _listings(register, instrument, series)
+    return Subject(instrument=instrument, timeframe=timeframe, market=market, series=series, listings=listings)
+
+
+def _listings(register: Register, instrument: Instrument, series: tuple[Series, ...]) -> tuple[Instrument, ...]:
+    """Return the instrument as each series' source knows it: when one lists it is no fact about another's bars."""
+    if instrument.first_trade is None and instrument.last_trade is None:
+        return (instrument,) * max(len(series), 1)
+    if not series:
+        return (register.as_of_source(instrument.name, None),)
+    return tuple(register.as_of_source(instrument.name, one.source) for one in series)
 
 
 def _matches(instrument: str, pattern: str) -> bool:
