@@ -58,10 +58,17 @@ class Blocks:
         """Compare counts with the calendar; ``span`` is known to hold all bars that the series ever had."""
         held, ends, first, last = question.blocks(counts[0])
         starts, rows = counts[0][held], counts[1][held]
+        complete = rows == last - first
+        ahead = _ahead(question, ends)
         if span is not None:
             low, high = question.before(np.array([span.start, span.end], np.int64)).tolist()
             first, last = np.maximum(first, low), np.minimum(last, high)
-        return Blocks(starts=starts, ends=ends, first=first, last=last, complete=rows == last - first)
+            complete = rows == last - first
+            ahead = ahead and high > question.closed
+        if ahead:
+            # A bar that has not closed counts too, and would stand in for one that is missing.
+            complete[-1:] = False
+        return Blocks(starts=starts, ends=ends, first=first, last=last, complete=complete)
 
     @property
     def runs(self) -> Runs:
@@ -78,6 +85,11 @@ class Blocks:
         wanted = ~self.complete & ~covered & (self.first < self.last)
         stretches = zip(self.starts[wanted].tolist(), self.ends[wanted].tolist(), strict=True)
         return union(part for stretch in stretches if (part := Interval(*stretch).intersection(reach)))
+
+
+def _ahead(question: Question, ends: Ints) -> bool:
+    """Tell whether the last block may hold bars that have not closed by now."""
+    return bool(len(ends)) and int(question.before(ends[-1:])[0]) > question.closed
 
 
 def blocks_of(
