@@ -1,6 +1,9 @@
 """The commands that bring bars in, and decide about what sources change."""
 
 import json
+import os
+import signal
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -277,6 +280,17 @@ def test_a_follower_says_once_that_its_source_is_gone_and_once_that_it_is_back(
     assert gone.startswith("BTCUSDT 1m from binance: does not answer: ")
     assert gone.endswith("; trying again")
     assert back == "BTCUSDT 1m from binance: answers again"
+
+
+def test_who_interrupts_is_told_what_was_kept(cli: Cli, fake_binance: FakeExchange) -> None:
+    def interrupt() -> int:
+        os.kill(os.getpid(), signal.SIGINT)
+        return time.time_ns()
+
+    fake_binance.clock = interrupt
+    options = ["--option", f"url={fake_binance.url}", "--option", "rate_limit=no"]
+    cli("ingest", "BTCUSDT", "1m", "--source", "binance", *options, "--start", days_ago(1), code=130)
+    assert "interrupted; what was stored is kept, run it again to go on" in cli.err
 
 
 def test_it_is_said_why_nothing_came(cli: Cli) -> None:

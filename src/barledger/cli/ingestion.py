@@ -3,6 +3,7 @@
 import json as json_module
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from typing import Annotated, Any, Final
 
@@ -68,7 +69,7 @@ def ingest(
         "options": dict(_pair(text) for text in option or []),
     }
     bars = IngestionBars(output)
-    with library(store, ledger) as opened, bars.progress:
+    with library(store, ledger) as opened, _interruptible(output), bars.progress:
         if fill_gaps:
             _refuse(fill_gaps=True, start=start, end=end, refresh=refresh)
             gaps = list(_gaps(opened, instruments, timeframe, source))
@@ -165,6 +166,15 @@ def policy(
     rows = [(name, *_limits(one)) for name, one in known.items()]
     data = [{"source": name, **asdict(one)} for name, one in known.items()]
     output.table("", ("source", "on change", "# bars at most", "# change at most", "age at most"), rows, data)
+
+
+@contextmanager
+def _interruptible(output: Output) -> Iterator[None]:
+    try:
+        yield
+    except KeyboardInterrupt:
+        output.note("interrupted; what was stored is kept, run it again to go on")
+        raise
 
 
 def _limits(policy: ChangePolicy) -> tuple[object, ...]:
