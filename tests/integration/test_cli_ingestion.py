@@ -248,11 +248,11 @@ def test_what_is_too_old_for_the_source_is_told(cli: Cli, kraken: list[str]) -> 
 def test_a_range_that_is_wholly_too_old_is_refused(cli: Cli, kraken: list[str]) -> None:
     old = ["--start", days_ago(90), "--end", days_ago(60)]
     cli("ingest", "BTC/USD", "1h", *kraken, *old, code=4)
-    assert "capability-missing" in cli.err
+    assert "out-of-reach" in cli.err
     assert "source kraken cannot do this: 1h bars of [" in cli.err
     told = cli.json("ingest", "BTC/USD,ETH/USD", "1h", *kraken, *old, code=4)
     assert [one["state"] for one in told["instruments"]] == ["failed"] * 2
-    assert {one["error"]["error"] for one in told["instruments"]} == {"capability-missing"}
+    assert {one["error"]["error"] for one in told["instruments"]} == {"out-of-reach"}
 
 
 def test_filling_gaps_says_which_are_too_old_for_the_source(cli: Cli, kraken: list[str]) -> None:

@@ -133,6 +133,7 @@ class CapabilityMissing(Refused):
 class OutOfReach(CapabilityMissing):
     """The source serves newer bars only than all that were asked for."""
 
+    code = "out-of-reach"
     next_step = "Ask for newer bars, or take the older ones from a source that has them, or from files."
 
 
