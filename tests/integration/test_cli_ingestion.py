@@ -1,10 +1,14 @@
 """The commands that bring bars in, and decide about what sources change."""
 
 import json
+import os
+import signal
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from barledger.barledger import open_barledger
@@ -12,6 +16,7 @@ from barledger.cli.app import run
 from barledger.domain.interval import Interval
 from barledger.domain.series import Series
 from barledger.settings import Settings
+from exchanges import FakeExchange
 
 
 @dataclass(slots=True)
@@ -211,3 +216,90 @@ def test_gaps_are_filled_as_far_as_their_sources_are_there(cli: Cli) -> None:
         assert done.failed[0].error is not None
         assert done.failed[0].error.code == "source-not-found"
         assert len(bl.bars("AAPL", "1d")) == 4
+
+
+# --- what did not come -----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def kraken(fake_kraken: FakeExchange) -> list[str]:
+    """The options for a Kraken whose clock is this machine's: it serves its newest 720 bars."""
+    return ["--source", "kraken", "--option", f"url={fake_kraken.url}", "--option", "rate_limit=no"]
+
+
+def days_ago(days: int) -> str:
+    return str(np.datetime64("now", "D") - days)
+
+
+def test_what_is_too_old_for_the_source_is_told(cli: Cli, kraken: list[str]) -> None:
+    start = days_ago(60)
+    said = cli("ingest", "BTC/USD", "1h", *kraken, "--start", start)
+    assert "719 new" in said
+    assert f"out of reach: [{start}T00:00:00Z, " in cli.err
+    assert "kraken serves no bars that old" in cli.err
+    cli("ingest", "BTC/USD", "1h", *kraken, "--start", start)
+    assert "out of reach" in cli.err
+    said = cli("ingest", "BTC/USD,ETH/USD", "1h", *kraken, "--start", start)
+    assert said.count("out of reach: [") == 2
+    told = cli.json("ingest", "BTC/USD", "1h", *kraken, "--start", start)
+    assert "kraken serves no bars that old" in told["instruments"][0]["notes"][0]
+
+
+def test_a_range_that_is_wholly_too_old_is_refused(cli: Cli, kraken: list[str]) -> None:
+    old = ["--start", days_ago(90), "--end", days_ago(60)]
+    cli("ingest", "BTC/USD", "1h", *kraken, *old, code=4)
+    assert "out-of-reach" in cli.err
+    assert "source kraken cannot do this: 1h bars of [" in cli.err
+    told = cli.json("ingest", "BTC/USD,ETH/USD", "1h", *kraken, *old, code=4)
+    assert [one["state"] for one in told["instruments"]] == ["failed"] * 2
+    assert {one["error"]["error"] for one in told["instruments"]} == {"out-of-reach"}
+
+
+def test_filling_gaps_says_which_are_too_old_for_the_source(cli: Cli, kraken: list[str]) -> None:
+    cli("ingest", "BTC/USD", "1h", *kraken)
+    with open_barledger(cli.folder / "library", settings=Settings()) as bl:
+        series = Series.of("BTC/USD", "1h", "kraken")
+        gap = Availability(series, (Missing(Interval.of(days_ago(90), days_ago(60)), "never_requested"),))
+        options = dict(one.split("=") for one in kraken[3::2])
+        done = bl.ingestion.fill_gaps([gap], options=options)
+    (report,) = done.instruments
+    assert (report.state, report.error, done.calls) == ("current", None, 0)
+    assert "out of reach" in report.notes[0]
+
+
+@pytest.mark.slow
+def test_a_follower_says_once_that_its_source_is_gone_and_once_that_it_is_back(
+    cli: Cli, fake_binance: FakeExchange
+) -> None:
+    fake_binance.faults += ["drop", "drop"]
+    options = ["--option", f"url={fake_binance.url}", "--option", "rate_limit=no"]
+    start = str(np.datetime64("now", "m") - 3)
+    follow = ["follow", "BTCUSDT", "1m", "--source", "binance", *options, "--start", start]
+    assert len(cli(*follow, "--count", "1").splitlines()) == 1
+    gone, back = cli.err.splitlines()
+    assert gone.startswith("BTCUSDT 1m from binance: does not answer: ")
+    assert gone.endswith("; trying again")
+    assert back == "BTCUSDT 1m from binance: answers again"
+
+
+def test_who_interrupts_is_told_what_was_kept(cli: Cli, fake_binance: FakeExchange) -> None:
+    def interrupt() -> int:
+        os.kill(os.getpid(), signal.SIGINT)
+        return time.time_ns()
+
+    fake_binance.clock = interrupt
+    options = ["--option", f"url={fake_binance.url}", "--option", "rate_limit=no"]
+    cli("ingest", "BTCUSDT", "1m", "--source", "binance", *options, "--start", days_ago(1), code=130)
+    assert "interrupted; what was stored is kept, run it again to go on" in cli.err
+
+
+def test_it_is_said_why_nothing_came(cli: Cli) -> None:
+    path = f"path={cli.folder}/{{instrument}}.csv"
+    ask = ["AAPL", "1d", "--source", "files", "--option", path]
+    cli("ingest", *ask, "--start", "2001-01-01", "--end", "2001-02-01")
+    assert "the source gave no bars in [2001-01-01T00:00:00Z, 2001-02-01T00:00:00Z)" in cli.err
+    cli("ingest", *ask)
+    assert cli.err == ""
+    (cli.folder / "NONE.csv").write_text("time,open,high,low,close,volume\n")
+    cli("ingest", "NONE", *ask[1:])
+    assert "the source gave no bars" in cli.err

@@ -6,6 +6,7 @@ from pathlib import Path
 from threading import Event
 
 import pytest
+import stamina
 
 from barledger.barledger import BarLedger
 from barledger.domain.action import CorporateAction
@@ -17,6 +18,7 @@ from barledger.errors import (
     DataNotFound,
     InvalidInterval,
     InvalidSetting,
+    OutOfReach,
     RateLimited,
     ReadOnly,
     SourceError,
@@ -140,6 +142,7 @@ def test_a_start_in_the_future_asks_for_nothing(bl: BarLedger, clock: SetClock) 
     source = ScriptedSource({"A": Market()}, clock)
     done = service(bl, clock, source).ingest("A", "1d", source="scripted", start=2_000 * DAY)
     assert (done.instruments[0].state, source.requests) == ("current", [])
+    assert done.instruments[0].notes == ("nothing to ask for: none of its bars has closed yet",)
 
 
 @pytest.mark.parametrize("proof", [True, False])
@@ -205,7 +208,32 @@ def test_a_history_that_reaches_back_so_far_is_not_asked_beyond(bl: BarLedger, c
     done = service(bl, clock, source).ingest("A", "1d", source="scripted", start=900 * DAY)
     assert done.new == 29
     assert done.instruments[0].out_of_reach == Interval(900 * DAY, 971 * DAY)
+    assert done.instruments[0].notes[0].endswith("scripted serves no bars that old")
     assert asked(source) == [("A", 971)]
+    ingestion = service(bl, clock, source)
+    again = ingestion.ingest("A", "1d", source="scripted", start=900 * DAY)
+    assert (again.instruments[0].state, again.instruments[0].out_of_reach) == (
+        "current",
+        Interval(900 * DAY, 971 * DAY),
+    )
+    with pytest.raises(OutOfReach, match="1d bars of"):
+        ingestion.ingest("A", "1d", source="scripted", start=900 * DAY, end=950 * DAY)
+    with pytest.raises(OutOfReach):
+        ingestion.ingest("A", "1d", source="scripted", refresh=(900 * DAY, 950 * DAY))
+    assert ingestion.ingest("A", "1d", source="scripted", start=980 * DAY).instruments[0].notes == (
+        "nothing to ask for: all of it was answered before",
+    )
+
+
+def test_what_passes_out_of_reach_between_two_calls_is_told(bl: BarLedger, clock: SetClock) -> None:
+    source = ScriptedSource({"A": Market()}, clock, page=100, history={"1d": 30 * DAY})
+    ingestion = service(bl, clock, source)
+    ingestion.ingest("A", "1d", source="scripted")
+    clock.now += 50 * DAY
+    (report,) = ingestion.ingest("A", "1d", source="scripted").instruments
+    assert (report.state, report.written.new) == ("done", 29)
+    assert report.out_of_reach is not None
+    assert report.out_of_reach.end == 1_021 * DAY
 
 
 def test_bars_of_a_caller_are_asked_for_since_no_source_gave_them(bl: BarLedger, clock: SetClock) -> None:
@@ -388,6 +416,25 @@ def test_what_may_pass_is_tried_again_behind_the_last_chunk(bl: BarLedger, clock
     assert [round(start) for _, start in asked(source)][:6] == [900, 909, 919, 919, 919, 929]
     assert clock.slept == [0.5, 1.0]
     assert [(one.attempt, one.wait) for one in events if isinstance(one, Retrying)] == [(1, 0.5), (2, 1.0)]
+
+
+def test_a_retry_is_told_as_an_event_and_not_logged(
+    bl: BarLedger, clock: SetClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    source = ScriptedSource({"A": Market()}, clock, script=[unavailable()])
+    events: list[object] = []
+    service(bl, clock, source).ingest("A", "1d", source="scripted", progress=events.append)
+    assert sum(isinstance(one, Retrying) for one in events) == 1
+    assert caplog.records == []
+    _retried_by_somebody_else()
+    assert [one.name for one in caplog.records] == ["stamina"]
+
+
+def _retried_by_somebody_else() -> None:
+    for attempt in stamina.retry_context(on=OSError, attempts=2, wait_initial=0, wait_jitter=0):
+        with attempt:
+            if attempt.num == 1:
+                raise OSError
 
 
 def test_a_source_says_when_to_ask_again(bl: BarLedger, clock: SetClock) -> None:

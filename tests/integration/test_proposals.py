@@ -10,7 +10,14 @@ from barledger.barledger import BarLedger
 from barledger.domain.action import CorporateAction
 from barledger.domain.change_policy import ChangePolicy
 from barledger.domain.timeframe import DAY
-from barledger.errors import InvalidSetting, ProposalDecided, ProposalNotFound, ReadOnly, RevisionConflict
+from barledger.errors import (
+    InvalidSetting,
+    ProposalDecided,
+    ProposalNotFound,
+    ProposalStale,
+    ReadOnly,
+    RevisionConflict,
+)
 from barledger.ledger.contract import Intent
 from barledger.services.ingestion.payload import decode, encode
 from barledger.stores.memory import MemoryStore
@@ -200,6 +207,27 @@ def test_a_bar_that_changed_since_is_not_overwritten(bl: BarLedger, clock: SetCl
     bl.write("A", "1d", ingestion.proposal(proposal).bars, source="scripted", reason="by hand")
     done = ingestion.accept(proposal)
     assert (done.changed, done.same) == (0, 2)
+
+
+def test_a_proposal_that_was_overtaken_is_made_anew_and_can_be_accepted(bl: BarLedger, clock: SetClock) -> None:
+    market, source = loaded(bl, clock, on_change="propose")
+    ingestion = service(bl, clock, source)
+    market.corrected = {950 * DAY: 5, 990 * DAY: 5}
+    (stale,) = ingestion.ingest("A", "1d", source="scripted", refresh=60).proposals
+    touched = bl.bars("A", "1d", source="scripted", start=990 * DAY, end=991 * DAY).df
+    bl.write("A", "1d", touched * 1.5, source="scripted")
+    with pytest.raises(ProposalStale) as caught:
+        ingestion.accept(stale)
+    assert "ingest again, then decide" in caught.value.advice.lower()
+    again = ingestion.ingest("A", "1d", source="scripted", refresh=60)
+    assert again.proposed == 2
+    (fresh,) = again.proposals
+    assert fresh != stale
+    assert [one.id for one in ingestion.proposals()] == [fresh]
+    clock.now += 2 * DAY
+    assert ingestion.ingest("A", "1d", source="scripted", refresh=60).new == 2
+    assert ingestion.ingest("A", "1d", source="scripted", refresh=60).proposals == (fresh,)
+    assert ingestion.accept(fresh).changed == 2
 
 
 def test_bars_beside_those_of_a_proposal_may_change(bl: BarLedger, clock: SetClock) -> None:

@@ -1,9 +1,9 @@
 """Commands that bring bars in: ingest, follow, and the policy of a source."""
 
 import json as json_module
-import logging
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from typing import Annotated, Any, Final
 
@@ -12,7 +12,7 @@ import typer
 from barledger.barledger import BarLedger
 from barledger.cli.codes import exit_code
 from barledger.cli.output import Output, plain
-from barledger.cli.progress import IngestionBars
+from barledger.cli.progress import ChangesOfState, IngestionBars
 from barledger.cli.session import End, Json, Ledger, Reason, Start, Store, library
 from barledger.cli.symbols import read_symbols
 from barledger.domain.change_policy import ChangePolicy
@@ -68,9 +68,8 @@ def ingest(
         "reason": reason,
         "options": dict(_pair(text) for text in option or []),
     }
-    _quieten()
     bars = IngestionBars(output)
-    with library(store, ledger) as opened, bars.progress:
+    with library(store, ledger) as opened, _interruptible(output), bars.progress:
         if fill_gaps:
             _refuse(fill_gaps=True, start=start, end=end, refresh=refresh)
             gaps = list(_gaps(opened, instruments, timeframe, source))
@@ -104,7 +103,6 @@ def follow(
 ) -> None:
     """Store bars as they close, and print each once it is stored; with --json a line of JSON for each."""
     output = Output(as_json=json)
-    _quieten()
     chosen: Any = on_change
     with library(store, ledger) as opened:
         following = opened.ingestion.follow(
@@ -116,6 +114,7 @@ def follow(
             settle=settle,
             on_change=chosen,
             reason=reason,
+            progress=ChangesOfState(output),
             options=dict(_pair(text) for text in option or []),
         )
         try:
@@ -169,6 +168,15 @@ def policy(
     output.table("", ("source", "on change", "# bars at most", "# change at most", "age at most"), rows, data)
 
 
+@contextmanager
+def _interruptible(output: Output) -> Iterator[None]:
+    try:
+        yield
+    except KeyboardInterrupt:
+        output.note("interrupted; what was stored is kept, run it again to go on")
+        raise
+
+
 def _limits(policy: ChangePolicy) -> tuple[object, ...]:
     age = None if policy.most_age is None else f"{policy.most_age / DAY:g}d"
     return policy.on_change, policy.most_bars, policy.most_change, age
@@ -189,6 +197,9 @@ def _show(output: Output, done: IngestionReport) -> None:
     more += [f"{done.declined:,} declined before"] if done.declined else []
     added = "".join(f", {one}" for one in more)
     output.say(f"{text}, {done.quarantined:,} quarantined{added}; revision {done.revision}", done)
+    if len(done.instruments) == 1:
+        for note in done.instruments[0].notes:
+            output.note(note)
     for one in done.restated:
         word = "a restatement waits for a decision:" if one.state == "proposed" else "restated"
         output.note(f"{one.series}: {word} {one.restatement}")
@@ -196,9 +207,10 @@ def _show(output: Output, done: IngestionReport) -> None:
 
 def _row(one: InstrumentReport) -> tuple[object, ...]:
     written, series = one.written, one.series
-    why = f"[{one.error.code}] {one.error}" if one.error is not None else ", ".join(one.proposals)
-    if one.state == "not_done" and not why:
-        why = f"left: {', '.join(map(str, one.left))}"
+    told = [f"[{one.error.code}] {one.error}"] if one.error is not None else [*one.proposals]
+    if one.state == "not_done" and not told:
+        told = [f"left: {', '.join(map(str, one.left))}"]
+    why = "; ".join([", ".join(told), *one.notes] if told else one.notes)
     counts = (written.new, written.changed, written.withdrawn, written.same)
     return series.instrument, series.timeframe.name, series.source, one.state.replace("_", " "), *counts, why
 
@@ -243,9 +255,3 @@ def _pair(text: str) -> tuple[str, str]:
     if not sign:
         raise InvalidSetting(setting="--option", reason=f"{text!r} is not name=value")
     return name.replace("-", "_"), value
-
-
-def _quieten() -> None:
-    """Keep the retries' own log off the screen: they are shown as progress."""
-    logging.getLogger("stamina").addHandler(logging.NullHandler())
-    logging.getLogger("stamina").propagate = False

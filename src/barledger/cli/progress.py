@@ -46,6 +46,31 @@ class IngestionBars:
                 self.progress.remove_task(self._tasks.pop(name))
 
 
+class ChangesOfState:
+    """Says in a line when a series that is followed loses its source, and when it has it again."""
+
+    def __init__(self, output: Output) -> None:
+        """Say it beside this output."""
+        self._output = output
+        self._silent: set[str] = set()
+        self._beyond: set[str] = set()
+
+    def __call__(self, event: Event) -> None:
+        """Heed an event."""
+        name = str(event.series)
+        match event:
+            case Retrying() if name not in self._silent:
+                self._silent.add(name)
+                self._output.note(f"{name}: does not answer: {event.error}; trying again")
+            case Finished(report=report):
+                if report.error is None and name in self._silent:
+                    self._silent.remove(name)
+                    self._output.note(f"{name}: answers again")
+                if report.out_of_reach is not None and name not in self._beyond:
+                    self._beyond.add(name)
+                    self._output.note(f"{name}: {report.notes[0]}")
+
+
 def _remaining(seconds: float | None) -> str:
     if seconds is None:
         return ""

@@ -16,7 +16,8 @@ The tree (each class also inherits the kin from the standard library that caller
     │   └── CalendarNotFound, ProposalNotFound, ManifestNotFound
     ├── Refused (RuntimeError)
     │   ├── RevisionConflict, RevisionExpired, NameTaken, NotEmpty, VersionImmutable, Held, ReadOnly, Closed
-    │   └── SymbolTaken (NameTaken), CapabilityMissing, BucketExpires, FormatTooNew, ProposalDecided
+    │   ├── SymbolTaken (NameTaken), CapabilityMissing, BucketExpires, FormatTooNew, ProposalDecided
+    │   └── OutOfReach (CapabilityMissing), ProposalStale (RevisionConflict)
     ├── Busy (TimeoutError)
     │   └── LeaseLost
     ├── IntegrityError (RuntimeError)
@@ -118,7 +119,9 @@ from barledger.errors.refusals import (
     LeaseLost,
     NameTaken,
     NotEmpty,
+    OutOfReach,
     ProposalDecided,
+    ProposalStale,
     ReadOnly,
     Refused,
     RevisionConflict,
@@ -195,8 +198,10 @@ __all__ = [
     "NotPermitted",
     "OffGrid",
     "OrganizationNotFound",
+    "OutOfReach",
     "ProposalDecided",
     "ProposalNotFound",
+    "ProposalStale",
     "RateLimited",
     "ReadOnly",
     "Refused",

@@ -25,6 +25,16 @@ class RevisionConflict(Refused):
 
 
 @dataclass(kw_only=True, eq=False)
+class ProposalStale(RevisionConflict):
+    """A bar of the proposal was written after the proposal was compared with it."""
+
+    proposal: str
+    code = "proposal-stale"
+    message = "a bar of proposal {proposal} for {series} was written by revision {found}, after the proposal was made"
+    next_step = "Ingest again, then decide on the new proposal."
+
+
+@dataclass(kw_only=True, eq=False)
 class RevisionExpired(Refused):
     """Retention deleted what this read needs."""
 
@@ -117,6 +127,14 @@ class CapabilityMissing(Refused):
     code = "capability-missing"
     message = "{who} cannot do this: {capability}"
     next_step = "Use a store or source that declares the capability."
+
+
+@dataclass(kw_only=True, eq=False)
+class OutOfReach(CapabilityMissing):
+    """The source serves newer bars only than all that were asked for."""
+
+    code = "out-of-reach"
+    next_step = "Ask for newer bars, or take the older ones from a source that has them, or from files."
 
 
 @dataclass(kw_only=True, eq=False)

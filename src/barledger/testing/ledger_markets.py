@@ -1,6 +1,7 @@
 """What a ledger promises of instruments, corporate actions and proposals."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
@@ -148,6 +149,14 @@ class ProposalPromises:
         assert ledger.audit.count() == entries
         ledger.proposals.decide(made.id, "rejected", WHO)
         assert ledger.proposals.add(_proposal(), b"1", WHO).id != made.id
+
+    def test_the_same_proposal_takes_the_place_of_one_whose_bars_were_written_since(self, ledger: Ledger) -> None:
+        made = ledger.proposals.add(_proposal(), b"1", WHO)
+        assert ledger.proposals.add(replace(_proposal(), revision=made.revision - 1), b"1", WHO) == made
+        fresh = ledger.proposals.add(replace(_proposal(), revision=made.revision + 1), b"1", WHO)
+        assert (fresh.id != made.id, fresh.revision) == (True, made.revision + 1)
+        assert [one.id for one in ledger.proposals.list(state="open")] == [fresh.id]
+        assert ledger.proposals.get(made.id).state == "rejected"
 
     def test_a_newer_proposal_for_the_same_stretch_takes_the_place_of_the_older(self, ledger: Ledger) -> None:
         inside = ledger.proposals.add(_proposal(days=(2, 4)), b"1", WHO)

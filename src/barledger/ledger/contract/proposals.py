@@ -18,9 +18,10 @@ ProposalState = Literal["open", "accepted", "rejected"]
 class Proposal:
     """Bars that wait for a decision; their values are the payload, which `Proposals.payload` gives.
 
-    ``kind`` is a word for what it looks like (``restatement``, ``correction``, ``withdrawal``), ``revision`` the one
-    that the bars were compared with, ``evidence`` whatever else is known (numbers as text). Times are ns;
-    ``decided_at`` is 0 and ``decided_by`` empty while it is open. ``result`` is the revision that acceptance made.
+    ``kind`` is a word for what it looks like (``restatement``, ``correction``, ``withdrawal``), ``revision`` the
+    newest one of the bars that they were compared with, ``evidence`` whatever else is known (numbers as text). Times
+    are ns; ``decided_at`` is 0 and ``decided_by`` empty while it is open. ``result`` is the revision that acceptance
+    made.
     """
 
     id: str = ""
@@ -45,6 +46,8 @@ class Proposals(ABC):
     @abstractmethod
     def add(self, proposal: Proposal, payload: bytes, who: Who) -> Proposal:
         """Keep a proposal, and return it with its id; an open one of the series with this payload is returned as it is.
+
+        Unless its ``revision`` is older than the new one's: its bars were written since, so it cannot be accepted.
 
         Open proposals of the same series whose interval lies inside the new one's are superseded: rejected, with that
         as the reason.

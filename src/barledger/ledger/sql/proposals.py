@@ -38,12 +38,13 @@ class SqlProposals(Proposals):
         self._names = names
 
     def add(self, proposal: Proposal, payload: bytes, who: Who) -> Proposal:
-        """Keep a proposal, unless the series has an open one with the same payload."""
+        """Keep a proposal, unless the series has an open one with the same payload about bars that are as they were."""
         digest = hashlib.sha256(payload).digest()
         with self._database.write() as writing:
             (number,) = self._names.ensure(writing, [proposal.series])
             standing = 'WHERE "series_id" = ? AND "state" = ?'
-            same = writing.all(f'{_QUERY} {standing} AND "payload_digest" = ?', (number, "open", digest))
+            alike = f'{_QUERY} {standing} AND "payload_digest" = ? AND "revision" >= ?'
+            same = writing.all(alike, (number, "open", digest, proposal.revision))
             if same:
                 return _proposal(same[0], proposal.series)
             at = writing.tick()

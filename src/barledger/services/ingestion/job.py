@@ -2,6 +2,7 @@
 
 from collections.abc import Generator, Sequence
 from contextlib import closing as closing_
+from dataclasses import replace
 from functools import cached_property
 from typing import Final
 
@@ -20,6 +21,7 @@ from barledger.services.ingestion.budget import BudgetSpent
 from barledger.services.ingestion.fetching import Asking, Stopped, as_error, ask
 from barledger.services.ingestion.held import Held, current
 from barledger.services.ingestion.judgement import paired
+from barledger.services.ingestion.notes import notes, out_of_reach
 from barledger.services.ingestion.plan import Plan, Wanted, adjusts
 from barledger.services.ingestion.plan import plan as plan_for
 from barledger.services.ingestion.progress import Finished, Meter, Refetching, Retrying
@@ -84,6 +86,8 @@ class Job:
         try:
             if self._task.stop.is_set() or self._task.spending.spent:
                 return self._report("not_done" if self._plan.stretches else "current")
+            if self._plan.hopeless and self._plan.out_of_reach is not None:
+                raise out_of_reach(self.series, self._plan.out_of_reach)
             self._learn_facts()
             if not self._plan.stretches:
                 return self._report("current")
@@ -316,7 +320,7 @@ class Job:
         scribe, settled = self._scribe, state in ("current", "done")
         # A series that cannot even be looked at has no plan.
         plan: Plan = self.__dict__.get("_plan", Plan(stretches=(), lacking=(), horizon=BEGINNING))
-        return InstrumentReport(
+        report = InstrumentReport(
             series=self.series,
             state=state,
             written=scribe.written,
@@ -333,6 +337,7 @@ class Job:
             restatement=scribe.restatement,
             calls=self._calls,
         )
+        return replace(report, notes=tuple(notes(report, plan, self._wanted)))
 
 
 def _whole(answer: Answer) -> Interval:

@@ -70,6 +70,14 @@ class Finding:
     evidence: Mapping[str, Any]
 
 
+def newest_revision(stored: Rows, rows: Rows) -> int:
+    """Return the newest revision of the bars that changes were compared with, 0 if none of them is there yet.
+
+    What else the series gets meanwhile makes the same changes no other proposal.
+    """
+    return int(stored.revision[found_in(stored.time, rows.time)].max(initial=0))
+
+
 def propose(ledger: Ledger, series: Series, finding: Finding, who: Who) -> Proposal:
     """Keep a finding until somebody decides."""
     times = finding.rows.time

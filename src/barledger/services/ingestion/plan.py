@@ -26,7 +26,8 @@ _MOST_STRETCHES: Final = 20
 class Wanted:
     """What a caller asks for; ``bars`` and ``again`` are to be read once more, ``exactly`` replaces all the rest.
 
-    Without a start (``from_the_end``) it begins where the series ends.
+    Without a start (``from_the_end``) it begins where the series ends. Who ``insists`` on a stretch is refused if the
+    source's history reaches back to none of it.
     """
 
     interval: Interval
@@ -34,6 +35,7 @@ class Wanted:
     bars: int = 0
     again: Interval | None = None
     exactly: tuple[Interval, ...] | None = None
+    insists: bool = False
 
     @staticmethod
     def of(start: Instant | None, end: Instant | None, refresh: Refresh | None = None) -> "Wanted":
@@ -50,20 +52,34 @@ class Wanted:
             raise InvalidSetting(setting="refresh", reason=reason)
         only = again is not None and start is None and end is None
         exactly = (again,) if again is not None and only else None
-        return Wanted(interval=interval, from_the_end=start is None, bars=bars, again=again, exactly=exactly)
+        return Wanted(
+            interval=interval,
+            from_the_end=start is None,
+            bars=bars,
+            again=again,
+            exactly=exactly,
+            insists=start is not None or exactly is not None,
+        )
+
+    @property
+    def end(self) -> int:
+        """Return where the newest of what is asked for ends (ns)."""
+        return self.interval.end if self.exactly is None else max(one.end for one in self.exactly)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """The stretches to ask for, in this order; from ``horizon`` (ns) on no bar is closed yet.
 
-    ``lacking`` are those for whose sake it is asked, without the bars that are only to be seen beside them.
+    ``lacking`` are those for whose sake it is asked, without the bars that are only to be seen beside them. What is
+    lacking before the source's history is ``out_of_reach``; ``hopeless`` says that all that somebody insists on is.
     """
 
     stretches: tuple[Interval, ...]
     lacking: tuple[Interval, ...]
     horizon: int
     out_of_reach: Interval | None = None
+    hopeless: bool = False
 
 
 def plan(vault: Vault, held: Held, wanted: Wanted, declaration: SourceDeclaration, *, horizon: int) -> Plan:
@@ -72,13 +88,14 @@ def plan(vault: Vault, held: Held, wanted: Wanted, declaration: SourceDeclaratio
         return Plan(stretches=(wanted.interval,), lacking=(wanted.interval,), horizon=horizon)
     covers = vault.ledger.catalog.coverage(held.series)
     asked = _asked(held, wanted, covers, horizon)
-    kept, out_of_reach = _within_reach(vault, held, wanted, asked, declaration)
+    kept, out_of_reach = _within_reach(vault, held, asked, declaration)
     stretches = _overlapping(held, kept) if adjusts(declaration) and not held.empty else kept
     return Plan(
         stretches=tuple(_opened(stretches, wanted, horizon)),
         lacking=tuple(_opened(kept, wanted, horizon)),
         horizon=horizon,
         out_of_reach=out_of_reach,
+        hopeless=wanted.insists and not kept and out_of_reach is not None and wanted.end <= out_of_reach.end,
     )
 
 
@@ -121,7 +138,7 @@ def _few(stretches: list[Interval]) -> list[Interval]:
 
 
 def _within_reach(
-    vault: Vault, held: Held, wanted: Wanted, asked: list[Interval], declaration: SourceDeclaration
+    vault: Vault, held: Held, asked: list[Interval], declaration: SourceDeclaration
 ) -> tuple[list[Interval], Interval | None]:
     """Leave out what lies before the source's history, as far as somebody named a time there."""
     timeframe = held.series.timeframe
@@ -132,7 +149,7 @@ def _within_reach(
     reach = int(timeframe.close_of(timeframe.open_of(edge))[0])
     kept = intersection(asked, [Interval(reach, max(asked[-1].end, reach))])
     lost = difference(asked, kept)
-    return kept, Interval(lost[0].start, lost[-1].end) if lost and not wanted.from_the_end else None
+    return kept, Interval(lost[0].start, lost[-1].end) if lost else None
 
 
 def _overlapping(held: Held, asked: Sequence[Interval]) -> list[Interval]:

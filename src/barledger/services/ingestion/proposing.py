@@ -11,7 +11,7 @@ from barledger.domain.interval import Interval
 from barledger.domain.rows import VALUES, Rows, found_in
 from barledger.domain.series import Series, normalise_instrument
 from barledger.domain.timeframe import Timeframe
-from barledger.errors import InvalidSetting, ProposalDecided, RevisionConflict
+from barledger.errors import InvalidSetting, ProposalDecided, ProposalStale
 from barledger.ledger.contract import Cover, Proposal, ProposalState
 from barledger.services.cache import DataCacheService
 from barledger.services.cache.changes import Draft
@@ -100,8 +100,8 @@ class Proposing:
     def accept(self, proposal_id: str, *, reason: str = "") -> Written:
         """Write a proposal's bars as a new revision, after comparing them again with what is there now.
 
-        Raises `ProposalNotFound`, `ProposalDecided`, and `RevisionConflict` if one of its bars changed since it was
-        made.
+        Raises `ProposalNotFound`, `ProposalDecided`, and `ProposalStale` if one of its bars changed since it was made:
+        the next answer of the source with the same changes makes a new one.
         """
         self._vault.check_writable()
         proposal = self._vault.ledger.proposals.get(proposal_id)
@@ -143,10 +143,11 @@ class Proposing:
 
 
 def _check_unchanged(proposal: Proposal, now: Rows, rows: Rows) -> None:
-    """Raise `RevisionConflict` if one of the bars was written after the proposal was compared with it."""
+    """Raise `ProposalStale` if one of the bars was written after the proposal was compared with it."""
     later = now.revision[now.revision > proposal.revision]
     if len(later) and len(rows):
-        raise RevisionConflict(series=str(proposal.series), expected=proposal.revision, found=int(later.max()))
+        found = int(later.max())
+        raise ProposalStale(proposal=proposal.id, series=str(proposal.series), expected=proposal.revision, found=found)
 
 
 def _written(now: Rows, rows: Rows) -> bool:

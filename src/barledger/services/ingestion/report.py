@@ -20,8 +20,9 @@ class InstrumentReport:
     ``state`` is ``done``; ``current`` if there was nothing to ask for; ``proposed`` if changes wait for a decision;
     ``not_done`` if the budget was spent, or all was stopped, before the end; ``failed`` with the ``error``. ``asked``
     are the stretches that the source was asked for, ``left`` those without an answer, ``out_of_reach`` what lies
-    before the source's history. ``dropped`` counts bars that were not closed yet, ``future`` those that had not even
-    opened, ``held`` new bars that wait with a restatement, ``declined`` changes that were rejected before.
+    before the source's history. ``notes`` say in words what was left out, and why nothing came. ``dropped`` counts bars
+    that were not closed yet, ``future`` those that had not even opened, ``held`` new bars that wait with a restatement,
+    ``declined`` changes that were rejected before.
     """
 
     series: Series
@@ -31,6 +32,7 @@ class InstrumentReport:
     asked: tuple[Interval, ...] = ()
     left: tuple[Interval, ...] = ()
     out_of_reach: Interval | None = None
+    notes: tuple[str, ...] = ()
     dropped: int = 0
     future: int = 0
     proposed: int = 0

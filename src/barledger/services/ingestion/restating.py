@@ -17,7 +17,15 @@ from barledger.errors import RevisionConflict
 from barledger.services.cache.reader import Reading
 from barledger.services.ingestion.answers import Answer
 from barledger.services.ingestion.held import current
-from barledger.services.ingestion.judgement import RESTATEMENT, Finding, move, overtake, paired, rejected
+from barledger.services.ingestion.judgement import (
+    RESTATEMENT,
+    Finding,
+    move,
+    newest_revision,
+    overtake,
+    paired,
+    rejected,
+)
 from barledger.services.ingestion.restatement import Restatement, recognise
 from barledger.services.ingestion.scribe import Scribe, attempts, joined
 
@@ -66,7 +74,7 @@ def _write(scribe: Scribe, received: Sequence[Answer], rows: Rows, stored: Readi
         kind=RESTATEMENT,
         rows=rows.take(compared.written),
         bars=len(changed),
-        revision=stored.revision,
+        revision=newest_revision(stored.rows, rows.take(compared.written)),
         reason=f"{found}: {reason}",
         evidence={**told(found), "new_bars": str(len(compared.new)), "covered": _covered(scribe, received)},
     )

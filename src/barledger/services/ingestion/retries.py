@@ -4,7 +4,9 @@ Only what may pass is tried again: a source that cannot be reached, or that asks
 when. The back-off doubles, is spread by jitter, and is bounded in number and in time.
 """
 
+import logging
 from collections.abc import Callable
+from contextvars import ContextVar
 from dataclasses import dataclass
 from threading import Event
 from typing import Final, TypeVar
@@ -16,6 +18,7 @@ from barledger.services.ingestion.timing import Timing
 
 _Answer = TypeVar("_Answer")
 _ALREADY_WAITED: Final = 0.0
+_TOLD: Final = ContextVar("_TOLD", default=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,13 +76,23 @@ def persist(
             return False
         told(Vain(error=error, attempt=attempt, wait=wait))
         timing.sleep(wait, stop)
-        return False if stop.is_set() else _ALREADY_WAITED
+        if stop.is_set():
+            return False
+        _TOLD.set(True)
+        return _ALREADY_WAITED
 
+    logging.getLogger("stamina").addFilter(_is_news)
     for tried in stamina.retry_context(on=patience, attempts=retries.attempts, timeout=None):
+        _TOLD.set(False)
         attempt = tried.num
         with tried:
             return call()
     raise AssertionError  # pragma: no cover - stamina raises the last error
+
+
+def _is_news(_: logging.LogRecord) -> bool:
+    """Leave out what stamina logs of a retry of ours, which is told as an event; of others' it logs as before."""
+    return not _TOLD.get()
 
 
 def _wait(error: SourceUnavailable, retries: Retries, attempt: int, jitter: float) -> float:

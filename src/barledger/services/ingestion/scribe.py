@@ -30,6 +30,7 @@ from barledger.services.ingestion.judgement import (
     Finding,
     Judge,
     move,
+    newest_revision,
     paired,
     propose,
     rejected,
@@ -236,7 +237,8 @@ class Scribe:
 
 
 def _finding(kind: str, rows: Rows, stored: Reading, reason: str, evidence: dict[str, Any]) -> Finding:
-    return Finding(kind=kind, rows=rows, bars=len(rows), revision=stored.revision, reason=reason, evidence=evidence)
+    revision = newest_revision(stored.rows, rows)
+    return Finding(kind=kind, rows=rows, bars=len(rows), revision=revision, reason=reason, evidence=evidence)
 
 
 def put_aside(vault: Vault, series: Series, rejected: Sequence[Rejected]) -> int:

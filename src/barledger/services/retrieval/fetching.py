@@ -11,7 +11,7 @@ import numpy as np
 from barledger.domain.calendar import Calendar
 from barledger.domain.interval import BEGINNING, END_OF_TIME, Interval, format_time, intersection, union
 from barledger.domain.timeframe import DAY, Timeframe
-from barledger.errors import CapabilityMissing, InvalidSetting, SourceNotFound
+from barledger.errors import CapabilityMissing, InvalidSetting, OutOfReach, SourceNotFound
 from barledger.services.cache.vault import Vault
 
 # Bars that are open for more than twice their length are of no calendar.
@@ -233,7 +233,9 @@ class Fetcher:
         if not wanted:
             return mine
         for stretch in wanted:
-            self._ingest(question.instrument, question.timeframe.name, source, stretch, options)
+            # What is too old for this source another one may have, and the rest of it may be had here.
+            with suppress(OutOfReach):
+                self._ingest(question.instrument, question.timeframe.name, source, stretch, options)
         if source not in asked:
             asked.append(source)
         return self._missing(question, source)

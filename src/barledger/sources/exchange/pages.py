@@ -12,7 +12,7 @@ from typing import Final
 
 from barledger.domain.interval import Interval, format_time
 from barledger.domain.timeframe import Timeframe
-from barledger.errors import CapabilityMissing
+from barledger.errors import OutOfReach
 from barledger.sources.exchange.candles import Answer, Candle
 from barledger.sources.exchange.dialogue import FLOOR, Ask, Dialogue, Habits, present
 from barledger.sources.exchange.witnesses import Witnesses
@@ -47,7 +47,7 @@ class Pages:
     def __iter__(self) -> Iterator[Page]:
         """Give pages that ascend and do not overlap; the last one ends where closed bars end.
 
-        Raises `SourceUnavailable` if answers contradict each other, `CapabilityMissing` if the exchange does not serve
+        Raises `SourceUnavailable` if answers contradict each other, `OutOfReach` if the exchange does not serve
         any of the interval, `SourceError` if it gives bars of the future; what is good before that was given.
         """
         if self._interval.end <= FLOOR:
@@ -139,7 +139,7 @@ class Pages:
         if after >= end and cursor == self._interval.start:
             only = f"its newest {habits.newest}" if habits.newest else "no older ones"
             told = f"{self._talk.timeframe} bars before {format_time(after)}; it serves {only}"
-            raise CapabilityMissing(who=f"source {habits.source}", capability=told)
+            raise OutOfReach(who=f"source {habits.source}", capability=told)
         kept = {} if held is None else {held[0]: held}
         upto = min(after, end)
         return _Step(candles=kept, upto=upto, complete=False, last=upto >= end, goes_on=True)
