@@ -148,8 +148,8 @@ ROWS: Final = (
         against="influxdb-client's `query_data_frame`",
         aim=Aim(value=12.0),
         run=read,
-        bound="the server: to ask it for the same fields in its fastest form, MessagePack, and to throw the answer away "
-        "takes as long as the read",
+        bound="the server: to ask it for the same fields in its fastest form, MessagePack, and to throw the answer "
+        "away takes as long as the read",
     ),
 )
 
