@@ -48,6 +48,7 @@ def flips(store: Path) -> list[tuple[str, int]]:
     return [(str(path.relative_to(store)), int(random.integers(path.stat().st_size))) for path in chosen]
 
 
+@pytest.mark.slow
 def test_a_flipped_byte_is_never_an_answer(
     original: tuple[Path, str, dict[str, dict[int, float]]], tmp_path: Path
 ) -> None:

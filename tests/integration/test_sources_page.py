@@ -31,6 +31,7 @@ def test_the_page_has_a_source_in_40_lines_and_its_test() -> None:
     assert len(blocks()["desk.py"].strip().splitlines()) <= 40
 
 
+@pytest.mark.slow
 def test_the_source_of_the_page_passes_the_suite_of_all_sources(tmp_path: Path) -> None:
     done = prove(tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -55,6 +55,7 @@ def poll(bl: BarLedger, day: int, value: float = 100.0) -> int:
     return bl.write_many([Entry(instrument=n, timeframe="1d", data=frame([day], value)) for n in NAMES], **DESK).new
 
 
+@pytest.mark.slow
 def test_a_poll_of_series_that_the_session_wrote_reads_nothing(bl: BarLedger, store: CountingStore) -> None:
     poll(bl, 300)
     before = store.reads

@@ -22,6 +22,7 @@ def first_wrong(rules: Rules) -> Answer | None:
     return next(wrong_answers(rules, last=3), None)
 
 
+@pytest.mark.slow
 def test_no_reader_ever_gets_a_wrong_answer() -> None:
     assert next(wrong_answers(Rules(), last=4), None) is None
 

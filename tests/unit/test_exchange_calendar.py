@@ -313,6 +313,7 @@ def test_so_many_bars_earlier_lie_so_many_bars(name: str, timeframe: str, time: 
     assert market.earlier(frame, time, 0) == time
 
 
+@pytest.mark.slow
 @given(names, timeframes, times, st.integers(0, 5 * DAY))
 def test_a_timetable_counts_openings_and_closes(name: str, timeframe: str, start: int, length: int) -> None:
     market, frame = of(name, timeframe)

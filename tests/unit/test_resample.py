@@ -85,6 +85,7 @@ def some_bars(draw: st.DrawFn) -> tuple[Rows, str, str, Calendar]:
     return made, fine, coarse, calendar
 
 
+@pytest.mark.slow
 @given(some_bars())
 def test_coarser_bars_are_those_of_a_naive_loop(case: tuple[Rows, str, str, Calendar]) -> None:
     given_rows, fine, coarse, calendar = case

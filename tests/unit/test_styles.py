@@ -105,6 +105,7 @@ def test_vectorbt_has_titles_and_times_in_utc() -> None:
     assert str(frame.index.tz) == "UTC"
 
 
+@pytest.mark.slow
 def test_backtesting_runs_on_its_style() -> None:
     with warnings.catch_warnings():
         # It says that it has no progress bar, that it cannot guess a notebook, and what numpy has deprecated.
