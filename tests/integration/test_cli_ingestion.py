@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -282,6 +283,15 @@ def test_a_follower_says_once_that_its_source_is_gone_and_once_that_it_is_back(
     assert back == "BTCUSDT 1m from binance: answers again"
 
 
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """Interrupts as at a terminal: what is started in the background ignores them."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 def test_who_interrupts_is_told_what_was_kept(cli: Cli, fake_binance: FakeExchange) -> None:
     def interrupt() -> int:
         os.kill(os.getpid(), signal.SIGINT)
