@@ -1,17 +1,15 @@
 """Gaps: missing stretches that asking a source may close."""
 
 from collections.abc import Iterable, Sequence
-from typing import Any, Final, Protocol
+from typing import Any, Protocol
 
 from barledger.domain.interval import Interval, everything, union
 from barledger.domain.series import Series
 from barledger.errors import BarledgerError
+from barledger.services.availability import FETCHABLE
 from barledger.services.cache.commit import Written
 from barledger.services.ingestion.plan import Wanted
 from barledger.services.ingestion.report import InstrumentReport
-
-# What is missing for another reason stays so: the source has nothing, or somebody wants it so.
-CLOSABLE: Final = frozenset({"never_requested", "fetch_failed", "unconfirmed"})
 
 
 class Gap(Protocol):
@@ -32,7 +30,7 @@ def by_source(gaps: Iterable[Gap]) -> dict[str, list[tuple[Series, Wanted]]]:
     for gap in gaps:
         series = gap.series if isinstance(gap.series, Series) else next(iter(gap.series), None)
         if series is not None and not series.is_adjusted:
-            parts = [one.interval for one in gap.missing if one.reason in CLOSABLE]
+            parts = [one.interval for one in gap.missing if one.reason in FETCHABLE]
             wanted.setdefault(series, []).extend(parts)
     orders: dict[str, list[tuple[Series, Wanted]]] = {}
     for series, parts in wanted.items():

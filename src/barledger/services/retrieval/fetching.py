@@ -12,16 +12,13 @@ from barledger.domain.calendar import Calendar
 from barledger.domain.interval import BEGINNING, END_OF_TIME, Interval, format_time, intersection, union
 from barledger.domain.timeframe import DAY, Timeframe
 from barledger.errors import CapabilityMissing, InvalidSetting, OutOfReach, SourceNotFound
+from barledger.services.availability import EXCUSED, FETCHABLE
 from barledger.services.cache.vault import Vault
 
 # Bars that are open for more than twice their length are of no calendar.
 _LONGEST_OPEN: Final = 2
 # So many holes are closed one by one; for more, all between the first and the last is asked for.
 _MOST_STRETCHES: Final = 20
-# Of these, asking a source may bring bars; the others asking again cannot change.
-_FETCHABLE: Final = frozenset({"never_requested", "fetch_failed", "unconfirmed"})
-# Of these, there never were any bars.
-_EXCUSED: Final = frozenset({"halted", "not_listed"})
 
 
 class Missing(Protocol):
@@ -170,7 +167,7 @@ class Fetcher:
         """Return what is not there and not missing either, such as bars before the listing, as far as it is known."""
         if self._availability is None:
             return ()
-        return tuple(one for one in self._absent(instrument, timeframe, interval, source) if one.reason in _EXCUSED)
+        return tuple(one for one in self._absent(instrument, timeframe, interval, source) if one.reason in EXCUSED)
 
     def fetch_together(
         self, questions: Sequence[Question], *, source: str | None, options: Mapping[str, Any] | None
@@ -242,7 +239,7 @@ class Fetcher:
 
     def _wanted(self, mine: Sequence[Still], missing: Sequence[Still] | None) -> list[Interval]:
         """Return what to ask a source for: what it lacks and may have, as far as it is missing."""
-        wanted = union(one.interval for one in mine if one.reason in _FETCHABLE)
+        wanted = union(one.interval for one in mine if one.reason in FETCHABLE)
         if missing is not None:
             wanted = intersection(wanted, [one.interval for one in missing])
         return wanted if len(wanted) <= _MOST_STRETCHES else [Interval(wanted[0].start, wanted[-1].end)]
@@ -269,7 +266,7 @@ class Fetcher:
     def _unnamed(self, question: Question) -> tuple[Still, ...]:
         """Look what is missing where no source is known; raises `InvalidSetting` if one is needed."""
         missing = self._missing(question, None)
-        closable = [one for one in missing if one.reason in _FETCHABLE]
+        closable = [one for one in missing if one.reason in FETCHABLE]
         if closable:
             reason = f"{closable[0]} is missing, and neither source= nor a priority says where to fetch it"
             raise InvalidSetting(setting="source", reason=reason)
@@ -282,7 +279,7 @@ class Fetcher:
 
     def _missing(self, question: Question, source: str | None) -> tuple[Still, ...]:
         absent = self._absent(question.instrument, question.timeframe, question.interval, source)
-        return tuple(one for one in absent if one.reason not in _EXCUSED)
+        return tuple(one for one in absent if one.reason not in EXCUSED)
 
     def _absent(
         self, instrument: str, timeframe: Timeframe, interval: Interval, source: str | None
