@@ -5,8 +5,9 @@ from dataclasses import dataclass, fields
 from fnmatch import fnmatchcase
 from typing import Final, Literal, get_args
 
+from barledger.domain.declared import Adjusted, check_adjusted
 from barledger.domain.interval import Interval
-from barledger.domain.series import check_name, normalise_instrument
+from barledger.domain.series import Series, check_name, normalise_instrument
 from barledger.errors import InvalidSetting
 
 Kind = Literal["stock", "etf", "fund", "index", "forex", "crypto", "future", "option", "other"]
@@ -25,7 +26,8 @@ class Facts:
     """What somebody says of the instruments that match a pattern; None means that nothing is said of it.
 
     ``calendar`` is a name of exchange_calendars (``XNYS``) or ``24/7``; ``first_trade`` and ``last_trade`` are ns, the
-    latter exclusive. ``origin`` is `DECLARED`, ``default``, or the name of the source that said so.
+    latter exclusive. ``origin`` is `DECLARED`, ``default``, or the name of the source that said so. ``adjusted`` is
+    what the bars of that source are adjusted for already.
     """
 
     pattern: str
@@ -35,6 +37,7 @@ class Facts:
     currency: str | None = None
     first_trade: int | None = None
     last_trade: int | None = None
+    adjusted: Adjusted | None = None
 
     def __post_init__(self) -> None:
         """Refuse an unknown kind, an empty pattern, and an end before the start."""
@@ -43,11 +46,13 @@ class Facts:
             raise InvalidSetting(setting="kind", reason=f"{self.kind!r} is none of {', '.join(get_args(Kind))}")
         if self.first_trade is not None and self.last_trade is not None and self.first_trade > self.last_trade:
             raise InvalidSetting(setting="last_trade", reason="it lies before first_trade")
+        if self.adjusted is not None:
+            check_adjusted(self.adjusted)
 
     @property
     def told(self) -> dict[str, object]:
         """Return what is said, without what is not."""
-        values = {name: getattr(self, name) for name in FACTS}
+        values = {name: getattr(self, name) for name in (*FACTS, "adjusted")}
         return {name: value for name, value in values.items() if value is not None}
 
     def matches(self, instrument: str) -> bool:
@@ -94,8 +99,9 @@ class Instrument:
         for said in sorted(facts, key=lambda one: one.specificity, reverse=True):
             if not said.matches(instrument):
                 continue
-            for fact, value in said.told.items():
-                if fact not in known:
+            for fact in FACTS:
+                value = getattr(said, fact)
+                if value is not None and fact not in known:
                     known[fact], origins[fact] = value, said.origin
         return Instrument(name=instrument, origins=origins, **known)  # type: ignore[arg-type]
 
@@ -125,6 +131,12 @@ class Register:
         heard = {DECLARED, source}
         return Instrument.of(name, [said for said in self._words(name) if said.origin in heard])
 
+    def adjusted(self, series: Series) -> Adjusted:
+        """Return what the bars of a series were adjusted for when they came; empty: for nothing, or nobody said."""
+        words = [said for said in self._words(series.instrument) if said.origin == series.source]
+        words = [said for said in words if said.adjusted is not None and said.matches(series.instrument)]
+        return max(words, key=lambda said: said.specificity).adjusted or {} if words else {}
+
     def _words(self, name: str) -> list[Facts]:
         return [*self._plain.get(normalise_instrument(name), ()), *self._globs]
 
@@ -134,4 +146,4 @@ def is_glob(pattern: str) -> bool:
     return bool(set(pattern) & _WILD)
 
 
-FACTS: Final = tuple(field.name for field in fields(Facts) if field.name not in {"pattern", "origin"})
+FACTS: Final = tuple(field.name for field in fields(Facts) if field.name not in {"pattern", "origin", "adjusted"})

@@ -7,19 +7,18 @@ bounded. It refuses what it does not declare. `barledger.testing.SourceContract`
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 from barledger.domain.action import CorporateAction
 from barledger.domain.change_policy import ChangePolicy
 from barledger.domain.comparison import EXACT, Tolerance
+from barledger.domain.declared import Adjustment
 from barledger.domain.instrument import Facts
 from barledger.domain.interval import Interval
 from barledger.domain.rows import Rows
 from barledger.domain.timeframe import TIMEFRAMES, Timeframe
 from barledger.domain.validation import OnInvalid, Rejected
 from barledger.errors import CapabilityMissing
-
-Adjustment = Literal["raw", "splits", "total"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

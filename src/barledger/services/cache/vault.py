@@ -1,11 +1,17 @@
 """The vault: a store and the ledger that says what in it is true."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from barledger.domain.notice import Notice
 from barledger.errors import LedgerMismatch, ReadOnly
 from barledger.ledger.contract import Ledger, Who
 from barledger.services.cache.tails import Tails
 from barledger.stores.contract import Mark, Store
+
+
+def _nobody(notice: Notice) -> None:
+    """Drop a notice where nobody listens."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,7 +24,10 @@ class Patience:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Vault:
-    """Both halves, as the services use them; ``mismatch`` says why they may not be written, if they may not."""
+    """Both halves, as the services use them; ``mismatch`` says why they may not be written, if they may not.
+
+    ``notify`` takes what somebody may want to hear of; it neither waits for a delivery nor fails.
+    """
 
     store: Store
     ledger: Ledger
@@ -27,6 +36,7 @@ class Vault:
     mismatch: str = ""
     read_only: bool = False
     tails: Tails = field(default_factory=Tails)
+    notify: Callable[[Notice], None] = _nobody
 
     def who(self, operation: str, *, reason: str = "", purpose: str = "", trigger: str = "") -> Who:
         """Sign an operation with this session's actor."""

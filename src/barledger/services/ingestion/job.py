@@ -8,6 +8,8 @@ from typing import Final
 
 from barledger.domain.action import CorporateAction
 from barledger.domain.calendar import Calendar
+from barledger.domain.declared import Adjusted, is_raw
+from barledger.domain.instrument import Facts
 from barledger.domain.interval import BEGINNING, END_OF_TIME, Interval, difference, intersection
 from barledger.domain.rows import Rows, empty_rows
 from barledger.domain.series import Series
@@ -136,9 +138,8 @@ class Job:
 
     def _learn_facts(self) -> None:
         """Ask what the source knows of the instrument itself, unless it told, or bars are to be seen again anyway."""
-        facts = self._vault.ledger.instruments.facts()
-        told = any(one.origin == self.series.source and one.pattern == self.series.instrument for one in facts)
-        if told and not (self._wanted.bars or self._wanted.again):
+        told = self._told
+        if told is not None and not (self._wanted.bars or self._wanted.again):
             return
         try:
             with self._task.slots:
@@ -148,7 +149,26 @@ class Job:
         except Exception as error:
             raise _SourceFailed(as_error(error, self.series.source)) from error
         if learned is not None:
-            self._vault.ledger.instruments.tell([learned], self._vault.who("tell"))
+            self._tell(replace(learned, adjusted=told.adjusted if told else None))
+
+    @property
+    def _told(self) -> Facts | None:
+        mine = (self.series.instrument, self.series.source)
+        facts = self._vault.ledger.instruments.facts()
+        return next((one for one in facts if (one.pattern, one.origin) == mine), None)
+
+    def _tell(self, facts: Facts) -> None:
+        self._vault.ledger.instruments.tell([facts], self._vault.who("tell"))
+
+    @cached_property
+    def _declared(self) -> Adjusted | None:
+        """Tell the ledger what the source adjusts its bars for, before the first of them is written."""
+        declared = self._task.declaration.adjustment
+        adjusted = None if is_raw(declared) else dict(declared)
+        told = self._told or Facts(pattern=self.series.instrument, origin=self.series.source)
+        if told.adjusted != adjusted:
+            self._tell(replace(told, adjusted=adjusted))
+        return adjusted
 
     @cached_property
     def _held(self) -> Held:
@@ -230,6 +250,8 @@ class Job:
         actions = answer.received.chunk.actions
         if self._multiplied(stored, answer.rows) or self._adjusted_for(actions):
             raise _Multiplied(answer)
+        if len(answer.rows):
+            _ = self._declared
         self._scribe.take(answer, stored)
         self._record(actions)
         self._answered.append(_whole(answer))

@@ -15,7 +15,7 @@ from barledger.domain.rows import VALUES, Flags, Floats, Ints, Rows, constant, f
 from barledger.domain.timeframe import SECOND
 from barledger.errors import InvalidSetting, MissingColumns
 from barledger.services.retrieval.request import ReadRequest
-from barledger.services.retrieval.view import Stretch, View
+from barledger.services.retrieval.view import Stretch, View, adjustment_of
 
 Align = Literal["union", "intersection", "calendar"]
 Fill = Literal["ffill"]
@@ -236,7 +236,7 @@ def _told(
         "timeframe": views[0].timeframe.name,
         "version": snapshot.id if snapshot else request.label,
         "revision": str(max(part.revision for stretch in stretches for part in stretch.parts)),
-        "adjustment": "by the source" if request.is_adjusted else "raw",
+        "adjustment": _adjustment(views, stretches),
         "align": shape.align,
         "fill_limit": shape.limit,
         "filled": filled,
@@ -247,6 +247,18 @@ def _told(
         late = sum(int((~stretch.observed).sum()) for stretch in stretches)
         told["known_within"] = {"seconds": request.known_within / SECOND, "not_observed": late}
     return Told(told)
+
+
+def _adjustment(views: Sequence[View], stretches: Sequence[Stretch]) -> str:
+    """Say what the bars were adjusted for; where instruments differ, of each state which ones are in it."""
+    register = views[0].instruments.register()
+    states: dict[str, list[str]] = {}
+    for view, stretch in zip(views, stretches, strict=True):
+        series = [part.series for part, used in zip(stretch.parts, stretch.used, strict=True) if len(used)]
+        states.setdefault(adjustment_of(series or [view.series[0]], register), []).append(view.instrument)
+    if len(states) == 1:
+        return next(iter(states))
+    return "; ".join(f"{state} ({', '.join(names)})" for state, names in states.items())
 
 
 def _series(stretch: Stretch) -> list[dict[str, Any]]:

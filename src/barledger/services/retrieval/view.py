@@ -9,6 +9,8 @@ import numpy as np
 from barledger.domain.action import CorporateAction
 from barledger.domain.bars import Bars, SourceSpan
 from barledger.domain.calendar import Calendar
+from barledger.domain.declared import spoken
+from barledger.domain.instrument import Register
 from barledger.domain.interval import BEGINNING, END_OF_TIME, Interval, format_time, union
 from barledger.domain.rows import Flags, Ints, Rows, found_in
 from barledger.domain.series import Series
@@ -178,7 +180,7 @@ class View:
             version=self.state.snapshot.id if self.state.snapshot else request.label,
             revisions={part.series: part.revision for part, _ in pairs},
             sources=tuple(_span(part.series, mine) for part, mine in pairs if len(mine)),
-            adjustment="by the source" if self.series[0].is_adjusted else "raw",
+            adjustment=adjustment_of([part.series for part, _ in pairs], self.instruments.register()),
             calendar=self.calendar,
             actions=self.actions,
             columns=request.columns,
@@ -194,6 +196,16 @@ class View:
         seconds = self.known_within / SECOND
         told = {"seconds": seconds, "observed": count, "not_observed": len(observed) - count}
         return {OBSERVED: observed}, {"known_within": told}
+
+
+def adjustment_of(series: Sequence[Series], register: Register) -> str:
+    """Say what the bars of these series were adjusted for when they came; where they differ, of each source."""
+    if series[0].is_adjusted:
+        return "by the source"
+    states = {one.source: spoken(register.adjusted(one)) for one in series}
+    if len(set(states.values())) == 1:
+        return states[series[0].source]
+    return "; ".join(f"{source}: {state}" for source, state in states.items())
 
 
 def _span(series: Series, rows: Rows) -> SourceSpan:

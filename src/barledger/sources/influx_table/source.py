@@ -7,13 +7,14 @@ from typing import Any, ClassVar, Final, cast, get_args
 import numpy as np
 import pandas as pd
 
+from barledger.domain.declared import Adjustment
 from barledger.domain.intake import intake
 from barledger.domain.interval import BEGINNING, END_OF_TIME, Interval
 from barledger.domain.rows import VALUES, Ints, empty_rows
 from barledger.domain.timeframe import DAY, Timeframe
 from barledger.domain.validation import Validated
 from barledger.errors import DuplicateTimes
-from barledger.sources.contract import Adjustment, Fetched, FetchRequest, Source, SourceDeclaration
+from barledger.sources.contract import Fetched, FetchRequest, Source, SourceDeclaration
 from barledger.sources.influx_table import table as tables
 from barledger.sources.influx_table.points import NAME, Page, Points
 
