@@ -40,7 +40,8 @@ class Capabilities:
     """What a store can do; a False is refused with `CapabilityMissing` at once.
 
     Without ``checksums`` the store may give rows that it should not: servers lose what they have acknowledged when they
-    are killed at a bad moment. Readers then compare whole blocks with the ledger's digests.
+    are killed at a bad moment. Readers then compare whole blocks with the ledger's digests. ``readers`` is how many
+    threads read faster than one: several where most of a read is waiting for a server.
     """
 
     overwrite: bool = True
@@ -50,6 +51,7 @@ class Capabilities:
     fencing: bool = False
     torn_rows: bool = False
     checksums: bool = True
+    readers: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,6 +1,7 @@
 """Reading many series, each at the revision that one consistent cut has of it."""
 
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from barledger.domain.interval import Interval
@@ -40,13 +41,24 @@ def read_many(
     """
     simple = vault.store.capabilities.checksums and vault.store.capabilities.fencing and not vault.mismatch
     plain = _read_plain(vault, asked, looked or {}, keep) if simple else [None] * len(asked)
-    return [
-        keep(_read_one(vault, one).standing()) if rows is None else rows for one, rows in zip(asked, plain, strict=True)
-    ]
+    others = iter(_read_each(vault, [one for one, rows in zip(asked, plain, strict=True) if rows is None], keep))
+    return [next(others) if rows is None else rows for rows in plain]
 
 
-def _read_one(vault: Vault, asked: Asked) -> Rows:
-    return read(vault, asked.series, asked.intervals, revision=asked.revision, pinned=asked.pinned).rows
+def _read_each(vault: Vault, asked: Sequence[Asked], keep: Keep) -> list[Rows]:
+    def one(asked: Asked) -> Rows:
+        reading = read(vault, asked.series, asked.intervals, revision=asked.revision, pinned=asked.pinned)
+        return keep(reading.rows.standing())
+
+    threads = min(vault.store.capabilities.readers, len(asked))
+    if threads <= 1:
+        return [one(each) for each in asked]
+    with ThreadPoolExecutor(threads, thread_name_prefix="barledger-read") as pool:
+        reading = [pool.submit(one, each) for each in asked]
+        try:
+            return [each.result() for each in reading]
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
 
 
 def _read_plain(

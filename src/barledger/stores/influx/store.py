@@ -39,7 +39,7 @@ _PATIENCE: Final = 30.0
 class InfluxStore(Store):
     """Rows as points of the measurement ``market_data`` in a bucket of InfluxDB 1.x or 2.x (2.4 or newer)."""
 
-    capabilities = Capabilities(mirror=True, torn_rows=True, checksums=False)
+    capabilities = Capabilities(mirror=True, torn_rows=True, checksums=False, readers=4)
 
     def __init__(
         self,
