@@ -32,6 +32,7 @@ from barledger.cli.demo import demo
 from barledger.cli.export import export
 from barledger.cli.lock import check, lock
 from barledger.cli.output import Output
+from barledger.cli.policy import policy
 from barledger.errors import BarledgerError, BarledgerWarning
 
 _INTERRUPTED: Final = 130
@@ -67,7 +68,7 @@ _ON_BARS: Final[tuple[Callable[..., None], ...]] = (
     check,
 )
 _ON_LIBRARIES: Final[tuple[Callable[..., None], ...]] = (
-    ingestion.policy,
+    policy,
     keeping.retention,
     keeping.audit,
     keeping.backup,
