@@ -67,7 +67,7 @@ def bars(
         read = partial_of(opened.bars, instrument, timeframe, **wishes)
         found = _found(read, _frames(timeframe, resample), start=start, last=last, partial=partial or "drop")
         if source is not None and not found.revision:
-            raise SeriesNotFound(series=str(found.series[0]))
+            raise SeriesNotFound(series=f"{found.series[0]}{'' if version == 'latest' else f' at {version}'}")
         if out is not None and kind is not None:
             files.write(found, out, kind, style or files.OWN)
             return output.say(f"{len(found):,} bars written to {out}", {**found.provenance, "bars": len(found)})
