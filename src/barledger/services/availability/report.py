@@ -146,6 +146,51 @@ class Availability:
         return f"{self.instrument} {self.timeframe} from {whose}: {share} in {self.interval}"
 
 
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class RequiredInterval(Interval):
+    """An interval that was counted in bars, and by which calendar; it equals the plain interval.
+
+    ``calendar_origin`` is who named the calendar, `DEFAULT` if nobody did.
+    """
+
+    calendar: str
+    calendar_origin: str
+
+    @property
+    def assumed(self) -> bool:
+        """Whether nobody said when the instrument trades, so that the count rests on an assumption."""
+        return self.calendar_origin == DEFAULT
+
+    @property
+    def plain(self) -> Interval:
+        """Return the interval alone."""
+        return Interval(self.start, self.end)
+
+    def __str__(self) -> str:
+        """Show both ends, and the calendar if it is assumed."""
+        return f"{self.plain}{f', by {self.calendar}, which is assumed' if self.assumed else ''}"
+
+    __repr__ = __str__
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Interval) and (self.start, self.end) == (other.start, other.end)
+
+    def __hash__(self) -> int:
+        return hash(self.plain)
+
+    def __lt__(self, other: Interval) -> bool:
+        return (self.start, self.end) < (other.start, other.end)
+
+    def __le__(self, other: Interval) -> bool:
+        return (self.start, self.end) <= (other.start, other.end)
+
+    def __gt__(self, other: Interval) -> bool:
+        return (self.start, self.end) > (other.start, other.end)
+
+    def __ge__(self, other: Interval) -> bool:
+        return (self.start, self.end) >= (other.start, other.end)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Undecided:
     """An instrument that could not be judged, and why not."""
