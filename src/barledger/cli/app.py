@@ -31,6 +31,7 @@ from barledger.cli.codes import exit_code
 from barledger.cli.demo import demo
 from barledger.cli.export import export
 from barledger.cli.lock import check, lock
+from barledger.cli.log import said
 from barledger.cli.output import Output
 from barledger.cli.policy import policy
 from barledger.errors import BarledgerError, BarledgerWarning
@@ -94,7 +95,7 @@ for command in _ON_LIBRARIES:
 def run(arguments: Sequence[str]) -> int:
     """Run the command and return its exit code; no error leaves as a traceback."""
     try:
-        with warnings.catch_warnings():
+        with said(), warnings.catch_warnings():
             warnings.simplefilter("default", BarledgerWarning)
             warnings.showwarning = _say_warning
             code = app(list(arguments), standalone_mode=False)

@@ -94,6 +94,17 @@ class Aborted:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Holder(Readable):
+    """Who holds one of several series, doing what; ``until`` (ns) is when others take over if it is dead."""
+
+    series: Series
+    owner: str
+    actor: str
+    operation: str
+    until: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Pending(Readable):
     """A revision being written; its holder owns ``states``'s series until ``lease_until`` (ns, the ledger's clock)."""
 
@@ -206,6 +217,10 @@ class Revisions(ABC):
         A holder whose lease ended more than a grace period ago is aborted on the way. ``Pending.unrepaired`` lists
         what aborted writers may have left in these series: the holder must repair it before it writes.
         """
+
+    @abstractmethod
+    def holder(self, series: Sequence[Series]) -> Holder | None:
+        """Return who holds one of these series now, of several the one whose lease ends last; None if nobody does."""
 
     @abstractmethod
     def extend(self, pending: Pending, *, lease: float) -> Pending:
