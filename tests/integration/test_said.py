@@ -1,5 +1,6 @@
 """What is said where an answer alone would mislead."""
 
+import json
 import logging
 import re
 from collections.abc import Callable
@@ -131,6 +132,14 @@ def test_a_place_without_a_library_is_said_to_be_one(
     assert f"warning: there was no library at {place}, and now there is an empty one; --store" in err
     _, err = command(*arguments, "--store", place, code=code)
     assert f"warning: {place} holds no bars yet; --store" in err
+
+
+def test_an_error_in_json_carries_that_the_library_is_empty(command: Command, tmp_path: Path) -> None:
+    place = tmp_path / "nowhere"
+    _, err = command("bars", "AAPL", "1d", "--json", "--store", place, code=3)
+    told = json.loads(err)
+    assert told["error"] == "series-not-found"
+    assert told["warnings"][0].startswith(f"there was no library at {place}")
 
 
 def test_a_library_with_something_in_it_is_not_said_to_be_empty(command: Command, tmp_path: Path) -> None:

@@ -67,11 +67,13 @@ class Output:
         """
         sys.stdout.write(json.dumps(plain(data), indent=2, ensure_ascii=False) + "\n")
 
-    def error(self, error: BarledgerError) -> None:
-        """Say what went wrong, with its code and the next step."""
+    def error(self, error: BarledgerError, *, warnings: Sequence[str] = ()) -> None:
+        """Say what went wrong, with its code and the next step, and warnings that may explain it."""
         if self.as_json:
-            sys.stderr.write(json.dumps(plain(error), ensure_ascii=False) + "\n")
+            told = plain(error) | ({"warnings": list(warnings)} if warnings else {})
+            sys.stderr.write(json.dumps(told, ensure_ascii=False) + "\n")
             return
+        sys.stderr.writelines(f"warning: {text}\n" for text in warnings)
         head = Text.assemble(("error", "bold red"), f" [{error.code}] {error}")
         self.errors.print(head, highlight=False, soft_wrap=True)
         self.errors.print(f"  next: {error.advice}", markup=False, highlight=False, soft_wrap=True)
