@@ -97,7 +97,12 @@ def test_a_strip_shows_what_is_there(cli: Cli, tmp_path: Path) -> None:
         ("lacking", 2, "files"),
         ("never_requested", 3, "files"),
     ]
-    assert told["missing"][0]["interval"] == {"start": "1704672000000000000", "end": "1704844800000000000"}
+    assert told["missing"][0]["interval"] == {
+        "start": "1704672000000000000",
+        "start_utc": "2024-01-08T00:00:00Z",
+        "end": "1704844800000000000",
+        "end_utc": "2024-01-10T00:00:00Z",
+    }
     assert len(told["present"]) == 2
 
 
@@ -196,7 +201,8 @@ def test_instruments_are_listed_with_who_said_it(cli: Cli, tmp_path: Path) -> No
     said = cli("instruments", "declare", "*.L", "--kind", "stock", "--calendar", "LSE", "--currency", "GBp")
     assert said == "declared of *.L: kind stock, calendar XLON, currency GBp\n"
     declared = cli.json("instruments", "declare", "AAPL", "--first-trade", "1980-12-12", "--reason", "its IPO")
-    assert declared == {"pattern": "AAPL", "first_trade": "345427200000000000"}
+    told = {"first_trade": "345427200000000000", "first_trade_utc": "1980-12-12T00:00:00Z"}
+    assert declared == {"pattern": "AAPL", **told}
     aapl, vodafone = cli.json("instruments")
     assert (aapl["instrument"], aapl["calendar"], aapl["origins"]["calendar"]) == ("AAPL", "24/7", "default")
     assert (vodafone["calendar"], vodafone["origins"]) == (

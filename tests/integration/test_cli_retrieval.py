@@ -98,7 +98,6 @@ def test_bars_have_a_style_on_the_screen_and_in_a_file(cli: Cli, tmp_path: Path,
 CLASHES = [
     (["--lookback", "3"], "there is none"),
     (["--lookback", "3", "--last", "2", "--start", "1970-02-01"], "one of both"),
-    (["--resample", "1w", "--last", "2"], "counts bars before they are resampled"),
     (["--partial", "mark"], "give --resample as well"),
     (["--resample", "1h"], "1h is not coarser than 1d"),
     (["--resample", "1w", "--partial", "dorp"], "'dorp' is none of"),

@@ -8,6 +8,7 @@ import os
 import sys
 import warnings
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Annotated, Any, Final
 
 import typer
@@ -31,8 +32,10 @@ from barledger.cli.codes import exit_code
 from barledger.cli.demo import demo
 from barledger.cli.export import export
 from barledger.cli.lock import check, lock
+from barledger.cli.log import said
 from barledger.cli.output import Output
-from barledger.errors import BarledgerError, BarledgerWarning
+from barledger.cli.policy import policy
+from barledger.errors import BarledgerError, BarledgerWarning, EmptyLibrary
 
 _INTERRUPTED: Final = 130
 
@@ -67,7 +70,7 @@ _ON_BARS: Final[tuple[Callable[..., None], ...]] = (
     check,
 )
 _ON_LIBRARIES: Final[tuple[Callable[..., None], ...]] = (
-    ingestion.policy,
+    policy,
     keeping.retention,
     keeping.audit,
     keeping.backup,
@@ -92,13 +95,15 @@ for command in _ON_LIBRARIES:
 
 def run(arguments: Sequence[str]) -> int:
     """Run the command and return its exit code; no error leaves as a traceback."""
+    as_json = "--json" in arguments
+    empty: list[str] = []
     try:
-        with warnings.catch_warnings():
+        with said(), warnings.catch_warnings():
             warnings.simplefilter("default", BarledgerWarning)
-            warnings.showwarning = _say_warning
+            warnings.showwarning = partial(_say_warning, empty=empty)
             code = app(list(arguments), standalone_mode=False)
     except BarledgerError as error:
-        Output(as_json="--json" in arguments).error(error)
+        Output(as_json=as_json).error(error, warnings=empty)
         return exit_code(error)
     except (KeyboardInterrupt, typer.Abort):
         return _INTERRUPTED
@@ -107,12 +112,15 @@ def run(arguments: Sequence[str]) -> int:
         return 0
     except Exception as error:  # noqa: BLE001 - whatever it is, a person gets a sentence
         return _unexpected(error)
+    sys.stderr.writelines(f"warning: {text}\n" for text in empty)
     return code if isinstance(code, int) else 0
 
 
-def _say_warning(message: Warning | str, category: type[Warning], *_: Any, **_named: Any) -> None:
-    """Say ours as sentences; others are for developers."""
-    if issubclass(category, BarledgerWarning):
+def _say_warning(message: Warning | str, category: type[Warning], *_: Any, empty: list[str], **_named: Any) -> None:
+    """Say ours as sentences; others are for developers. That a library is empty may be what explains an error."""
+    if issubclass(category, EmptyLibrary):
+        empty.append(str(message))
+    elif issubclass(category, BarledgerWarning):
         sys.stderr.write(f"warning: {message}\n")
 
 

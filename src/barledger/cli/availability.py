@@ -93,7 +93,7 @@ def gaps(
     )
     output.table("", columns, [_gap(one) for one in found], None)
     for one in found.undecided:
-        output.note(f"{one.instrument} {one.timeframe} cannot be judged: {one.reason}")
+        output.note(str(one))
     output.note(f"{len(found):,} of {found.checked:,} are incomplete")
     _note_assumption(output, found.rows)
     return None

@@ -1,18 +1,23 @@
 """Commands on bars: bars, series, versions, history, quarantine."""
 
+from collections.abc import Callable
+from datetime import datetime
+from functools import partial as partial_of
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from barledger.cli.output import Output, moment
 from barledger.cli.session import End, Json, Ledger, Source, Start, Store, Version, library
 from barledger.domain.bars import Bars
-from barledger.domain.interval import format_time
+from barledger.domain.interval import format_time, parse_time
 from barledger.domain.rows import VALUES
 from barledger.domain.style import STYLES, flat
+from barledger.domain.timeframe import Timeframe as Frame
 from barledger.errors import InvalidSetting, SeriesNotFound
 from barledger.services.retrieval import files
+from barledger.services.retrieval.resampled import last_resampled
 
 Instrument = Annotated[str, typer.Argument(help="An instrument, e.g. AAPL or BTC/USDT.")]
 Timeframe = Annotated[str, typer.Argument(help="A timeframe, e.g. 1d or 1m.")]
@@ -27,7 +32,12 @@ def bars(
     version: Version = "latest",
     adjusted: Annotated[bool, typer.Option("--adjusted", help="Bars that the source itself had adjusted.")] = False,
     lookback: Annotated[int, typer.Option(help="So many bars before the start as well.", min=0)] = 0,
-    last: Annotated[int | None, typer.Option(help="Only so many bars, the newest ones.", min=1)] = None,
+    last: Annotated[
+        int | None, typer.Option(help="Only so many bars, the newest ones; of resampled ones if there are such.", min=1)
+    ] = None,
+    columns: Annotated[
+        str | None, typer.Option(help="Only these beside the time, separated by commas, e.g. close,volume.")
+    ] = None,
     known_within: Annotated[
         str | None, typer.Option(help="Each bar as it was known so long after its close, e.g. 1d.")
     ] = None,
@@ -43,24 +53,21 @@ def bars(
     output = Output(as_json=json)
     kind = None if out is None else files.format_of(out)
     files.check_file_style(style or files.OWN)
-    _refuse_clashes(last=last, resample=resample, partial=partial)
+    _refuse_clashes(resample=resample, partial=partial, lookback=lookback, last=last, columns=columns, style=style)
+    wishes: dict[str, Any] = {
+        "end": end,
+        "source": source,
+        "version": version,
+        "is_adjusted": adjusted,
+        "lookback": lookback,
+        "columns": None if columns is None else _listed(columns),
+        "known_within": known_within,
+    }
     with library(store, ledger) as opened:
-        found = opened.bars(
-            instrument,
-            timeframe,
-            start=start,
-            end=end,
-            source=source,
-            version=version,
-            is_adjusted=adjusted,
-            lookback=lookback,
-            last=last,
-            known_within=known_within,
-        )
-        if resample is not None:
-            found = found.resample(resample, partial=partial or "drop")  # type: ignore[arg-type]
+        read = partial_of(opened.bars, instrument, timeframe, **wishes)
+        found = _found(read, _frames(timeframe, resample), start=start, last=last, partial=partial or "drop")
         if source is not None and not found.revision:
-            raise SeriesNotFound(series=str(found.series[0]))
+            raise SeriesNotFound(series=f"{found.series[0]}{'' if version == 'latest' else f' at {version}'}")
         if out is not None and kind is not None:
             files.write(found, out, kind, style or files.OWN)
             return output.say(f"{len(found):,} bars written to {out}", {**found.provenance, "bars": len(found)})
@@ -68,11 +75,49 @@ def bars(
     return None
 
 
-def _refuse_clashes(*, last: int | None, resample: str | None, partial: str | None) -> None:
+def _refuse_clashes(
+    *,
+    resample: str | None,
+    partial: str | None,
+    lookback: int,
+    last: int | None,
+    columns: str | None,
+    style: str | None,
+) -> None:
     if resample is None and partial is not None:
         raise InvalidSetting(setting="--partial", reason="it is about resampled bars; give --resample as well")
-    if resample is not None and last is not None:
-        raise InvalidSetting(setting="--last", reason="it counts bars before they are resampled; give --start instead")
+    if lookback and last is not None:
+        raise InvalidSetting(setting="--lookback", reason="--last counts from the end; give one of both")
+    if columns is not None and style is not None:
+        raise InvalidSetting(setting="--columns", reason=f"the style {style} says which columns there are")
+
+
+def _listed(columns: str) -> list[str]:
+    """Return the columns that are named; the time is always there."""
+    return [name for part in columns.split(",") if (name := part.strip()) and name != "time"]
+
+
+def _frames(fine: str, coarse: str | None) -> tuple[Frame, Frame] | None:
+    return None if coarse is None else (Frame.of(fine), Frame.of(coarse))
+
+
+def _found(
+    read: Callable[..., Bars], frames: tuple[Frame, Frame] | None, *, start: str | None, last: int | None, partial: Any
+) -> Bars:
+    """Return the bars, put together if they shall be, and then so many of these."""
+    if frames is None:
+        return read(start=start, last=last)
+    fine, coarse = frames
+    if last is None:
+        return read(start=start).resample(coarse, partial=partial)
+    return last_resampled(
+        lambda count: read(start=start, last=count),
+        lambda begin: read(start=begin),
+        fine=fine,
+        coarse=coarse,
+        count=last,
+        partial=partial,
+    )
 
 
 def _show(output: Output, found: Bars, style: str | None) -> None:
@@ -80,7 +125,7 @@ def _show(output: Output, found: Bars, style: str | None) -> None:
     label, *names = map(str, frame.columns)
     instants = frame[frame.columns[0]].to_numpy("datetime64[ns]").astype("int64").tolist()
     rows = [
-        (format_time(time), *values)
+        (format_time(time), *map(_shown, values))
         for time, values in zip(instants, frame[frame.columns[1:]].astype(object).to_numpy().tolist(), strict=True)
     ]
     told = {**found.provenance, "digest": found.digest}
@@ -89,6 +134,11 @@ def _show(output: Output, found: Bars, style: str | None) -> None:
     if not output.as_json:
         mix = ", ".join(f"{span.rows:,} from {span.source}" for span in found.sources)
         output.note(f"{mix or 'no bars'}; revision {found.revision}; digest {found.digest}")
+
+
+def _shown(value: object) -> object:
+    """Return a value of a bar; a time, such as when it closes, as RFC 3339."""
+    return format_time(parse_time(value)) if isinstance(value, datetime) else value
 
 
 def series(

@@ -1,10 +1,9 @@
-"""Commands that bring bars in: ingest, follow, and the policy of a source."""
+"""Commands that bring bars in: ingest and follow."""
 
 import json as json_module
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
 from typing import Annotated, Any, Final
 
 import typer
@@ -15,9 +14,8 @@ from barledger.cli.output import Output, plain
 from barledger.cli.progress import ChangesOfState, IngestionBars
 from barledger.cli.session import End, Json, Ledger, Reason, Start, Store, library
 from barledger.cli.symbols import read_symbols
-from barledger.domain.change_policy import ChangePolicy
 from barledger.domain.interval import format_time
-from barledger.domain.timeframe import DAY, Timeframe
+from barledger.domain.timeframe import Timeframe
 from barledger.errors import InvalidSetting
 from barledger.services.ingestion import Budget, IngestionReport
 from barledger.services.ingestion.gaps import Gap
@@ -132,42 +130,6 @@ def follow(
             following.close()
 
 
-def policy(
-    source: Annotated[str | None, typer.Argument(help="Whose; without it, all that were set.")] = None,
-    on_change: Annotated[str | None, typer.Option(help="apply or propose.", show_default=False)] = None,
-    most_bars: Annotated[int | None, typer.Option(help="Above so many bars, propose.", show_default=False)] = None,
-    most_change: Annotated[
-        float | None, typer.Option(help="Above this part of a price (0.1: ten per cent), propose.", show_default=False)
-    ] = None,
-    most_age: Annotated[
-        str | None, typer.Option(help="Above this age of a bar, e.g. 90d, propose.", show_default=False)
-    ] = None,
-    reset: Annotated[bool, typer.Option("--reset", help="Go back to what the source declares.")] = False,
-    reason: Reason = "",
-    store: Store = "",
-    ledger: Ledger = "",
-    json: Json = False,
-) -> None:
-    """Show or set how far a source may change the past by itself."""
-    output = Output(as_json=json)
-    parts: dict[str, Any] = {
-        "on_change": on_change,
-        "most_bars": most_bars,
-        "most_change": most_change,
-        "most_age": most_age,
-    }
-    given = {name: value for name, value in parts.items() if value is not None}
-    with library(store, ledger) as opened:
-        if given or reset:
-            if reset and given:
-                raise InvalidSetting(setting="--reset", reason="it takes no other options")
-            opened.ingestion.set_policy(_needed("SOURCE", source), reason=reason, **given)
-        known = opened.ingestion.policies() if source is None else {source: opened.ingestion.policy(source)}
-    rows = [(name, *_limits(one)) for name, one in known.items()]
-    data = [{"source": name, **asdict(one)} for name, one in known.items()]
-    output.table("", ("source", "on change", "# bars at most", "# change at most", "age at most"), rows, data)
-
-
 @contextmanager
 def _interruptible(output: Output) -> Iterator[None]:
     try:
@@ -177,11 +139,6 @@ def _interruptible(output: Output) -> Iterator[None]:
         raise
 
 
-def _limits(policy: ChangePolicy) -> tuple[object, ...]:
-    age = None if policy.most_age is None else f"{policy.most_age / DAY:g}d"
-    return policy.on_change, policy.most_bars, policy.most_change, age
-
-
 def _show(output: Output, done: IngestionReport) -> None:
     if output.as_json:
         output.json(done)
@@ -189,14 +146,7 @@ def _show(output: Output, done: IngestionReport) -> None:
     if len(done.instruments) > 1:
         columns = ("instrument", "timeframe", "source", "state", "# new", "# changed", "# withdrawn", "# same", "why")
         output.table("", columns, [_row(one) for one in done.instruments], done)
-    text = f"{done.new:,} new, {done.changed:,} changed, {done.same:,} the same, {done.jitter:,} jitter"
-    more = [f"{done.withdrawn:,} withdrawn"] if done.withdrawn else []
-    more += [f"{done.dropped + done.future:,} not closed yet"] if done.dropped + done.future else []
-    more += [f"{done.proposed:,} proposed ({', '.join(done.proposals)})"] if done.proposals else []
-    more += [f"{done.held:,} held back"] if done.held else []
-    more += [f"{done.declined:,} declined before"] if done.declined else []
-    added = "".join(f", {one}" for one in more)
-    output.say(f"{text}, {done.quarantined:,} quarantined{added}; revision {done.revision}", done)
+    output.say(done.headline, done)
     if len(done.instruments) == 1:
         for note in done.instruments[0].notes:
             output.note(note)

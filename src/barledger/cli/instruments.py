@@ -170,8 +170,9 @@ def _told(known: Instrument) -> dict[str, Any]:
 
 
 def _plain(told: dict[str, Any]) -> dict[str, Any]:
-    """Return facts for JSON, in which times are decimal strings."""
-    return {fact: str(value) if fact.endswith("_trade") else value for fact, value in told.items()}
+    """Return facts for JSON, in which times are decimal strings, and said once more as RFC 3339."""
+    plain = {fact: str(value) if fact.endswith("_trade") else value for fact, value in told.items()}
+    return plain | {f"{fact}_utc": _shown(fact, value) for fact, value in told.items() if fact.endswith("_trade")}
 
 
 def _ends(interval: Interval) -> tuple[str | None, str | None]:

@@ -9,6 +9,7 @@ import typer
 from barledger.barledger import restore_backup
 from barledger.cli.output import Output, moment
 from barledger.cli.session import Json, Ledger, Store, library
+from barledger.domain.interval import format_time
 from barledger.errors import InvalidPolicy
 from barledger.settings import Settings
 
@@ -44,8 +45,9 @@ def audit(
     """List the audit log."""
     with library(store, ledger) as opened:
         found = opened.audit.entries(after=after, limit=limit, operation=operation)
+    data = [{**one.data, "time_utc": format_time(one.time)} for one in found]
     rows = [(one.sequence, moment(one.time), one.actor, one.operation, _summary(one.data)) for one in found]
-    Output(as_json=json).table("", ("# entry", "when", "who", "what", "details"), rows, [one.data for one in found])
+    Output(as_json=json).table("", ("# entry", "when", "who", "what", "details"), rows, data)
 
 
 def backup(

@@ -13,14 +13,13 @@ from rich.progress import Progress
 from rich.table import Table
 from rich.text import Text
 
-from barledger.domain.interval import Interval, format_time
+from barledger.domain.interval import BEGINNING, END_OF_TIME, Interval, format_time
+from barledger.domain.readable import is_time, readable_time
 from barledger.domain.timeframe import Timeframe
 from barledger.errors import BarledgerError
 
 _UNBOUNDED: Final = 1_000_000
-_TEXTUAL: Final = frozenset(
-    {"revision", "time", "close_time", "start", "end", "until", "since", "allocated", "pending", "horizon", "result"}
-)
+_REVISIONS: Final = frozenset({"revision", "allocated", "pending", "horizon", "result"})
 
 
 class Output:
@@ -62,14 +61,19 @@ class Output:
         return Progress(console=self.errors, transient=True, disable=not self.errors.is_terminal)
 
     def json(self, data: object) -> None:
-        """Write JSON, in which revisions and times in ns are decimal strings."""
+        """Write JSON, in which revisions and times in ns are decimal strings.
+
+        A member that ends in ``_utc`` shows the same time as RFC 3339, null where there is none or no bound.
+        """
         sys.stdout.write(json.dumps(plain(data), indent=2, ensure_ascii=False) + "\n")
 
-    def error(self, error: BarledgerError) -> None:
-        """Say what went wrong, with its code and the next step."""
+    def error(self, error: BarledgerError, *, warnings: Sequence[str] = ()) -> None:
+        """Say what went wrong, with its code and the next step, and warnings that may explain it."""
         if self.as_json:
-            sys.stderr.write(json.dumps(plain(error), ensure_ascii=False) + "\n")
+            told = plain(error) | ({"warnings": list(warnings)} if warnings else {})
+            sys.stderr.write(json.dumps(told, ensure_ascii=False) + "\n")
             return
+        sys.stderr.writelines(f"warning: {text}\n" for text in warnings)
         head = Text.assemble(("error", "bold red"), f" [{error.code}] {error}")
         self.errors.print(head, highlight=False, soft_wrap=True)
         self.errors.print(f"  next: {error.advice}", markup=False, highlight=False, soft_wrap=True)
@@ -81,7 +85,7 @@ def plain(value: Any, name: str = "") -> Any:  # noqa: PLR0911 - one for each ki
         case bool() | None | str():
             return value
         case int():
-            return str(value) if name in _TEXTUAL or name.endswith("_at") else value
+            return str(value) if name in _REVISIONS or is_time(name) else value
         case float():
             return value if isfinite(value) else None
         case bytes():
@@ -89,15 +93,26 @@ def plain(value: Any, name: str = "") -> Any:  # noqa: PLR0911 - one for each ki
         case Timeframe():
             return value.name
         case Interval():
-            return {"start": str(value.start), "end": str(value.end)}
+            return _members({"start": value.start, "end": value.end})
         case BarledgerError():
             return {"error": value.code, "message": str(value), "next_step": value.advice}
         case Mapping():
-            return {str(key): plain(member, str(key)) for key, member in value.items()}
+            return _members({str(key): member for key, member in value.items()})
         case _ if dataclasses.is_dataclass(value):
-            return {field.name: plain(getattr(value, field.name), field.name) for field in dataclasses.fields(value)}
+            return _members({field.name: getattr(value, field.name) for field in dataclasses.fields(value)})
         case _:
             return [plain(member, name) for member in value]
+
+
+def _members(told: Mapping[str, Any]) -> dict[str, Any]:
+    """Return members as JSON knows them, and each time once more for people."""
+    members: dict[str, Any] = {}
+    for name, value in told.items():
+        members[name] = plain(value, name)
+        if type(value) is int and is_time(name):
+            bounded = BEGINNING < value < END_OF_TIME
+            members[f"{name}_utc"] = readable_time(name, value) if bounded else None
+    return members
 
 
 def moment(time: int) -> str:

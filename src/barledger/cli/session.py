@@ -3,12 +3,14 @@
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from barledger.barledger import BarLedger, open_barledger
-from barledger.errors import Mismatch
+from barledger.errors import EmptyLibrary, Mismatch
+from barledger.opening import Place, place_of
 from barledger.settings import Settings
 
 Json = Annotated[bool, typer.Option("--json", help="Answer in JSON.")]
@@ -29,11 +31,29 @@ def library(store: str, ledger: str, *, read_only: bool = False, mending: bool =
 
     ``mending`` says that a store and a ledger that do not fit are what the command is for.
     """
+    settings = Settings()
+    place = place_of(store or settings.url, ledger or settings.ledger, settings)
+    made = _is_new(place)
     with warnings.catch_warnings():
         if mending:
             warnings.simplefilter("ignore", Mismatch)
-        opened = open_barledger(store or None, ledger=ledger or None, read_only=read_only, settings=Settings())
+        opened = open_barledger(store or None, ledger=ledger or None, read_only=read_only, settings=settings)
     try:
         yield opened
     finally:
+        _say_if_empty(opened, place, made=made)
         opened.close()
+
+
+def _is_new(place: Place) -> bool:
+    """Tell whether nothing is where a library in a folder is going to be opened."""
+    return not place.mirrors and place.store != "memory:" and not Path(place.store).exists()
+
+
+def _say_if_empty(opened: BarLedger, place: Place, *, made: bool) -> None:
+    """Say that nothing was ever written, since a mistyped place looks like an empty library."""
+    ledger, where = opened.vault.ledger, place.store
+    if ledger.revisions.last() or ledger.audit.count():
+        return
+    found = f"there was no library at {where}, and now there is an empty one" if made else f"{where} holds no bars yet"
+    warnings.warn(f"{found}; --store, BARLEDGER_URL or BARLEDGER_HOME name another place", EmptyLibrary, stacklevel=4)

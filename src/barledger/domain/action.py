@@ -5,6 +5,7 @@ from math import isfinite
 from typing import Final, Literal, get_args
 
 from barledger.domain.interval import format_time
+from barledger.domain.readable import Readable
 from barledger.errors import InvalidAction
 
 ActionKind = Literal[
@@ -14,8 +15,8 @@ ActionKind = Literal[
 _WITHOUT_VALUE: Final = frozenset({"symbol_change", "delisting"})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, order=True)
-class CorporateAction:
+@dataclass(frozen=True, slots=True, kw_only=True, order=True, repr=False)
+class CorporateAction(Readable):
     """One event of an instrument, as a source tells it.
 
     ``ex_date`` is the opening (ns) of the first bar that trades without it. ``value`` is new shares per old one of a

@@ -269,6 +269,7 @@ class Bars:
             adjustment=self.adjustment,
             calendar=lambda: self.calendar,
             actions=self._actions_of,
+            columns=self._columns_of(("partial",) if partial == "mark" else ()),
             marks={"partial": made.partial[kept]} if partial == "mark" else None,
             notes={**self.notes, "resampled": origin},
         )
@@ -279,6 +280,12 @@ class Bars:
         See `barledger.domain.style`. Raises `InvalidSetting` for a style that there is not.
         """
         return styled(self, style)
+
+    def _columns_of(self, marks: tuple[str, ...]) -> tuple[str, ...]:
+        """Return the columns of bars that are made of these and have other marks; none if nobody named any."""
+        if self.columns == (*VALUES, *self.marks):
+            return ()
+        return (*(name for name in self.columns if name not in self.marks), *marks)
 
     def _view(self, name: str) -> npt.NDArray[Any]:
         """Return a column that keeps the frame alive, so that pandas knows of it and writes into none of both."""

@@ -24,6 +24,7 @@ from typing import Final, NamedTuple, TypeVar
 
 import numpy as np
 
+from barledger.domain.readable import Readable
 from barledger.domain.rows import VALUES, Floats, Ints, Rows
 from barledger.domain.timeframe import Timeframe
 
@@ -45,8 +46,8 @@ EMPTY_ROOT: Final = hashlib.sha256(b"barledger/root/1\n").digest()
 _ROWS_WORTH_A_THREAD: Final = 200_000
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, order=True)
-class Block:
+@dataclass(frozen=True, slots=True, kw_only=True, order=True, repr=False)
+class Block(Readable):
     """The digest of the bars of one block; ``start`` in ns."""
 
     start: int

@@ -7,6 +7,7 @@ from typing import Final, Literal, get_args
 
 from barledger.domain.declared import Adjusted, check_adjusted
 from barledger.domain.interval import Interval
+from barledger.domain.readable import Readable
 from barledger.domain.series import Series, check_name, normalise_instrument
 from barledger.errors import InvalidSetting
 
@@ -74,8 +75,8 @@ class Halt:
     reason: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Instrument:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Instrument(Readable):
     """What is known of one instrument.
 
     ``origins`` tells for each fact who said it. Kind and calendar have a value always; where nobody said one, it is

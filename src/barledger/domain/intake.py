@@ -23,6 +23,7 @@ _OURS: Final = (*_REQUIRED, "adjustment_factor", "source_id")
 _A_FEW: Final = 256
 _USABLE_TEXT: Final = re.compile(r"[^\n\r\x00\ud800-\udfff]+")
 _NAN: Final = np.float64(np.nan)
+_TOLD: Final = 40
 
 
 def intake(
@@ -216,13 +217,27 @@ def _floats(name: str, values: pd.Series) -> Floats:
     if values.dtype == np.float64:
         return canonical(values.to_numpy())
     if values.dtype != object and not _real(values.dtype):
-        raise WrongType(count=len(values), column=name, found=str(values.dtype))
-    if values.dtype == object and any(isinstance(one, bool | np.bool_ | str | bytes) for one in values):
-        raise WrongType(count=len(values), column=name, found="text or truth values")
+        raise _no_numbers(name, values, np.ones(len(values), np.bool_), str(values.dtype))
+    if values.dtype == object:
+        wrong = np.array([isinstance(one, bool | np.bool_ | str | bytes) for one in values], np.bool_)
+        if wrong.any():
+            raise _no_numbers(name, values, wrong, "text or truth values")
     try:
         return canonical(values.to_numpy(np.float64, na_value=np.nan))
     except (ValueError, TypeError, OverflowError) as error:
-        raise WrongType(count=len(values), column=name, found=str(values.dtype)) from error
+        raise _no_numbers(name, values, np.ones(len(values), np.bool_), str(values.dtype)) from error
+
+
+def _no_numbers(name: str, values: pd.Series, wrong: npt.NDArray[np.bool_], found: str) -> WrongType:
+    """Return the error that names the column, by the caller's name as well, and the first value that is no number."""
+    theirs = "" if str(values.name).lower() in (name, "none") else f" ({values.name!r} of the data)"
+    at = int(np.argmax(wrong)) if len(wrong) else 0
+    first = f": {str(values.iloc[at])[:_TOLD]!r} in row {at + 1} of {len(values)}" if len(values) else ""
+    hint = (
+        "pd.to_numeric(..., errors='coerce') makes text numbers or missing values; on_invalid='quarantine' is for "
+        "bars that break a rule, and cannot tell what text means. "
+    )
+    return WrongType(count=int(wrong.sum()), column=name, found=found, examples=f"{theirs}{first}", hint=hint)
 
 
 def _real(dtype: Any) -> bool:

@@ -21,7 +21,7 @@ LATEST: Final = int(np.datetime64("2262-01-01", "ns").astype(np.int64))
 Instant = str | int | date | datetime | np.datetime64 | pd.Timestamp
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@dataclass(frozen=True, slots=True, order=True, repr=False)
 class Interval:
     """All times from ``start`` (ns) up to, not including, ``end`` (ns).
 
@@ -65,6 +65,8 @@ class Interval:
     def __str__(self) -> str:
         """Show both ends as RFC 3339."""
         return f"[{format_time(self.start)}, {format_time(self.end)})"
+
+    __repr__ = __str__
 
 
 def everything() -> Interval:

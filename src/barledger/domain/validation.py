@@ -8,6 +8,7 @@ from typing import Any, Final, Literal, get_args
 import numpy as np
 
 from barledger.domain.interval import EARLIEST, LATEST, format_time
+from barledger.domain.readable import Readable
 from barledger.domain.rows import VALUES, Flags, Rows
 from barledger.domain.timeframe import Timeframe
 from barledger.errors import (
@@ -34,8 +35,8 @@ _CHUNK: Final = 32_768
 _A_FEW: Final = 8
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rejected:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Rejected(Readable):
     """A bar that breaks a rule: the code of the error that names the rule, and the values as given."""
 
     time: int

@@ -34,8 +34,8 @@ The tree (each class also inherits the kin from the standard library that caller
     └── DriverMissing (ImportError)
 
 An error is a frozen set of typed fields, a stable ``code`` for programs, and a ``next_step`` for people.
-What is said without being an error is a `BarledgerWarning`: `NoBars`, `Incomplete`, `ChangesWait`, `Mismatch` or
-`ShortShards`.
+What is said without being an error is a `BarledgerWarning`: `NoBars`, `Incomplete`, `ChangesWait`, `Mismatch`,
+`EmptyLibrary` or `ShortShards`.
 """
 
 from barledger.errors.access import (
@@ -133,6 +133,7 @@ from barledger.errors.root import (
     BarledgerError,
     BarledgerWarning,
     ChangesWait,
+    EmptyLibrary,
     Incomplete,
     Mismatch,
     NoBars,
@@ -158,6 +159,7 @@ __all__ = [
     "DuplicateColumns",
     "DuplicateTimes",
     "EmptyBar",
+    "EmptyLibrary",
     "FieldTypeConflict",
     "FormatTooNew",
     "FutureTime",

@@ -1,8 +1,12 @@
 """Invalid input."""
 
 from dataclasses import dataclass
+from typing import Final
 
 from barledger.errors.root import BarledgerError
+
+ASIDE: Final = "pass on_invalid='quarantine' (--quarantine) to keep them aside"
+"""What helps where single bars are wrong, in a sentence on the next step."""
 
 
 @dataclass(kw_only=True, eq=False)
@@ -114,9 +118,7 @@ class InvalidBars(InvalidInput):
     examples: str = ""
     code = "invalid-bars"
     message = "{count} bars are not valid{examples}"
-    next_step = (
-        "Correct the bars, or pass on_invalid='quarantine' (--quarantine) to keep them aside and write the rest."
-    )
+    next_step = f"Correct the bars, or {ASIDE} and to write the rest."
 
 
 @dataclass(kw_only=True, eq=False)
@@ -155,13 +157,14 @@ class DuplicateColumns(InvalidBars):
 
 @dataclass(kw_only=True, eq=False)
 class WrongType(InvalidBars):
-    """A column cannot be read as the type that it must have."""
+    """A column cannot be read as the type that it must have; ``hint`` is what helps in this case besides."""
 
     column: str
     found: str
+    hint: str = ""
     code = "wrong-type"
     message = "column {column} has type {found}{examples}"
-    next_step = "Prices and volume are numbers, time is a timestamp with a time zone."
+    next_step = "{hint}Prices and volume are numbers, time is a timestamp with a time zone."
 
 
 @dataclass(kw_only=True, eq=False)
@@ -179,7 +182,7 @@ class UnsortedTimes(InvalidBars):
 
     code = "unsorted-times"
     message = "{count} bars are earlier than the bar before them{examples}"
-    next_step = "Sort the data by time."
+    next_step = f"Sort the data by time, or {ASIDE}, which sorts them."
 
 
 @dataclass(kw_only=True, eq=False)
@@ -188,7 +191,7 @@ class DuplicateTimes(InvalidBars):
 
     code = "duplicate-times"
     message = "{count} bars have the time of another bar{examples}"
-    next_step = "Keep one bar for each time."
+    next_step = f"Keep one bar for each time, or {ASIDE} where they differ."
 
 
 @dataclass(kw_only=True, eq=False)
@@ -197,7 +200,10 @@ class OffGrid(InvalidBars):
 
     code = "off-grid"
     message = "{count} times are not opening times of the timeframe{examples}"
-    next_step = "Label each bar with its opening time in UTC (a day opens at 00:00Z, a week on Monday)."
+    next_step = (
+        "Label each bar with its opening time in UTC (a day opens at 00:00Z, a week on Monday), "
+        f"or {ASIDE} and to write the rest."
+    )
 
 
 @dataclass(kw_only=True, eq=False)
@@ -206,7 +212,10 @@ class BeyondRange(InvalidBars):
 
     code = "beyond-range"
     message = "{count} bars lie before 1678 or after 2261{examples}"
-    next_step = "Check the unit of the times (see pd.to_datetime); nobody has bars of those years."
+    next_step = (
+        "Check the unit of the times (see pd.to_datetime); nobody has bars of those years. "
+        f"Or {ASIDE} and to write the rest."
+    )
 
 
 @dataclass(kw_only=True, eq=False)
@@ -263,7 +272,10 @@ class EmptyBar(InvalidBars):
 
     code = "empty-bar"
     message = "{count} bars have no value at all{examples}"
-    next_step = "Leave them out: a missing bar is missing. To take a bar back, use bl.withdraw(...)."
+    next_step = (
+        "Leave them out: a missing bar is missing. To take a bar back, use bl.withdraw(...). "
+        f"Or {ASIDE} and to write the rest."
+    )
 
 
 @dataclass(kw_only=True, eq=False)

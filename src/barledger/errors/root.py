@@ -49,7 +49,7 @@ class BarledgerWarning(UserWarning):
 
 
 class NoBars(BarledgerWarning):
-    """A named source has no bars of the series, which may be a misspelling."""
+    """A named source has no bars of the series, which may be a misspelling, or had none yet at a version."""
 
 
 class Incomplete(BarledgerWarning):
@@ -58,6 +58,10 @@ class Incomplete(BarledgerWarning):
 
 class Mismatch(BarledgerWarning):
     """Store and ledger do not belong together, so that nothing can be written."""
+
+
+class EmptyLibrary(BarledgerWarning):
+    """Nothing was ever written to a library, which may be another place than was meant."""
 
 
 class ShortShards(BarledgerWarning):

@@ -73,6 +73,18 @@ class LockPromises:
         ledger.revisions.commit(pending, Outcome(changes=[change(A)]), WHO)
         assert open_ledger().revisions.begin(intents([B, A]), WHO, lease=LEASE, owner="other") is not None
 
+    def test_who_holds_a_series_is_told_as_long_as_it_is_held(self, ledger: Ledger) -> None:
+        assert ledger.revisions.holder([A, B]) is None
+        pending = begin(ledger, A)
+        holder = ledger.revisions.holder([B, A])
+        assert holder is not None
+        assert (holder.series, holder.owner, holder.actor) == (A, pending.owner, WHO.actor)
+        assert holder.operation == WHO.operation
+        assert holder.until >= pending.lease_until
+        assert ledger.revisions.holder([B]) is None
+        ledger.revisions.commit(pending, Outcome(changes=[change(A)]), WHO)
+        assert ledger.revisions.holder([A, B]) is None
+
     def test_other_series_go_on(self, ledger: Ledger, open_ledger: Callable[..., Ledger]) -> None:
         begin(ledger, A)
         other = open_ledger()

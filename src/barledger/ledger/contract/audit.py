@@ -5,12 +5,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from barledger.domain.readable import Readable
 from barledger.domain.series import Series
 from barledger.ledger.contract.revisions import Who
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AuditEntry:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class AuditEntry(Readable):
     """One line of the audit log: ``body`` is RFC 8785 canonical JSON, in which ns and revisions are decimal strings."""
 
     sequence: int

@@ -8,14 +8,15 @@ from typing import Any, Literal
 
 from barledger.domain.change_policy import ChangePolicy
 from barledger.domain.interval import Interval
+from barledger.domain.readable import Readable
 from barledger.domain.series import Series
 from barledger.ledger.contract.revisions import Who
 
 ProposalState = Literal["open", "accepted", "rejected"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Proposal:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Proposal(Readable):
     """Bars that wait for a decision; their values are the payload, which `Proposals.payload` gives.
 
     ``kind`` is a word for what it looks like (``restatement``, ``correction``, ``withdrawal``), ``revision`` the
@@ -38,6 +39,11 @@ class Proposal:
     decided_by: str = ""
     decision: str = ""
     result: int = 0
+
+    def __str__(self) -> str:
+        """Say it in a line."""
+        what = f"{self.kind} of {self.bars:,} bars of {self.series} in {self.interval}"
+        return f"{self.id}: {what}, {self.state}: {self.reason}"
 
 
 class Proposals(ABC):

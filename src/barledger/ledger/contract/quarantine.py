@@ -5,12 +5,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from barledger.domain.readable import Readable
 from barledger.domain.series import Series
 from barledger.ledger.contract.revisions import Who
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class QuarantinedBar:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class QuarantinedBar(Readable):
     """A bar that broke a rule: its values as given, the error's code, and when it was put aside."""
 
     series: Series

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from barledger.domain.digest import Block
 from barledger.domain.interval import Interval
+from barledger.domain.readable import Readable
 from barledger.domain.series import Series
 
 
@@ -92,8 +93,19 @@ class Aborted:
     interval: Interval
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pending:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Holder(Readable):
+    """Who holds one of several series, doing what; ``until`` (ns) is when others take over if it is dead."""
+
+    series: Series
+    owner: str
+    actor: str
+    operation: str
+    until: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Pending(Readable):
     """A revision being written; its holder owns ``states``'s series until ``lease_until`` (ns, the ledger's clock)."""
 
     revision: int
@@ -122,8 +134,8 @@ class SeriesChange:
     emptied: Sequence[int] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Cover:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Cover(Readable):
     """A stretch that a source was asked for, and what came of it.
 
     ``outcome`` is ``fetched``, or the reason why nothing was: ``source_empty`` (it confirms that there is nothing),
@@ -164,8 +176,8 @@ class Outcome:
     details: Mapping[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RevisionRecord:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class RevisionRecord(Readable):
     """One revision of one series, as `versions` shows it; ``committed_at`` is 0 while pending or aborted."""
 
     revision: int
@@ -205,6 +217,10 @@ class Revisions(ABC):
         A holder whose lease ended more than a grace period ago is aborted on the way. ``Pending.unrepaired`` lists
         what aborted writers may have left in these series: the holder must repair it before it writes.
         """
+
+    @abstractmethod
+    def holder(self, series: Sequence[Series]) -> Holder | None:
+        """Return who holds one of these series now, of several the one whose lease ends last; None if nobody does."""
 
     @abstractmethod
     def extend(self, pending: Pending, *, lease: float) -> Pending:

@@ -5,12 +5,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from barledger.domain.interval import format_time
+from barledger.domain.readable import Readable
 from barledger.domain.series import Series
 from barledger.ledger.contract.revisions import Intent, Pin, Who
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Snapshot:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Snapshot(Readable):
     """A consistent cut under one id; ``kind`` is ``snapshot``, or ``named`` for bars written under a name of their own.
 
     ``state`` is ``pinning`` until its digests are known, then ``complete``; a deleted one stays on record.
@@ -29,6 +31,11 @@ class Snapshot:
     held: str = ""
     approved_at: int = 0
     mirrored: bool = False
+
+    def __str__(self) -> str:
+        """Say it in a line."""
+        rows, whose = sum(pin.rows for pin in self.pins), f"{self.created_by} at {format_time(self.created_at)}"
+        return f"{self.id} ({self.purpose}): {rows:,} bars of {len(self.pins)} series, {self.state}, by {whose}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

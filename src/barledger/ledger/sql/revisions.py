@@ -12,6 +12,7 @@ from barledger.errors import LeaseLost
 from barledger.ledger.contract import (
     Aborted,
     Forgotten,
+    Holder,
     Intent,
     Outcome,
     Pending,
@@ -43,6 +44,10 @@ _REVISION_COLUMNS: Final = (
 )
 _LINK_COLUMNS: Final = ("series_id", "revision", "start", "end", "repaired")
 _LEASE: Final = 'SELECT "state", "owner", "lease_until" FROM "revisions" WHERE "revision" = ?'
+_HOLDER: Final = (
+    'SELECT "owner", "actor", "operation", "lease_until" FROM "series" '
+    'JOIN "revisions" ON "revisions"."revision" = "series"."pending" WHERE "series"."id" = ?'
+)
 _COMMIT: Final = (
     'UPDATE "revisions" SET "state" = \'committed\', "committed_at" = ?, "lease_until" = 0 WHERE "revision" = ?'
 )
@@ -93,6 +98,18 @@ class SqlRevisions(Revisions):
                 unrepaired=tuple(self._leftovers(writing, rows)),
                 lease_until=until,
             )
+
+    def holder(self, series: Sequence[Series]) -> Holder | None:
+        """Return who holds one of these series, of several the one whose lease ends last."""
+        with self._database.read() as transaction:
+            found = [
+                Holder(series=one, owner=owner, actor=actor, operation=operation, until=until + self._grace)
+                for one in series
+                for owner, actor, operation, until in transaction.all(
+                    _HOLDER, (self._names.id_of(transaction, one) or 0,)
+                )
+            ]
+        return max(found, key=lambda holder: holder.until, default=None)
 
     def extend(self, pending: Pending, *, lease: float) -> Pending:
         """Prolong the lease; raises `LeaseLost`."""

@@ -8,6 +8,7 @@ import pandas as pd
 
 from barledger.domain.instrument import DEFAULT
 from barledger.domain.interval import Interval
+from barledger.domain.readable import Readable
 from barledger.domain.series import Series
 from barledger.domain.timeframe import Timeframe
 
@@ -45,8 +46,8 @@ EXCUSED: Final[frozenset[Reason]] = frozenset({"halted", "not_listed"})
 """Reasons for which there never were any bars; like those of a closed market, nobody expects them."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Missing:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Missing(Readable):
     """A stretch of ``bars`` missing bars that are neighbours in a full record, all for one reason.
 
     ``interval`` begins with the label of the first and ends with the last; it may span closed markets. ``source`` is
@@ -58,6 +59,11 @@ class Missing:
     bars: int
     detail: str = ""
     source: str = ""
+
+    def __str__(self) -> str:
+        """Say it in a line."""
+        detail = f": {self.detail}" if self.detail else ""
+        return f"{self.bars:,} bars in {self.interval}, {self.reason}{detail}"
 
     @property
     def excused(self) -> bool:
@@ -140,6 +146,51 @@ class Availability:
         return f"{self.instrument} {self.timeframe} from {whose}: {share} in {self.interval}"
 
 
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class RequiredInterval(Interval):
+    """An interval that was counted in bars, and by which calendar; it equals the plain interval.
+
+    ``calendar_origin`` is who named the calendar, `DEFAULT` if nobody did.
+    """
+
+    calendar: str
+    calendar_origin: str
+
+    @property
+    def assumed(self) -> bool:
+        """Whether nobody said when the instrument trades, so that the count rests on an assumption."""
+        return self.calendar_origin == DEFAULT
+
+    @property
+    def plain(self) -> Interval:
+        """Return the interval alone."""
+        return Interval(self.start, self.end)
+
+    def __str__(self) -> str:
+        """Show both ends, and the calendar if it is assumed."""
+        return f"{self.plain}{f', by {self.calendar}, which is assumed' if self.assumed else ''}"
+
+    __repr__ = __str__
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Interval) and (self.start, self.end) == (other.start, other.end)
+
+    def __hash__(self) -> int:
+        return hash(self.plain)
+
+    def __lt__(self, other: Interval) -> bool:
+        return (self.start, self.end) < (other.start, other.end)
+
+    def __le__(self, other: Interval) -> bool:
+        return (self.start, self.end) <= (other.start, other.end)
+
+    def __gt__(self, other: Interval) -> bool:
+        return (self.start, self.end) > (other.start, other.end)
+
+    def __ge__(self, other: Interval) -> bool:
+        return (self.start, self.end) >= (other.start, other.end)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Undecided:
     """An instrument that could not be judged, and why not."""
@@ -147,6 +198,10 @@ class Undecided:
     instrument: str
     timeframe: Timeframe
     reason: str
+
+    def __str__(self) -> str:
+        """Say it in a line."""
+        return f"{self.instrument} {self.timeframe} cannot be judged: {self.reason}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,6 +215,13 @@ class Gaps:
     def __len__(self) -> int:
         """Return how many are incomplete."""
         return len(self.rows)
+
+    def __str__(self) -> str:
+        """Say it in lines: how many, and each with its missing stretches."""
+        lines = [f"{len(self):,} of {self.checked:,} are incomplete"]
+        for row in self.rows:
+            lines += [f"  {row}", *(f"    {one}" for one in row.missing)]
+        return "\n".join([*lines, *(f"  {one}" for one in self.undecided)])
 
     def __iter__(self) -> Iterator[Availability]:
         """Give the incomplete ones."""

@@ -18,7 +18,7 @@ from barledger.services.availability.listing import Extent, first_bar
 from barledger.services.availability.presence import Blocks, Presence, blocks_of, is_open, lacking, presence
 from barledger.services.availability.question import Question, Subject
 from barledger.services.availability.reasons import Evidence, explain
-from barledger.services.availability.report import Availability, Gaps, Undecided
+from barledger.services.availability.report import Availability, Gaps, RequiredInterval, Undecided
 from barledger.services.availability.strip import Cell, strip
 from barledger.services.availability.subjects import subjects, whole_library
 from barledger.services.cache.priority import hint
@@ -98,18 +98,20 @@ class DataAvailabilityService:
 
     def required_interval(
         self, instrument: str, timeframe: str, start: Instant, end: Instant, *, lookback: int
-    ) -> Interval:
-        """Return [start, end) prolonged to the past by so many bars of the instrument's calendar.
+    ) -> RequiredInterval:
+        """Return [start, end) prolonged to the past by so many bars of the instrument's calendar, and which that is.
 
-        It does not say where the calendar is from; `InstrumentService.describe` does (``origins["calendar"]``).
+        Where nobody said when the instrument trades, 24/7 is assumed, as the answer says (`RequiredInterval.assumed`).
 
         Raises `CalendarNotFound` where the calendar does not reach, `InvalidInterval` and `InvalidSetting`.
         """
         if lookback < 0:
             raise InvalidSetting(setting="lookback", reason=f"{lookback} bars cannot lie before")
         asked = Interval.of(start, end)
-        market = self._instruments.calendar(instrument)
-        return Interval(market.earlier(Timeframe.of(timeframe), asked.start, lookback), asked.end)
+        known = self._instruments.describe(instrument)
+        market = calendar_called(known.calendar)
+        start = market.earlier(Timeframe.of(timeframe), asked.start, lookback)
+        return RequiredInterval(start, asked.end, market.name, known.origins["calendar"])
 
     def strip(self, answer: Availability, *, cells: int) -> tuple[Cell, ...]:
         """Divide what was checked into cells of equally many bars, at most so many, for a picture of it."""

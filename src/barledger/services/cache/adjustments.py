@@ -11,6 +11,7 @@ from typing import Final, Literal
 import numpy as np
 
 from barledger.domain.interval import Interval, everything
+from barledger.domain.readable import Readable
 from barledger.domain.rows import VALUES, Flags, Floats, Rows, concat, empty_rows, found_in, merge
 from barledger.domain.series import Series
 from barledger.domain.visibility import forget_supersession
@@ -31,8 +32,8 @@ _VOLUME_JITTER: Final = 5e-3
 _MOST_DECIMALS: Final = 8
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ChangedBar:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class ChangedBar(Readable):
     """A bar that is not what it was: the commit that made it so, and new over old value of each field that moved.
 
     A ratio is NaN where one of both values is missing.
@@ -44,8 +45,8 @@ class ChangedBar:
     ratios: dict[str, float]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AdjustmentReport:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class AdjustmentReport(Readable):
     """What changed since a reference: ``looks`` says what the changes look like, ``factor`` is the common one.
 
     Bars that move by no more than a vendor's jitter are no evidence against a factor. ``added`` counts the bars that

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from barledger import faults
+from barledger.domain.readable import Readable
 from barledger.domain.rows import VALUES, Rows
 from barledger.domain.series import Series
 from barledger.errors import LeaseLost
@@ -26,8 +27,8 @@ from barledger.services.cache.vault import Vault
 _JITTER_TOLD = 20
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Written:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Written(Readable):
     """What a write did, in numbers of bars; ``revision`` is the series' last one if nothing changed.
 
     ``fields`` counts the changed bars per field.
@@ -42,6 +43,17 @@ class Written:
     jitter: int = 0
     quarantined: int = 0
     fields: dict[str, int]
+
+    def __str__(self) -> str:
+        """Say it in a line."""
+        return f"{self.counts}; revision {self.revision}"
+
+    @property
+    def counts(self) -> str:
+        """Return what became of the bars, in words; withdrawn ones only if there are any."""
+        withdrawn = f", {self.withdrawn:,} withdrawn" if self.withdrawn else ""
+        text = f"{self.new:,} new, {self.changed:,} changed, {self.same:,} the same, {self.jitter:,} jitter"
+        return f"{text}, {self.quarantined:,} quarantined{withdrawn}"
 
 
 def commit(

@@ -6,6 +6,7 @@ from typing import Final
 import numpy as np
 
 from barledger.domain.interval import Interval, format_time
+from barledger.domain.readable import Readable
 from barledger.domain.rows import NEVER, VALUES, Rows, concat
 from barledger.domain.series import Series
 from barledger.domain.version import LATEST
@@ -16,8 +17,8 @@ from barledger.services.cache.vault import Vault
 _UNKNOWN: Final = "unknown"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Edition:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Edition(Readable):
     """One value that a bar had: from which revision to which, by whom and why; NaN where a value is missing."""
 
     series: Series

@@ -4,6 +4,7 @@ A writer asks its lease before each request, and lets no request outlast it. The
 by a heartbeat, so that a slow commit keeps it and a dead or stopped writer loses it.
 """
 
+import logging
 import os
 import random
 import socket
@@ -12,13 +13,19 @@ import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from threading import Event, Lock, Thread
+from typing import Final
 
+from barledger.domain.interval import format_time
 from barledger.errors import Busy, LeaseLost
 from barledger.ledger.contract import Intent, Pending, Who
 from barledger.services.cache.vault import Vault
 
 _FIRST_NAP = 0.002
 _LONGEST_NAP = 0.1
+# Short waits are no news.
+_SILENCE: Final = 1.0
+_SECOND: Final = 1_000_000_000
+_LOG: Final = logging.getLogger("barledger")
 
 
 def steady_clock() -> float:
@@ -86,7 +93,7 @@ def holding(vault: Vault, intents: Sequence[Intent], who: Who) -> Iterator[Lease
 def _acquire(vault: Vault, intents: Sequence[Intent], who: Who) -> Lease:
     started = steady_clock()
     owner = f"{socket.gethostname()}/{os.getpid()}/{uuid.uuid4().hex[:8]}"
-    nap = _FIRST_NAP
+    nap, told = _FIRST_NAP, False
     while True:
         asked_at = steady_clock()
         pending = vault.ledger.revisions.begin(intents, who, lease=vault.patience.lease, owner=owner)
@@ -95,8 +102,33 @@ def _acquire(vault: Vault, intents: Sequence[Intent], who: Who) -> Lease:
         waited = steady_clock() - started
         if waited > vault.patience.wait:
             raise Busy(what=", ".join(str(intent.series) for intent in intents[:3]), waited=waited)
+        if waited > _SILENCE and not told:
+            told = _say_for_whom(vault, intents, waited)
         time.sleep(nap * random.uniform(0.5, 1.0))  # noqa: S311 - spreads writers, guards nothing
         nap = min(nap * 1.5, _LONGEST_NAP)
+
+
+def _say_for_whom(vault: Vault, intents: Sequence[Intent], waited: float) -> bool:
+    """Log whom this writer waits for, and until when at most; tells whether there was somebody."""
+    holder = vault.ledger.revisions.holder([intent.series for intent in intents])
+    if holder is None:
+        return False
+    latest = vault.ledger.now() + int((vault.patience.wait - waited) * _SECOND)
+    _LOG.warning(
+        "waiting for %s, which %s (%s: %s) is writing; if that writer is dead, it is overtaken after %s, and this one "
+        "gives up at %s at the latest",
+        holder.series,
+        holder.owner,
+        holder.actor,
+        holder.operation,
+        _to_the_second(holder.until),
+        _to_the_second(latest),
+    )
+    return True
+
+
+def _to_the_second(time: int) -> str:
+    return format_time(time - time % _SECOND)
 
 
 def _beat(lease: Lease, stop: Event, every: float) -> None:

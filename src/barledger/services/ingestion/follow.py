@@ -9,6 +9,7 @@ from typing import Final
 
 from barledger.domain.calendar import Calendar
 from barledger.domain.interval import Interval
+from barledger.domain.readable import Readable
 from barledger.domain.rows import Rows
 from barledger.domain.series import Series
 from barledger.domain.timeframe import DAY, HOUR, SECOND
@@ -36,8 +37,8 @@ _READ_AT_ONCE: Final = 10_000
 _LOOK_AHEAD: Final = 10 * DAY
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ClosedBar:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class ClosedBar(Readable):
     """A bar that is final, as it is stored; times in ns, ``close_time`` is the first instant after it.
 
     ``restatement`` is there if the source multiplied the bars before this one since the bar that was given before it:

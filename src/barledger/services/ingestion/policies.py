@@ -7,7 +7,7 @@ from typing import Any
 from barledger.domain.change_policy import ChangePolicy, OnChange
 from barledger.domain.policy import parse_duration
 from barledger.domain.series import check_name
-from barledger.errors import BarledgerError, InvalidSetting
+from barledger.errors import BarledgerError, InvalidSetting, SourceNotFound
 from barledger.services.cache.vault import Vault
 from barledger.sources.contract import SourceDeclaration
 
@@ -25,11 +25,33 @@ class Policies:
         found = self._vault.ledger.proposals.policies().get(source)
         if found is not None:
             return found
+        return self.declared(source) or ChangePolicy()
+
+    def declared(self, source: str) -> ChangePolicy | None:
+        """Return what a source declares itself, or None if nobody can tell."""
         try:
             return self._declared(source).on_change
         except BarledgerError:
             # Bars may come under any name, and some sources cannot be made without options.
-            return ChangePolicy()
+            return None
+
+    def sources(self) -> list[str]:
+        """Return the sources of which there are series, or which were asked for some."""
+        catalog = self._vault.ledger.catalog
+        return sorted({series.source for series in (*catalog.series(), *catalog.asked())})
+
+    def check_source(self, source: str) -> None:
+        """Raise `SourceNotFound` for a name under which there is no source, and no series, and no policy either."""
+        known = self.sources()
+        if source in known or source in self.all():
+            return
+        try:
+            self._declared(source)
+        except SourceNotFound as error:
+            raise replace(error, known=tuple(sorted({*error.known, *known}))) from None
+        except BarledgerError:
+            # It exists; that it cannot be made without options does not matter.
+            return
 
     def all(self) -> dict[str, ChangePolicy]:
         """Return the policies that were set, by source."""
@@ -43,9 +65,10 @@ class Policies:
         return policy if given is None else replace(policy, on_change=given)
 
     def set(self, source: str, policy: ChangePolicy | None, reason: str) -> None:
-        """Set a policy; None goes back to what the source declares."""
+        """Set a policy; None goes back to what the source declares. Raises `SourceNotFound`."""
         self._vault.check_writable()
         name = check_name("source", source)
+        self.check_source(name)
         self._vault.ledger.proposals.set_policy(name, policy, self._vault.who("set-policy", reason=reason))
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from barledger.domain.interval import Interval
+from barledger.domain.readable import Readable
 from barledger.domain.series import Series
 from barledger.errors import BarledgerError
 from barledger.services.cache.commit import Written
@@ -13,8 +14,8 @@ from barledger.services.ingestion.restatement import Restatement
 State = Literal["done", "current", "proposed", "not_done", "failed"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class InstrumentReport:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class InstrumentReport(Readable):
     """What became of one series.
 
     ``state`` is ``done``; ``current`` if there was nothing to ask for; ``proposed`` if changes wait for a decision;
@@ -42,13 +43,22 @@ class InstrumentReport:
     restatement: Restatement | None = None
     calls: int = 0
 
+    def __str__(self) -> str:
+        """Say it in a line."""
+        error = "" if self.error is None else f": [{self.error.code}] {self.error}"
+        asked = f"; asked for {', '.join(map(str, self.asked))}" if self.asked else ""
+        left = f"; left {', '.join(map(str, self.left))}" if self.left else ""
+        notes = "".join(f"; {note}" for note in self.notes)
+        state = self.state.replace("_", " ")
+        return f"{self.series}: {state}{error}, {self.written.counts}{asked}{left}{notes}"
+
     @property
     def rescaled(self) -> bool:
         """Whether the history is on another scale than before."""
         return self.restatement is not None and self.written.changed > 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class IngestionReport(Written):
     """What an ingestion did: the counts of all series, and of each its own report, in the order that was asked."""
 
@@ -61,6 +71,19 @@ class IngestionReport(Written):
     proposals: tuple[str, ...] = ()
     calls: int = 0
     seconds: float = 0.0
+
+    def __str__(self) -> str:
+        """Say it in lines: all together, and each series."""
+        return "\n".join([self.headline, *(f"  {one}" for one in self.instruments)])
+
+    @property
+    def headline(self) -> str:
+        """Return the counts of all series, in words."""
+        more = [f"{self.dropped + self.future:,} not closed yet"] if self.dropped + self.future else []
+        more += [f"{self.proposed:,} proposed ({', '.join(self.proposals)})"] if self.proposals else []
+        more += [f"{self.held:,} held back"] if self.held else []
+        more += [f"{self.declined:,} declined before"] if self.declined else []
+        return f"{', '.join([self.counts, *more])}; revision {self.revision}"
 
     @property
     def ok(self) -> bool:

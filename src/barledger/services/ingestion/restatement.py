@@ -13,6 +13,7 @@ import numpy as np
 
 from barledger.domain.comparison import Tolerance
 from barledger.domain.interval import format_time
+from barledger.domain.readable import Readable
 from barledger.domain.rows import Flags, Floats, Ints, Rows
 
 VolumeMove = Literal["inverse", "unchanged"]
@@ -35,16 +36,16 @@ _MOST_DECIMALS: Final = 8
 _VOLUME_ROUNDING: Final = 1e-3
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Step:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Step(Readable):
     """Bars before ``until`` (ns, exclusive) and from the step before on were multiplied by ``factor``."""
 
     until: int
     factor: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Restatement:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Restatement(Readable):
     """All bars before ``until`` were multiplied; ``factor`` is new over old price of the oldest.
 
     ``steps`` has the factors in ascending order of time. ``volume`` says how the volume moved with the prices: by the

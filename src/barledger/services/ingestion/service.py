@@ -247,6 +247,18 @@ class DataIngestionService:
         """Return the policies that were set, by source."""
         return self._policies.all()
 
+    def declared_policy(self, source: str) -> ChangePolicy | None:
+        """Return the policy that a source declares itself, or None if it cannot be asked without options."""
+        return self._policies.declared(source)
+
+    def sources(self) -> list[str]:
+        """Return the sources of which there are series, or which were asked for some."""
+        return self._policies.sources()
+
+    def check_source(self, source: str) -> None:
+        """Raise `SourceNotFound` for a name under which there is neither a source nor a series nor a policy."""
+        self._policies.check_source(source)
+
     def set_policy(
         self,
         source: str,
@@ -261,7 +273,8 @@ class DataIngestionService:
         """Set how far a source may change the past by itself, and return what counts now.
 
         Give a policy, or its parts (``most_age`` in ns or as ``"90d"``); nothing at all goes back to what the source
-        declares. Raises `InvalidSetting`.
+        declares. Raises `InvalidSetting`, and `SourceNotFound` for a name of which there is neither a source nor a
+        series.
         """
         parts = {"on_change": on_change, "most_bars": most_bars, "most_change": most_change, "most_age": age(most_age)}
         given = {name: value for name, value in parts.items() if value is not None}

@@ -159,7 +159,8 @@ class Fetcher:
             edge = _edge(timeframe, calendar, now)
             start, end = min(start, edge), min(end, edge)
         required = check.required_interval(instrument, timeframe.name, start, end, lookback=lookback)
-        return Question(instrument, timeframe, required, calendar)
+        # What it says of its calendar is not part of the question.
+        return Question(instrument, timeframe, Interval(required.start, required.end), calendar)
 
     def excused(
         self, instrument: str, timeframe: Timeframe, interval: Interval, *, source: str | None

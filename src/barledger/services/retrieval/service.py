@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from barledger.domain.bars import Bars
-from barledger.domain.interval import Instant, Interval
+from barledger.domain.interval import Instant, Interval, format_time
 from barledger.errors import Incomplete, InvalidSetting, NoBars, SeriesNotFound
-from barledger.ledger.contract import Intent
+from barledger.ledger.contract import Intent, RevisionRecord
 from barledger.services.cache import snapshots
 from barledger.services.cache.cut import Keep
 from barledger.services.cache.priority import hint
@@ -86,7 +86,7 @@ class DataRetrievalService:
         """Return the bars of [start, end) at a version.
 
         ``is_adjusted`` asks for bars that the source itself had adjusted. A named source that has no bars of the series
-        gives none, and the warning `NoBars`.
+        gives none, and the warning `NoBars`; so does a version from before its first bars were written.
 
         ``lookback`` adds so many bars before the start, as far as there are any; ``last`` gives only the newest ones.
         ``columns`` are those of frames; the bars and their digest stay whole. ``known_within`` (``1d``, ``30m``) gives
@@ -357,10 +357,25 @@ class DataRetrievalService:
         return views, stretches
 
     def _say_if_nothing(self, view: View, stretch: Stretch, request: ReadRequest) -> None:
-        if view.pins or request.source is None or any(part.revision for part in stretch.parts):
+        read_at = max((part.revision for part in stretch.parts), default=0)
+        # A revision by its number is read at even where it is one of other series alone.
+        if view.pins or len(stretch.rows) or (read_at and request.version.kind != "revision"):
             return
-        told = f"there are no bars of {view.series[0]}{hint(self._vault, view.instrument, view.timeframe)}"
+        first = self._first_record(view)
+        if read_at and (first is None or first.revision <= read_at):
+            return
+        told = f"there are no bars of {view.series[0]}"
+        if first is None:
+            told += hint(self._vault, view.instrument, view.timeframe)
+        else:
+            told += f" at {request.label}: the first were written at {format_time(first.committed_at)}"
         warnings.warn(told, NoBars, stacklevel=4)
+
+    def _first_record(self, view: View) -> RevisionRecord | None:
+        """Return the revision that wrote the first bars of a view, or None if there never were any."""
+        revisions = self._vault.ledger.revisions
+        records = [record for series in view.series for record in revisions.records(series)[:1]]
+        return min(records, key=lambda record: record.revision, default=None)
 
     def _fetch(
         self, names: Sequence[Name], request: ReadRequest, *, wanted: bool, options: Mapping[str, Any] | None

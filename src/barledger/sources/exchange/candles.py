@@ -14,6 +14,7 @@ from barledger.domain.rows import VALUES
 from barledger.domain.timeframe import Timeframe
 from barledger.domain.validation import OnInvalid, Rejected
 from barledger.errors import InvalidBars, WrongType, ZeroPrice
+from barledger.errors.input import ASIDE
 
 Candle = tuple[int, float | None, float | None, float | None, float | None, float | None]
 """Opening time (ns), open, high, low, close, volume; None is a missing value."""
@@ -109,8 +110,15 @@ def _error(error: type[InvalidBars], offenders: Sequence[Candle]) -> InvalidBars
     more = ", …" if len(offenders) > _TOLD else ""
     examples = f" ({', '.join(map(format_time, times))}{more})"
     if error is WrongType:
-        found = "missing in some bars"
-        return WrongType(count=len(offenders), times=times, examples=examples, column="(a price)", found=found)
+        columns = [name for at, name in enumerate(VALUES[:4], 1) if any(candle[at] is None for candle in offenders)]
+        return WrongType(
+            count=len(offenders),
+            times=times,
+            examples=examples,
+            column=", ".join(columns),
+            found="missing in some bars",
+            hint=f"{ASIDE.capitalize()} and to write the rest. ",
+        )
     return error(count=len(offenders), times=times, examples=examples)
 
 

@@ -26,6 +26,7 @@ _TYPES: Final = {
 }
 # Arrow counts from 1: each line that it was told to skip, then each line that is not empty.
 _RECORD: Final = re.compile(r"Row #(\d+): ")
+_CELL: Final = re.compile(r"In CSV column #(\d+): ")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,6 +93,7 @@ class DelimitedFile(DataFile):
             header = self._read_header()
             line = self._line(int(record[1]) - header.lines + header.records)
             said = _RECORD.sub("", str(error)).splitlines()[0]
+            said = _CELL.sub(lambda cell: f"column {header.names[int(cell[1])]!r}: ", said)
             return SourceError(source="files", detail=f"{self.origin}, line {line}: {said}")
         return None
 

@@ -24,8 +24,9 @@ def instants(column: pa.Array, layout: Layout, timeframe: Timeframe, where: Wher
     """Return times as ``timestamp[ns, UTC]``.
 
     Dates are midnight in UTC, for timeframes of a day and longer; for these, midnight in ``zone`` means its date too,
-    because such a bar is labelled by its day. Integers need a ``time_unit``, times without a zone a ``zone``. A time
-    that ``zone`` has twice or never is refused. A ``mapper`` may know better. Raises `WrongType` and `NaiveTimes`.
+    because such a bar is labelled by its day, and so do midnights without a zone, which any zone would read alike.
+    Integers need a ``time_unit``, other times without a zone a ``zone``. A time that ``zone`` has twice or never is
+    refused. A ``mapper`` may know better. Raises `WrongType` and `NaiveTimes`.
     """
     if pa.types.is_dictionary(column.type):
         column = column.dictionary_decode()
@@ -125,14 +126,14 @@ def joined(dates: pa.Array, clocks: pa.Array | None, timeframe: Timeframe) -> pa
 
 
 def _placed(local: pa.Array, layout: Layout, timeframe: Timeframe, where: Where) -> pa.Array:
-    """Return the instants of wall-clock times in the caller's zone."""
+    """Return the instants of wall-clock times in the caller's zone, which those that stand for dates do not need."""
+    midnight = pc.equal(local, pc.floor_temporal(local, unit="day"))
+    if timeframe.duration >= DAY and pc.all(midnight).as_py():
+        return _as_utc(local)
     if layout.zone is None:
         raise NaiveTimes(count=len(local), examples=f" in {where}")
     if timeframe.duration < DAY:
         return _as_utc(pc.assume_timezone(local, layout.zone))
-    midnight = pc.equal(local, pc.floor_temporal(local, unit="day"))
-    if pc.all(midnight).as_py():
-        return _as_utc(local)
     return pc.if_else(midnight, _as_utc(local), _as_utc(pc.assume_timezone(local, layout.zone)))
 
 

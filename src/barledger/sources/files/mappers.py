@@ -79,8 +79,16 @@ def _without_country(symbol: str) -> str:
     return symbol.upper().removesuffix(".US")
 
 
-def _perhaps_adjusted(names: frozenset[str]) -> str:
-    return "" if "adj_close" in names else "without Adj Close: prices may be adjusted for dividends (auto_adjust=True)"
+_AS_DATES: Final = "from 1d on, dates and midnights without a zone are the days' labels, midnight in UTC"
+
+
+def _dated(names: frozenset[str]) -> str:
+    return _AS_DATES if names & {"date", "datetime", "", "unnamed:_0"} else ""
+
+
+def _yfinance_note(names: frozenset[str]) -> str:
+    adjusted = "without Adj Close: prices may be adjusted for dividends (auto_adjust=True)"
+    return _AS_DATES if "adj_close" in names else f"{adjusted}; {_AS_DATES}"
 
 
 STOOQ: Final = Mapper(
@@ -116,7 +124,7 @@ YFINANCE: Final = Mapper(
     columns=_ours(dividend=("dividends",), split=("stock_splits",), capital_gain=("capital_gains",)),
     marks=(frozenset({"adj_close"}), frozenset({"dividends", "stock_splits"})),
     local_dates=True,
-    note=_perhaps_adjusted,
+    note=_yfinance_note,
 )
 ZIPLINE: Final = Mapper(
     name="zipline",
@@ -140,12 +148,14 @@ BACKTESTING: Final = Mapper(
     # A frame that was numbered has its times in a column with a name.
     columns=_ours(time=(*_TIMES, "", "unnamed:_0")),
     marks=(frozenset({"", "open", "high", "low", "close"}), frozenset({"unnamed:_0", "open", "high", "low", "close"})),
+    note=_dated,
 )
 PLAIN: Final = Mapper(
     name="plain",
     about="time (timestamp, datetime, date, open_time), open, high, low, close, volume",
     # pandas calls an index without a name so when it writes Parquet and Arrow.
     columns=_ours(time=(*_TIMES, "__index_level_0__")),
+    note=_dated,
 )
 
 MAPPERS: Final = (STOOQ, BINANCE, YFINANCE, ZIPLINE, FREQTRADE, BACKTESTING, PLAIN)

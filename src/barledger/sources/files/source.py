@@ -73,9 +73,10 @@ class FilesSource(Source):
 
         ``columns`` maps our names to theirs (``close=Close,time=Date``). ``header`` is no where CSV has none, the
         missing names, or ``binance`` for its klines. ``time_unit`` (s, ms, us, ns) is that of integer times, ``zone``
-        that of times without one. ``instrument_column`` names the instrument of each row, where a file has several.
-        ``kind`` (csv, parquet, arrow, json) is for names that do not tell it. ``mapper`` says whose layout the files
-        have, where their header does not tell it (`barledger.sources.files.mappers`). Raises `InvalidSetting`.
+        that of times without one; dates and midnights of days and longer bars need none. ``instrument_column`` names
+        the instrument of each row, where a file has several. ``kind`` (csv, parquet, arrow, json) is for names that do
+        not tell it. ``mapper`` says whose layout the files have, where their header does not tell it
+        (`barledger.sources.files.mappers`). Raises `InvalidSetting`.
         """
         self._path = os.fspath(path)
         check_path(self._path)
