@@ -289,6 +289,7 @@ def of(name: str, timeframe: str) -> tuple[Calendar, Timeframe]:
     return calendar_called(name), TIMEFRAMES[timeframe]
 
 
+@pytest.mark.slow
 @given(names, timeframes, times, st.integers(0, 60 * DAY))
 def test_the_expected_bars_are_those_of_the_sessions(name: str, timeframe: str, start: int, length: int) -> None:
     market, frame = of(name, timeframe)
@@ -315,6 +316,7 @@ def test_so_many_bars_earlier_lie_so_many_bars(name: str, timeframe: str, time: 
     assert market.earlier(frame, time, 0) == time
 
 
+@pytest.mark.slow
 @given(names, timeframes, times, st.integers(0, 5 * DAY))
 def test_a_timetable_counts_openings_and_closes(name: str, timeframe: str, start: int, length: int) -> None:
     market, frame = of(name, timeframe)
