@@ -3,7 +3,6 @@
 import base64
 import hashlib
 import json
-import os
 import struct
 import urllib.request
 from collections.abc import Iterator
@@ -110,18 +109,6 @@ def digest_by_hand(times: list[int], values: list[list[float]]) -> str:
     year = int(datetime.fromtimestamp(times[0] / 1e9, UTC).replace(month=1, day=1, hour=0).timestamp()) * 1_000_000_000
     link = hashlib.sha256(b"barledger/root/1\n").digest()
     return hashlib.sha256(link + struct.pack("<q", year) + hashlib.sha256(block).digest()).hexdigest()
-
-
-@pytest.fixture
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The data folder, with no setting from outside."""
-    for name in list(os.environ):
-        if name.startswith("BARLEDGER_") and not name.startswith("BARLEDGER_TEST_"):
-            monkeypatch.delenv(name)
-    monkeypatch.setenv("BARLEDGER_HOME", str(tmp_path / "home"))
-    monkeypatch.setenv("BARLEDGER_ACTOR", "tester")
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
-    return tmp_path / "home"
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ import os
 import signal
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,30 +13,19 @@ import numpy as np
 import pytest
 
 from barledger.barledger import open_barledger
-from barledger.cli.app import run
 from barledger.domain.interval import Interval
 from barledger.domain.series import Series
 from barledger.settings import Settings
+from commands import Cli
 from exchanges import FakeExchange
 
 
-@dataclass(slots=True)
-class Cli:
-    """Runs commands in this process, on a library of its own."""
+class FilesCli(Cli):
+    """Runs commands, and brings bars in from files of a folder."""
 
-    folder: Path
-    capsys: pytest.CaptureFixture[str]
-    err: str = field(default="", init=False)
-
-    def __call__(self, *arguments: str, code: int = 0) -> str:
-        self.capsys.readouterr()
-        ended = run([*arguments, "--store", str(self.folder / "library")])
-        out, self.err = self.capsys.readouterr()
-        assert ended == code, f"{ended} instead of {code}: {out}{self.err}"
-        return out
-
-    def json(self, *arguments: str, code: int = 0) -> Any:
-        return json.loads(self(*arguments, "--json", code=code))
+    def __init__(self, capsys: pytest.CaptureFixture[str], folder: Path) -> None:
+        super().__init__(capsys)
+        self.folder = folder
 
     def file(self, name: str, closes: list[float]) -> None:
         lines = [f"2024-01-{day:02},{c},{c + 1},{c - 1},{c},100" for day, c in enumerate(closes, 1)]
@@ -49,9 +38,9 @@ class Cli:
 
 
 @pytest.fixture
-def cli(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Cli:
-    monkeypatch.setenv("BARLEDGER_HOME", str(tmp_path / "home"))
-    made = Cli(tmp_path, capsys)
+def cli(tmp_path: Path, home: Path, capsys: pytest.CaptureFixture[str]) -> FilesCli:
+    assert not home.exists()
+    made = FilesCli(capsys, tmp_path)
     for name in ("AAPL", "IBM", "MSFT"):
         made.file(name, [10.0, 11.0, 12.0, 13.0, 14.0])
     return made
@@ -61,7 +50,7 @@ def names(told: Any) -> list[str]:
     return [one["series"]["instrument"] for one in told["instruments"]]
 
 
-def test_lists_files_of_symbols_and_patterns_name_instruments(cli: Cli) -> None:
+def test_lists_files_of_symbols_and_patterns_name_instruments(cli: FilesCli) -> None:
     symbols = cli.folder / "symbols.txt"
     symbols.write_text("# tech\nMSFT, AAPL  # two in a line\n\nIBM\n")
     told = cli.ingest("AAPL,IBM", "1d")
@@ -74,12 +63,12 @@ def test_lists_files_of_symbols_and_patterns_name_instruments(cli: Cli) -> None:
     assert json.loads(_failed(cli, " , ", "1d", code=2))["error"] == "invalid-setting"
 
 
-def _failed(cli: Cli, *arguments: str, code: int) -> str:
+def _failed(cli: FilesCli, *arguments: str, code: int) -> str:
     cli("ingest", *arguments, "--source", "files", "--option", "path=x.csv", "--json", code=code)
     return cli.err
 
 
-def test_all_results_are_shown_when_one_failed_and_the_exit_code_tells(cli: Cli) -> None:
+def test_all_results_are_shown_when_one_failed_and_the_exit_code_tells(cli: FilesCli) -> None:
     told = cli.ingest("AAPL,NONE,IBM", "1d", code=3)
     assert [one["state"] for one in told["instruments"]] == ["done", "failed", "done"]
     assert told["instruments"][1]["error"]["error"] == "data-not-found"
@@ -103,25 +92,25 @@ def test_all_results_are_shown_when_one_failed_and_the_exit_code_tells(cli: Cli)
         ("--fill-gaps", "--start", "2024-01-01"),
     ],
 )
-def test_what_makes_no_sense_is_refused(cli: Cli, arguments: tuple[str, ...]) -> None:
+def test_what_makes_no_sense_is_refused(cli: FilesCli, arguments: tuple[str, ...]) -> None:
     cli("ingest", *arguments, "--option", f"path={cli.folder}/AAPL.csv", code=2)
 
 
-def test_a_refresh_is_a_number_of_bars_or_an_interval(cli: Cli) -> None:
+def test_a_refresh_is_a_number_of_bars_or_an_interval(cli: FilesCli) -> None:
     cli.ingest("AAPL", "1d")
     cli.file("AAPL", [10.5, 11.0, 12.0, 13.5, 14.0])
     assert cli.ingest("AAPL", "1d", "--refresh", "2024-01-04..2024-01-06")["changed"] == 1
     assert cli.ingest("AAPL", "1d", "--refresh", "5")["changed"] == 1
 
 
-def test_a_budget_tells_what_is_left(cli: Cli) -> None:
+def test_a_budget_tells_what_is_left(cli: FilesCli) -> None:
     told = cli.ingest("AAPL,IBM", "1d", "--budget-calls", "1")
     assert sorted(one["state"] for one in told["instruments"]) == ["done", "not_done"]
     told = cli.ingest("AAPL,IBM", "1d", "--budget-seconds", "0")
     assert told["calls"] == 0
 
 
-def test_proposals_are_listed_shown_and_decided(cli: Cli) -> None:
+def test_proposals_are_listed_shown_and_decided(cli: FilesCli) -> None:
     cli.ingest("AAPL", "1d")
     cli.file("AAPL", [10.0, 11.5, 12.0, 13.0, 14.0, 15.0])
     told = cli.ingest("AAPL", "1d", "--on-change", "propose")
@@ -147,7 +136,7 @@ def test_proposals_are_listed_shown_and_decided(cli: Cli) -> None:
     assert (told["declined"], told["proposals"]) == (1, [])
 
 
-def test_policies_are_set_and_shown(cli: Cli) -> None:
+def test_policies_are_set_and_shown(cli: FilesCli) -> None:
     (told,) = cli.json("policy", "files", "--on-change", "propose", "--most-change", "0.1", "--most-age", "90d")
     assert (told["on_change"], told["most_change"]) == ("propose", 0.1)
     assert "propose" in cli("policy")
@@ -158,7 +147,7 @@ def test_policies_are_set_and_shown(cli: Cli) -> None:
     cli("policy", "--reset", code=2)
 
 
-def test_a_restatement_is_said(cli: Cli) -> None:
+def test_a_restatement_is_said(cli: FilesCli) -> None:
     cli.ingest("AAPL", "1d")
     cli.file("AAPL", [5.0, 5.5, 6.0, 6.5, 14.0])
     path = f"path={cli.folder}/AAPL.csv"
@@ -171,7 +160,7 @@ def test_a_restatement_is_said(cli: Cli) -> None:
     assert "times 0.5" in cli.err
 
 
-def test_bars_are_followed(cli: Cli) -> None:
+def test_bars_are_followed(cli: FilesCli) -> None:
     path = f"path={cli.folder}/{{instrument}}.csv"
     given = ["AAPL,IBM", "1d", "--source", "files", "--option", path, "--start", "2024-01-02", "--until", "2024-01-05"]
     lines = [json.loads(line) for line in cli("follow", *given, "--json").splitlines()]
@@ -198,7 +187,7 @@ class Availability:
     missing: tuple[Missing, ...]
 
 
-def test_gaps_are_filled_as_far_as_their_sources_are_there(cli: Cli) -> None:
+def test_gaps_are_filled_as_far_as_their_sources_are_there(cli: FilesCli) -> None:
     cli.ingest("AAPL", "1d", "--start", "2024-01-04")
     whole = Interval.of("2024-01-01", "2024-01-06")
     gaps = [
@@ -208,7 +197,7 @@ def test_gaps_are_filled_as_far_as_their_sources_are_there(cli: Cli) -> None:
         Availability(Series.of("IBM", "1d", "files"), (Missing(whole, "halted"), Missing(whole, "source_empty"))),
         Availability(Series.of("IBM", "1d", "desk"), (Missing(whole, "fetch_failed"),)),
     ]
-    with open_barledger(cli.folder / "library", settings=Settings()) as bl:
+    with open_barledger(cli.folder / "home", settings=Settings()) as bl:
         done = bl.ingestion.fill_gaps(gaps, options={"path": f"{cli.folder}/{{instrument}}.csv"})
         states = {str(one.series): one.state for one in done.instruments}
         assert states == {"AAPL 1d from files": "done", "IBM 1d from desk": "failed"}
@@ -231,7 +220,7 @@ def days_ago(days: int) -> str:
     return str(np.datetime64("now", "D") - days)
 
 
-def test_what_is_too_old_for_the_source_is_told(cli: Cli, kraken: list[str]) -> None:
+def test_what_is_too_old_for_the_source_is_told(cli: FilesCli, kraken: list[str]) -> None:
     start = days_ago(60)
     said = cli("ingest", "BTC/USD", "1h", *kraken, "--start", start)
     assert "719 new" in said
@@ -245,7 +234,7 @@ def test_what_is_too_old_for_the_source_is_told(cli: Cli, kraken: list[str]) -> 
     assert "kraken serves no bars that old" in told["instruments"][0]["notes"][0]
 
 
-def test_a_range_that_is_wholly_too_old_is_refused(cli: Cli, kraken: list[str]) -> None:
+def test_a_range_that_is_wholly_too_old_is_refused(cli: FilesCli, kraken: list[str]) -> None:
     old = ["--start", days_ago(90), "--end", days_ago(60)]
     cli("ingest", "BTC/USD", "1h", *kraken, *old, code=4)
     assert "out-of-reach" in cli.err
@@ -255,9 +244,9 @@ def test_a_range_that_is_wholly_too_old_is_refused(cli: Cli, kraken: list[str]) 
     assert {one["error"]["error"] for one in told["instruments"]} == {"out-of-reach"}
 
 
-def test_filling_gaps_says_which_are_too_old_for_the_source(cli: Cli, kraken: list[str]) -> None:
+def test_filling_gaps_says_which_are_too_old_for_the_source(cli: FilesCli, kraken: list[str]) -> None:
     cli("ingest", "BTC/USD", "1h", *kraken)
-    with open_barledger(cli.folder / "library", settings=Settings()) as bl:
+    with open_barledger(cli.folder / "home", settings=Settings()) as bl:
         series = Series.of("BTC/USD", "1h", "kraken")
         gap = Availability(series, (Missing(Interval.of(days_ago(90), days_ago(60)), "never_requested"),))
         options = dict(one.split("=") for one in kraken[3::2])
@@ -269,7 +258,7 @@ def test_filling_gaps_says_which_are_too_old_for_the_source(cli: Cli, kraken: li
 
 @pytest.mark.slow
 def test_a_follower_says_once_that_its_source_is_gone_and_once_that_it_is_back(
-    cli: Cli, fake_binance: FakeExchange
+    cli: FilesCli, fake_binance: FakeExchange
 ) -> None:
     fake_binance.faults += ["drop", "drop"]
     options = ["--option", f"url={fake_binance.url}", "--option", "rate_limit=no"]
@@ -291,7 +280,7 @@ def interruptible() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("interruptible")
-def test_who_interrupts_is_told_what_was_kept(cli: Cli, fake_binance: FakeExchange) -> None:
+def test_who_interrupts_is_told_what_was_kept(cli: FilesCli, fake_binance: FakeExchange) -> None:
     def interrupt() -> int:
         os.kill(os.getpid(), signal.SIGINT)
         return time.time_ns()
@@ -302,7 +291,7 @@ def test_who_interrupts_is_told_what_was_kept(cli: Cli, fake_binance: FakeExchan
     assert "interrupted; what was stored is kept, run it again to go on" in cli.err
 
 
-def test_it_is_said_why_nothing_came(cli: Cli) -> None:
+def test_it_is_said_why_nothing_came(cli: FilesCli) -> None:
     path = f"path={cli.folder}/{{instrument}}.csv"
     ask = ["AAPL", "1d", "--source", "files", "--option", path]
     cli("ingest", *ask, "--start", "2001-01-01", "--end", "2001-02-01")

@@ -1,69 +1,24 @@
 """Commands on instruments and on what is missing: both outputs, pipes, colours, exit codes, and hostile input."""
 
-import json
-import os
 import sys
-from collections.abc import Iterator
 from io import BytesIO, TextIOWrapper
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import pytest
 
 from barledger.cli.app import run
-from conftest import INFLUX_SERVERS, influx_server_called
+from commands import Cli
+from servers import InfluxServer
 
-PLACES = ["embedded", *(pytest.param(name, marks=pytest.mark.influx) for name in INFLUX_SERVERS)]
 JANUARY = ["--start", "2024-01-01", "--end", "2024-02-01"]
 HOLIDAYS = ["2024-01-01", "2024-01-15"]
 
 
-class Cli:
-    """Runs commands in this process, on the library that the environment names."""
-
-    def __init__(self, capsys: pytest.CaptureFixture[str]) -> None:
-        self._capsys = capsys
-        self.err = ""
-
-    def __call__(self, *arguments: str | Path, code: int = 0) -> str:
-        self._capsys.readouterr()
-        ended = run([str(argument) for argument in arguments])
-        out, self.err = self._capsys.readouterr()
-        assert ended == code, f"{ended} instead of {code}: {out}{self.err}"
-        assert "Traceback" not in self.err
-        return out
-
-    def json(self, *arguments: str | Path) -> Any:
-        return json.loads(self(*arguments, "--json"))
-
-    def refused(self, *arguments: str | Path, code: int) -> str:
-        """Return the code of the error that a command ends with."""
-        assert self(*arguments, "--json", code=code) == ""
-        return str(json.loads(self.err)["error"])
-
-
-@pytest.fixture(params=PLACES)
-def cli(
-    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Iterator[Cli]:
-    """Commands on each kind of store, named by the environment as a user would."""
-    for name in list(os.environ):
-        if name.startswith("BARLEDGER_") and not name.startswith("BARLEDGER_TEST_") and name != "BARLEDGER_SAMPLE_DIR":
-            monkeypatch.delenv(name)
-    for name in ("NO_COLOR", "FORCE_COLOR", "COLUMNS"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("BARLEDGER_HOME", str(tmp_path / "home"))
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
-    if request.param not in INFLUX_SERVERS:
-        yield Cli(capsys)
-        return
-    server = influx_server_called(request.param, request)
-    with server.bucket() as bucket:
-        monkeypatch.setenv("BARLEDGER_URL", f"influxdb+{server.url}/{bucket}")
-        monkeypatch.setenv("BARLEDGER_TOKEN", server.token)
-        monkeypatch.setenv("BARLEDGER_ORG", server.org)
-        yield Cli(capsys)
+@pytest.fixture
+def cli(place: InfluxServer | None, capsys: pytest.CaptureFixture[str]) -> Cli:  # noqa: ARG001 - the environment names it
+    """Commands on each kind of store."""
+    return Cli(capsys)
 
 
 def bring(cli: Cli, folder: Path, instrument: str, *, without: tuple[str, ...] = (), end: str = "2024-02-01") -> None:
@@ -161,10 +116,10 @@ def test_what_is_assumed_is_said(cli: Cli, tmp_path: Path) -> None:
 
 def test_questions_that_cannot_be_answered_are_refused(cli: Cli, tmp_path: Path) -> None:
     bring(cli, tmp_path, "AAPL")
-    assert cli.refused("availability", "IBM", "1d", code=3) == "series-not-found"
-    assert cli.refused("availability", "AAPL", "7m", code=2) == "invalid-timeframe"
-    assert cli.refused("availability", "AAPL", "1d", "--start", "soon", code=2) == "invalid-interval"
-    assert cli.refused("availability", "AAPL", "1d", "--fields", "vwap", code=2) == "invalid-setting"
+    assert cli.refused("availability", "IBM", "1d", code=3)["error"] == "series-not-found"
+    assert cli.refused("availability", "AAPL", "7m", code=2)["error"] == "invalid-timeframe"
+    assert cli.refused("availability", "AAPL", "1d", "--start", "soon", code=2)["error"] == "invalid-interval"
+    assert cli.refused("availability", "AAPL", "1d", "--fields", "vwap", code=2)["error"] == "invalid-setting"
     assert cli.json("availability", "IBM", "1d", *JANUARY)["sources"] == []
     assert "from no source: 0 of 31 bars" in cli("availability", "IBM", "1d", *JANUARY)
 
@@ -188,7 +143,7 @@ def test_gaps_are_listed_the_worst_first(cli: Cli, tmp_path: Path) -> None:
     assert "2 of 3 are incomplete" in cli.err
     assert [one["instrument"] for one in cli.json("gaps", "H*", *JANUARY, "--timeframe", "1d")["gaps"]] == ["HOLED"]
     assert cli.json("gaps", "--source", "nobody")["checked"] == 0
-    assert cli.refused("gaps", "--timeframe", "7m", code=2) == "invalid-timeframe"
+    assert cli.refused("gaps", "--timeframe", "7m", code=2)["error"] == "invalid-timeframe"
 
 
 # --- instruments -----------------------------------------------------------------------------------
@@ -225,9 +180,9 @@ def test_instruments_are_listed_with_who_said_it(cli: Cli, tmp_path: Path) -> No
 def test_halts_and_names_are_kept(cli: Cli) -> None:
     halted = cli("instruments", "halt", "BTC/USDT", "2024-01-05", "2024-01-06", "--reason", "maintenance")
     assert halted == "BTCUSDT is halted over [2024-01-05T00:00:00Z, 2024-01-06T00:00:00Z)\n"
-    assert cli.refused("instruments", "halt", "BTC/USDT", "2024-01-05", code=2) == "invalid-setting"
+    assert cli.refused("instruments", "halt", "BTC/USDT", "2024-01-05", code=2)["error"] == "invalid-setting"
     cli("instruments", "name", "BTC/USDT", "kraken", "XBT/USDT", "--end", "2030-01-01")
-    assert cli.refused("instruments", "name", "BITCOIN", "kraken", "XBT/USDT", code=4) == "symbol-taken"
+    assert cli.refused("instruments", "name", "BITCOIN", "kraken", "XBT/USDT", code=4)["error"] == "symbol-taken"
     shown = cli.json("instruments", "show", "BTCUSDT")
     assert (shown["instrument"], len(shown["halts"]), shown["actions"]) == ("BTCUSDT", 1, [])
     assert shown["names"][0]["native"] == "XBT/USDT"
@@ -253,7 +208,7 @@ def test_halts_and_names_are_kept(cli: Cli) -> None:
     ],
 )
 def test_what_makes_no_sense_is_refused(cli: Cli, arguments: list[str], error: str, code: int) -> None:
-    assert cli.refused("instruments", *arguments, code=code) == error
+    assert cli.refused("instruments", *arguments, code=code)["error"] == error
     assert cli.json("instruments") == []
 
 

@@ -1,55 +1,39 @@
 """Commands that read for strategies: windows, styles, exports, locks, and their exit codes."""
 
 import json
+import shutil
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import pytest
 
 from barledger.cli.app import run
+from commands import Cli
 from libraries import frame
 
 
-class Cli:
-    """Runs commands in this process, on the library that the environment names."""
-
-    def __init__(self, capsys: pytest.CaptureFixture[str]) -> None:
-        self._capsys = capsys
-        self.err = ""
-
-    def __call__(self, *arguments: str | Path, code: int = 0) -> str:
-        """Run a command, check its exit code, and return what it wrote to stdout."""
-        self._capsys.readouterr()
-        ended = run([str(argument) for argument in arguments])
-        out, self.err = self._capsys.readouterr()
-        assert ended == code, f"{ended} instead of {code}: {out}{self.err}"
-        return out
-
-    def json(self, *arguments: str | Path, code: int = 0) -> Any:
-        """Run a command with --json and return its answer."""
-        return json.loads(self(*arguments, "--json", code=code))
-
-    def refused(self, *arguments: str | Path, code: int = 2) -> str:
-        """Run a command that fails, and return what it says."""
-        assert self(*arguments, code=code) == ""
-        return self.err
+@pytest.fixture(scope="module")
+def ingested(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The data folder of a library with a hundred days of AAPL and a day of its minutes."""
+    folder = tmp_path_factory.mktemp("ingested")
+    frame(range(100)).rename_axis("time").to_csv(folder / "days.csv")
+    minutes = frame(range(1440))
+    minutes.index = pd.date_range("2024-01-01", periods=1440, freq="min", tz="UTC")
+    minutes.rename_axis("time").to_csv(folder / "minutes.csv")
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("BARLEDGER_HOME", str(folder / "home"))
+        for timeframe, name in (("1d", "days.csv"), ("1m", "minutes.csv")):
+            assert run(["ingest", "AAPL", timeframe, "--source", "files", "--option", f"path={folder / name}"]) == 0
+    return folder / "home"
 
 
 @pytest.fixture
-def cli(home: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Cli:
-    """Commands on a library with a hundred days of AAPL and a day of its minutes, in a folder of a strategy."""
-    assert not home.exists()
-    made = Cli(capsys)
-    frame(range(100)).rename_axis("time").to_csv(tmp_path / "days.csv")
-    minutes = frame(range(1440))
-    minutes.index = pd.date_range("2024-01-01", periods=1440, freq="min", tz="UTC")
-    minutes.rename_axis("time").to_csv(tmp_path / "minutes.csv")
-    for timeframe, name in (("1d", "days.csv"), ("1m", "minutes.csv")):
-        made("ingest", "AAPL", timeframe, "--source", "files", "--option", f"path={tmp_path / name}")
+def cli(cli: Cli, home: Path, ingested: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Cli:
+    """Commands on a copy of that library, in a folder of a strategy."""
+    shutil.copytree(ingested, home)
     (tmp_path / "strategy").mkdir()
     monkeypatch.chdir(tmp_path / "strategy")
-    return made
+    return cli
 
 
 def change(cli: Cli, path: Path, day: int) -> None:
@@ -109,7 +93,7 @@ CLASHES = [
 
 @pytest.mark.parametrize(("options", "said"), CLASHES)
 def test_options_that_contradict_each_other_are_refused(cli: Cli, options: list[str], said: str) -> None:
-    assert said in cli.refused("bars", "AAPL", "1d", *options)
+    assert said in cli.failing("bars", "AAPL", "1d", *options, code=2)
 
 
 def test_an_export_is_written_and_verified(cli: Cli, tmp_path: Path) -> None:
@@ -122,16 +106,16 @@ def test_an_export_is_written_and_verified(cli: Cli, tmp_path: Path) -> None:
     assert "AAPL-1d.csv" in cli("export", "--verify", tmp_path / "out", code=5)
     found = cli.json("export", "--verify", tmp_path / "out", code=5)
     assert (found["ok"], [one["file"] for one in found["damage"]]) == (False, ["AAPL-1d.csv"])
-    assert "nothing in it is overwritten" in cli.refused(
+    assert "nothing in it is overwritten" in cli.failing(
         "export", "AAPL", "1d", tmp_path / "out", "--format", "csv", code=4
     )
 
 
 def test_an_export_says_what_it_lacks(cli: Cli, tmp_path: Path) -> None:
-    assert "name instruments, timeframes and a folder" in cli.refused("export", "AAPL", "1d")
-    assert "takes no instruments" in cli.refused("export", "AAPL", "1d", tmp_path / "out", "--verify", tmp_path)
-    assert "there is no file" in cli.refused("export", "--verify", tmp_path / "nowhere", code=3)
-    assert "no bars of MSFT 1d" in cli.refused("export", "MSFT", "1d", tmp_path / "out", code=3)
+    assert "name instruments, timeframes and a folder" in cli.failing("export", "AAPL", "1d", code=2)
+    assert "takes no instruments" in cli.failing("export", "AAPL", "1d", tmp_path / "out", "--verify", tmp_path, code=2)
+    assert "there is no file" in cli.failing("export", "--verify", tmp_path / "nowhere", code=3)
+    assert "no bars of MSFT 1d" in cli.failing("export", "MSFT", "1d", tmp_path / "out", code=3)
     assert not (tmp_path / "out").exists()
 
 
@@ -150,20 +134,20 @@ def test_a_lock_is_written_and_checked(cli: Cli, tmp_path: Path) -> None:
     cli("check")
     assert "AAPL 1d from files has newer states: digest" in cli.err
     assert [one["series"] for one in cli.json("check")["moved"]] == ["AAPL 1d from files"]
-    assert "error [lock-broken] barledger.lock" in cli.refused("check", "--latest", code=5)
+    assert "error [lock-broken] barledger.lock" in cli.failing("check", "--latest", code=5)
 
 
 def test_a_check_fails_where_the_data_are_others(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     cli("lock", "AAPL", "1d")
     monkeypatch.setenv("BARLEDGER_HOME", str(tmp_path / "other"))
-    assert "this library has no bars of it" in cli.refused("check", code=5)
+    assert "this library has no bars of it" in cli.failing("check", code=5)
     change(cli, tmp_path / "new.csv", 7)
-    assert "1 bars instead of 100" in cli.refused("check", code=5)
-    told = json.loads(cli.refused("check", "--json", code=5))
+    assert "1 bars instead of 100" in cli.failing("check", code=5)
+    told = json.loads(cli.failing("check", "--json", code=5))
     assert told["error"] == "lock-broken"
 
 
 def test_a_check_without_a_lock_says_so(cli: Cli) -> None:
-    assert "there is no file barledger.lock" in cli.refused("check", code=3)
+    assert "there is no file barledger.lock" in cli.failing("check", code=3)
     Path("barledger.lock").write_text("{}")
-    assert "is not a manifest" in cli.refused("check")
+    assert "is not a manifest" in cli.failing("check", code=2)

@@ -97,6 +97,7 @@ def test_with_expected_revisions_no_update_is_lost(place: Place) -> None:
         same_bars(closes(bl.bars("AAPL", "1d")), expected(range(30), 130.0))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("point", ["commit.begun", "commit.copies-written", "commit.rows-written"])
 def test_a_writer_that_sleeps_past_its_lease_does_no_harm_and_is_told(place: Place, point: str) -> None:
     begin(place)

@@ -157,5 +157,5 @@ class EmbeddedMachine(LibraryMachine):
 
 TestMemoryLibrary = LibraryMachine.TestCase
 TestMemoryLibrary.settings = settings(max_examples=25, stateful_step_count=15, deadline=None)
-TestEmbeddedLibrary = EmbeddedMachine.TestCase
+TestEmbeddedLibrary = pytest.mark.slow(EmbeddedMachine.TestCase)
 TestEmbeddedLibrary.settings = settings(max_examples=15, stateful_step_count=15, deadline=None)

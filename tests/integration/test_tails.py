@@ -83,12 +83,12 @@ def test_corrections_and_withdrawals_in_a_tail_are_editions(bl: BarLedger, store
 
 def test_another_sessions_bars_are_seen(bl: BarLedger, store: CountingStore, place: str) -> None:
     other = library(store, place)
-    for day in range(0, 40, 2):
+    for day in range(0, 16, 2):
         poll(bl, day)
         assert other.write("S0", "1d", frame([day], 200.0), **DESK).changed == 1
         assert poll(other, day + 1) == 20
         assert poll(bl, day + 1) == 0
-    same_bars(closes(other.bars("S0", "1d")), expected(range(0, 40, 2), 200.0) | expected(range(1, 40, 2)))
+    same_bars(closes(other.bars("S0", "1d")), expected(range(0, 16, 2), 200.0) | expected(range(1, 16, 2)))
     assert other.bars("S0", "1d").digest == bl.bars("S0", "1d").digest
 
 

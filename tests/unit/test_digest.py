@@ -13,7 +13,7 @@ import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from barledger.domain.digest import EMPTY_ROOT, Block, block_digests, digest, paired_digests, root_digest
@@ -98,6 +98,7 @@ def bars_of(draw: st.DrawFn, timeframe: str, *, least: int = 0) -> list[dict[str
 
 
 @pytest.mark.parametrize("timeframe", ["1m", "30m", "1h", "12h", "1d", "1w", "1M"])
+@settings(max_examples=40)  # of each timeframe
 @given(data=st.data())
 def test_two_implementations_agree(timeframe: str, data: st.DataObject) -> None:
     bars = data.draw(bars_of(timeframe))
@@ -126,6 +127,7 @@ def test_bars_that_are_worth_a_second_thread_have_the_digest_of_their_blocks() -
 
 
 @pytest.mark.parametrize("timeframe", ["1m", "4h", "1d"])
+@settings(max_examples=40)  # of each timeframe
 @given(data=st.data())
 def test_a_pair_of_states_has_the_digests_of_each(timeframe: str, data: st.DataObject) -> None:
     before = as_rows(data.draw(bars_of(timeframe)))

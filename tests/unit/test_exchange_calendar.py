@@ -243,18 +243,21 @@ class Bar(NamedTuple):
     close: int
 
 
+SPELLS = ("open", "break_start", "break_end", "close")
+
+
 @cache
 def sessions(name: str) -> list[tuple[int, list[tuple[int, int]]]]:
     """Return each session's date and spells, as the library's schedule tells them."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         schedule = exchange_calendars.get_calendar(name, start="2005-01-03", end="2026-12-30").schedule
+    columns = (schedule[name].dt.as_unit("ns").astype("int64").tolist() for name in SPELLS)
+    broken = schedule["break_start"].notna().tolist()
+    dates = schedule.index.as_unit("ns").astype("int64").tolist()
     found = []
-    for date, row in schedule.iterrows():
-        spells = [(row["open"], row["close"])]
-        if not pd.isna(row["break_start"]):
-            spells = [(row["open"], row["break_start"]), (row["break_end"], row["close"])]
-        found.append((date.value, [(start.as_unit("ns").value, end.as_unit("ns").value) for start, end in spells]))
+    for date, rests, opens, pauses, resumes, closes in zip(dates, broken, *columns, strict=True):
+        found.append((date, [(opens, pauses), (resumes, closes)] if rests else [(opens, closes)]))
     return found
 
 

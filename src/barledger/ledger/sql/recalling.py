@@ -7,7 +7,7 @@ from barledger.ledger.contract import Recalled, Who
 from barledger.ledger.sql import schema
 from barledger.ledger.sql.transaction import Writing
 
-_REVISION: Final = (
+BEGUN: Final = (
     "revision",
     "state",
     "owner",
@@ -17,8 +17,10 @@ _REVISION: Final = (
     "reason",
     "trigger",
     "begun_at",
-    "committed_at",
 )
+"""The columns of a revision that has begun."""
+
+_REVISION: Final = (*BEGUN, "committed_at")
 _LINK: Final = ("series_id", "revision", "start", "end", "new", "changed", "withdrawn", "jitter", "repaired")
 
 

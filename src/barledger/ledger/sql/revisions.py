@@ -25,23 +25,12 @@ from barledger.ledger.contract import (
 from barledger.ledger.sql import commits, coverage, pins, schema
 from barledger.ledger.sql.audit import append
 from barledger.ledger.sql.engine import Database
-from barledger.ledger.sql.recalling import recall
+from barledger.ledger.sql.recalling import BEGUN, recall
 from barledger.ledger.sql.revision_log import RevisionLog
 from barledger.ledger.sql.series_table import SeriesTable
 from barledger.ledger.sql.transaction import Writing
 
 _SECOND: Final = 1_000_000_000
-_REVISION_COLUMNS: Final = (
-    "revision",
-    "state",
-    "owner",
-    "lease_until",
-    "actor",
-    "operation",
-    "reason",
-    "trigger",
-    "begun_at",
-)
 _LINK_COLUMNS: Final = ("series_id", "revision", "start", "end", "repaired")
 _LEASE: Final = 'SELECT "state", "owner", "lease_until" FROM "revisions" WHERE "revision" = ?'
 _HOLDER: Final = (
@@ -259,7 +248,7 @@ class SqlRevisions(Revisions):
 
 def _open(writing: Writing, revision: int, who: Who, *, owner: str, until: int) -> None:
     row = (revision, "pending", owner, until, who.actor, who.operation, who.reason, who.trigger, writing.now)
-    writing.insert(schema.revisions, _REVISION_COLUMNS, [row])
+    writing.insert(schema.revisions, BEGUN, [row])
 
 
 def _abort(writing: Writing, revision: int) -> None:

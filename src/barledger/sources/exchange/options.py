@@ -5,16 +5,18 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final, Literal, get_args
+from typing import Any, Final, Literal
 
-from barledger.errors import InvalidSetting
+from barledger.sources.options import NO, OptionReader
 
 MarketType = Literal["spot", "swap", "future", "option"]
 VolumeUnit = Literal["base", "contracts", "missing"]
 
-_TRUE: Final = frozenset({"yes", "true", "1"})
-_FALSE: Final = frozenset({"no", "false", "0"})
 _BASE: Final = re.compile(r"[a-z][a-z0-9+.-]*://[^/\s]+(/.*)?", re.IGNORECASE)
+_OPTIONS: Final = OptionReader("an exchange")
+refused = _OPTIONS.refused
+read_flag = _OPTIONS.flag
+read_choice = _OPTIONS.choice
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,26 +40,6 @@ class Options:
     extra: Mapping[str, Any] = field(default_factory=dict)
 
 
-def refused(option: str, reason: str) -> InvalidSetting:
-    """Return the error for an option that cannot be used."""
-    return InvalidSetting(setting=f"option {option} of an exchange", reason=reason)
-
-
-def read_flag(option: str, given: bool | str) -> bool:  # noqa: FBT001 - a value, not a switch
-    """Return whether something is on."""
-    text = str(given).strip().lower()
-    if text not in _TRUE | _FALSE:
-        raise refused(option, f"{given!r} is neither yes nor no")
-    return text in _TRUE
-
-
-def read_choice(option: str, given: str | None, choices: Any) -> Any:
-    """Return a value that is one of a few; None stays None."""
-    if given is not None and given not in get_args(choices):
-        raise refused(option, f"{given!r} is none of {', '.join(get_args(choices))}")
-    return given
-
-
 def read_seconds(option: str, given: float | str, *, least: float = 0.0) -> float:
     """Return a length of time."""
     try:
@@ -73,33 +55,17 @@ def read_interval(given: float | str | None) -> float | None:
     """Return the seconds between requests; ``no`` is none."""
     if given is None:
         return None
-    return 0.0 if str(given).strip().lower() in _FALSE else read_seconds("rate_limit", given)
+    return 0.0 if str(given).strip().lower() in NO else read_seconds("rate_limit", given)
 
 
 def read_page(given: int | str | None) -> int | None:
     """Return the number of bars to ask for at once."""
-    if given is None:
-        return None
-    try:
-        count = int(given)
-    except (TypeError, ValueError) as error:
-        raise refused("page", f"{given!r} is not a whole number") from error
-    if count < 1:
-        raise refused("page", f"{given!r} is not above zero")
-    return count
+    return None if given is None else _OPTIONS.count("page", given)
 
 
 def read_pairs(option: str, given: Mapping[str, str] | str | None) -> dict[str, str]:
     """Return a mapping, from text such as ``ABCUSD=AB/CUSD,XYZUSD=XY/ZUSD``."""
-    if given is None:
-        return {}
-    if isinstance(given, Mapping):
-        return {str(name): str(value) for name, value in given.items()}
-    pairs = [text.partition("=") for text in str(given).split(",") if text.strip()]
-    for name, sign, value in pairs:
-        if not (sign and name.strip() and value.strip()):
-            raise refused(option, f"{name + sign + value!r} is not name=value")
-    return {name.strip(): value.strip() for name, _, value in pairs}
+    return _OPTIONS.pairs(option, given, form="name=value")
 
 
 def read_url(given: Mapping[str, str] | str | None) -> str | dict[str, str] | None:

@@ -1,12 +1,11 @@
 """The layout of files: what the caller says about them, read from options that may all be text."""
 
-import zoneinfo
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Literal, cast, get_args
+from typing import Final, Literal, cast
 
 from barledger.domain.rows import VALUES
-from barledger.errors import InvalidSetting
+from barledger.sources.options import NO, YES, OptionReader
 
 Kind = Literal["csv", "parquet", "arrow", "json"]
 TimeUnit = Literal["s", "ms", "us", "ns"]
@@ -24,8 +23,10 @@ KLINES: Final = (
 )
 """The columns of Binance's klines, whose files may lack a header."""
 
-_TRUE: Final = frozenset({"yes", "true", "1"})
-_FALSE: Final = frozenset({"no", "false", "0"})
+_OPTIONS: Final = OptionReader("source files")
+refused = _OPTIONS.refused
+read_choice = _OPTIONS.choice
+read_count = _OPTIONS.count
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,11 +47,6 @@ class Layout:
     instrument_column: str | None
     kind: Kind | None
     mapper: str | None
-
-
-def refused(option: str, reason: str) -> InvalidSetting:
-    """Return the error for an option that cannot be used."""
-    return InvalidSetting(setting=f"option {option} of source files", reason=reason)
 
 
 def read_columns(given: Mapping[str, str] | str | None) -> dict[str, str]:
@@ -79,8 +75,8 @@ def read_header(given: bool | str | Sequence[str]) -> bool | tuple[str, ...]:  #
     if not isinstance(given, str):
         return tuple(str(name) for name in given)
     text = given.strip().lower()
-    if text in _TRUE | _FALSE:
-        return text in _TRUE
+    if text in YES | NO:
+        return text in YES
     if text == "binance":
         return KLINES
     names = tuple(name.strip() for name in given.split(","))
@@ -89,21 +85,9 @@ def read_header(given: bool | str | Sequence[str]) -> bool | tuple[str, ...]:  #
     return names
 
 
-def read_choice(option: str, given: str | None, choices: Any) -> Any:
-    """Return a value that is one of a few; None stays None."""
-    if given is not None and given not in get_args(choices):
-        raise refused(option, f"{given!r} is none of {', '.join(get_args(choices))}")
-    return given
-
-
 def read_zone(given: str | None) -> str | None:
     """Return the name of a time zone."""
-    if given is None:
-        return None
-    try:
-        return zoneinfo.ZoneInfo(given).key
-    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError, TypeError) as error:
-        raise refused("zone", f"{given!r} is not a time zone, such as UTC or America/New_York") from error
+    return None if given is None else _OPTIONS.zone(given, example="America/New_York")
 
 
 def read_delimiter(given: str | None) -> str | None:
@@ -119,17 +103,6 @@ def read_decimal(given: str) -> str:
     if not _is_sign(given):
         raise refused("decimal", f"{given!r} is not one character")
     return given
-
-
-def read_count(option: str, given: int | str) -> int:
-    """Return a whole number above zero."""
-    try:
-        count = int(given)
-    except (TypeError, ValueError) as error:
-        raise refused(option, f"{given!r} is not a whole number") from error
-    if count < 1:
-        raise refused(option, f"{given!r} is not above zero")
-    return count
 
 
 def read_kind(given: str | None) -> Kind | None:

@@ -1,20 +1,22 @@
 """Tables: how somebody's bars lie in a measurement, read from options that may all be text."""
 
 import re
-import zoneinfo
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final, Literal, cast
 
 from barledger.domain.rows import VALUES
 from barledger.domain.timeframe import TIMEFRAMES
-from barledger.errors import InvalidSetting
+from barledger.sources.options import OptionReader
 
 Label = Literal["open", "close"]
 
 REQUIRED: Final = ("open", "high", "low", "close")
 OPTIONAL: Final = ("volume", "adjustment_factor", "source_id")
 _PLACE: Final = re.compile(r"\{symbol\}")
+_OPTIONS: Final = OptionReader("source influx_table")
+refused = _OPTIONS.refused
+read_count = _OPTIONS.count
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,20 +72,9 @@ def read_layout(given: str) -> Table:
     return LAYOUTS[given]
 
 
-def refused(option: str, reason: str) -> InvalidSetting:
-    """Return the error for an option that cannot be used."""
-    return InvalidSetting(setting=f"option {option} of source influx_table", reason=reason)
-
-
 def read_pairs(option: str, given: Mapping[str, str] | str) -> dict[str, str]:
     """Return a mapping, from text such as ``close=c,volume=v`` too."""
-    if not isinstance(given, str):
-        return {str(ours): str(theirs) for ours, theirs in given.items()}
-    pairs = [text.partition("=") for text in given.split(",") if text.strip()]
-    for ours, sign, theirs in pairs:
-        if not sign or not ours.strip() or not theirs.strip():
-            raise refused(option, f"{f'{ours}{sign}{theirs}'!r} is not ours=theirs")
-    return {ours.strip(): theirs.strip() for ours, _, theirs in pairs}
+    return _OPTIONS.pairs(option, given, form="ours=theirs")
 
 
 def read_columns(given: Mapping[str, str] | str, default: Mapping[str, str]) -> dict[str, str]:
@@ -115,10 +106,7 @@ def read_label(given: str) -> Label:
 
 def read_zone(given: str) -> str:
     """Return the name of a time zone."""
-    try:
-        return zoneinfo.ZoneInfo(given).key
-    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError, TypeError) as error:
-        raise refused("zone", f"{given!r} is not a time zone, such as UTC or Asia/Shanghai") from error
+    return _OPTIONS.zone(given, example="Asia/Shanghai")
 
 
 def read_spelling(given: str) -> str:
@@ -128,23 +116,6 @@ def read_spelling(given: str) -> str:
     return given
 
 
-def read_count(option: str, given: int | str) -> int:
-    """Return a whole number above zero."""
-    try:
-        count = int(given)
-    except (TypeError, ValueError) as error:
-        raise refused(option, f"{given!r} is not a whole number") from error
-    if count < 1:
-        raise refused(option, f"{given!r} is not above zero")
-    return count
-
-
 def read_seconds(option: str, given: float | str) -> float:
     """Return a number of seconds above zero."""
-    try:
-        seconds = float(given)
-    except (TypeError, ValueError):
-        seconds = 0.0
-    if not 0 < seconds < 86_400:
-        raise refused(option, f"{given!r} is no number of seconds")
-    return seconds
+    return _OPTIONS.seconds(option, given, below=86_400)

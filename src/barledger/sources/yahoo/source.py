@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
-from typing import Any, Final
+from typing import Final
 
 from barledger.domain.comparison import Tolerance
 from barledger.domain.instrument import Facts
@@ -10,8 +10,9 @@ from barledger.domain.intake import intake
 from barledger.domain.interval import Interval, format_time
 from barledger.domain.rows import VALUES, empty_rows
 from barledger.domain.timeframe import DAY, Timeframe
-from barledger.errors import CapabilityMissing, DataNotFound, InvalidSetting
+from barledger.errors import CapabilityMissing, DataNotFound
 from barledger.sources.contract import Fetched, FetchRequest, Source, SourceDeclaration
+from barledger.sources.options import OptionReader
 from barledger.sources.yahoo import answer as answers
 from barledger.sources.yahoo.answer import actions_of, bars_of
 from barledger.sources.yahoo.desk import Answer, Desk, library
@@ -48,9 +49,10 @@ class YahooSource(Source):
         ``url`` is a server that speaks as Yahoo does, in Yahoo's place; ``timeout`` the seconds for one request. Raises
         `InvalidSetting`.
         """
+        options = OptionReader("source yahoo")
         if url and not url.startswith(("http://", "https://")):
-            raise InvalidSetting(setting="option url of source yahoo", reason=f"{url!r} is no http(s):// address")
-        self._desk = Desk(url=url, timeout=_seconds(timeout))
+            raise options.refused("url", f"{url!r} is no http(s):// address")
+        self._desk = Desk(url=url, timeout=options.seconds("timeout", timeout, below=3600))
         self._clock = clock
         self._told: dict[str, Answer] = {}
 
@@ -164,13 +166,3 @@ def _beyond(request: FetchRequest, interval: Interval) -> Fetched:
 
 def _symbol(request: FetchRequest) -> str:
     return request.native if request.native is not None else symbol_of(request.instrument)
-
-
-def _seconds(given: Any) -> float:
-    try:
-        seconds = float(given)
-    except (TypeError, ValueError):
-        seconds = 0.0
-    if not 0 < seconds < 3600:
-        raise InvalidSetting(setting="option timeout of source yahoo", reason=f"{given!r} is no number of seconds")
-    return seconds
