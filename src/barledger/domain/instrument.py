@@ -22,8 +22,8 @@ DEFAULT: Final = "default"
 _WILD: Final = frozenset("*?[")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Facts:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Facts(Readable):
     """What somebody says of the instruments that match a pattern; None means that nothing is said of it.
 
     ``calendar`` is a name of exchange_calendars (``XNYS``) or ``24/7``; ``first_trade`` and ``last_trade`` are ns, the
