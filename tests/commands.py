@@ -40,9 +40,13 @@ class Cli:
 
     def refused(self, *arguments: str | Path, code: int) -> dict[str, str]:
         """Run a command with --json that fails, and return the error; without --json it says the same to people."""
-        said = self.failing(*arguments, code=code)
+        said = "".join(
+            line
+            for line in self.failing(*arguments, code=code).splitlines(keepends=True)
+            if not line.startswith("warning: ")
+        )
         told: dict[str, str] = json.loads(self.failing(*arguments, "--json", code=code))
-        assert set(told) == {"error", "message", "next_step"}
+        assert set(told) - {"warnings"} == {"error", "message", "next_step"}
         assert said == f"error [{told['error']}] {told['message']}\n  next: {told['next_step']}\n"
         return told
 
