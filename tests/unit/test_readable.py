@@ -21,7 +21,7 @@ SERIES = Series.of("AAPL", "1d", "x")
 NANOSECONDS = re.compile(r"\d{14,}")
 
 # What a program hands on without showing it, and what says its times in a repr of its own.
-_INNER = {"Interval", "Parcel", "Received", "Record", "Span"}
+_INNER = {"Interval", "Parcel", "Received", "Record", "RequiredInterval", "Span"}
 
 
 def test_an_interval_shows_both_ends_as_rfc_3339() -> None:
