@@ -15,6 +15,7 @@ from barledger.ledger.contract.catalog import Catalog
 from barledger.ledger.contract.instruments import Instruments
 from barledger.ledger.contract.outbox import Outbox, Parcel
 from barledger.ledger.contract.proposals import Proposal, Proposals, ProposalState
+from barledger.ledger.contract.quality import BlockCheck, CheckState, Due, Measurement, Quality
 from barledger.ledger.contract.quarantine import Quarantine, QuarantinedBar
 from barledger.ledger.contract.revisions import (
     Aborted,
@@ -40,13 +41,17 @@ __all__ = [
     "Actions",
     "Audit",
     "AuditEntry",
+    "BlockCheck",
     "Catalog",
+    "CheckState",
     "Cover",
+    "Due",
     "Forgotten",
     "Gone",
     "Instruments",
     "Intent",
     "Ledger",
+    "Measurement",
     "Outbox",
     "Outcome",
     "Parcel",
@@ -55,6 +60,7 @@ __all__ = [
     "Proposal",
     "ProposalState",
     "Proposals",
+    "Quality",
     "Quarantine",
     "QuarantinedBar",
     "Recalled",
@@ -84,6 +90,7 @@ class Ledger(ABC):
     proposals: Proposals
     snapshots: Snapshots
     quarantine: Quarantine
+    quality: Quality
     audit: Audit
     outbox: Outbox
 
