@@ -140,12 +140,14 @@ def _cases(one: Agreement, timeframe: Timeframe, tolerance: Tolerance) -> list[C
         for at in beyond[np.argsort(-values[beyond], kind="stable")[:_FEW]].tolist():
             start, end = int(one.times[at]), int(timeframe.close_of(one.times[at : at + 1])[0])
             what = f"{name} differs from {one.source} by {values[at]:.2%}"
-            value = float(values[at] / allowed) if allowed else float(values[at])
+            value = float(values[at]) / max(allowed, _FINEST)
             cases.append(Case(interval=Interval(start, end), what=what, value=value))
     return cases
 
 
 _FEW: Final = 5
+# Where nothing is allowed, differences of prices and of volumes are measured alike.
+_FINEST: Final = 1e-6
 
 
 def _by_reason(skipped: Mapping[str, str]) -> dict[str, list[str]]:

@@ -9,7 +9,7 @@ from typing import Final
 
 import numpy as np
 
-from barledger.domain.rows import Floats
+from barledger.domain.rows import Floats, Ints
 
 NORMAL: Final = 0.6745
 STRETCH: Final = 250
@@ -34,21 +34,20 @@ def modified_z(values: Floats) -> Floats:
     return np.asarray(NORMAL * deviations / scale)
 
 
-def local_z(values: Floats) -> Floats:
-    """Return the size of each value's modified z-score among its neighbours, infinite where these are all alike.
+def local_z(values: Floats, at: Ints) -> Floats:
+    """Return the size of the modified z-scores at some positions among neighbours, infinite where these are all alike.
 
     Values are divided into stretches of `STRETCH`, the last one reaching back. Fewer values than one stretch are each
     other's neighbours.
     """
     count = len(values)
-    if count <= STRETCH:
-        return _within(values.reshape(1, -1)).reshape(-1) if count >= FEWEST else np.zeros(count)
-    whole = count - count % STRETCH
-    scores = np.empty(count)
-    scores[:whole] = _within(values[:whole].reshape(-1, STRETCH)).reshape(-1)
-    if whole < count:
-        scores[whole:] = _within(values[-STRETCH:].reshape(1, -1)).reshape(-1)[whole - count :]
-    return scores
+    if count < FEWEST:
+        return np.zeros(len(at))
+    length = min(STRETCH, count)
+    starts = np.minimum(at - at % length, count - length)
+    stretches, which = np.unique(starts, return_inverse=True)
+    table = _within(values[stretches[:, None] + np.arange(length)])
+    return np.asarray(table[which, at - starts])
 
 
 def unusual(values: Floats, limit: float) -> Floats:
@@ -61,7 +60,7 @@ def unusual(values: Floats, limit: float) -> Floats:
     suspects = np.flatnonzero(scores > limit)
     result = np.zeros(len(values))
     if len(suspects):
-        both = np.minimum(scores[suspects], local_z(values)[suspects])
+        both = np.minimum(scores[suspects], local_z(values, suspects))
         result[suspects] = np.where(both > limit, both, 0.0)
     return result
 

@@ -102,7 +102,8 @@ class Quality(ABC):
     ) -> int:
         """Keep measurements and checks, in one transaction; returns its time.
 
-        There is one audit entry, if there are measurements or ``details``: checks alone are too many to tell. Of each series the newest `KEPT` measurements stay.
+        There is one audit entry, if there are measurements or ``details``: checks alone are too many to tell. Of each
+        series the newest `KEPT` measurements stay.
         """
 
     @abstractmethod

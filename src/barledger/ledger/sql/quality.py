@@ -155,7 +155,8 @@ class SqlQuality(Quality):
 
 def _row(one: Measurement, number: int, at: int) -> tuple[Any, ...]:
     scores = [one.scores.get(name) for name in METRICS]
-    told = json.dumps(dict(one.told), sort_keys=True)
+    # The names that it has tell which metrics were asked for.
+    told = json.dumps({name: {} for name in one.scores} | dict(one.told), sort_keys=True)
     return (number, at, one.version, one.revision, one.interval.start, one.interval.end, *scores, told)
 
 

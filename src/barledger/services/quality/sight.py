@@ -224,6 +224,8 @@ def first_comings(vault: Vault, series: Series, rows: Rows) -> tuple[Rows, Ints,
     known = found_in(rows.time[corrected], times)
     positions = np.flatnonzero(corrected)
     came[positions[known]] = revisions[at[known]]
+    if known.all():
+        return rows, came, 0
     kept = np.ones(len(rows), np.bool_)
     kept[positions[~known]] = False
     return rows.pick(kept), came[kept], int((~known).sum())
