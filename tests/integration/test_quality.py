@@ -148,7 +148,7 @@ def test_a_closed_market_is_not_late(in_memory: BarLedger, clock: TurnableClock)
     assert found.figures["age_seconds"] == pytest.approx(2.5 * 86_400, abs=60)
     clock.turn(1.5)
     found = in_memory.quality_metrics.measure("AAPL", "1d").timeliness
-    assert (found.score, found.counts["behind"], found.counts["overdue"]) == (0.5, 1, 1)
+    assert (found.score, found.counts["behind"], found.counts["overdue"]) == (0.5, 2, 1)
 
 
 def test_a_share_that_was_delisted_is_not_late(in_memory: BarLedger) -> None:

@@ -1,6 +1,6 @@
 """What a ledger promises of quality: measurements that can be plotted, and the oldest check first."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import pytest
 
@@ -144,7 +144,7 @@ class QualityPromises:
 
 
 def _measured(
-    one: Series, score: float, *, version: str = "latest", revision: int = 5, told: dict[str, object] | None = None
+    one: Series, score: float, *, version: str = "latest", revision: int = 5, told: Mapping[str, object] | None = None
 ) -> Measurement:
     scores = {"completeness": score, "accuracy": None}
     assert set(scores) <= set(METRICS)

@@ -136,7 +136,7 @@ class Measuring:
     # --- consistency ---------------------------------------------------------------------------
 
     def _consistency(self) -> Metric:
-        looked = self.sight.look()
+        looked = self._looked
         measured = quality.consistency(looked.rows, self.sight.series.timeframe, explained=self._explained(looked.rows))
         return _noted(measured, self._left_out(looked))
 
@@ -194,7 +194,7 @@ class Measuring:
         )
 
     def _arrivals(self) -> Arrivals:
-        rows, came, unknown = first_comings(self.sight.vault, self.sight.series, self.sight.look().rows)
+        rows, came, unknown = first_comings(self.sight.vault, self.sight.series, self._looked.rows)
         numbers, found = self._table.find(rows.time)
         if not found.all():
             rows, came, numbers = rows.pick(found), came[found], numbers[found]
@@ -215,7 +215,7 @@ class Measuring:
             others = [one for one in others if one in pinned]
             if not others:
                 return unmeasured("accuracy", f"{sight.snapshot.id} pins no other source of {series.instrument}")
-        looked = sight.look()
+        looked = self._looked
         agreements, notes = [], self._left_out(looked)
         for other in others:
             try:
@@ -260,6 +260,14 @@ class Measuring:
         if isinstance(self.answer, BarledgerError):
             raise self.answer
         return self.answer
+
+    @property
+    def _looked(self) -> Looked:
+        """Return what was read; raises what kept the bars from being read."""
+        looked = self.sight.look()
+        if looked.obstacle is not None:
+            raise looked.obstacle
+        return looked
 
     @cached_property
     def interval(self) -> Interval:

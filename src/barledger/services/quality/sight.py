@@ -8,7 +8,7 @@ import numpy as np
 
 from barledger.domain.digest import Block, block_digests, root_digest
 from barledger.domain.interval import BEGINNING, EARLIEST, END_OF_TIME, LATEST, Interval, difference
-from barledger.domain.rows import Ints, Rows, found_in
+from barledger.domain.rows import Ints, Rows, empty_rows, found_in
 from barledger.domain.series import Series
 from barledger.domain.version import Version
 from barledger.errors import IntegrityError
@@ -24,7 +24,8 @@ class Looked:
     """The bars of an interval that are what the ledger keeps of them, and how that was found out.
 
     ``blocks`` are those that were compared, ``damage`` what is not what it was, and is left out of ``rows``. ``why``
-    says why nothing could be compared. ``current`` are the blocks if they are those of the newest state.
+    says why nothing could be compared, ``obstacle`` why there are no bars though there should be some. ``current`` are
+    the blocks if they are those of the newest state.
     """
 
     rows: Rows
@@ -32,6 +33,7 @@ class Looked:
     blocks: Sequence[Block] = ()
     damage: Sequence[Damage] = ()
     why: str = ""
+    obstacle: IntegrityError | None = None
     current: Kept | None = None
 
 
@@ -113,24 +115,19 @@ class Sight:
         """Read the blocks that hold the interval; those that are damaged are named, and left out."""
         kept = keep(self.vault, self.series, self._whole())
         reach = left(kept.state, kept.interval)
-        revision = kept.state.revision
-
-        def rows_in(intervals: Sequence[Interval]) -> Rows:
-            reading = read(self.vault, self.series, intervals, revision=revision, pinned=True, compared=False)
-            return reading.rows.standing()
-
-        damage: Sequence[Damage] = ()
+        found = Looked(rows=empty_rows(), revision=kept.state.revision, blocks=kept.blocks, current=kept)
         try:
-            rows = rows_in(reach)
-            if block_digests(rows, self.series.timeframe) != list(kept.blocks):
-                damage = verify_kept(self.vault, kept)
-                rows = rows_in(difference(reach, [one.interval for one in damage]))
+            rows = _read(self.vault, kept, reach)
+            if block_digests(rows, self.series.timeframe) == list(kept.blocks):
+                return replace(found, rows=rows.within(self.interval))
         except IntegrityError:
-            damage = verify_kept(self.vault, kept)
-            rows = rows_in(difference(reach, [one.interval for one in damage]))
-        return Looked(
-            rows=rows.within(self.interval), revision=revision, blocks=kept.blocks, damage=damage, current=kept
-        )
+            pass  # which blocks these are is found out below
+        damage = verify_kept(self.vault, kept)
+        try:
+            rows = _sound(self.vault, kept, reach, damage)
+        except IntegrityError as error:
+            return replace(found, damage=damage, obstacle=error)
+        return replace(found, rows=rows.within(self.interval), damage=damage)
 
     def _look_at_pin(self, snapshot: Snapshot, pin: Pin) -> Looked:
         wanted = within_pin(snapshot, pin, self.interval)
@@ -159,10 +156,14 @@ class Sight:
         _, found = verify_pin(self.vault, snapshot, pin)
         damage = [one for one in found if one.interval.intersects(wanted)]
         rest = difference([wanted], [one.interval for one in damage])
-        rows = pinned_rows(self.vault, snapshot, pin, rest)
+        rows, obstacle = empty_rows(), None
+        try:
+            rows = pinned_rows(self.vault, snapshot, pin, rest)
+        except IntegrityError as error:
+            obstacle = error
         known = self.vault.ledger.catalog.blocks(self.series, wanted, revision=pin.revision)
         blocks = self._within(known or (), wanted) or block_digests(rows, self.series.timeframe)
-        return Looked(rows=rows, revision=pin.revision, blocks=blocks, damage=damage)
+        return Looked(rows=rows, revision=pin.revision, blocks=blocks, damage=damage, obstacle=obstacle)
 
     def _compared(self, rows: Rows, known: Sequence[Block], revision: int) -> Looked:
         """Compare whole blocks with the digests that are known of them."""
@@ -202,6 +203,29 @@ class Sight:
             start = first if beginning is None else min(first, beginning)
         end = max(start, self.clock) if self.interval.end == END_OF_TIME else self.interval.end
         return Interval(start, max(start, end))
+
+
+def _read(vault: Vault, kept: Kept, intervals: Sequence[Interval]) -> Rows:
+    series, revision = kept.state.series, kept.state.revision
+    return read(vault, series, intervals, revision=revision, pinned=True, compared=False).rows.standing()
+
+
+def _sound(vault: Vault, kept: Kept, reach: Sequence[Interval], damage: Sequence[Damage]) -> Rows:
+    """Return the bars of the blocks that are not damaged; raises `IntegrityError` if they cannot be read."""
+    rest = difference(reach, [one.interval for one in damage])
+    try:
+        return _read(vault, kept, rest)
+    except IntegrityError as error:
+        # A block that shares a checksum with a damaged one is read without it, since its digest proves more.
+        sound = [block for block in kept.blocks if not any(block.start in one.interval for one in damage)]
+        try:
+            rows = _read(replace(vault, store=vault.store.unchecked()), kept, rest)
+            proven = block_digests(rows, kept.state.series.timeframe) == sound
+        except Exception:  # noqa: BLE001 - damaged bytes may break the decoder in any way
+            raise error from None
+        if proven:
+            return rows
+        raise
 
 
 def first_comings(vault: Vault, series: Series, rows: Rows) -> tuple[Rows, Ints, int]:
