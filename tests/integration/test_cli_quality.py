@@ -2,7 +2,6 @@
 
 import json
 import os
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -44,9 +43,7 @@ def home(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def cli(
-    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Iterator[Cli]:
+def cli(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Cli:
     """Commands on a folder, with two series of January 2024, of which one lacks a day."""
     for name in list(os.environ):
         if name.startswith("BARLEDGER_") and not name.startswith("BARLEDGER_TEST_"):
@@ -62,7 +59,7 @@ def cli(
             path, index=False
         )
         given("ingest", instrument, "1d", "--source", "files", "--option", f"path={path}")
-    yield given
+    return given
 
 
 def flip(home: Path) -> None:

@@ -113,6 +113,11 @@ def _stretches(kept: Kept, wanted: Sequence[Block]) -> list[Interval]:
         return [kept.interval]
     starts = [block.start for block in kept.blocks]
     last = max(kept.interval.end, kept.state.series.timeframe.block_end(starts[-1]))
+    first = starts.index(wanted[0].start) if wanted else 0
+    after = first + len(wanted)
+    if wanted and starts[first:after] == [block.start for block in wanted]:
+        begin = starts[first] if first else min(kept.interval.start, starts[0])
+        return [Interval(begin, starts[after] if after < len(starts) else last)]
     chosen = {block.start for block in wanted}
     rooms = zip(starts, [min(kept.interval.start, starts[0]), *starts[1:]], [*starts[1:], last], strict=True)
     return union(Interval(begin, end) for start, begin, end in rooms if start in chosen)

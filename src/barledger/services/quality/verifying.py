@@ -3,7 +3,8 @@
 What was checked is in the ledger after each step, so a run that is killed goes on where it ended.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Any, Final, Protocol
@@ -13,15 +14,16 @@ from barledger.domain.interval import everything, format_time
 from barledger.domain.notice import Notice
 from barledger.domain.series import Series
 from barledger.errors import Busy, RevisionExpired
-from barledger.ledger.contract import Due
+from barledger.ledger.contract import BlockCheck, Due
 from barledger.services.cache.vault import Vault
 from barledger.services.cache.verification import Damage, Kept, keep, moved, verify_kept
 from barledger.services.quality.budget import VerificationBudget
 from barledger.services.quality.measuring import block_checks
 
 _LOOKED_UP: Final = 50_000
-_ROWS: Final = 500_000
+_ROWS: Final = 1_000_000
 _FIRST_ROWS: Final = 20_000
+_UNRECORDED_ROWS: Final = 200_000
 _ATTEMPTS: Final = 5
 _TOLD: Final = 20
 
@@ -132,20 +134,30 @@ class Verifier:
         self._tally = _Tally()
         self._total = 0
         self._kept: Kept | None = None
+        self._checks: list[BlockCheck] = []
 
     def run(self) -> LibraryVerification:
         """Verify until nothing is due, or the budget is spent."""
         state = self._vault.ledger.quality.state(self._series)
         self._total = state.blocks
-        while waiting := self._due():
-            handled = self._tally.blocks
-            if not all(self._step(part) for part in self._parts(waiting)):
-                break
-            if self._tally.blocks == handled:
-                break
+        try:
+            self._verify()
+        except BaseException:
+            with suppress(Exception):
+                self._flush()
+            raise
+        self._flush()
         return self._finish()
 
+    def _verify(self) -> None:
+        while waiting := self._due():
+            before = self._tally.blocks, len(self._tally.skipped)
+            room = all(self._step(part) for part in self._parts(waiting))
+            if not room or before == (self._tally.blocks, len(self._tally.skipped)):
+                return
+
     def _due(self) -> list[Due]:
+        self._flush()
         skipped = self._tally.skipped
         room = _LOOKED_UP if self._budget.blocks is None else self._budget.blocks - self._tally.blocks
         if room <= 0:
@@ -193,8 +205,7 @@ class Verifier:
             self._tally.skipped[series] = str(error)
             return True
         faults.reach("verify.read")
-        self._record(kept, damage, {due.start for due in part})
-        faults.reach("verify.recorded")
+        self._note(kept, damage, {due.start for due in part})
         return True
 
     def _read(self, series: Series, part: Sequence[Due]) -> tuple[Kept, list[Damage]]:
@@ -214,20 +225,29 @@ class Verifier:
             kept = self._kept = keep(self._vault, series, everything())
         return kept
 
-    def _record(self, kept: Kept, damage: Sequence[Damage], starts: set[int]) -> None:
+    def _note(self, kept: Kept, damage: Sequence[Damage], starts: set[int]) -> None:
+        """Keep what was found out for the ledger; damage is told at once."""
         series, tally = kept.state.series, self._tally
         blocks = [block for block in kept.blocks if block.start in starts]
-        checks = block_checks(series, blocks, damage)
-        details = {"damage": [_told(one) for one in damage[:_TOLD]]} if damage else None
-        self._vault.ledger.quality.record([], checks, self._vault.who("verify"), details=details)
+        self._checks += block_checks(series, blocks, damage)
         if damage:
+            self._flush(details={"damage": [_told(one) for one in damage[:_TOLD]]})
             self._vault.notify(notice_of(series, damage))
         tally.series.add(series)
         tally.blocks += len(starts)
         tally.rows += sum(block.rows for block in blocks)
         tally.damage += damage
+        if sum(check.rows for check in self._checks) >= _UNRECORDED_ROWS:
+            self._flush()
         if self._progress is not None:
             self._progress(Advance(series=series, blocks=tally.blocks, total=self._total, damaged=len(tally.damage)))
+
+    def _flush(self, *, details: Mapping[str, Any] | None = None) -> None:
+        """Write the checks of all steps since the last time, since a transaction takes as long as reading much."""
+        checks, self._checks = self._checks, []
+        if checks or details:
+            self._vault.ledger.quality.record([], checks, self._vault.who("verify"), details=details)
+            faults.reach("verify.recorded")
 
     def _finish(self) -> LibraryVerification:
         ledger, tally = self._vault.ledger, self._tally
