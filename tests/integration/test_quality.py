@@ -378,3 +378,12 @@ def test_an_empty_interval_has_no_scores(in_memory: BarLedger) -> None:
     found = in_memory.quality_metrics.measure("AAPL", "1d", start=5 * DAY, end=5 * DAY)
     assert found.completeness.score is None
     assert found.consistency.score is None
+
+
+def test_real_bars_have_three_unusual_returns(in_memory: BarLedger) -> None:
+    in_memory.ingest("AAPL", "1d", source="sample", start="2000-03-01", end="2013-03-02")
+    found = in_memory.quality_metrics.measure("AAPL", "1d", start="2000-03-01", end="2013-03-02").consistency
+    # Two splits, and the fall of which prices cannot tell that it was none.
+    dates = sorted(str(np.datetime64(case.interval.start, "ns"))[:10] for case in found.worst)
+    assert dates == ["2000-06-21", "2000-09-29", "2005-02-28"]
+    assert found.counts == {"bars": 3270, "passed": 3267, "failed": 3, "returns": 3, "ranges": 0, "volume": 0}

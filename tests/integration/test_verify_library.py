@@ -41,9 +41,10 @@ def tamper(bl: BarLedger, series: Series, change: Callable[[Rows], Rows], interv
 
 
 def minutely(count: int) -> pd.DataFrame:
-    """Return so many minutes, one after the other."""
-    at = np.arange(count)
-    return frame(range(1_000)).iloc[at % 1_000].set_axis(pd.to_datetime(MINUTE * at, utc=True), axis=0)
+    """Return so many minutes, one after the other, with prices that take room."""
+    close = np.random.default_rng(1).uniform(50, 150, count)
+    columns = {"open": close, "high": close + 1, "low": close - 1, "close": close, "volume": np.full(count, 1_000.0)}
+    return pd.DataFrame(columns, index=pd.to_datetime(MINUTE * np.arange(count), utc=True))
 
 
 def a_cent_more(rows: Rows) -> Rows:

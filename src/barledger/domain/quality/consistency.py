@@ -139,7 +139,7 @@ def _cases(rows: Rows, timeframe: Timeframe, broken: Mapping[str, Flags], checks
         found = np.flatnonzero(scores)
         worst = found[np.argsort(-scores[found], kind="stable")[:_FEW]]
         cases += [
-            _case(rows, timeframe, at, f"{_WORDS[name]}, {scores[at]:.1f} times the usual", float(scores[at]))
+            _case(rows, timeframe, at, f"{_WORDS[name]}, modified z-score {scores[at]:.1f}", float(scores[at]))
             for at in worst.tolist()
         ]
     return cases
