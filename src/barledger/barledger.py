@@ -31,6 +31,7 @@ from barledger.services.ingestion import Budget, DataIngestionService, Entry, In
 from barledger.services.ingestion.plan import Refresh
 from barledger.services.ingestion.progress import Listener
 from barledger.services.instruments import InstrumentService
+from barledger.services.quality import LibraryVerification, QualityService, VerificationBudget
 from barledger.services.reconciliation import Reconciled
 from barledger.services.retrieval import DataRetrievalService
 from barledger.services.takeover import TakenOver, take_over
@@ -64,6 +65,7 @@ class BarLedger:
         self.retrieval = DataRetrievalService(
             self.vault, self.instruments, availability=self.availability, ingestion=self.ingestion
         )
+        self.quality_metrics = QualityService(self.vault, self.instruments, self.availability)
         self.audit = AuditLog(self.vault)
 
     # --- writing -------------------------------------------------------------------------------
@@ -221,6 +223,12 @@ class BarLedger:
         """Read a snapshot's bars again and compare them with its digests (`DataCacheService.verify`)."""
         return self.cache.verify(version)
 
+    def verify_library(
+        self, pattern: str = "*", *, budget: float | str | timedelta | VerificationBudget | None = None
+    ) -> LibraryVerification:
+        """Read bars again, those whose last check is the oldest first (`QualityService.verify_library`)."""
+        return self.quality_metrics.verify_library(pattern, budget=budget)
+
     # --- copies --------------------------------------------------------------------------------
 
     def back_up(self, folder: str | Path, *, progress: Progress | None = None) -> Copied:
@@ -259,7 +267,7 @@ class BarLedger:
         self.vault.ledger.close()
         nothing: Any = _Nothing()
         self.cache = self.ingestion = self.retrieval = self.audit = self.instruments = nothing
-        self.availability = nothing
+        self.availability = self.quality_metrics = nothing
 
     def __enter__(self) -> Self:
         """Use it in a with statement."""

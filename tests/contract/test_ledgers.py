@@ -30,7 +30,7 @@ from barledger.errors import (
     StoreUnavailable,
     StoreUnwritable,
 )
-from barledger.ledger.contract import Ledger, Outcome, QuarantinedBar, Symbol, Who
+from barledger.ledger.contract import BlockCheck, Ledger, Measurement, Outcome, QuarantinedBar, Symbol, Who
 from barledger.ledger.sql import SqlLedger
 from barledger.testing.bars import series
 from barledger.testing.commits import WHO, begin, block, change, commit, pin
@@ -359,6 +359,10 @@ def _fill(ledger: Ledger) -> None:
     ledger.symbols.add(Symbol(instrument="AAPL", source="test", native="aapl", valid=everything()), WHO)
     bar = QuarantinedBar(series=A, time=5, code="empty-bar", values={"open": None}, actor="tester")
     ledger.quarantine.add([bar], WHO)
+    scores = {"completeness": 0.5, "accuracy": None}
+    measured = Measurement(series=A, interval=everything(), version="latest", revision=1, scores=scores)
+    check = BlockCheck(series=A, start=block(1970, 2).start, rows=10, digest=block(1970, 2).digest)
+    ledger.quality.record([measured], [check], WHO)
 
 
 def _contents(ledger: Ledger) -> dict[str, Any]:
@@ -378,6 +382,8 @@ def _contents(ledger: Ledger) -> dict[str, Any]:
         "audit": ledger.audit.entries(),
         "of one": ledger.audit.entries(series=B),
         "outbox": ledger.outbox.waiting(),
+        "quality": ledger.quality.measurements([A]),
+        "checks": ledger.quality.checks(A, everything()),
     }
 
 

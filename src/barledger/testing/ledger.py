@@ -8,6 +8,7 @@ from barledger.ledger.contract import Ledger
 from barledger.testing.commits import GRACE, HandClock
 from barledger.testing.ledger_markets import ActionPromises, BulkPromises, InstrumentPromises, ProposalPromises
 from barledger.testing.ledger_processes import ProcessPromises
+from barledger.testing.ledger_quality import QualityPromises
 from barledger.testing.ledger_registers import AuditPromises, RegisterPromises
 from barledger.testing.ledger_retention import RetentionPromises
 from barledger.testing.ledger_revisions import CommitPromises, DigestPromises, LockPromises, TimePromises
@@ -29,6 +30,7 @@ class LedgerContract(
     ActionPromises,
     ProposalPromises,
     BulkPromises,
+    QualityPromises,
     ProcessPromises,
 ):
     """Inherit it and give a fixture ``place``: a function that opens one and the same ledger, at first a new one.

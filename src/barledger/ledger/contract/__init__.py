@@ -15,6 +15,7 @@ from barledger.ledger.contract.catalog import Catalog
 from barledger.ledger.contract.instruments import Instruments
 from barledger.ledger.contract.outbox import Outbox, Parcel
 from barledger.ledger.contract.proposals import Proposal, Proposals, ProposalState
+from barledger.ledger.contract.quality import BlockCheck, CheckState, Due, Measurement, Quality
 from barledger.ledger.contract.quarantine import Quarantine, QuarantinedBar
 from barledger.ledger.contract.revisions import (
     Aborted,
@@ -41,14 +42,18 @@ __all__ = [
     "Actions",
     "Audit",
     "AuditEntry",
+    "BlockCheck",
     "Catalog",
+    "CheckState",
     "Cover",
+    "Due",
     "Forgotten",
     "Gone",
     "Holder",
     "Instruments",
     "Intent",
     "Ledger",
+    "Measurement",
     "Outbox",
     "Outcome",
     "Parcel",
@@ -57,6 +62,7 @@ __all__ = [
     "Proposal",
     "ProposalState",
     "Proposals",
+    "Quality",
     "Quarantine",
     "QuarantinedBar",
     "Recalled",
@@ -86,6 +92,7 @@ class Ledger(ABC):
     proposals: Proposals
     snapshots: Snapshots
     quarantine: Quarantine
+    quality: Quality
     audit: Audit
     outbox: Outbox
 

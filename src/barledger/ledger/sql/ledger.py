@@ -13,6 +13,7 @@ from barledger.ledger.sql.engine import Database
 from barledger.ledger.sql.instruments import SqlInstruments
 from barledger.ledger.sql.outbox import SqlOutbox
 from barledger.ledger.sql.proposals import SqlProposals
+from barledger.ledger.sql.quality import SqlQuality
 from barledger.ledger.sql.quarantine import SqlQuarantine
 from barledger.ledger.sql.revisions import SqlRevisions
 from barledger.ledger.sql.series_table import SeriesTable
@@ -41,6 +42,7 @@ class SqlLedger(Ledger):
         self.proposals = SqlProposals(database, names)
         self.snapshots = SqlSnapshots(database, names, mirrored=mirrored)
         self.quarantine = SqlQuarantine(database, names)
+        self.quality = SqlQuality(database, names)
         self.audit = SqlAudit(database, names)
         self.outbox = SqlOutbox(database)
 

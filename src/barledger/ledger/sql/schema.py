@@ -33,7 +33,7 @@ metadata: Final = MetaData(
     }
 )
 
-SCHEMA_VERSION: Final = "0002"
+SCHEMA_VERSION: Final = "0006"
 
 # Conditions of partial indexes, since the rows that they find are few among very many.
 OPEN: Final = "state <> 'committed'"
@@ -329,8 +329,37 @@ outbox = Table(
     _number("delivered_at"),
 )
 
+quality = Table(
+    "quality",
+    metadata,
+    _series_id(primary=True),
+    _key("measured_at"),
+    _text("version"),
+    _number("revision"),
+    _number("start"),
+    _number("end"),
+    *(Column(name, Double) for name in ("completeness", "consistency", "timeliness", "accuracy", "integrity")),
+    _text("told"),
+    sqlite_with_rowid=False,
+)
+
+block_checks = Table(
+    "block_checks",
+    metadata,
+    _series_id(primary=True),
+    _key("start"),
+    Column("digest", LargeBinary, nullable=False),
+    Column("checked_at", BigInteger, nullable=False, index=True),
+    Column("ok", Boolean, nullable=False),
+    _text("detail"),
+    sqlite_with_rowid=False,
+)
+
 # What the second version of the schema brought.
 ADDED_IN_0002: Final = (instruments, halts, actions, proposals, change_policies, absences)
+
+# What the sixth version brought.
+ADDED_IN_0006: Final = (quality, block_checks)
 
 APPEND_ONLY: Final = (audit, audit_series)
 

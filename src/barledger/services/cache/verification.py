@@ -2,17 +2,20 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import Final
 
 from barledger.domain.digest import Block, block_digests, root_digest
-from barledger.domain.interval import Interval, everything, format_time
+from barledger.domain.interval import Interval, everything, format_time, union
 from barledger.domain.rows import Rows
 from barledger.domain.series import Series
-from barledger.errors import IntegrityError
-from barledger.ledger.contract import Pin, Snapshot
+from barledger.errors import Busy, IntegrityError
+from barledger.ledger.contract import Pin, SeriesState, Snapshot
 from barledger.services.cache.reader import read
 from barledger.services.cache.snapshots import finish
 from barledger.services.cache.vault import Vault
 from barledger.services.cache.versions import pinned_rows
+
+_ATTEMPTS: Final = 1_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,13 +52,94 @@ class Verification:
         return not self.damage
 
 
-RowsOf = Callable[[Vault, Interval], Rows]
+RowsOf = Callable[[Vault, Sequence[Interval]], Rows]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kept:
+    """What the ledger keeps of a series: its state, and the blocks that start in an interval, as of one revision."""
+
+    state: SeriesState
+    interval: Interval
+    blocks: Sequence[Block]
+
+
+def keep(vault: Vault, series: Series, interval: Interval) -> Kept:
+    """Look up what the ledger keeps of a series now; raises `Busy` if writers never let it rest."""
+    for _ in range(_ATTEMPTS):
+        state = vault.ledger.revisions.state(series)
+        blocks = vault.ledger.catalog.blocks(series, interval) or []
+        if not moved(vault, state):
+            return Kept(state=state, interval=interval, blocks=blocks)
+    raise Busy(what=str(series), waited=0.0)
+
+
+def moved(vault: Vault, state: SeriesState) -> bool:
+    """Tell whether a series has other blocks now, or cannot be read any more at the revision of this state."""
+    now = vault.ledger.revisions.state(state.series)
+    return (now.revision, now.digest, now.horizon, now.gone) != (
+        state.revision,
+        state.digest,
+        state.horizon,
+        state.gone,
+    )
+
+
+def verify_kept(vault: Vault, kept: Kept, chosen: Sequence[Block] | None = None) -> list[Damage]:
+    """Read blocks again, all that are kept or those ``chosen`` among them, and return what is not what it was.
+
+    Beside the blocks, the time between them and around them is read, where there have to be no bars.
+    """
+    series, wanted = kept.state.series, kept.blocks if chosen is None else chosen
+    stretches = _stretches(kept, wanted)
+
+    def rows_of(place: Vault, intervals: Sequence[Interval]) -> Rows:
+        reading = read(place, series, intervals, revision=kept.state.revision, pinned=True, compared=False)
+        return reading.rows.standing()
+
+    try:
+        found = block_digests(rows_of(vault, stretches), series.timeframe)
+    except IntegrityError as error:
+        whole = stretches[0] if stretches else kept.interval
+        return _search(vault, series, wanted, rows_of) or [_unlocated(series, whole, str(error))]
+    if found == list(wanted):
+        return []
+    return _differing(series, wanted, found)
+
+
+def _stretches(kept: Kept, wanted: Sequence[Block]) -> list[Interval]:
+    """Return the stretches that blocks take, each up to the block after it; the first one begins with the interval."""
+    if not kept.blocks:
+        return [kept.interval]
+    starts = [block.start for block in kept.blocks]
+    last = max(kept.interval.end, kept.state.series.timeframe.block_end(starts[-1]))
+    first = starts.index(wanted[0].start) if wanted else 0
+    after = first + len(wanted)
+    if wanted and starts[first:after] == [block.start for block in wanted]:
+        begin = starts[first] if first else min(kept.interval.start, starts[0])
+        return [Interval(begin, starts[after] if after < len(starts) else last)]
+    chosen = {block.start for block in wanted}
+    rooms = zip(starts, [min(kept.interval.start, starts[0]), *starts[1:]], [*starts[1:], last], strict=True)
+    return union(Interval(begin, end) for start, begin, end in rooms if start in chosen)
+
+
+def _differing(series: Series, known: Sequence[Block], found: Sequence[Block]) -> list[Damage]:
+    """Return the blocks that differ, and those of which the ledger knows nothing."""
+    actual = {block.start: block for block in found}
+    damage = []
+    for block in known:
+        one = actual.pop(block.start, None)
+        if one != block:
+            interval = Interval(block.start, series.timeframe.block_end(block.start))
+            damage.append(Damage(series=series, interval=interval, detail=_difference(block, [one] if one else [])))
+    strangers = [Interval(start, series.timeframe.block_end(start)) for start in sorted(actual)]
+    return [*damage, *(_unlocated(series, interval) for interval in strangers)]
 
 
 def verify_snapshot(vault: Vault, snapshot: Snapshot) -> Verification:
     """Read all pinned bars again and compare them with the snapshot's digests."""
     complete = finish(vault, snapshot)
-    checked = [_verify_pin(vault, complete, pin) for pin in complete.pins]
+    checked = [verify_pin(vault, complete, pin) for pin in complete.pins]
     return Verification(
         subject=complete.id,
         series=len(checked),
@@ -66,28 +150,19 @@ def verify_snapshot(vault: Vault, snapshot: Snapshot) -> Verification:
 
 def verify_series(vault: Vault, series: Series) -> Verification:
     """Read a series' current bars again and compare them with the ledger's digests."""
-    state = vault.ledger.revisions.state(series)
-    known = vault.ledger.catalog.blocks(series, everything()) or []
-
-    def rows_of(place: Vault, interval: Interval) -> Rows:
-        return read(place, series, [interval], revision=state.revision, pinned=True).rows.standing()
-
-    damage: Sequence[Damage] = ()
-    try:
-        if block_digests(rows_of(vault, everything()), series.timeframe) != known:
-            damage = _search(vault, series, known, rows_of) or [_unlocated(series, everything())]
-    except IntegrityError as error:
-        damage = _search(vault, series, known, rows_of) or [_unlocated(series, everything(), str(error))]
-    return Verification(subject=str(series), series=1, rows=state.rows, damage=tuple(damage))
+    kept = keep(vault, series, everything())
+    return Verification(subject=str(series), series=1, rows=kept.state.rows, damage=tuple(verify_kept(vault, kept)))
 
 
-def _verify_pin(vault: Vault, snapshot: Snapshot, pin: Pin) -> tuple[int, Sequence[Damage]]:
-    def rows_of(place: Vault, interval: Interval) -> Rows:
-        return pinned_rows(place, snapshot, pin, [interval])
+def verify_pin(vault: Vault, snapshot: Snapshot, pin: Pin) -> tuple[int, Sequence[Damage]]:
+    """Read the bars of one pin again; returns how many there are, and what is not what it was."""
+
+    def rows_of(place: Vault, intervals: Sequence[Interval]) -> Rows:
+        return pinned_rows(place, snapshot, pin, intervals)
 
     reason = "its bars do not have the digest of the snapshot"
     try:
-        rows = rows_of(vault, pin.interval)
+        rows = rows_of(vault, [pin.interval])
         if root_digest(block_digests(rows, pin.series.timeframe)) == pin.digest:
             return len(rows), ()
     except IntegrityError as error:
@@ -102,19 +177,25 @@ def _search(vault: Vault, series: Series, known: Sequence[Block], rows_of: RowsO
 
     Blocks that are refused for a neighbour's sake, since they share its checksum, are named only if nothing else is.
     """
-    damage: list[Damage] = []
-    refused: list[Damage] = []
-    for block in known:
-        interval = Interval(block.start, series.timeframe.block_end(block.start))
-        try:
-            found = block_digests(rows_of(vault, interval), series.timeframe)
-        except IntegrityError as error:
-            alike = _decodes_to(vault, series, block, interval, rows_of)
-            (refused if alike else damage).append(Damage(series=series, interval=interval, detail=str(error)))
-            continue
-        if found != [block]:
-            damage.append(Damage(series=series, interval=interval, detail=_difference(block, found)))
+    damage, refused = _halve(vault, series, known, rows_of)
     return damage or _joined(refused)
+
+
+def _halve(vault: Vault, series: Series, known: Sequence[Block], rows_of: RowsOf) -> tuple[list[Damage], list[Damage]]:
+    """Return the damaged blocks, and those that are refused and yet what they were; halves what cannot be read."""
+    if not known:
+        return [], []
+    intervals = [Interval(block.start, series.timeframe.block_end(block.start)) for block in known]
+    try:
+        found = block_digests(rows_of(vault, union(intervals)), series.timeframe)
+    except IntegrityError as error:
+        if len(known) > 1:
+            middle = len(known) // 2
+            halves = [_halve(vault, series, half, rows_of) for half in (known[:middle], known[middle:])]
+            return halves[0][0] + halves[1][0], halves[0][1] + halves[1][1]
+        one = [Damage(series=series, interval=intervals[0], detail=str(error))]
+        return ([], one) if _decodes_to(vault, series, known[0], intervals[0], rows_of) else (one, [])
+    return ([] if found == list(known) else _differing(series, known, found)), []
 
 
 def _joined(refused: Sequence[Damage]) -> list[Damage]:
@@ -134,7 +215,7 @@ def _decodes_to(vault: Vault, series: Series, block: Block, interval: Interval, 
     """Tell whether the block is still the same, leaving out the store's own checks."""
     unchecked = replace(vault, store=vault.store.unchecked())
     try:
-        return block_digests(rows_of(unchecked, interval), series.timeframe) == [block]
+        return block_digests(rows_of(unchecked, [interval]), series.timeframe) == [block]
     except Exception:  # noqa: BLE001 - damaged bytes may decode to anything, or break the decoder
         return False
 
