@@ -35,6 +35,10 @@ def bars(
     partial: Annotated[str | None, typer.Option(help="Resampled bars that lack a part: drop, mark or keep.")] = None,
     style: Annotated[str | None, typer.Option(help=f"As another library has them: {', '.join(STYLES)}.")] = None,
     out: Annotated[Path | None, typer.Option(help="Write .csv, .parquet or .arrow instead.")] = None,
+    strategy: Annotated[
+        str | None, typer.Option(help="Leave a receipt in the audit log: who is shown them.", show_default=False)
+    ] = None,
+    purpose: Annotated[str | None, typer.Option(help="And what for, e.g. live.", show_default=False)] = None,
     store: Store = "",
     ledger: Ledger = "",
     json: Json = False,
@@ -56,6 +60,8 @@ def bars(
             lookback=lookback,
             last=last,
             known_within=known_within,
+            strategy=strategy,
+            purpose=purpose,
         )
         if resample is not None:
             found = found.resample(resample, partial=partial or "drop")  # type: ignore[arg-type]
