@@ -53,12 +53,13 @@ class Comparison:
             self.told.append(data)
             self.named |= trust.named(data)
         filled = self.tree.add(leaf)
-        for one in self._at.pop(self.tree.size, ()):
+        here = self._at.pop(self.tree.size, ())
+        for one in here:
             if self.tree.root != one.checkpoint.root:
-                detail = f"these are not what was signed: {one.where}"
+                detail = f"not what was signed: {one.where}"
                 self.wrong.append(Wrong(what="log", sequence=self._good + 1, last=self.tree.size, detail=detail))
-            else:
-                self._good = self.tree.size
+        if any(self.tree.root == one.checkpoint.root for one in here):
+            self._good = self.tree.size
         return filled
 
     def end(self) -> None:

@@ -26,6 +26,12 @@ class Wrong:
             where = f"entry {self.sequence:,}" if self.last <= self.sequence else self._span
         return f"{where}: {self.detail}"
 
+    def holds(self, other: "Wrong") -> bool:
+        """Tell whether the other is about a part of these entries."""
+        mine, theirs = (max(one.last, one.sequence) for one in (self, other))
+        inside = self.sequence <= other.sequence and theirs <= mine
+        return inside and (self.sequence, mine) != (other.sequence, theirs)
+
     @property
     def _span(self) -> str:
         return f"entries {self.sequence:,} to {self.last:,}"
@@ -56,8 +62,13 @@ class AuditVerification:
 
     @property
     def first_wrong(self) -> int:
-        """Return the first entry that is wrong, or 0 if none is."""
-        return min((one.sequence for one in self.wrong if one.sequence), default=0)
+        """Return the first entry that is wrong, or 0 if none is.
+
+        A stretch counts from its beginning, unless something in it is known more exactly.
+        """
+        about = [one for one in self.wrong if one.sequence]
+        exact = [one for one in about if not any(one.holds(other) for other in about)]
+        return min((one.sequence for one in exact), default=0)
 
     def __bool__(self) -> bool:
         """Whether nothing is wrong."""
@@ -79,4 +90,4 @@ class AuditVerification:
 
 def listed(found: Iterable[Wrong]) -> tuple[Wrong, ...]:
     """Return what is wrong by the entries that it is about, and of very many the first."""
-    return tuple(sorted(found, key=lambda one: one.sequence)[:_MOST])
+    return tuple(sorted(found, key=lambda one: (not one.sequence, one.sequence))[:_MOST])
