@@ -67,7 +67,7 @@ class Shown:
 
     def __str__(self) -> str:
         """Say it as a person would."""
-        bars = f"{self.rows:,} bars"
+        bars = f"{self.rows:,} bar{'' if self.rows == 1 else 's'}"
         if self.rows:
             bars += f", {format_time(self.first)} to {format_time(self.last)}"
         series = f"{self.instrument} {self.timeframe} from {', '.join(self.sources)}"
