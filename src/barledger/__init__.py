@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from barledger.domain.series import Series
     from barledger.errors import BarledgerError
     from barledger.ledger.contract import Snapshot
+    from barledger.services.audit import verify_audit
     from barledger.services.ingestion import Entry
     from barledger.services.retrieval.dataset import Dataset
 
@@ -28,6 +29,7 @@ _HOMES = {
     "Interval": "barledger.domain.interval",
     "Series": "barledger.domain.series",
     "Snapshot": "barledger.ledger.contract",
+    "verify_audit": "barledger.services.audit",
 }
 
 __all__ = [
@@ -42,6 +44,7 @@ __all__ = [
     "Snapshot",
     "__version__",
     "connect",
+    "verify_audit",
 ]
 
 
@@ -51,6 +54,7 @@ def connect(
     token: str | None = None,
     org: str | None = None,
     ledger: str | None = None,
+    actor: str | None = None,
     read_only: bool = False,
     accept_expiry: bool = False,
 ) -> "BarLedger":
@@ -59,6 +63,7 @@ def connect(
     A folder is the embedded store; ``influxdb+http://host:8086/bucket`` (or ``+https``) is InfluxDB 1.x or 2.x;
     ``memory:`` lasts as long as the process. Without one, ``BARLEDGER_URL`` is opened, or the user's data folder.
     ``token`` and ``org`` default to ``BARLEDGER_TOKEN`` and ``BARLEDGER_ORG``. ``ledger`` is an SQLAlchemy URL.
+    ``actor`` is who acts, for the audit log; else ``BARLEDGER_ACTOR``, or the user and the machine.
 
     >>> bl = connect("memory:")
     >>> bl.close()
@@ -66,7 +71,13 @@ def connect(
     from barledger.barledger import open_barledger  # noqa: PLC0415 - importing barledger stays cheap
 
     return open_barledger(
-        path_or_url, token=token, org=org, ledger=ledger, read_only=read_only, accept_expiry=accept_expiry
+        path_or_url,
+        token=token,
+        org=org,
+        ledger=ledger,
+        actor=actor,
+        read_only=read_only,
+        accept_expiry=accept_expiry,
     )
 
 

@@ -1,6 +1,7 @@
 """BarLedger: a store, a ledger, sources and services, plugged together."""
 
 import getpass
+import os
 import socket
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
@@ -13,13 +14,14 @@ from typing import Any, Literal, Self
 from barledger.domain.bars import Bars
 from barledger.domain.change_policy import ChangePolicy, OnChange
 from barledger.domain.interval import Instant
-from barledger.domain.series import Series
+from barledger.domain.series import Series, check_name
 from barledger.domain.validation import OnInvalid
 from barledger.errors import Closed, Mismatch
 from barledger.ledger.contract import Ledger, Snapshot
-from barledger.opening import ledger_in, open_ledger, open_store, place_of
+from barledger.opening import key_place, ledger_in, open_ledger, open_store, place_of
 from barledger.services import reconciliation
 from barledger.services.audit import AuditLog
+from barledger.services.audit.evidence import Evidence
 from barledger.services.availability import DataAvailabilityService
 from barledger.services.backup import Copied, Progress, back_up, restore
 from barledger.services.cache import DataCacheService
@@ -44,20 +46,16 @@ from barledger.stores.contract import Store
 class BarLedger:
     """What `connect` gives: the services as attributes, and the verbs of every day as shortcuts to them."""
 
-    def __init__(self, store: Store, ledger: Ledger, *, settings: Settings, read_only: bool = False) -> None:
-        """Plug a store and its ledger together; a pair that does not fit can only be read."""
-        mismatch = fits(store, ledger) if read_only else introduce(store, ledger)
-        if mismatch:
-            warnings.warn(f"nothing can be written: {mismatch}; see `barledger ledger --help`", Mismatch, stacklevel=4)
+    def __init__(
+        self, store: Store, ledger: Ledger, *, settings: Settings, read_only: bool = False, lent: Vault | None = None
+    ) -> None:
+        """Plug a store and its ledger together; a pair that does not fit can only be read.
+
+        ``lent`` are both halves of another session, which goes on using them when this one is closed.
+        """
         self.settings = settings
-        self.vault = Vault(
-            store=store,
-            ledger=ledger,
-            actor=settings.actor or f"{getpass.getuser()}@{socket.gethostname()}",
-            patience=Patience(lease=settings.lease, wait=settings.wait),
-            mismatch=mismatch,
-            read_only=read_only,
-        )
+        self._lent = lent is not None
+        self.vault = lent or _plug(store, ledger, settings, read_only=read_only)
         self.instruments = InstrumentService(self.vault)
         self.cache = DataCacheService(self.vault)
         self.availability = DataAvailabilityService(self.vault, self.instruments)
@@ -66,7 +64,7 @@ class BarLedger:
             self.vault, self.instruments, availability=self.availability, ingestion=self.ingestion
         )
         self.quality_metrics = QualityService(self.vault, self.instruments, self.availability)
-        self.audit = AuditLog(self.vault)
+        self.audit = AuditLog(self.vault, keys=key_place(ledger, settings), anchor=settings.anchor)
 
     # --- writing -------------------------------------------------------------------------------
 
@@ -171,6 +169,8 @@ class BarLedger:
         known_within: str | timedelta | None = None,
         fetch_missing: bool = False,
         options: Mapping[str, Any] | None = None,
+        purpose: str | None = None,
+        strategy: str | None = None,
     ) -> Bars:
         """Return the bars of [start, end) at a version (`DataRetrievalService.bars`)."""
         return self.retrieval.bars(
@@ -187,6 +187,8 @@ class BarLedger:
             known_within=known_within,
             fetch_missing=fetch_missing,
             options=options,
+            purpose=purpose,
+            strategy=strategy,
         )
 
     def history(self, instrument: str, timeframe: str, time: Instant, *, source: str | None = None) -> list[Edition]:
@@ -229,6 +231,10 @@ class BarLedger:
         """Read bars again, those whose last check is the oldest first (`QualityService.verify_library`)."""
         return self.quality_metrics.verify_library(pattern, budget=budget)
 
+    def evidence(self, version: str, path: str | Path) -> Evidence:
+        """Write everything about a snapshot into one zip that anybody can verify (`AuditLog.evidence`)."""
+        return self.audit.evidence(version, path)
+
     # --- copies --------------------------------------------------------------------------------
 
     def back_up(self, folder: str | Path, *, progress: Progress | None = None) -> Copied:
@@ -261,10 +267,25 @@ class BarLedger:
 
     # --- the session ---------------------------------------------------------------------------
 
+    @property
+    def actor(self) -> str:
+        """Return in whose name this session acts, for the audit log."""
+        return self.vault.actor
+
+    def acting_as(self, actor: str) -> "BarLedger":
+        """Return a session on the same store and ledger that acts in another name; closing it leaves this one open.
+
+        Raises `InvalidName`.
+        """
+        vault = replace(self.vault, actor=check_name("actor", actor))
+        settings = self.settings.model_copy(update={"actor": actor})
+        return BarLedger(vault.store, vault.ledger, settings=settings, lent=vault)
+
     def close(self) -> None:
-        """Release the store and the ledger; what is asked afterwards raises `Closed`."""
-        self.vault.store.close()
-        self.vault.ledger.close()
+        """Release the store and the ledger, unless they are lent; what is asked afterwards raises `Closed`."""
+        if not self._lent:
+            self.vault.store.close()
+            self.vault.ledger.close()
         nothing: Any = _Nothing()
         self.cache = self.ingestion = self.retrieval = self.audit = self.instruments = nothing
         self.availability = self.quality_metrics = nothing
@@ -287,6 +308,29 @@ class BarLedger:
         return make_source(name, options)
 
 
+def _plug(store: Store, ledger: Ledger, settings: Settings, *, read_only: bool) -> Vault:
+    mismatch = fits(store, ledger) if read_only else introduce(store, ledger)
+    if mismatch:
+        warnings.warn(f"nothing can be written: {mismatch}; see `barledger ledger --help`", Mismatch, stacklevel=5)
+    return Vault(
+        store=store,
+        ledger=ledger,
+        actor=check_name("actor", settings.actor) if settings.actor else _whoever(),
+        patience=Patience(lease=settings.lease, wait=settings.wait),
+        mismatch=mismatch,
+        read_only=read_only,
+    )
+
+
+def _whoever() -> str:
+    """Return the user of the operating system, and which machine it is; a user without a name has a number."""
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):
+        user = f"uid-{os.getuid()}"
+    return f"{user}@{socket.gethostname()}"
+
+
 class _Nothing:
     """What is left of the services of a closed library."""
 
@@ -301,12 +345,15 @@ def open_barledger(
     token: str | None = None,
     org: str | None = None,
     ledger: str | None = None,
+    actor: str | None = None,
     read_only: bool = False,
     accept_expiry: bool = False,
     settings: Settings | None = None,
 ) -> BarLedger:
     """Open a store and its ledger; see `barledger.connect`."""
     chosen = settings or Settings()
+    if actor is not None:
+        chosen = chosen.model_copy(update={"actor": check_name("actor", actor)})
     place = place_of(str(path_or_url) if path_or_url is not None else chosen.url, ledger or chosen.ledger, chosen)
     secret = chosen.token.get_secret_value() if token is None else token
     # The ledger comes first: a store that was made and has no ledger would look like somebody else's.

@@ -29,20 +29,22 @@ class InfluxDBClient:
         bucket: str = "market_data",
         *,
         ledger: str | None = None,
+        actor: str | None = None,
         read_only: bool = False,
         accept_expiry: bool = False,
     ) -> None:
         """Connect to ``url`` (``http://host:8086``), making the bucket if there is none.
 
         On 1.x ``token`` is ``user:password`` or empty, and ``org`` is not used. Without ``ledger`` (an SQLAlchemy
-        URL) the ledger is an SQLite file in ``BARLEDGER_HOME``, one for each URL and bucket. Raises the errors of
-        `barledger.connect`.
+        URL) the ledger is an SQLite file in ``BARLEDGER_HOME``, one for each URL and bucket. ``actor`` is who acts, for
+        the audit log. Raises the errors of `barledger.connect`.
         """
         self._library: BarLedger = open_barledger(
             influx_target(url, check_name("bucket", bucket)),
             token=token,
             org=org,
             ledger=ledger,
+            actor=actor,
             read_only=read_only,
             accept_expiry=accept_expiry,
         )

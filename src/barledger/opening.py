@@ -9,10 +9,12 @@ from urllib.parse import quote, unquote, urlsplit
 
 from barledger.errors import InvalidSetting
 from barledger.ledger.contract import Ledger
+from barledger.services.audit.keys import KeyPlace
 from barledger.settings import Settings
 from barledger.stores.contract import Store
 
 INFLUX = "influxdb+"
+LEDGER: Final = "ledger.sqlite"
 
 # What a file's name may not have on some system, or would mean something else in a URL.
 _UNUSUAL: Final = re.compile(r"[^\w .+=@-]")
@@ -36,7 +38,7 @@ class Place:
 
 def ledger_in(folder: Path) -> str:
     """Return the URL of the ledger that lies beside an embedded store."""
-    return _at(folder / "ledger.sqlite")
+    return _at(folder / LEDGER)
 
 
 def place_of(target: str, ledger: str, settings: Settings) -> Place:
@@ -63,6 +65,24 @@ def _influx_ledger(url: str, settings: Settings) -> str:
     # The beginning is for people; what tells one bucket from another is the end.
     name = f"{_UNUSUAL.sub('_', bucket)[:_LONGEST_NAME]}-{where}.sqlite"
     return _at(settings.home.expanduser().absolute() / "ledgers" / name)
+
+
+def key_place(ledger: Ledger, settings: Settings) -> KeyPlace | None:
+    """Return where the key lies that signs a ledger's audit log; None for a ledger that lasts as long as the process.
+
+    Beside an SQLite file, since both belong to this machine; else in the data folder, under the ledger's id.
+    """
+    from barledger.ledger.sql import on_server, sqlite_file  # noqa: PLC0415 - as in `open_ledger`
+
+    if on_server(ledger.location):
+        folder = settings.home.expanduser().absolute() / "keys"
+        return KeyPlace(folder=folder / ledger.id, public=folder / f"{ledger.id}.pub")
+    file = sqlite_file(ledger.location)
+    if file is None:
+        return None
+    if file.name == LEDGER:
+        return KeyPlace(folder=file.parent / "keys", public=file.parent / "audit.pub")
+    return KeyPlace(folder=file.with_name(f"{file.stem}.keys"), public=file.with_name(f"{file.stem}.pub"))
 
 
 def _at(file: Path) -> str:

@@ -35,6 +35,9 @@ class Settings(BaseSettings):
     accept_expiry: bool = Field(default=False, description="Use a bucket that deletes its data by itself all the same.")
     ledger: str = Field(default="", description="The ledger's SQLAlchemy URL; empty means SQLite beside the data.")
     actor: str = Field(default="", description="Who acts, for the audit log; empty means user@host.")
+    anchor: Path | None = Field(
+        default=None, description="A file outside of the library, to which checkpoints of the audit log are added."
+    )
     lease: float = Field(
         default=30.0, gt=0.5, description="Seconds that a writer may hold a series without a sign of life."
     )

@@ -15,6 +15,7 @@ import sqlalchemy as sa
 
 from barledger.domain.instrument import Facts
 from barledger.domain.interval import everything
+from barledger.domain.merkle import Tree
 from barledger.domain.series import Series
 from barledger.errors import (
     BarledgerError,
@@ -30,12 +31,22 @@ from barledger.errors import (
     StoreUnavailable,
     StoreUnwritable,
 )
-from barledger.ledger.contract import BlockCheck, Ledger, Measurement, Outcome, QuarantinedBar, Symbol, Who
+from barledger.ledger.contract import (
+    KEPT_LEVELS,
+    BlockCheck,
+    Ledger,
+    Measurement,
+    Outcome,
+    QuarantinedBar,
+    Symbol,
+    Who,
+)
 from barledger.ledger.sql import SqlLedger
 from barledger.testing.bars import series
 from barledger.testing.commits import WHO, begin, block, change, commit, pin
 from barledger.testing.ledger import LedgerContract
 from barledger.testing.ledger_processes import PROCESSES, make_at
+from barledger.testing.ledger_tree import checkpoint, leaves
 
 A, B = series("AAPL"), series("MSFT")
 APPEND_ONLY = "append-only"
@@ -85,13 +96,18 @@ class SqlLedgerContract(LedgerContract):
             "DELETE FROM audit WHERE sequence = 2",
             "UPDATE audit_series SET sequence = 1",
             "DELETE FROM audit_series",
+            "UPDATE audit_nodes SET number = 7",
+            "DELETE FROM audit_nodes",
+            "UPDATE audit_strategies SET strategy = 'another'",
+            "DELETE FROM audit_strategies",
+            "UPDATE checkpoints SET note = ''",
+            "DELETE FROM checkpoints",
         ],
     )
     def test_the_database_itself_refuses_to_change_the_audit_log(
         self, ledger: Ledger, url: str, statement: str
     ) -> None:
-        commit(ledger, A)
-        commit(ledger, A)
+        _log(ledger)
         before = ledger.audit.entries(series=A)
         with pytest.raises(sa.exc.DBAPIError, match=APPEND_ONLY):
             run(url, statement)
@@ -192,17 +208,17 @@ class TestSqliteLedger(SqlLedgerContract):
             "UPDATE OR REPLACE audit SET sequence = 1 WHERE sequence = 2",
             "INSERT INTO audit SELECT * FROM audit WHERE true ON CONFLICT DO UPDATE SET body = '{}'",
             "REPLACE INTO audit_series SELECT * FROM audit_series",
+            "REPLACE INTO checkpoints SELECT size, key, root, '', 0 FROM checkpoints",
         ],
     )
     def test_replacing_an_entry_is_refused(self, ledger: Ledger, url: str, statement: str) -> None:
-        commit(ledger, A)
-        commit(ledger, A)
-        before = ledger.audit.entries(series=A)
+        _log(ledger)
+        before = ledger.audit.entries(series=A), ledger.audit.checkpoints()
         try:
             run(url, statement)
         except sa.exc.DBAPIError as error:
             assert APPEND_ONLY in str(error)  # noqa: PT017 - a statement may also add an entry, and change none
-        assert ledger.audit.entries(series=A) == before
+        assert (ledger.audit.entries(series=A), ledger.audit.checkpoints()) == before
 
     def test_processes_that_make_the_same_file_at_once_all_succeed(self, tmp_path: Path) -> None:
         with ProcessPoolExecutor(2, mp_context=PROCESSES) as pool:
@@ -222,7 +238,11 @@ class TestSqliteLedger(SqlLedgerContract):
             (cover,) = ledger.catalog.coverage(Series.of("AAPL", "1d", "sample"))
             assert (cover.outcome, cover.detail) == ("fetched", "")
             assert ledger.instruments.tell([Facts(pattern="AAPL", kind="stock")], WHO) == 1
+            assert ledger.audit.frontier().root == Tree(leaves(ledger)).root()
             assert commit(ledger, desk)
+            assert ledger.audit.frontier().root == Tree(leaves(ledger)).root()
+            with pytest.raises(sa.exc.DBAPIError, match=APPEND_ONLY):
+                run(f"sqlite:///{old}", "INSERT INTO audit_nodes VALUES (4, 9, x'00')", "DELETE FROM audit_nodes")
             (tmp_path / "new.sqlite").unlink(missing_ok=True)
             ledger.copy_to(f"sqlite:///{tmp_path / 'new.sqlite'}")
         with closing(SqlLedger.open(f"sqlite:///{tmp_path / 'fresh.sqlite'}")):
@@ -348,7 +368,16 @@ class TestPostgresLedger(SqlLedgerContract):
         assert ledger.revisions.state(A).revision == pending.revision
 
 
+def _log(ledger: Ledger) -> None:
+    """Put a row into every table of the audit log."""
+    for _ in range(2**KEPT_LEVELS):
+        commit(ledger, A)
+    ledger.audit.append(WHO, {}, series=[A], strategy="x")
+    ledger.audit.keep_checkpoint(checkpoint(2))
+
+
 def _fill(ledger: Ledger) -> None:
+    _log(ledger)
     commit(ledger, A, B, series("null", source="NULL"), blocks=[block(1970, 1), block(1971, 1)])
     pin(ledger, "s", A, B, strategy="x")
     commit(ledger, A, blocks=[block(1970, 2)])
@@ -380,6 +409,9 @@ def _contents(ledger: Ledger) -> dict[str, Any]:
         "symbols": ledger.symbols.list(),
         "quarantine": ledger.quarantine.list(),
         "audit": ledger.audit.entries(),
+        "tree": (ledger.audit.frontier().packed, ledger.audit.kept([(KEPT_LEVELS, 0)])),
+        "strategy": ledger.audit.of_strategy("x"),
+        "checkpoints": ledger.audit.checkpoints(),
         "of one": ledger.audit.entries(series=B),
         "outbox": ledger.outbox.waiting(),
         "quality": ledger.quality.measurements([A]),

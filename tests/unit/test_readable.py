@@ -9,7 +9,7 @@ import pytest
 
 import barledger
 from barledger.domain.interval import BEGINNING, Interval, everything
-from barledger.domain.readable import Readable, is_time, readable_time
+from barledger.domain.readable import is_time, readable_time
 from barledger.domain.series import Series
 from barledger.ledger.contract import Proposal
 from barledger.services.availability import Missing
@@ -89,4 +89,4 @@ def _dataclasses() -> list[type]:
 def test_every_record_with_a_time_is_readable(one: type) -> None:
     times = [field.name for field in dataclasses.fields(one) if is_time(field.name) and field.type in (int, int | None)]  # type: ignore[arg-type]
     if one.__name__ not in _INNER:
-        assert not times or one.__repr__ is Readable.__repr__, f"{one.__name__} shows {times} as ns"
+        assert not times or not hasattr(one.__repr__, "__wrapped__"), f"{one.__name__} shows {times} as ns"

@@ -15,6 +15,7 @@ import typer
 
 from barledger import __version__
 from barledger.cli import (
+    audit,
     availability,
     data,
     importing,
@@ -71,11 +72,11 @@ _ON_BARS: Final[tuple[Callable[..., None], ...]] = (
     export,
     lock,
     check,
+    audit.evidence,
 )
 _ON_LIBRARIES: Final[tuple[Callable[..., None], ...]] = (
     policy,
     keeping.retention,
-    keeping.audit,
     keeping.backup,
     keeping.restore,
     keeping.repair,
@@ -91,6 +92,7 @@ app.add_typer(snapshots.app, name="snapshot")
 app.add_typer(priority.app, name="priority")
 app.add_typer(instruments.app, name="instruments")
 app.add_typer(proposals.app, name="proposals")
+app.add_typer(audit.app, name="audit")
 app.add_typer(ledger.app, name="ledger")
 for command in _ON_LIBRARIES:
     app.command()(command)

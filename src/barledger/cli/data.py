@@ -45,6 +45,10 @@ def bars(
     partial: Annotated[str | None, typer.Option(help="Resampled bars that lack a part: drop, mark or keep.")] = None,
     style: Annotated[str | None, typer.Option(help=f"As another library has them: {', '.join(STYLES)}.")] = None,
     out: Annotated[Path | None, typer.Option(help="Write .csv, .parquet or .arrow instead.")] = None,
+    strategy: Annotated[
+        str | None, typer.Option(help="Leave a receipt in the audit log: who is shown them.", show_default=False)
+    ] = None,
+    purpose: Annotated[str | None, typer.Option(help="And what for, e.g. live.", show_default=False)] = None,
     store: Store = "",
     ledger: Ledger = "",
     json: Json = False,
@@ -62,6 +66,8 @@ def bars(
         "lookback": lookback,
         "columns": None if columns is None else _listed(columns),
         "known_within": known_within,
+        "strategy": strategy,
+        "purpose": purpose,
     }
     with library(store, ledger) as opened:
         read = partial_of(opened.bars, instrument, timeframe, **wishes)

@@ -1,4 +1,4 @@
-"""Commands that keep a library: retention, audit, backup, restore, repair."""
+"""Commands that keep a library: retention, backup, restore, repair."""
 
 import json as jsons
 from pathlib import Path
@@ -7,9 +7,8 @@ from typing import Annotated, Any
 import typer
 
 from barledger.barledger import restore_backup
-from barledger.cli.output import Output, moment
+from barledger.cli.output import Output
 from barledger.cli.session import Json, Ledger, Store, library
-from barledger.domain.interval import format_time
 from barledger.errors import InvalidPolicy
 from barledger.settings import Settings
 
@@ -32,22 +31,6 @@ def retention(
     output.table(title, ("series", "# current", "# editions", "# held back"), rows, report)
     if not json:
         output.note(f"snapshots: {', '.join(report.snapshots) or 'none'}; held: {', '.join(report.held) or 'none'}")
-
-
-def audit(
-    after: Annotated[int, typer.Option(help="Only entries above this number.")] = 0,
-    limit: Annotated[int | None, typer.Option(help="At most so many.")] = None,
-    operation: Annotated[str | None, typer.Option(help="Only this kind of operation.")] = None,
-    store: Store = "",
-    ledger: Ledger = "",
-    json: Json = False,
-) -> None:
-    """List the audit log."""
-    with library(store, ledger) as opened:
-        found = opened.audit.entries(after=after, limit=limit, operation=operation)
-    data = [{**one.data, "time_utc": format_time(one.time)} for one in found]
-    rows = [(one.sequence, moment(one.time), one.actor, one.operation, _summary(one.data)) for one in found]
-    Output(as_json=json).table("", ("# entry", "when", "who", "what", "details"), rows, data)
 
 
 def backup(
@@ -102,16 +85,3 @@ def _read_policy(path: Path) -> Any:
         return jsons.loads(text) if path.suffix == ".json" else tomllib.loads(text)
     except (ValueError, tomllib.TOMLDecodeError) as error:
         raise InvalidPolicy(rule="-", reason=f"{path} cannot be read: {error}") from error
-
-
-def _summary(data: dict[str, object]) -> str:
-    """Return the part of an entry that tells what it was about."""
-    if "snapshot" in data:
-        return str(data["snapshot"])
-    series = data.get("series")
-    if not isinstance(series, list) or not series:
-        return str(data.get("reason") or "-")
-    first = series[0]
-    counts = ", ".join(f"{first[name]} {name}" for name in ("new", "changed", "withdrawn", "jitter") if name in first)
-    more = f" and {len(series) - 1} more" if len(series) > 1 else ""
-    return f"{first['instrument']} {first['timeframe']} from {first['source']}{more}: {counts or 'nothing'}"

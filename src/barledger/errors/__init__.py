@@ -5,7 +5,7 @@ The tree (each class also inherits the kin from the standard library that caller
     BarledgerError
     ├── InvalidInput (ValueError)
     │   ├── InvalidName, InvalidTimeframe, InvalidInterval, InvalidVersion, InvalidPolicy, InvalidSetting
-    │   ├── InvalidAction
+    │   ├── InvalidAction, InvalidNote
     │   ├── InvalidBars
     │   │   ├── MissingColumns, DuplicateColumns, WrongType, NaiveTimes, UnsortedTimes, DuplicateTimes
     │   │   ├── OffGrid, BeyondRange
@@ -13,15 +13,16 @@ The tree (each class also inherits the kin from the standard library that caller
     │   └── FutureTime, AmbiguousSource, AmbiguousInstrument, LedgerRejected
     ├── NotFound (LookupError)
     │   ├── SeriesNotFound, VersionNotFound, SourceNotFound, DataNotFound
-    │   └── CalendarNotFound, ProposalNotFound, ManifestNotFound
+    │   └── CalendarNotFound, ProposalNotFound, ManifestNotFound, EntryNotFound
     ├── Refused (RuntimeError)
     │   ├── RevisionConflict, RevisionExpired, NameTaken, NotEmpty, VersionImmutable, Held, ReadOnly, Closed
     │   ├── SymbolTaken (NameTaken), CapabilityMissing, BucketExpires, FormatTooNew, ProposalDecided
+    │   ├── KeyExposed, KeyMissing
     │   └── OutOfReach (CapabilityMissing), ProposalStale (RevisionConflict)
     ├── Busy (TimeoutError)
     │   └── LeaseLost
     ├── IntegrityError (RuntimeError)
-    │   └── StoreDamaged, BlockDamaged, StoreDiverged, LedgerMismatch, LockBroken
+    │   └── StoreDamaged, BlockDamaged, StoreDiverged, LedgerMismatch, LockBroken, LogRewritten
     ├── StoreError (OSError)
     │   ├── StoreUnavailable (ConnectionError), StoreUnwritable, StoreTimeout, TlsFailed
     │   ├── NotAuthenticated, NotPermitted (PermissionError)
@@ -76,6 +77,7 @@ from barledger.errors.input import (
     InvalidInput,
     InvalidInterval,
     InvalidName,
+    InvalidNote,
     InvalidPolicy,
     InvalidSetting,
     InvalidTimeframe,
@@ -96,12 +98,14 @@ from barledger.errors.integrity import (
     IntegrityError,
     LedgerMismatch,
     LockBroken,
+    LogRewritten,
     StoreDamaged,
     StoreDiverged,
 )
 from barledger.errors.lookup import (
     CalendarNotFound,
     DataNotFound,
+    EntryNotFound,
     ManifestNotFound,
     NotFound,
     ProposalNotFound,
@@ -116,6 +120,8 @@ from barledger.errors.refusals import (
     Closed,
     FormatTooNew,
     Held,
+    KeyExposed,
+    KeyMissing,
     LeaseLost,
     NameTaken,
     NotEmpty,
@@ -160,6 +166,7 @@ __all__ = [
     "DuplicateTimes",
     "EmptyBar",
     "EmptyLibrary",
+    "EntryNotFound",
     "FieldTypeConflict",
     "FormatTooNew",
     "FutureTime",
@@ -173,10 +180,13 @@ __all__ = [
     "InvalidInput",
     "InvalidInterval",
     "InvalidName",
+    "InvalidNote",
     "InvalidPolicy",
     "InvalidSetting",
     "InvalidTimeframe",
     "InvalidVersion",
+    "KeyExposed",
+    "KeyMissing",
     "LeaseLost",
     "LedgerMismatch",
     "LedgerNotAuthenticated",
@@ -184,6 +194,7 @@ __all__ = [
     "LedgerNotPermitted",
     "LedgerRejected",
     "LockBroken",
+    "LogRewritten",
     "ManifestNotFound",
     "Mismatch",
     "MissingColumns",

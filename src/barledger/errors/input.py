@@ -297,3 +297,14 @@ class LedgerRejected(InvalidInput):
     code = "ledger-rejected"
     message = "{url} cannot keep this: {detail}"
     next_step = "Use shorter texts of valid Unicode, without control characters."
+
+
+@dataclass(kw_only=True, eq=False)
+class InvalidNote(InvalidInput):
+    """A signed note, a checkpoint or a key is not in the form that its specification demands."""
+
+    what: str
+    reason: str
+    code = "invalid-note"
+    message = "{what} cannot be used: {reason}"
+    next_step = "Take the file as barledger wrote it: the public key is the .pub file in the data folder."

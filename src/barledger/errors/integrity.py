@@ -69,3 +69,16 @@ class LockBroken(IntegrityError):
     code = "lock-broken"
     message = "{file}: the data are not those that were locked: {detail}"
     next_step = "`barledger versions` tells what changed; `barledger lock` accepts it on purpose."
+
+
+@dataclass(kw_only=True, eq=False)
+class LogRewritten(IntegrityError):
+    """The audit log is not a continuation of what was signed before, so nothing more is signed."""
+
+    where: str
+    detail: str
+    code = "log-rewritten"
+    message = "the audit log is not the one that was signed: {where}: {detail}"
+    next_step = (
+        "Run `barledger audit verify`, which names the first entry that is wrong; keep the anchor file and a copy."
+    )

@@ -84,3 +84,14 @@ class ManifestNotFound(NotFound):
     code = "manifest-not-found"
     message = "there is no file {file}"
     next_step = "Write one: `barledger lock` makes a lock, `barledger export` files with a manifest."
+
+
+@dataclass(kw_only=True, eq=False)
+class EntryNotFound(NotFound):
+    """The audit log has no entry of this number."""
+
+    sequence: int
+    size: int
+    code = "entry-not-found"
+    message = "there is no entry {sequence}: the log has {size}"
+    next_step = "`barledger audit tail` shows the newest entries with their numbers, which begin with 1."

@@ -189,3 +189,25 @@ class ProposalDecided(Refused):
     code = "proposal-decided"
     message = "proposal {proposal} is {state} already"
     next_step = "Decisions stay; to change bars once more, write them or withdraw them."
+
+
+@dataclass(kw_only=True, eq=False)
+class KeyExposed(Refused):
+    """Others may read the private key that signs the audit log, or the folder in which it lies."""
+
+    path: str
+    mode: str
+    code = "key-exposed"
+    message = "{path} has mode {mode}, so that others may read it"
+    next_step = "chmod go-rwx '{path}'; if somebody may have read the key, make another: `barledger audit rotate-key`."
+
+
+@dataclass(kw_only=True, eq=False)
+class KeyMissing(Refused):
+    """Earlier checkpoints of the audit log are signed by a key that is not here."""
+
+    key: str
+    folder: str
+    code = "key-missing"
+    message = "the audit log is signed by {key}, and {folder} does not have this key"
+    next_step = "Put the key there; if it is lost for good, `barledger audit rotate-key --lost` goes on with a new one."

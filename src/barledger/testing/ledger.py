@@ -13,6 +13,7 @@ from barledger.testing.ledger_registers import AuditPromises, RegisterPromises
 from barledger.testing.ledger_retention import RetentionPromises
 from barledger.testing.ledger_revisions import CommitPromises, DigestPromises, LockPromises, TimePromises
 from barledger.testing.ledger_snapshots import NamedPromises, OutboxPromises, SnapshotPromises
+from barledger.testing.ledger_tree import TreePromises
 
 
 class LedgerContract(
@@ -26,6 +27,7 @@ class LedgerContract(
     OutboxPromises,
     RegisterPromises,
     AuditPromises,
+    TreePromises,
     InstrumentPromises,
     ActionPromises,
     ProposalPromises,

@@ -10,7 +10,7 @@ is strictly increasing and read under the same lock that orders transactions.
 from abc import ABC, abstractmethod
 
 from barledger.ledger.contract.actions import Actions
-from barledger.ledger.contract.audit import Audit, AuditEntry
+from barledger.ledger.contract.audit import KEPT_LEVELS, Audit, AuditEntry, KeptEntry, SignedCheckpoint
 from barledger.ledger.contract.catalog import Catalog
 from barledger.ledger.contract.instruments import Instruments
 from barledger.ledger.contract.outbox import Outbox, Parcel
@@ -38,6 +38,7 @@ from barledger.ledger.contract.snapshots import Snapshot, SnapshotDraft, Snapsho
 from barledger.ledger.contract.symbols import Symbol, Symbols
 
 __all__ = [
+    "KEPT_LEVELS",
     "Aborted",
     "Actions",
     "Audit",
@@ -52,6 +53,7 @@ __all__ = [
     "Holder",
     "Instruments",
     "Intent",
+    "KeptEntry",
     "Ledger",
     "Measurement",
     "Outbox",
@@ -70,6 +72,7 @@ __all__ = [
     "Revisions",
     "SeriesChange",
     "SeriesState",
+    "SignedCheckpoint",
     "Snapshot",
     "SnapshotDraft",
     "Snapshots",

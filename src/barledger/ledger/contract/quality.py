@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from barledger.domain.interval import Interval, format_time
+from barledger.domain.readable import Readable
 from barledger.domain.series import Series
 from barledger.ledger.contract.revisions import Who
 
@@ -63,8 +64,8 @@ class BlockCheck:
         return f"<BlockCheck {self}>"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Due:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Due(Readable):
     """A block that waits for being read again."""
 
     series: Series

@@ -18,6 +18,7 @@ Row = Sequence[Any]
 
 # The host's clock stands in where the server has none, so that both dialects answer with as many columns.
 _CLOCK: Final = 'SELECT "revision", "time", "sequence", {now} FROM "clock"'
+_LOCKED: Final = 'SELECT "revision", "time", "sequence", "frontier", {now} FROM {clock}'
 _MICROS: Final = "CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS bigint)"
 _KIND: Final = {
     sa.BigInteger: "bigint",
@@ -78,7 +79,8 @@ class Sqlite(Dialect):
 
     begin_reading = "BEGIN"
     begin_writing = "BEGIN IMMEDIATE"
-    clock = locked_clock = _CLOCK.format(now="0")
+    clock = _CLOCK.format(now="0")
+    locked_clock = _LOCKED.format(now="0", clock='"clock"')
 
     def now(self, server_time: int) -> int:
         """Return the host's clock."""
@@ -135,9 +137,8 @@ class Postgres(Dialect):
     begin_writing = "BEGIN ISOLATION LEVEL READ COMMITTED"
     clock = _CLOCK.format(now=_MICROS)
     # The server's time is taken outside, and so after the wait for the row.
-    locked_clock = (
-        'WITH locked AS MATERIALIZED (SELECT * FROM "clock" FOR UPDATE) '
-        f'SELECT "revision", "time", "sequence", {_MICROS} FROM locked'
+    locked_clock = 'WITH locked AS MATERIALIZED (SELECT * FROM "clock" FOR UPDATE) ' + _LOCKED.format(
+        now=_MICROS, clock="locked"
     )
 
     def now(self, server_time: int) -> int:

@@ -305,3 +305,15 @@ def hidden(url: str) -> str:
 def sqlite_url(file: Path) -> str:
     """Return the URL of an SQLite file, whatever signs its path has."""
     return sa.URL.create("sqlite", database=str(file)).render_as_string()
+
+
+def sqlite_file(url: str) -> Path | None:
+    """Return the file that a URL names, None for a database in memory or on a server."""
+    parsed = _readable_url(url)
+    in_memory = parsed.database in (None, "", ":memory:")
+    return None if in_memory or parsed.get_backend_name() != "sqlite" else Path(str(parsed.database)).absolute()
+
+
+def on_server(url: str) -> bool:
+    """Tell whether a URL names a database on a server."""
+    return _readable_url(url).get_backend_name() != "sqlite"

@@ -1,6 +1,7 @@
 """The ledger's tables. Times and revisions are ns since the epoch; digests are 32 bytes."""
 
 import uuid
+from collections.abc import Sequence
 from functools import cache
 from typing import Any, Final
 
@@ -61,7 +62,15 @@ def _key(name: str, kind: type[BigInteger] | type[Text] = BigInteger) -> Column[
 
 identity = Table("identity", metadata, _key("name", Text), _text("value"))
 
-clock = Table("clock", metadata, _key("id"), _number("revision"), _number("time"), _number("sequence"))
+clock = Table(
+    "clock",
+    metadata,
+    _key("id"),
+    _number("revision"),
+    _number("time"),
+    _number("sequence"),
+    Column("frontier", LargeBinary, comment="the complete subtrees of the audit log's tree, largest first"),
+)
 
 series = Table(
     "series",
@@ -315,6 +324,35 @@ audit_series = Table(
     sqlite_with_rowid=False,
 )
 
+audit_strategies = Table(
+    "audit_strategies",
+    metadata,
+    _key("strategy", Text),
+    Column("sequence", BigInteger, ForeignKey("audit.sequence"), primary_key=True, autoincrement=False),
+    sqlite_with_rowid=False,
+)
+
+audit_nodes = Table(
+    "audit_nodes",
+    metadata,
+    # Complete subtrees of every fourth level; what lies between is hashed again from at most sixteen of them.
+    _key("level"),
+    _key("number"),
+    Column("hash", LargeBinary, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+checkpoints = Table(
+    "checkpoints",
+    metadata,
+    _key("size"),
+    _key("key", Text),
+    Column("root", LargeBinary, nullable=False),
+    _text("note"),
+    _number("signed_at"),
+    sqlite_with_rowid=False,
+)
+
 outbox = Table(
     "outbox",
     metadata,
@@ -361,43 +399,55 @@ ADDED_IN_0002: Final = (instruments, halts, actions, proposals, change_policies,
 # What the sixth version brought.
 ADDED_IN_0006: Final = (quality, block_checks)
 
-APPEND_ONLY: Final = (audit, audit_series)
+# What the fourth version brought, beside the clock's frontier.
+ADDED_IN_0004: Final = (audit_strategies, audit_nodes, checkpoints)
+
+APPEND_ONLY: Final = (audit, audit_series, *ADDED_IN_0004)
 
 # SQLite fires no trigger for the row that INSERT OR REPLACE deletes, so the insert itself is refused. A row of
-# audit_series is all key, and could only be replaced by its like.
-_REFUSAL_TO_REPLACE: Final = (
-    "CREATE TRIGGER audit_refuses_replace BEFORE INSERT ON audit "
-    "WHEN EXISTS (SELECT 1 FROM audit WHERE sequence = NEW.sequence) "
-    "BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END"
-)
+# audit_series or audit_strategies is all key, and could only be replaced by its like; nodes are hashed again.
+_NEVER_REPLACED: Final = {
+    "audit": "EXISTS (SELECT 1 FROM audit WHERE sequence = NEW.sequence)",
+    "checkpoints": "EXISTS (SELECT 1 FROM checkpoints WHERE size = NEW.size AND key = NEW.key)",
+}
 
 
-def append_only_triggers(dialect: str) -> list[str]:
+def append_only_triggers(dialect: str, tables: Sequence[Table] = APPEND_ONLY) -> list[str]:
     """Return the statements that make the database itself refuse to change or delete audit entries."""
-    statements = []
-    if dialect == "postgresql":
-        statements.append(
-            "CREATE OR REPLACE FUNCTION barledger_append_only() RETURNS trigger LANGUAGE plpgsql AS "
-            "$$ BEGIN RAISE EXCEPTION 'the audit log is append-only'; END $$"
-        )
-    for table in APPEND_ONLY:
-        for action in ("UPDATE", "DELETE"):
-            name = f"{table.name}_refuses_{action.lower()}"
-            body = (
-                "FOR EACH ROW EXECUTE FUNCTION barledger_append_only()"
-                if dialect == "postgresql"
-                else "BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END"
-            )
-            statements.append(f"CREATE TRIGGER {name} BEFORE {action} ON {table.name} {body}")
-    if dialect == "sqlite":
-        statements.append(_REFUSAL_TO_REPLACE)
-    if dialect == "postgresql":
-        statements.extend(
-            f"CREATE TRIGGER {table.name}_refuses_truncate BEFORE TRUNCATE ON {table.name} "
-            "FOR EACH STATEMENT EXECUTE FUNCTION barledger_append_only()"
-            for table in APPEND_ONLY
-        )
-    return statements
+    return _postgres_triggers(tables) if dialect == "postgresql" else _sqlite_triggers(tables)
+
+
+def _postgres_triggers(tables: Sequence[Table]) -> list[str]:
+    refusal = (
+        "CREATE OR REPLACE FUNCTION barledger_append_only() RETURNS trigger LANGUAGE plpgsql AS "
+        "$$ BEGIN RAISE EXCEPTION 'the audit log is append-only'; END $$"
+    )
+    each = {"UPDATE": "ROW", "DELETE": "ROW", "TRUNCATE": "STATEMENT"}
+    return [
+        refusal,
+        *(
+            f"CREATE TRIGGER {table.name}_refuses_{action.lower()} BEFORE {action} ON {table.name} "
+            f"FOR EACH {what} EXECUTE FUNCTION barledger_append_only()"
+            for table in tables
+            for action, what in each.items()
+        ),
+    ]
+
+
+def _sqlite_triggers(tables: Sequence[Table]) -> list[str]:
+    refusal = "BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END"
+    replacing = {table.name: _NEVER_REPLACED[table.name] for table in tables if table.name in _NEVER_REPLACED}
+    return [
+        *(
+            f"CREATE TRIGGER {table.name}_refuses_{action.lower()} BEFORE {action} ON {table.name} {refusal}"
+            for table in tables
+            for action in ("UPDATE", "DELETE")
+        ),
+        *(
+            f"CREATE TRIGGER {name}_refuses_replace BEFORE INSERT ON {name} WHEN {same} {refusal}"
+            for name, same in replacing.items()
+        ),
+    ]
 
 
 # Alembic's own table: which schema this is.

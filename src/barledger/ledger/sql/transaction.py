@@ -6,6 +6,8 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, CursorResult
 
+from barledger.domain.merkle import Frontier
+from barledger.errors import StoreDamaged
 from barledger.ledger.sql.dialects import Dialect, Row
 
 Clock = Callable[[], int]
@@ -59,8 +61,9 @@ class Writing(Transaction):
     def __init__(self, connection: Connection, dialect: Dialect, clock: Clock | None) -> None:
         """Wait for the lock."""
         super().__init__(connection, dialect, clock)
-        self._found = self.one(dialect.locked_clock)
-        self._revision, self._time, self._sequence, server_time = self._found
+        self._revision, self._time, self._sequence, self._frontier, server_time = self.one(dialect.locked_clock)
+        self._found = (self._revision, self._time)
+        self._tree: Frontier | None = None
         self.now = self._now(server_time)
         self.after_commit: list[Callable[[], None]] = []
 
@@ -82,10 +85,15 @@ class Writing(Transaction):
         """Let every later revision be above this one."""
         self._revision = max(self._revision, revision)
 
-    def number(self) -> int:
-        """Return the next sequence number of the audit log."""
-        self._sequence += 1
-        return int(self._sequence)
+    @property
+    def tree(self) -> Frontier:
+        """Return the tree of the audit log's entries, to which each new one is added; raises `StoreDamaged`."""
+        if self._tree is None:
+            try:
+                self._tree = Frontier.of(self._sequence, bytes(self._frontier or b""))
+            except ValueError as error:
+                raise StoreDamaged(where="the audit log's tree", detail=str(error)) from error
+        return self._tree
 
     def insert(
         self,
@@ -112,9 +120,12 @@ class Writing(Transaction):
 
     def settle(self) -> None:
         """Keep the clock, before the transaction is committed."""
-        left = (self._revision, self._time, self._sequence)
-        if left != tuple(self._found[:3]):
-            self.run('UPDATE "clock" SET "revision" = ?, "time" = ?, "sequence" = ?', left)
+        left = (self._revision, self._time)
+        if self._tree is not None and self._tree.size != self._sequence:
+            grown = 'UPDATE "clock" SET "revision" = ?, "time" = ?, "sequence" = ?, "frontier" = ?'
+            self.run(grown, (*left, self._tree.size, self._tree.packed))
+        elif left != self._found:
+            self.run('UPDATE "clock" SET "revision" = ?, "time" = ?', left)
 
     def _many(self, statement: str, rows: Sequence[Row]) -> None:
         if rows:

@@ -1,6 +1,6 @@
 """Panels: one frame of many instruments at one timeframe, aligned; nothing in it is invented."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from typing import Any, Final, Literal, Self, get_args
@@ -92,8 +92,18 @@ def _check_fill(fields: Sequence[str], fill: str | None, limit: int | None) -> N
         raise InvalidSetting(setting="fill", reason="volume is never filled: no trade is not the trades of before")
 
 
-def panel(views: Sequence[View], stretches: Sequence[Stretch], request: ReadRequest, shape: PanelShape) -> pd.DataFrame:
-    """Return a row for each time, and a column for each instrument, below its field if several are asked for."""
+def panel(
+    views: Sequence[View],
+    stretches: Sequence[Stretch],
+    request: ReadRequest,
+    shape: PanelShape,
+    *,
+    notes: Mapping[str, Any] | None = None,
+) -> pd.DataFrame:
+    """Return a row for each time, and a column for each instrument, below its field if several are asked for.
+
+    ``notes`` are further provenance.
+    """
     alike = _Alike.of([stretch.rows.time for stretch in stretches])
     index = _index(views, alike.distinct, request, shape.align)
     places = [_find(times, index) for times in alike.distinct]
@@ -113,7 +123,8 @@ def panel(views: Sequence[View], stretches: Sequence[Stretch], request: ReadRequ
     left_out = sum(
         len(stretch.rows) - places[group].kept for stretch, group in zip(stretches, alike.group, strict=True)
     )
-    frame.attrs.update({"panel": _told(views, stretches, request, shape, filled=filled, left_out=left_out)})
+    told = _told(views, stretches, request, shape, filled=filled, left_out=left_out)
+    frame.attrs.update({"panel": Told({**told, **(notes or {})})})
     return frame
 
 

@@ -11,6 +11,7 @@ from barledger.domain.bars import Bars
 from barledger.domain.interval import Instant, Interval, format_time
 from barledger.errors import Incomplete, InvalidSetting, NoBars, SeriesNotFound
 from barledger.ledger.contract import Intent, RevisionRecord
+from barledger.services.audit.receipts import Reader, check_receivable, receive
 from barledger.services.cache import snapshots
 from barledger.services.cache.cut import Keep
 from barledger.services.cache.priority import hint
@@ -82,6 +83,8 @@ class DataRetrievalService:
         known_within: str | timedelta | None = None,
         fetch_missing: bool = False,
         options: Mapping[str, Any] | None = None,
+        purpose: str | None = None,
+        strategy: str | None = None,
     ) -> Bars:
         """Return the bars of [start, end) at a version.
 
@@ -98,10 +101,15 @@ class DataRetrievalService:
         or those by priority, with the source's ``options``; bars that are still missing then are in the provenance, and
         said by the warning `Incomplete`; so is a lookback that is shorter than it was asked for, whatever the reason.
 
+        With ``strategy``, and what the read is for as ``purpose`` (``live``), the audit log keeps a receipt of what was
+        shown: the revision and the digest. It is in the provenance, and found by `AuditLog.receipts`. A library that is
+        open for reading alone raises `ReadOnly`.
+
         Raises `SeriesNotFound`, `AmbiguousSource`, `VersionNotFound`, `RevisionExpired`, `FutureTime`,
         `InvalidSetting` for options that contradict each other, and `StoreDamaged` or `StoreDiverged` rather than
         wrong bars.
         """
+        reader = self._reader(strategy, purpose)
         request = ReadRequest.of(
             start=start,
             end=end,
@@ -119,7 +127,8 @@ class DataRetrievalService:
         (stretch,) = read_views([view], request)
         self._say_if_nothing(view, stretch, request)
         (notes,) = self._notes(fetched, [view], [stretch], request)
-        return view.bars(stretch, request, {**told_window(request, stretch), **notes})
+        bars = view.bars(stretch, request, {**told_window(request, stretch), **notes})
+        return self._shown(reader, [bars])[0]
 
     # --- several series ------------------------------------------------------------------------
 
@@ -139,11 +148,15 @@ class DataRetrievalService:
         known_within: str | timedelta | None = None,
         fetch_missing: bool = False,
         options: Mapping[str, Any] | None = None,
+        purpose: str | None = None,
+        strategy: str | None = None,
     ) -> BarsBySeries:
         """Return the bars of every instrument at every timeframe, all of one consistent cut; see `bars`.
 
-        The newest state is resolved once for all of them, so a commit in between shows in none.
+        The newest state is resolved once for all of them, so a commit in between shows in none. A receipt, if one is
+        asked for, is one entry about all of them.
         """
+        reader = self._reader(strategy, purpose)
         request = ReadRequest.of(
             start=start,
             end=end,
@@ -159,14 +172,11 @@ class DataRetrievalService:
         fetched = self._fetch(names, request, wanted=fetch_missing, options=options)
         views, stretches = self._read(names, request)
         notes = self._notes(fetched, views, stretches, request)
-        return BarsBySeries(
-            {
-                (view.instrument, view.timeframe.name): view.bars(
-                    stretch, request, {**told_window(request, stretch), **told}
-                )
-                for view, stretch, told in zip(views, stretches, notes, strict=True)
-            }
-        )
+        bars = [
+            view.bars(stretch, request, {**told_window(request, stretch), **told})
+            for view, stretch, told in zip(views, stretches, notes, strict=True)
+        ]
+        return BarsBySeries({(one.instrument, one.timeframe.name): one for one in self._shown(reader, bars)})
 
     def panel(  # noqa: PLR0913 - the same wishes, and how to align
         self,
@@ -186,6 +196,8 @@ class DataRetrievalService:
         align: str = "union",
         fill: str | None = None,
         limit: int | None = None,
+        purpose: str | None = None,
+        strategy: str | None = None,
     ) -> "pd.DataFrame":
         """Return one frame: a row for each time (UTC), a column for each instrument, all of one consistent cut.
 
@@ -194,8 +206,10 @@ class DataRetrievalService:
         those at which a calendar of any of them expects one (``calendar``; other bars are left out, and counted).
         Where an instrument has no bar, or the bar no such value, there is NaN. ``fill="ffill"`` with ``limit=n`` lets a
         value stand in for up to n missing ones after it, never one of volume. Prices stay in the instruments' own
-        currencies. What it resolved to is in ``attrs["panel"]``, which cannot be changed. Raises as `bars` does.
+        currencies. What it resolved to is in ``attrs["panel"]``, which cannot be changed, with the receipt, if one is
+        asked for: it is about the bars of which the panel is made. Raises as `bars` does.
         """
+        reader = self._reader(strategy, purpose)
         shape = PanelShape.of(field=field, fields=fields, align=align, fill=fill, limit=limit)
         request = ReadRequest.of(
             start=start,
@@ -207,8 +221,13 @@ class DataRetrievalService:
             last=last,
             known_within=known_within,
         )
-        views, stretches = self._read(names_of(instruments, [timeframe]), request, shape.keep)
-        return panel(views, stretches, request, shape)
+        names = names_of(instruments, [timeframe])
+        if reader is None:
+            return panel(*self._read(names, request, shape.keep), request, shape)
+        # The digests that a receipt has are over whole bars.
+        views, stretches = self._read(names, request)
+        bars = [view.bars(stretch, request) for view, stretch in zip(views, stretches, strict=True)]
+        return panel(views, stretches, request, shape, notes={"receipt": receive(self._vault, reader, bars).note})
 
     # --- datasets ------------------------------------------------------------------------------
 
@@ -346,6 +365,21 @@ class DataRetrievalService:
         return exports.verify_export(manifest)
 
     # --- parts ---------------------------------------------------------------------------------
+
+    def _reader(self, strategy: str | None, purpose: str | None) -> Reader | None:
+        """Return who wants a receipt, if somebody does, and refuse before anything is read."""
+        reader = Reader.of(strategy, purpose)
+        if reader is not None:
+            check_receivable(self._vault)
+        return reader
+
+    def _shown(self, reader: Reader | None, bars: Sequence[Bars]) -> Sequence[Bars]:
+        """Note what somebody is about to be shown, and say so in the bars' provenance."""
+        if reader is not None:
+            receipt = receive(self._vault, reader, bars)
+            for one in bars:
+                one.notes["receipt"] = receipt.note
+        return bars
 
     def _read(
         self, names: Sequence[Name], request: ReadRequest, keep: Keep = lambda rows: rows

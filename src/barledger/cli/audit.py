@@ -1,0 +1,262 @@
+"""Commands on the audit log: looking at it, signing it, proving it; and evidence for others."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from barledger.cli.output import Output, moment
+from barledger.cli.session import Json, Ledger, Reason, Store, library
+from barledger.errors import InvalidSetting
+from barledger.ledger.contract import AuditEntry, SignedCheckpoint
+from barledger.services.audit import verify_audit
+from barledger.services.audit.receipts import Receipt
+from barledger.services.audit.report import AuditVerification
+
+app = typer.Typer(help="Who did what, when and why: list it, sign it, prove it. Without a command, lists all entries.")
+
+Operation = Annotated[str | None, typer.Option(help="Only this kind of operation.", show_default=False)]
+WRONG = 5
+
+
+@app.callback(invoke_without_command=True)
+def every(
+    context: typer.Context,
+    after: Annotated[int, typer.Option(help="Only entries above this number.")] = 0,
+    limit: Annotated[int | None, typer.Option(help="At most so many.")] = None,
+    operation: Operation = None,
+    store: Store = "",
+    ledger: Ledger = "",
+    json: Json = False,
+) -> None:
+    """List the audit log, sign it, and prove it."""
+    if context.invoked_subcommand is None:
+        with library(store, ledger) as opened:
+            found = opened.audit.entries(after=after, limit=limit, operation=operation)
+        _list(found, json=json)
+
+
+@app.command()
+def tail(
+    count: Annotated[int, typer.Argument(help="So many entries.", min=1)] = 20,
+    operation: Operation = None,
+    store: Store = "",
+    ledger: Ledger = "",
+    json: Json = False,
+) -> None:
+    """Show the newest entries."""
+    with library(store, ledger) as opened:
+        found = opened.audit.tail(count, operation=operation)
+    _list(found, json=json)
+
+
+@app.command()
+def checkpoint(
+    anchor: Annotated[
+        Path | None, typer.Option(help="Add it to this file outside of the library.", show_default=False)
+    ] = None,
+    store: Store = "",
+    ledger: Ledger = "",
+    json: Json = False,
+) -> None:
+    """Sign what the log is now; the key is made on first use."""
+    with library(store, ledger) as opened:
+        signed = opened.audit.checkpoint(anchor=anchor)
+    Output(as_json=json).say(signed.note.removesuffix("\n"), _signed(signed))
+
+
+@app.command(name="rotate-key")
+def rotate_key(
+    lost: Annotated[bool, typer.Option("--lost", help="The old key is gone: nobody vouches for the new one.")] = False,
+    reason: Reason = "",
+    store: Store = "",
+    ledger: Ledger = "",
+    json: Json = False,
+) -> None:
+    """Let a new key sign from now on; the old one says so in the log, and is deleted."""
+    with library(store, ledger) as opened:
+        signed = opened.audit.rotate_key(lost=lost, reason=reason)
+    Output(as_json=json).say(f"the key is now {signed.key}", _signed(signed))
+
+
+@app.command()
+def prove(
+    sequence: Annotated[int, typer.Argument(help="The entry's number; with --since, not needed.", min=0)] = 0,
+    since: Annotated[
+        int | None, typer.Option(help="Prove instead that the log continues its first so many entries.", min=0)
+    ] = None,
+    store: Store = "",
+    ledger: Ledger = "",
+    json: Json = False,
+) -> None:
+    """Prove that an entry is among those that the newest checkpoint signs, or that the log was only added to."""
+    if (since is None) == (sequence == 0):
+        raise InvalidSetting(setting="sequence", reason="give an entry's number, or --since")
+    with library(store, ledger) as opened:
+        told: dict[str, Any]
+        if since is None:
+            entry = opened.audit.prove(sequence)
+            told = {"sequence": str(sequence), "body": entry.entry.body, "leaf": entry.leaf.hex()}
+            ok, hashes, signed = entry.ok, entry.hashes, entry.checkpoint
+            what = f"entry {sequence:,} is among the first {signed.size:,}"
+        else:
+            grown = opened.audit.prove_continuation(since)
+            told = {"size": str(since), "root": grown.old_root.hex()}
+            ok, hashes, signed = grown.ok, grown.hashes, grown.checkpoint
+            what = f"the first {since:,} entries are the beginning of the first {signed.size:,}"
+    proof = [one.hex() for one in hashes]
+    lines = [f"{'proved' if ok else 'NOT TRUE'}: {what}", *proof, "", signed.note.removesuffix("\n")]
+    Output(as_json=json).say("\n".join(lines), {"ok": ok, **told, "proof": proof, "checkpoint": signed.note})
+    if not ok:
+        raise typer.Exit(WRONG)
+
+
+@app.command()
+def export(
+    path: Annotated[Path, typer.Argument(help="A new file.")],
+    store: Store = "",
+    ledger: Ledger = "",
+    json: Json = False,
+) -> None:
+    """Write the whole log as lines of JSON, each with its proof, to verify it elsewhere."""
+    with library(store, ledger) as opened:
+        made = opened.audit.export(path)
+    told = {"path": str(made.path), "entries": made.entries, **_signed(made.checkpoint)}
+    Output(as_json=json).say(f"{made.entries:,} entries written to {path}", told)
+
+
+@app.command()
+def verify(
+    path: Annotated[
+        Path | None, typer.Argument(help="An export; without one, the library itself is verified.", show_default=False)
+    ] = None,
+    key: Annotated[Path | None, typer.Option(help="The public key, a .pub file.", show_default=False)] = None,
+    against: Annotated[
+        list[Path] | None,
+        typer.Option(help="A file with other checkpoints, such as the anchor file; several times for several."),
+    ] = None,
+    store: Store = "",
+    ledger: Ledger = "",
+    json: Json = False,
+) -> None:
+    """Verify an export, which needs no library, or the library's own log; exits with 5 if an entry is wrong."""
+    if path is None:
+        if against and len(against) > 1:
+            raise InvalidSetting(setting="--against", reason="a library is compared with one anchor file")
+        with library(store, ledger) as opened:
+            found = opened.audit.verify(key=key, anchor=against[0] if against else None)
+    else:
+        if key is None:
+            raise InvalidSetting(setting="--key", reason="name the public key, the .pub file in the data folder")
+        found = verify_audit(path, key, against=against or ())
+    Output(as_json=json).say(str(found), _verified(found))
+    if not found.ok:
+        raise typer.Exit(WRONG)
+
+
+@app.command()
+def receipts(
+    strategy: Annotated[str, typer.Argument(help="Whose.")],
+    at: Annotated[
+        str | None, typer.Option(help="What it had been shown by then, e.g. 2026-11-25T14:31Z.", show_default=False)
+    ] = None,
+    store: Store = "",
+    ledger: Ledger = "",
+    json: Json = False,
+) -> None:
+    """Show what a strategy was shown, and when."""
+    with library(store, ledger) as opened:
+        found = opened.audit.receipts(strategy=strategy, at=at)
+    rows = [
+        (receipt.sequence, moment(receipt.time), receipt.purpose or None, str(shown), receipt.actor)
+        for receipt in found
+        for shown in receipt.shown
+    ]
+    columns = ("# entry", "when", "purpose", "what", "who")
+    Output(as_json=json).table("", columns, rows, [_received(one) for one in found])
+
+
+def evidence(
+    snapshot: Annotated[str, typer.Argument(help="A snapshot's id, or strategy:<id>.")],
+    to: Annotated[
+        Path | None, typer.Option(help="A new file; <snapshot>.evidence.zip without it.", show_default=False)
+    ] = None,
+    store: Store = "",
+    ledger: Ledger = "",
+    json: Json = False,
+) -> None:
+    """Write one bundle about a snapshot that anybody can verify with docs/verify_evidence.py."""
+    target = to or Path(f"{snapshot.removeprefix('strategy:')}.evidence.zip")
+    with library(store, ledger) as opened:
+        made = opened.evidence(snapshot, target)
+    told = {
+        "path": str(made.path),
+        "snapshot": made.snapshot,
+        "series": made.series,
+        "rows": made.rows,
+        "entries": made.entries,
+        **_signed(made.checkpoint),
+    }
+    Output(as_json=json).say(f"{made}, written to {target}", told)
+
+
+def _list(found: "list[AuditEntry] | Any", *, json: bool) -> None:
+    rows = [(one.sequence, moment(one.time), one.actor, one.operation, _summary(one.data)) for one in found]
+    Output(as_json=json).table("", ("# entry", "when", "who", "what", "details"), rows, [one.data for one in found])
+
+
+def _summary(data: dict[str, Any]) -> str:
+    """Return the part of an entry that tells what it was about."""
+    if "snapshot" in data:
+        return str(data["snapshot"])
+    if "shown" in data:
+        first = data["shown"][0]
+        more = f" and {len(data['shown']) - 1} more" if len(data["shown"]) > 1 else ""
+        return f"{data['strategy']}: {first['instrument']} {first['timeframe']}{more}"
+    series = data.get("series")
+    if not isinstance(series, list) or not series:
+        return str(data.get("reason") or "-")
+    first = series[0]
+    counts = ", ".join(f"{first[name]} {name}" for name in ("new", "changed", "withdrawn", "jitter") if name in first)
+    more = f" and {len(series) - 1} more" if len(series) > 1 else ""
+    return f"{first['instrument']} {first['timeframe']} from {first['source']}{more}: {counts or 'nothing'}"
+
+
+def _signed(checkpoint: SignedCheckpoint) -> dict[str, Any]:
+    return {
+        "size": checkpoint.size,
+        "root": checkpoint.root.hex(),
+        "key": checkpoint.key,
+        "signed_at": str(checkpoint.signed_at),
+        "when": moment(checkpoint.signed_at),
+        "checkpoint": checkpoint.note,
+    }
+
+
+def _verified(found: AuditVerification) -> dict[str, Any]:
+    wrong = [{"sequence": one.sequence or None, "last": one.last or None, "told": str(one)} for one in found.wrong]
+    return {
+        "ok": found.ok,
+        "subject": found.subject,
+        "origin": found.origin,
+        "entries": found.size,
+        "signed": found.signed,
+        "root": found.root,
+        "checkpoints": found.checkpoints,
+        "anchored": found.anchored,
+        "keys": list(found.keys),
+        "first_wrong": found.first_wrong or None,
+        "wrong": wrong,
+    }
+
+
+def _received(receipt: Receipt) -> dict[str, Any]:
+    return {
+        "entry": str(receipt.sequence),
+        "time": str(receipt.time),
+        "when": moment(receipt.time),
+        "actor": receipt.actor,
+        "strategy": receipt.strategy,
+        "purpose": receipt.purpose,
+        "shown": list(receipt.shown),
+    }
