@@ -7,10 +7,12 @@ import pytest
 from barledger.ledger.contract import Ledger
 from barledger.testing.commits import GRACE, HandClock
 from barledger.testing.ledger_markets import ActionPromises, BulkPromises, InstrumentPromises, ProposalPromises
+from barledger.testing.ledger_notices import NoticePromises
 from barledger.testing.ledger_processes import ProcessPromises
 from barledger.testing.ledger_registers import AuditPromises, RegisterPromises
 from barledger.testing.ledger_retention import RetentionPromises
 from barledger.testing.ledger_revisions import CommitPromises, DigestPromises, LockPromises, TimePromises
+from barledger.testing.ledger_schedule import SchedulePromises
 from barledger.testing.ledger_snapshots import NamedPromises, OutboxPromises, SnapshotPromises
 
 
@@ -29,6 +31,8 @@ class LedgerContract(
     ActionPromises,
     ProposalPromises,
     BulkPromises,
+    NoticePromises,
+    SchedulePromises,
     ProcessPromises,
 ):
     """Inherit it and give a fixture ``place``: a function that opens one and the same ledger, at first a new one.

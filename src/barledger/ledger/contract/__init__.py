@@ -13,6 +13,7 @@ from barledger.ledger.contract.actions import Actions
 from barledger.ledger.contract.audit import Audit, AuditEntry
 from barledger.ledger.contract.catalog import Catalog
 from barledger.ledger.contract.instruments import Instruments
+from barledger.ledger.contract.notices import ChannelRecord, Delivery, DeliveryState, Noticed, Notices
 from barledger.ledger.contract.outbox import Outbox, Parcel
 from barledger.ledger.contract.proposals import Proposal, Proposals, ProposalState
 from barledger.ledger.contract.quarantine import Quarantine, QuarantinedBar
@@ -32,6 +33,7 @@ from barledger.ledger.contract.revisions import (
     SeriesState,
     Who,
 )
+from barledger.ledger.contract.schedule import JobRecord, Run, RunDraft, RunState, Schedule, Term
 from barledger.ledger.contract.snapshots import Snapshot, SnapshotDraft, Snapshots
 from barledger.ledger.contract.symbols import Symbol, Symbols
 
@@ -41,12 +43,18 @@ __all__ = [
     "Audit",
     "AuditEntry",
     "Catalog",
+    "ChannelRecord",
     "Cover",
+    "Delivery",
+    "DeliveryState",
     "Forgotten",
     "Gone",
     "Instruments",
     "Intent",
+    "JobRecord",
     "Ledger",
+    "Noticed",
+    "Notices",
     "Outbox",
     "Outcome",
     "Parcel",
@@ -60,6 +68,10 @@ __all__ = [
     "Recalled",
     "RevisionRecord",
     "Revisions",
+    "Run",
+    "RunDraft",
+    "RunState",
+    "Schedule",
     "SeriesChange",
     "SeriesState",
     "Snapshot",
@@ -67,6 +79,7 @@ __all__ = [
     "Snapshots",
     "Symbol",
     "Symbols",
+    "Term",
     "Who",
 ]
 
@@ -86,6 +99,8 @@ class Ledger(ABC):
     quarantine: Quarantine
     audit: Audit
     outbox: Outbox
+    notices: Notices
+    schedule: Schedule
 
     @abstractmethod
     def now(self) -> int:
