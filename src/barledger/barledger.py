@@ -10,6 +10,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, Literal, Self
 
+from barledger.channels.registry import ChannelRegistry
 from barledger.domain.bars import Bars
 from barledger.domain.change_policy import ChangePolicy, OnChange
 from barledger.domain.interval import Instant
@@ -31,6 +32,8 @@ from barledger.services.ingestion import Budget, DataIngestionService, Entry, In
 from barledger.services.ingestion.plan import Refresh
 from barledger.services.ingestion.progress import Listener
 from barledger.services.instruments import InstrumentService
+from barledger.services.notifications import NotificationService
+from barledger.services.notifications.posting import Poster
 from barledger.services.reconciliation import Reconciled
 from barledger.services.retrieval import DataRetrievalService
 from barledger.services.takeover import TakenOver, take_over
@@ -49,6 +52,7 @@ class BarLedger:
         if mismatch:
             warnings.warn(f"nothing can be written: {mismatch}; see `barledger ledger --help`", Mismatch, stacklevel=4)
         self.settings = settings
+        window = int(settings.notice_window * 1e9)
         self.vault = Vault(
             store=store,
             ledger=ledger,
@@ -56,7 +60,9 @@ class BarLedger:
             patience=Patience(lease=settings.lease, wait=settings.wait),
             mismatch=mismatch,
             read_only=read_only,
+            notify=Poster(ledger, window=window, read_only=read_only),
         )
+        self.notifications = NotificationService(self.vault, ChannelRegistry(), window=window)
         self.instruments = InstrumentService(self.vault)
         self.cache = DataCacheService(self.vault)
         self.availability = DataAvailabilityService(self.vault, self.instruments)
@@ -259,7 +265,7 @@ class BarLedger:
         self.vault.ledger.close()
         nothing: Any = _Nothing()
         self.cache = self.ingestion = self.retrieval = self.audit = self.instruments = nothing
-        self.availability = nothing
+        self.availability = self.notifications = nothing
 
     def __enter__(self) -> Self:
         """Use it in a with statement."""

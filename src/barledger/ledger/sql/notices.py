@@ -60,6 +60,9 @@ class SqlNotices(SqlChannels):
             'SELECT "id" FROM "notices" n WHERE "last_at" < ? AND NOT EXISTS (SELECT 1 FROM "deliveries" d '
             'WHERE d."notice_id" = n."id" AND d."state" = \'waiting\')'
         )
+        with self._database.read() as transaction:
+            if transaction.one(f"{old} LIMIT 1", (before,)) is None:
+                return 0
         with self._database.write() as writing:
             gone = writing.all(old, (before,))
             writing.delete(schema.deliveries, ("notice_id",), gone)
