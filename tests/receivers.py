@@ -103,7 +103,7 @@ class Mailbox:
     mails: list[Any] = field(default_factory=list)
     refuse: str = ""
 
-    async def handle_DATA(self, _server: Any, _session: Any, envelope: Any) -> str:
+    async def handle_DATA(self, _server: Any, _session: Any, envelope: Any) -> str:  # noqa: N802 - aiosmtpd's name
         if self.refuse:
             return self.refuse
         self.mails.append(envelope)

@@ -2,6 +2,7 @@
 
 import logging
 import threading
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Final
@@ -42,10 +43,15 @@ class AppriseChannel(Channel):
 
     def _made(self) -> Any:
         try:
-            import apprise  # noqa: PLC0415 - optional, and it takes a second
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                import apprise  # noqa: PLC0415 - optional, and it takes a second
         except ImportError:
             raise DriverMissing(package="apprise", extra="notify") from None
-        plugin = apprise.Apprise.instantiate(self.address.target, suppress_exceptions=True)
+        with warnings.catch_warnings():
+            # It loads all of its plug-ins, some of which use what Python is about to drop.
+            warnings.simplefilter("ignore")
+            plugin = apprise.Apprise.instantiate(self.address.target, suppress_exceptions=True)
         if plugin is not None:
             # Per step of a dialogue: connecting, and each answer.
             plugin.socket_connect_timeout = plugin.socket_read_timeout = self.address.timeout
