@@ -36,11 +36,13 @@ from barledger.services.notifications import NotificationService
 from barledger.services.notifications.posting import Poster
 from barledger.services.reconciliation import Reconciled
 from barledger.services.retrieval import DataRetrievalService
+from barledger.services.schedule import ScheduleService
 from barledger.services.takeover import TakenOver, take_over
 from barledger.settings import Settings
 from barledger.sources.contract import Source
 from barledger.sources.registry import make_source
 from barledger.stores.contract import Store
+from barledger.timers.by_apscheduler import ApschedulerTimers
 
 
 class BarLedger:
@@ -67,8 +69,13 @@ class BarLedger:
         self.cache = DataCacheService(self.vault)
         self.availability = DataAvailabilityService(self.vault, self.instruments)
         self.ingestion = DataIngestionService(self.vault, self.cache, self._make_source, self.instruments)
+        self.schedule = ScheduleService(self.vault, self, make_timers=ApschedulerTimers, lease=settings.schedule_lease)
         self.retrieval = DataRetrievalService(
-            self.vault, self.instruments, availability=self.availability, ingestion=self.ingestion
+            self.vault,
+            self.instruments,
+            availability=self.availability,
+            ingestion=self.ingestion,
+            before=self.schedule.before_backtest,
         )
         self.audit = AuditLog(self.vault)
 
@@ -265,7 +272,7 @@ class BarLedger:
         self.vault.ledger.close()
         nothing: Any = _Nothing()
         self.cache = self.ingestion = self.retrieval = self.audit = self.instruments = nothing
-        self.availability = self.notifications = nothing
+        self.availability = self.notifications = self.schedule = nothing
 
     def __enter__(self) -> Self:
         """Use it in a with statement."""
