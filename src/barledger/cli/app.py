@@ -21,8 +21,10 @@ from barledger.cli import (
     instruments,
     keeping,
     ledger,
+    notify,
     priority,
     proposals,
+    schedule,
     snapshots,
     sources,
     status,
@@ -86,6 +88,8 @@ app.add_typer(priority.app, name="priority")
 app.add_typer(instruments.app, name="instruments")
 app.add_typer(proposals.app, name="proposals")
 app.add_typer(ledger.app, name="ledger")
+app.add_typer(notify.app, name="notify")
+app.add_typer(schedule.app, name="schedule")
 for command in _ON_LIBRARIES:
     app.command()(command)
 

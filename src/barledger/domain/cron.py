@@ -7,6 +7,7 @@ back, what falls into the hour that comes twice is due the first time.
 """
 
 import re
+from bisect import bisect_right
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
@@ -62,10 +63,20 @@ class Cron:
             except OverflowError:
                 return None
             if self._on(day):
-                found = min((at for at in self._instants(day, zone) if at * SECOND > time), default=None)
+                found = self._first(day, zone, time // SECOND)
                 if found is not None:
                     return found * SECOND
         return None
+
+    def _first(self, day: date, zone: ZoneInfo, after: int) -> int | None:
+        """Return the first due second of a day after another; later local times are never earlier instants."""
+
+        def instant(number: int) -> int:
+            hour, minute = self._times[number]
+            return _instant(datetime(day.year, day.month, day.day, hour, minute, tzinfo=zone))
+
+        number = bisect_right(range(len(self._times)), after, key=instant)
+        return instant(number) if number < len(self._times) else None
 
     def _on(self, day: date) -> bool:
         _, _, days, months, weekdays = self._sets
@@ -77,15 +88,10 @@ class Cron:
             return in_month and in_week
         return in_month or in_week
 
-    def _instants(self, day: date, zone: ZoneInfo) -> list[int]:
+    @cached_property
+    def _times(self) -> list[tuple[int, int]]:
         minutes, hours = self._sets[:2]
-        return sorted(
-            {
-                _instant(datetime(day.year, day.month, day.day, hour, minute, tzinfo=zone))
-                for hour in hours
-                for minute in minutes
-            }
-        )
+        return [(hour, minute) for hour in sorted(hours) for minute in sorted(minutes)]
 
     @cached_property
     def _sets(self) -> tuple[frozenset[int], ...]:

@@ -1,5 +1,6 @@
 """Timers by APScheduler 3."""
 
+import logging
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
@@ -20,6 +21,9 @@ class ApschedulerTimers(Timers):
             raise DriverMissing(package="apscheduler", extra="schedule") from None
         executors = {"default": ThreadPoolExecutor(threads)}
         defaults = {"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
+        # That a call lasts longer than its interval is no news, as another one is made when it has ended.
+        for name in ("apscheduler.scheduler", "apscheduler.executors.default"):
+            logging.getLogger(name).setLevel(logging.ERROR)
         self._scheduler: Any = BackgroundScheduler(executors=executors, job_defaults=defaults, timezone=UTC)
 
     def every(self, seconds: float, call: Callable[[], None], *, name: str) -> None:

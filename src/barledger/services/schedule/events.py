@@ -128,7 +128,10 @@ class EventWatch:
         series = self._series(when)
         if series is None:
             return [], dict(cursor or {})
-        revision = self._vault.ledger.revisions.state(series).revision
+        state = self._vault.ledger.revisions.state(series)
+        revision = state.revision
+        if not state.rows:
+            return [], dict(cursor or {})
         if cursor and cursor.get("revision") == str(revision):
             return [], dict(cursor)
         seen = int(cursor["bar"]) if cursor and "bar" in cursor else None

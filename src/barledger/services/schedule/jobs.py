@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Mapping
+from contextlib import suppress
 from itertools import groupby
 from threading import Event
 from typing import Any, Final
@@ -11,7 +12,7 @@ from barledger.domain.notice import Notice
 from barledger.domain.policy import Policy
 from barledger.domain.series import Series, check_name
 from barledger.domain.timeframe import Timeframe
-from barledger.errors import BarledgerError, InvalidSetting, NameTaken
+from barledger.errors import BarledgerError, InvalidSetting, NameTaken, SourceError
 from barledger.ledger.contract import Intent
 from barledger.services.cache import snapshots
 from barledger.services.ingestion import Budget
@@ -30,8 +31,11 @@ def _check_ingest(bl: Any, options: Mapping[str, Any]) -> None:
     check_scope(bl, options)
     if "instruments" in options and not {"timeframe", "source"} <= set(options):
         raise InvalidSetting(setting="instruments", reason="they need a timeframe and a source beside them")
-    if set(options.get("source", "*")).isdisjoint("*?["):
-        bl.ingestion.policy(options["source"]) if "source" in options else None
+    source = options.get("source", "*")
+    if not set(source) & set("*?["):
+        # One that does not answer now may do so when the job runs.
+        with suppress(SourceError):
+            bl.ingestion.check_source(source, options.get("source_options"))
     _budget(options)
     refresh = options.get("refresh", 0)
     if not isinstance(refresh, int) or isinstance(refresh, bool) or refresh < 0:

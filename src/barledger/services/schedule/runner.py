@@ -71,7 +71,7 @@ class Runner:
 
     @property
     def active(self) -> dict[str, Work]:
-        """Return what runs just now, by job."""
+        """Return what runs just now, by the id of its run."""
         with self._lock:
             return dict(self._active)
 
@@ -83,11 +83,11 @@ class Runner:
             try:
                 if self._term is not None:
                     self._hold(self._term)
-                elif not self._stopping:
-                    self._begin_term()
             except RunnerLost as error:
                 _log.warning("%s", error)
                 self._lose()
+            if self._term is None and not self._stopping:
+                self._begin_term()
 
     def _hold(self, term: Term) -> None:
         if self._guard.remaining <= 0 and not self._guard.stopped:
@@ -123,7 +123,7 @@ class Runner:
                 return
             self._bury(term)
             for job in self._vault.ledger.schedule.jobs():
-                if job.enabled and job.name not in self.active:
+                if job.enabled:
                     self._consider(job, term)
         except RunnerLost as error:
             _log.warning("%s", error)
@@ -138,13 +138,11 @@ class Runner:
             self._vault.notify(works.failure(run.job, kind, run))
 
     def _consider(self, job: JobRecord, term: Term) -> None:
-        if len(self.active) >= self._workers:
-            return  # what is due stays so
         try:
             when = when_of(job.when, zone=job.zone)
             if isinstance(when, Upon):
                 self._upon(job, when, term)
-            elif 0 < job.due_at <= self._vault.ledger.now():
+            elif 0 < job.due_at <= self._vault.ledger.now() and self._room(job):
                 self._by_clock(job, when, term)
         except RunnerLost:
             raise
@@ -152,6 +150,13 @@ class Runner:
             return  # removed meanwhile
         except BarledgerError as error:
             _log.warning("job %s cannot be begun: %s", job.name, error)
+
+    def _runs(self, job: JobRecord) -> bool:
+        return any(work.job.name == job.name for work in self.active.values())
+
+    def _room(self, job: JobRecord) -> bool:
+        """Whether there is room for one more, else it stays due; to be skipped, what runs already needs none."""
+        return len(self.active) < self._workers or self._runs(job)
 
     def _by_clock(self, job: JobRecord, when: When, term: Term) -> None:
         now = self._vault.ledger.now()
@@ -173,6 +178,8 @@ class Runner:
         self._begin(job, draft, term, {})
 
     def _upon(self, job: JobRecord, when: Upon, term: Term) -> None:
+        if self._runs(job) or not self._room(job):
+            return  # its events are looked at later
         seen = self._watch.look(when, job.cursor)
         if not seen.events:
             if dict(seen.cursor) != dict(job.cursor):
@@ -200,7 +207,7 @@ class Runner:
         faults.reach("job.begun")
         work = Work(job=job, run=run, guard=self._guard, more={"key": run.id.removeprefix("run-"), **more})
         with self._lock:
-            self._active[job.name] = work
+            self._active[run.id] = work
         self._spawn(lambda: self._do(work, term, after), job.name)
 
     def _do(self, work: Work, term: Term, after: Mapping[str, str] | None) -> None:
@@ -212,7 +219,7 @@ class Runner:
             _log.warning("the end of %s could not be noted: %s", work.job.name, error)
         finally:
             with self._lock:
-                self._active.pop(work.job.name, None)
+                self._active.pop(work.run.id, None)
 
     # --- the end ---------------------------------------------------------------------------------
 
