@@ -2,6 +2,8 @@
 
 import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from threading import Event
 from typing import Annotated, Any
 
@@ -118,8 +120,7 @@ def deliver(
     json: Json = False,
 ) -> None:
     """Deliver what is due; `barledger schedule run` does so by itself. Exits with 6 if a channel failed."""
-    stop = stopped_by_signals() if follow else Event()
-    with library(store, ledger) as opened:
+    with library(store, ledger) as opened, until_signalled() if follow else nullcontext(Event()) as stop:
         done = opened.notifications.deliver(once=not follow, every=every, stop=stop)
     output = Output(as_json=json)
     output.say(str(done), {"sent": done.sent, "given_up": done.given_up, "attempts": done.attempts})
@@ -187,7 +188,7 @@ def retry(name: Name, reason: Reason = "", store: Store = "", ledger: Ledger = "
 
 
 @app.command("test")
-def test_channel(name: Name, store: Store = "", ledger: Ledger = "", json: Json = False) -> None:
+def try_channel(name: Name, store: Store = "", ledger: Ledger = "", json: Json = False) -> None:
     """Send a test message now, and say whether the channel took it."""
     with library(store, ledger) as opened:
         done = opened.notifications.test(name)
@@ -202,17 +203,21 @@ def secret() -> None:
     sys.stdout.write(new_secret() + "\n")
 
 
-def stopped_by_signals() -> Event:
-    """Return an event that SIGTERM and SIGINT set; a second signal ends the process as it would have."""
+@contextmanager
+def until_signalled() -> Iterator[Event]:
+    """Give an event that SIGTERM and SIGINT set; a second signal ends the process as it would have."""
     stop = Event()
 
     def end(number: int, _: object) -> None:
         stop.set()
-        signal.signal(number, signal.SIG_DFL)
+        signal.signal(number, before[number])
 
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, end)
-    return stop
+    before = {number: signal.signal(number, end) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _read(text: str) -> str:

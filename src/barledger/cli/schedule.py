@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from barledger.cli.notify import stopped_by_signals
+from barledger.cli.notify import until_signalled
 from barledger.cli.output import Output
 from barledger.cli.session import Json, Ledger, Reason, Store, library
 from barledger.errors import InvalidSetting
@@ -118,10 +118,10 @@ def run(
     json: Json = False,
 ) -> None:
     """Run the schedule until SIGTERM or SIGINT; of many that run it one works, and the others stand by."""
-    stop = stopped_by_signals()
     output = Output(as_json=json)
-    with library(store, ledger) as opened:
-        output.note(f"{len(opened.schedule.list())} jobs; standing by as process {os.getpid()}")
+    with until_signalled() as stop, library(store, ledger) as opened:
+        if not json:
+            output.note(f"{len(opened.schedule.list())} jobs; standing by as process {os.getpid()}")
         done = opened.schedule.run(stop, lease=lease, grace=grace, deliver=deliver)
     output.say(str(done), done)
 
@@ -129,8 +129,8 @@ def run(
 @app.command("run-now")
 def run_now(name: Name, store: Store = "", ledger: Ledger = "", json: Json = False) -> None:
     """Run a job here and now; exits with 1 if it fails."""
-    with library(store, ledger) as opened:
-        done = opened.schedule.run_now(name, stop=stopped_by_signals())
+    with until_signalled() as stop, library(store, ledger) as opened:
+        done = opened.schedule.run_now(name, stop=stop)
     Output(as_json=json).say(f"{done}{_summary(done.result)}", done)
     if done.state != "done":
         raise typer.Exit(1)

@@ -26,7 +26,7 @@ _FIELDS: Final[tuple[tuple[str, int, int, dict[str, int]], ...]] = (
     ("month", 1, 12, {name: number for number, name in enumerate(_MONTHS, 1)}),
     ("day of the week", 0, 7, {name: number for number, name in enumerate(_DAYS)}),
 )
-_PART: Final = re.compile(r"(\*|([a-z0-9]+)(?:-([a-z0-9]+))?)(?:/(\d{1,4}))?")
+_PART: Final = re.compile(r"(\*|([a-z0-9]+)(?:-([a-z0-9]+))?)(?:/([0-9]{1,4}))?")
 # The 29th of February comes after eight years at the latest; what does not come within them never comes.
 _HORIZON: Final = 8 * 366 + 1
 
@@ -138,7 +138,7 @@ def _values(text: str, name: str, least: int, most: int, names: dict[str, int]) 
 
 
 def _number(text: str, name: str, least: int, most: int, names: dict[str, int]) -> int:
-    value = names.get(text, int(text) if text.isdecimal() else -1)
+    value = names.get(text, int(text) if text.isascii() and text.isdecimal() else -1)
     if not least <= value <= most:
         raise _wrong(name, text)
     return value

@@ -7,7 +7,7 @@ from barledger.domain.timeframe import DAY, HOUR, MINUTE, SECOND
 from barledger.errors import InvalidSetting
 
 _UNITS: Final = {"s": SECOND, "m": MINUTE, "h": HOUR, "d": DAY, "w": 7 * DAY}
-_FORM: Final = re.compile(r"(\d{1,6})([smhdw])")
+_FORM: Final = re.compile(r"([0-9]{1,6})([smhdw])")
 
 
 def parse_duration(text: str, *, setting: str) -> int:

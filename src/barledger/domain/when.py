@@ -33,7 +33,7 @@ EVENTS: Final[tuple[str, ...]] = get_args(EventKind)
 
 _CALL: Final = re.compile(r"(\w+)\s*(?:\((.*)\))?", re.DOTALL)
 _WORD: Final = re.compile(r"""\s*(?:"([^"]*)"|'([^']*)'|([^\s,"']+))\s*(?:,|$)""")
-_PERCENT: Final = re.compile(r"(\d{1,4}(?:\.\d{1,6})?)\s*%")
+_PERCENT: Final = re.compile(r"([0-9]{1,4}(?:\.[0-9]{1,6})?)\s*%")
 _LOOK: Final = 20 * DAY
 # No market closes for so long, but for those that were abandoned.
 _LONGEST_PAUSE: Final = 200 * DAY
