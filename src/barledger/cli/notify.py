@@ -210,7 +210,7 @@ def until_signalled() -> Iterator[Event]:
 
     def end(number: int, _: object) -> None:
         stop.set()
-        signal.signal(number, before[number])
+        signal.signal(number, before[signal.Signals(number)])
 
     before = {number: signal.signal(number, end) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
