@@ -134,6 +134,8 @@ def test_a_stopped_runner_that_wakes_up_does_nothing_any_more(desk: Desk) -> Non
     def sleepy(desk: Desk, stop: Event) -> Mapping[str, Any]:
         desk.note("begun")
         stop_here()
+        # The signal stops the other threads first, and this one a moment later.
+        time.sleep(1)
         if stop.is_set():
             desk.note("noticed")
             return {"unfinished": True}
