@@ -11,6 +11,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, Literal, Self
 
+from barledger.channels.registry import ChannelRegistry
 from barledger.domain.bars import Bars
 from barledger.domain.change_policy import ChangePolicy, OnChange
 from barledger.domain.interval import Instant
@@ -33,14 +34,18 @@ from barledger.services.ingestion import Budget, DataIngestionService, Entry, In
 from barledger.services.ingestion.plan import Refresh
 from barledger.services.ingestion.progress import Listener
 from barledger.services.instruments import InstrumentService
+from barledger.services.notifications import NotificationService
+from barledger.services.notifications.posting import Poster
 from barledger.services.quality import LibraryVerification, QualityService, VerificationBudget
 from barledger.services.reconciliation import Reconciled
 from barledger.services.retrieval import DataRetrievalService
+from barledger.services.schedule import ScheduleService
 from barledger.services.takeover import TakenOver, take_over
 from barledger.settings import Settings
 from barledger.sources.contract import Source
 from barledger.sources.registry import make_source
 from barledger.stores.contract import Store
+from barledger.timers.by_apscheduler import ApschedulerTimers
 
 
 class BarLedger:
@@ -56,12 +61,18 @@ class BarLedger:
         self.settings = settings
         self._lent = lent is not None
         self.vault = lent or _plug(store, ledger, settings, read_only=read_only)
+        self.notifications = NotificationService(self.vault, ChannelRegistry(), window=_window(settings))
         self.instruments = InstrumentService(self.vault)
         self.cache = DataCacheService(self.vault)
         self.availability = DataAvailabilityService(self.vault, self.instruments)
         self.ingestion = DataIngestionService(self.vault, self.cache, self._make_source, self.instruments)
+        self.schedule = ScheduleService(self.vault, self, make_timers=ApschedulerTimers, lease=settings.schedule_lease)
         self.retrieval = DataRetrievalService(
-            self.vault, self.instruments, availability=self.availability, ingestion=self.ingestion
+            self.vault,
+            self.instruments,
+            availability=self.availability,
+            ingestion=self.ingestion,
+            before=self.schedule.before_backtest,
         )
         self.quality_metrics = QualityService(self.vault, self.instruments, self.availability)
         self.audit = AuditLog(self.vault, keys=key_place(ledger, settings), anchor=settings.anchor)
@@ -288,7 +299,7 @@ class BarLedger:
             self.vault.ledger.close()
         nothing: Any = _Nothing()
         self.cache = self.ingestion = self.retrieval = self.audit = self.instruments = nothing
-        self.availability = self.quality_metrics = nothing
+        self.availability = self.quality_metrics = self.notifications = self.schedule = nothing
 
     def __enter__(self) -> Self:
         """Use it in a with statement."""
@@ -319,7 +330,13 @@ def _plug(store: Store, ledger: Ledger, settings: Settings, *, read_only: bool) 
         patience=Patience(lease=settings.lease, wait=settings.wait),
         mismatch=mismatch,
         read_only=read_only,
+        notify=Poster(ledger, window=_window(settings), read_only=read_only),
     )
+
+
+def _window(settings: Settings) -> int:
+    """Return for how long (ns) notices that are alike are folded into one."""
+    return int(settings.notice_window * 1e9)
 
 
 def _whoever() -> str:

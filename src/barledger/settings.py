@@ -46,6 +46,12 @@ class Settings(BaseSettings):
         default_factory=lambda: user_cache_path("barledger") / "sample",
         description="Where the sample's wheels are kept.",
     )
+    notice_window: float = Field(
+        default=3600.0, ge=0, description="Seconds within which repeats of a notice are folded into one."
+    )
+    schedule_lease: float = Field(
+        default=30.0, gt=0.5, description="Seconds after which another process takes over the schedule of a dead one."
+    )
     mirrored: int = Field(default=200, ge=0, description="At most so many snapshots are mirrored into data_audit.")
 
     def __init__(self, **given: Any) -> None:

@@ -23,9 +23,11 @@ from barledger.cli import (
     instruments,
     keeping,
     ledger,
+    notify,
     priority,
     proposals,
     quality,
+    schedule,
     snapshots,
     sources,
     status,
@@ -94,6 +96,8 @@ app.add_typer(instruments.app, name="instruments")
 app.add_typer(proposals.app, name="proposals")
 app.add_typer(audit.app, name="audit")
 app.add_typer(ledger.app, name="ledger")
+app.add_typer(notify.app, name="notify")
+app.add_typer(schedule.app, name="schedule")
 for command in _ON_LIBRARIES:
     app.command()(command)
 

@@ -5,6 +5,7 @@ from typing import Final
 from barledger.errors import (
     BarledgerError,
     Busy,
+    DeliveryFailed,
     IntegrityError,
     InvalidInput,
     NotFound,
@@ -20,6 +21,7 @@ _CODES: Final[tuple[tuple[type[BarledgerError], int], ...]] = (
     (IntegrityError, 5),
     (StoreError, 6),
     (SourceError, 6),
+    (DeliveryFailed, 6),
     (Busy, 7),
 )
 

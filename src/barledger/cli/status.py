@@ -39,6 +39,9 @@ def status(store: Store = "", ledger: Ledger = "", json: Json = False) -> None:
             "snapshots": str(len(opened.cache.snapshots())),
             "quarantined": str(len(opened.ingestion.quarantine())),
             "audit entries": str(len(opened.audit)),
+            "notices waiting": str(len(opened.notifications.outbox(state="waiting", limit=None))),
+            "notices given up": str(len(opened.notifications.outbox(state="given_up", limit=None))),
+            "scheduled jobs": str(len(opened.schedule.list())),
             "writable": opened.vault.mismatch or "yes",
         }
     data = {"settings": {name: {"value": shown[name], "from": origins[name]} for name in shown}, "library": facts}
@@ -89,7 +92,25 @@ def _findings(opened: BarLedger) -> list[Finding]:
     mirrored = sum(snapshot.mirrored for snapshot in opened.cache.snapshots())
     total = len(opened.cache.snapshots())
     found.append(Finding(level="ok", subject="snapshots", detail=f"{total}, of which {mirrored} are mirrored"))
+    found += _notification(opened)
     return [*found, _disk(_place(vault.store.describe(), opened.settings.home))]
+
+
+def _notification(opened: BarLedger) -> list[Finding]:
+    troubles = [
+        Finding(level="warning", subject=one.subject, detail=one.detail, next_step=one.next_step)
+        for one in opened.notifications.troubles()
+    ]
+    runner = opened.schedule.leader()
+    jobs = sum(job.enabled for job in opened.schedule.list())
+    if jobs and runner is None:
+        step = "keep `barledger schedule run` running"
+        troubles.append(
+            Finding(level="warning", subject="schedule", detail=f"nobody runs its {jobs} jobs", next_step=step)
+        )
+    elif runner is not None:
+        troubles.append(Finding(level="ok", subject="schedule", detail=f"run by {runner.owner}"))
+    return troubles
 
 
 def _permission(subject: str, check: Callable[[], None]) -> Finding:

@@ -13,14 +13,16 @@ The tree (each class also inherits the kin from the standard library that caller
     │   └── FutureTime, AmbiguousSource, AmbiguousInstrument, LedgerRejected
     ├── NotFound (LookupError)
     │   ├── SeriesNotFound, VersionNotFound, SourceNotFound, DataNotFound
-    │   └── CalendarNotFound, ProposalNotFound, ManifestNotFound, EntryNotFound
+    │   ├── CalendarNotFound, ProposalNotFound, ManifestNotFound, EntryNotFound
+    │   └── ChannelNotFound, RouteNotFound, JobNotFound
     ├── Refused (RuntimeError)
     │   ├── RevisionConflict, RevisionExpired, NameTaken, NotEmpty, VersionImmutable, Held, ReadOnly, Closed
     │   ├── SymbolTaken (NameTaken), CapabilityMissing, BucketExpires, FormatTooNew, ProposalDecided
-    │   ├── KeyExposed, KeyMissing
+    │   ├── KeyExposed, KeyMissing, JobRunning, JobKindMissing (CapabilityMissing)
     │   └── OutOfReach (CapabilityMissing), ProposalStale (RevisionConflict)
     ├── Busy (TimeoutError)
     │   └── LeaseLost
+    │       └── RunnerLost
     ├── IntegrityError (RuntimeError)
     │   └── StoreDamaged, BlockDamaged, StoreDiverged, LedgerMismatch, LockBroken, LogRewritten
     ├── StoreError (OSError)
@@ -32,6 +34,9 @@ The tree (each class also inherits the kin from the standard library that caller
     ├── SourceError (OSError)
     │   └── SourceUnavailable (ConnectionError)
     │       └── RateLimited
+    ├── DeliveryFailed (OSError)
+    │   └── DeliveryRefused
+    │       └── ChannelGone
     └── DriverMissing (ImportError)
 
 An error is a frozen set of typed fields, a stable ``code`` for programs, and a ``next_step`` for people.
@@ -145,6 +150,17 @@ from barledger.errors.root import (
     NoBars,
     ShortShards,
 )
+from barledger.errors.running import (
+    ChannelGone,
+    ChannelNotFound,
+    DeliveryFailed,
+    DeliveryRefused,
+    JobKindMissing,
+    JobNotFound,
+    JobRunning,
+    RouteNotFound,
+    RunnerLost,
+)
 
 __all__ = [
     "AmbiguousInstrument",
@@ -159,8 +175,12 @@ __all__ = [
     "CalendarNotFound",
     "CapabilityMissing",
     "ChangesWait",
+    "ChannelGone",
+    "ChannelNotFound",
     "Closed",
     "DataNotFound",
+    "DeliveryFailed",
+    "DeliveryRefused",
     "DriverMissing",
     "DuplicateColumns",
     "DuplicateTimes",
@@ -185,6 +205,9 @@ __all__ = [
     "InvalidSetting",
     "InvalidTimeframe",
     "InvalidVersion",
+    "JobKindMissing",
+    "JobNotFound",
+    "JobRunning",
     "KeyExposed",
     "KeyMissing",
     "LeaseLost",
@@ -220,6 +243,8 @@ __all__ = [
     "Refused",
     "RevisionConflict",
     "RevisionExpired",
+    "RouteNotFound",
+    "RunnerLost",
     "SeriesNotFound",
     "ServerTooOld",
     "ServerUnsupported",

@@ -7,11 +7,13 @@ import pytest
 from barledger.ledger.contract import Ledger
 from barledger.testing.commits import GRACE, HandClock
 from barledger.testing.ledger_markets import ActionPromises, BulkPromises, InstrumentPromises, ProposalPromises
+from barledger.testing.ledger_notices import NoticePromises
 from barledger.testing.ledger_processes import ProcessPromises
 from barledger.testing.ledger_quality import QualityPromises
 from barledger.testing.ledger_registers import AuditPromises, RegisterPromises
 from barledger.testing.ledger_retention import RetentionPromises
 from barledger.testing.ledger_revisions import CommitPromises, DigestPromises, LockPromises, TimePromises
+from barledger.testing.ledger_schedule import SchedulePromises
 from barledger.testing.ledger_snapshots import NamedPromises, OutboxPromises, SnapshotPromises
 from barledger.testing.ledger_tree import TreePromises
 
@@ -33,6 +35,8 @@ class LedgerContract(
     ProposalPromises,
     BulkPromises,
     QualityPromises,
+    NoticePromises,
+    SchedulePromises,
     ProcessPromises,
 ):
     """Inherit it and give a fixture ``place``: a function that opens one and the same ledger, at first a new one.

@@ -13,6 +13,7 @@ from barledger.ledger.contract.actions import Actions
 from barledger.ledger.contract.audit import KEPT_LEVELS, Audit, AuditEntry, KeptEntry, SignedCheckpoint
 from barledger.ledger.contract.catalog import Catalog
 from barledger.ledger.contract.instruments import Instruments
+from barledger.ledger.contract.notices import ChannelRecord, Delivery, DeliveryState, Noticed, Notices
 from barledger.ledger.contract.outbox import Outbox, Parcel
 from barledger.ledger.contract.proposals import Proposal, Proposals, ProposalState
 from barledger.ledger.contract.quality import BlockCheck, CheckState, Due, Measurement, Quality
@@ -34,6 +35,7 @@ from barledger.ledger.contract.revisions import (
     SeriesState,
     Who,
 )
+from barledger.ledger.contract.schedule import JobRecord, Run, RunDraft, RunState, Schedule, Term
 from barledger.ledger.contract.snapshots import Snapshot, SnapshotDraft, Snapshots
 from barledger.ledger.contract.symbols import Symbol, Symbols
 
@@ -45,17 +47,23 @@ __all__ = [
     "AuditEntry",
     "BlockCheck",
     "Catalog",
+    "ChannelRecord",
     "CheckState",
     "Cover",
+    "Delivery",
+    "DeliveryState",
     "Due",
     "Forgotten",
     "Gone",
     "Holder",
     "Instruments",
     "Intent",
+    "JobRecord",
     "KeptEntry",
     "Ledger",
     "Measurement",
+    "Noticed",
+    "Notices",
     "Outbox",
     "Outcome",
     "Parcel",
@@ -70,6 +78,10 @@ __all__ = [
     "Recalled",
     "RevisionRecord",
     "Revisions",
+    "Run",
+    "RunDraft",
+    "RunState",
+    "Schedule",
     "SeriesChange",
     "SeriesState",
     "SignedCheckpoint",
@@ -78,6 +90,7 @@ __all__ = [
     "Snapshots",
     "Symbol",
     "Symbols",
+    "Term",
     "Who",
 ]
 
@@ -98,6 +111,8 @@ class Ledger(ABC):
     quality: Quality
     audit: Audit
     outbox: Outbox
+    notices: Notices
+    schedule: Schedule
 
     @abstractmethod
     def now(self) -> int:

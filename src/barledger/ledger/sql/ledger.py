@@ -11,11 +11,13 @@ from barledger.ledger.sql.catalog import SqlCatalog
 from barledger.ledger.sql.copying import copy
 from barledger.ledger.sql.engine import Database
 from barledger.ledger.sql.instruments import SqlInstruments
+from barledger.ledger.sql.notices import SqlNotices
 from barledger.ledger.sql.outbox import SqlOutbox
 from barledger.ledger.sql.proposals import SqlProposals
 from barledger.ledger.sql.quality import SqlQuality
 from barledger.ledger.sql.quarantine import SqlQuarantine
 from barledger.ledger.sql.revisions import SqlRevisions
+from barledger.ledger.sql.schedule import SqlSchedule
 from barledger.ledger.sql.series_table import SeriesTable
 from barledger.ledger.sql.snapshots import SqlSnapshots
 from barledger.ledger.sql.symbols import SqlSymbols
@@ -45,6 +47,8 @@ class SqlLedger(Ledger):
         self.quality = SqlQuality(database, names)
         self.audit = SqlAudit(database, names)
         self.outbox = SqlOutbox(database)
+        self.notices = SqlNotices(database)
+        self.schedule = SqlSchedule(database)
 
     @staticmethod
     def open(

@@ -34,11 +34,12 @@ metadata: Final = MetaData(
     }
 )
 
-SCHEMA_VERSION: Final = "0006"
+SCHEMA_VERSION: Final = "0007"
 
 # Conditions of partial indexes, since the rows that they find are few among very many.
 OPEN: Final = "state <> 'committed'"
 LEFT: Final = "NOT repaired"
+WAITING: Final = "state = 'waiting'"
 
 # A 64-bit key that SQLite numbers by itself.
 _Id = BigInteger().with_variant(Integer, "sqlite")
@@ -393,8 +394,103 @@ block_checks = Table(
     sqlite_with_rowid=False,
 )
 
+channels = Table(
+    "channels",
+    metadata,
+    _key("name", Text),
+    _text("kind"),
+    _text("target"),
+    _text("secret"),
+    _text("shown"),
+    Column("timeout", Double, nullable=False, default=0.0),
+    _number("give_up"),
+    _text("stopped"),
+    _number("failures"),
+    _number("not_before"),
+    _text("error"),
+    _number("made_at"),
+)
+
+routes = Table(
+    "routes", metadata, _key("id", Text), _text("channel"), _text("kinds"), _text("about"), _text("severity")
+)
+
+notices = Table(
+    "notices",
+    metadata,
+    _key("id", Text),
+    _text("kind"),
+    _text("severity"),
+    _text("subject"),
+    _text("about"),
+    _text("body"),
+    _text("details"),
+    _number("count"),
+    Column("made_at", BigInteger, nullable=False, index=True),
+    _number("last_at"),
+    _number("due_at"),
+    _number("until"),
+    # A digest, because PostgreSQL's indexes hold no long texts.
+    Column("alike", LargeBinary, nullable=False),
+    Index("ix_notices_alike", "alike", "made_at"),
+)
+
+deliveries = Table(
+    "deliveries",
+    metadata,
+    Column("notice_id", Text, ForeignKey("notices.id"), primary_key=True),
+    _key("channel", Text),
+    _text("state"),
+    _number("tries"),
+    _number("since"),
+    _number("next_at"),
+    _number("claimed_until"),
+    _text("claim"),
+    _text("error"),
+    _number("sent_at"),
+    Index("ix_deliveries_waiting", "channel", "next_at", sqlite_where=text(WAITING), postgresql_where=text(WAITING)),
+    sqlite_with_rowid=False,
+)
+
+terms = Table("terms", metadata, _key("name", Text), _text("owner"), _number("token"), _number("until"))
+
+jobs = Table(
+    "jobs",
+    metadata,
+    _key("name", Text),
+    _text("kind"),
+    _text("when"),
+    _text("zone"),
+    _text("options"),
+    Column("enabled", Boolean, nullable=False, default=True),
+    _number("due_at"),
+    _text("cursor"),
+    _number("made_at"),
+    _text("made_by"),
+)
+
+runs = Table(
+    "runs",
+    metadata,
+    _key("id", Text),
+    _text("job"),
+    _text("state"),
+    _text("trigger"),
+    _text("runner"),
+    _number("scheduled_for"),
+    Column("started_at", BigInteger, nullable=False, index=True),
+    _number("ended_at"),
+    _number("missed"),
+    _text("result"),
+    _text("error"),
+    _number("alive_until"),
+    Index("ix_runs_job", "job", "started_at"),
+)
+
 # What the second version of the schema brought.
 ADDED_IN_0002: Final = (instruments, halts, actions, proposals, change_policies, absences)
+# What the seventh version brought.
+ADDED_IN_0007: Final = (channels, routes, notices, deliveries, terms, jobs, runs)
 
 # What the sixth version brought.
 ADDED_IN_0006: Final = (quality, block_checks)

@@ -67,6 +67,11 @@ class Writing(Transaction):
         self.now = self._now(server_time)
         self.after_commit: list[Callable[[], None]] = []
 
+    @property
+    def moment(self) -> int:
+        """Return the time now, or the last that was given out where the clock stands behind it."""
+        return max(self.now, int(self._time))
+
     def tick(self) -> int:
         """Return a time later than every one that was returned before."""
         self._time = max(self.now, self._time + 1)

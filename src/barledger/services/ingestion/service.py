@@ -237,6 +237,11 @@ class DataIngestionService:
         with self._source(name, None) as (_, made):
             return made.declaration
 
+    def try_source(self, name: str, options: Mapping[str, Any] | None = None) -> None:
+        """Raise what making this source raises: `SourceNotFound`, `InvalidSetting` or `DriverMissing`."""
+        with self._source(name, options):
+            return
+
     # --- changes that wait -----------------------------------------------------------------------
 
     def policy(self, source: str) -> ChangePolicy:

@@ -1,7 +1,7 @@
 """DataRetrievalService: bars for a caller, with what they resolved to."""
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -59,8 +59,13 @@ class DataRetrievalService:
         *,
         availability: AvailabilityService | None = None,
         ingestion: IngestionService | None = None,
+        before: Callable[..., object] | None = None,
     ) -> None:
-        """Work on this store and ledger; what is missing is found and fetched by these services."""
+        """Work on this store and ledger; what is missing is found and fetched by these services.
+
+        ``before`` is called with the strategy and the names before a dataset is pinned.
+        """
+        self._before = before
         self._vault = vault
         self._instruments = instruments or InstrumentService(vault)
         self._fetcher = Fetcher(vault, availability, ingestion)
@@ -262,6 +267,8 @@ class DataRetrievalService:
             ranges += intents
             missing += short
         asked = snapshots.SnapshotRequest(ranges=ranges, purpose=snapshot, strategy=strategy, id=id)
+        if self._before is not None and not self._vault.read_only:
+            self._before(strategy=strategy, series=[(instrument, frame.name) for instrument, frame in names])
         taken = snapshots.take(self._vault, asked)
         self._say_incomplete(missing)
         return Dataset(

@@ -1,0 +1,1 @@
+"""Timers: what wakes the runner of the schedule."""
