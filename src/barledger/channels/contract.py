@@ -12,14 +12,15 @@ from typing import Any, Final
 
 from barledger.domain.interval import format_time
 from barledger.domain.notice import Notice
+from barledger.domain.readable import Readable
 from barledger.errors import InvalidSetting
 
 TIMEOUT: Final = 15.0
 """Seconds that a delivery may take unless a channel says otherwise."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Message:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Message(Readable):
     """A notice under its id: ``count`` times it happened, first and last at these times (ns)."""
 
     id: str

@@ -6,13 +6,14 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from barledger.domain.notice import Notice, Route
+from barledger.domain.readable import Readable
 from barledger.ledger.contract.revisions import Who
 
 DeliveryState = Literal["waiting", "sent", "given_up"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ChannelRecord:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class ChannelRecord(Readable):
     """A channel as it is kept; ``target`` and ``secret`` are never shown, ``shown`` is the target without secrets.
 
     ``timeout`` bounds one delivery, in seconds; a notice that a channel has not taken ``give_up`` ns after it was due
@@ -34,8 +35,8 @@ class ChannelRecord:
     made_at: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Noticed:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Noticed(Readable):
     """A notice under its id: ``count`` times it happened, first at ``made_at`` and last at ``last_at`` (ns).
 
     It is told from ``due_at`` (ns) on.
@@ -49,8 +50,8 @@ class Noticed:
     due_at: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Delivery:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Delivery(Readable):
     """A notice for one channel; ``claim`` is who delivers it just now. Times are ns, 0 where they have not come."""
 
     notice: Noticed

@@ -5,13 +5,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from barledger.domain.readable import Readable
 from barledger.ledger.contract.revisions import Who
 
 RunState = Literal["running", "done", "failed", "interrupted", "skipped"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JobRecord:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class JobRecord(Readable):
     """A rule of the schedule: a ``kind`` of job with its options, ``when`` it is due, and in which zone.
 
     ``due_at`` is when it is due next (ns; 0: no clock tells). ``cursor`` is how far its events were looked at.
@@ -29,8 +30,8 @@ class JobRecord:
     made_by: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Run:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Run(Readable):
     """One run of a job: what set it off, for which time (ns), and what came of it.
 
     ``missed`` counts the due times before that one which it stands for. A run that is ``skipped`` says in ``error``
@@ -52,8 +53,8 @@ class Run:
     alive_until: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunDraft:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class RunDraft(Readable):
     """A run to begin; ``due_at`` and ``cursor`` are the job's afterwards, None where they stay."""
 
     job: str
@@ -65,8 +66,8 @@ class RunDraft:
     cursor: Mapping[str, str] | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Term:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Term(Readable):
     """The right to run the schedule until a time (ns) of the ledger's clock; ``token`` is larger for each new one."""
 
     owner: str

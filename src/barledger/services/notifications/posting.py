@@ -20,9 +20,9 @@ class Poster:
     def __call__(self, notice: Notice) -> None:
         """Keep the notice, or say in the log that it could not be kept."""
         if self._read_only:
-            _log.warning("%s: %s (not kept: this session only reads)", notice.kind, notice.subject)
+            _log.warning("%s: %a (not kept: this session only reads)", notice.kind, notice.subject)
             return
         try:
             self._ledger.notices.post(notice, window=self._window)
         except Exception as error:  # noqa: BLE001 - what is noticed must not be undone by the telling
-            _log.warning("%s: %s (not kept: %s)", notice.kind, notice.subject, error)
+            _log.warning("%s: %a (not kept: %a)", notice.kind, notice.subject, str(error))
