@@ -167,6 +167,8 @@ class BarLedger:
         last: int | None = None,
         columns: Sequence[str] | None = None,
         known_within: str | timedelta | None = None,
+        adjust: str | None = None,
+        include_adjusted: bool = False,
         fetch_missing: bool = False,
         options: Mapping[str, Any] | None = None,
     ) -> Bars:
@@ -183,6 +185,8 @@ class BarLedger:
             last=last,
             columns=columns,
             known_within=known_within,
+            adjust=adjust,
+            include_adjusted=include_adjusted,
             fetch_missing=fetch_missing,
             options=options,
         )

@@ -5,7 +5,7 @@ The tree (each class also inherits the kin from the standard library that caller
     BarledgerError
     ├── InvalidInput (ValueError)
     │   ├── InvalidName, InvalidTimeframe, InvalidInterval, InvalidVersion, InvalidPolicy, InvalidSetting
-    │   ├── InvalidAction
+    │   ├── InvalidAction, ActionsRejected
     │   ├── InvalidBars
     │   │   ├── MissingColumns, DuplicateColumns, WrongType, NaiveTimes, UnsortedTimes, DuplicateTimes
     │   │   ├── OffGrid, BeyondRange
@@ -13,10 +13,10 @@ The tree (each class also inherits the kin from the standard library that caller
     │   └── FutureTime, AmbiguousSource, AmbiguousInstrument, LedgerRejected
     ├── NotFound (LookupError)
     │   ├── SeriesNotFound, VersionNotFound, SourceNotFound, DataNotFound
-    │   └── CalendarNotFound, ProposalNotFound, ManifestNotFound
+    │   └── CalendarNotFound, ProposalNotFound, ManifestNotFound, ActionNotFound
     ├── Refused (RuntimeError)
     │   ├── RevisionConflict, RevisionExpired, NameTaken, NotEmpty, VersionImmutable, Held, ReadOnly, Closed
-    │   ├── SymbolTaken (NameTaken), CapabilityMissing, BucketExpires, FormatTooNew, ProposalDecided
+    │   ├── CannotAdjust, SymbolTaken (NameTaken), CapabilityMissing, BucketExpires, FormatTooNew, ProposalDecided
     │   └── OutOfReach (CapabilityMissing), ProposalStale (RevisionConflict)
     ├── Busy (TimeoutError)
     │   └── LeaseLost
@@ -62,6 +62,7 @@ from barledger.errors.access import (
     TlsFailed,
 )
 from barledger.errors.input import (
+    ActionsRejected,
     AmbiguousInstrument,
     AmbiguousSource,
     BeyondRange,
@@ -100,6 +101,7 @@ from barledger.errors.integrity import (
     StoreDiverged,
 )
 from barledger.errors.lookup import (
+    ActionNotFound,
     CalendarNotFound,
     DataNotFound,
     ManifestNotFound,
@@ -112,6 +114,7 @@ from barledger.errors.lookup import (
 from barledger.errors.refusals import (
     BucketExpires,
     Busy,
+    CannotAdjust,
     CapabilityMissing,
     Closed,
     FormatTooNew,
@@ -140,6 +143,8 @@ from barledger.errors.root import (
 )
 
 __all__ = [
+    "ActionNotFound",
+    "ActionsRejected",
     "AmbiguousInstrument",
     "AmbiguousSource",
     "BarledgerError",
@@ -150,6 +155,7 @@ __all__ = [
     "BucketNotFound",
     "Busy",
     "CalendarNotFound",
+    "CannotAdjust",
     "CapabilityMissing",
     "ChangesWait",
     "Closed",

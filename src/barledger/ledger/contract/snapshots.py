@@ -14,6 +14,7 @@ class Snapshot:
     """A consistent cut under one id; ``kind`` is ``snapshot``, or ``named`` for bars written under a name of their own.
 
     ``state`` is ``pinning`` until its digests are known, then ``complete``; a deleted one stays on record.
+    ``adjusted`` is JSON, and says how a dataset's bars were adjusted when they were handed out, with their digests.
     """
 
     id: str
@@ -29,6 +30,7 @@ class Snapshot:
     held: str = ""
     approved_at: int = 0
     mirrored: bool = False
+    adjusted: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +83,10 @@ class Snapshots(ABC):
     @abstractmethod
     def set_materialised(self, snapshot_id: str, who: Who) -> Snapshot:
         """Note that its rows lie under ``version=<id>``, read back and checked."""
+
+    @abstractmethod
+    def set_adjusted(self, snapshot_id: str, adjusted: str, who: Who) -> Snapshot:
+        """Note how the bars of a dataset are adjusted when they are handed out, and with which digests (JSON)."""
 
     @abstractmethod
     def approve(self, snapshot_id: str, strategy: str, who: Who) -> Snapshot:

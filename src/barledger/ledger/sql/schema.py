@@ -16,6 +16,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    false,
     insert,
     select,
     text,
@@ -31,7 +32,7 @@ metadata: Final = MetaData(
     }
 )
 
-SCHEMA_VERSION: Final = "0002"
+SCHEMA_VERSION: Final = "0003"
 
 # Conditions of partial indexes, since the rows that they find are few among very many.
 OPEN: Final = "state <> 'committed'"
@@ -204,6 +205,20 @@ actions = Table(
     Column("value", Double, nullable=False, default=0.0),
     _text("currency"),
     Column("withdrawn", Boolean, nullable=False, default=False),
+    Column("denied", Boolean, nullable=False, default=False, server_default=false()),
+    _text("evidence"),
+    _number("mirrored_at"),
+    sqlite_with_rowid=False,
+)
+
+materialised = Table(
+    "materialised",
+    metadata,
+    _key("instrument", Text),
+    _key("timeframe", Text),
+    _key("source", Text),
+    _text("adjust"),
+    _number("since"),
     sqlite_with_rowid=False,
 )
 
@@ -255,6 +270,7 @@ snapshots = Table(
     _text("held"),
     _number("approved_at"),
     Column("mirrored", Boolean, nullable=False, default=False),
+    _text("adjusted"),
 )
 
 approvals = Table(
@@ -329,6 +345,13 @@ outbox = Table(
 
 # What the second version of the schema brought.
 ADDED_IN_0002: Final = (instruments, halts, actions, proposals, change_policies, absences)
+
+# What the third one brought: tables, and columns of tables that were there.
+ADDED_IN_0003: Final = (materialised,)
+COLUMNS_ADDED_IN_0003: Final = {
+    "actions": ("denied", "evidence", "mirrored_at"),
+    "snapshots": ("adjusted",),
+}
 
 APPEND_ONLY: Final = (audit, audit_series)
 

@@ -20,6 +20,7 @@ from barledger.services.retrieval import dataset as datasets
 from barledger.services.retrieval import export as exports
 from barledger.services.retrieval import files
 from barledger.services.retrieval import lock as locks
+from barledger.services.retrieval.adjusting import Adjuster
 from barledger.services.retrieval.collection import BarsBySeries
 from barledger.services.retrieval.dataset import Dataset, Reproduction
 from barledger.services.retrieval.export import Export, ExportCheck
@@ -63,6 +64,7 @@ class DataRetrievalService:
         self._vault = vault
         self._instruments = instruments or InstrumentService(vault)
         self._fetcher = Fetcher(vault, availability, ingestion)
+        self._adjuster = Adjuster()
 
     # --- one series ----------------------------------------------------------------------------
 
@@ -80,6 +82,8 @@ class DataRetrievalService:
         last: int | None = None,
         columns: Sequence[str] | None = None,
         known_within: str | timedelta | None = None,
+        adjust: str | None = None,
+        include_adjusted: bool = False,
         fetch_missing: bool = False,
         options: Mapping[str, Any] | None = None,
     ) -> Bars:
@@ -94,13 +98,19 @@ class DataRetrievalService:
         was committed by then comes in its first edition and is False in the column ``observed``; one that had been
         withdrawn by then is left out.
 
+        ``adjust`` gives prices as they were traded (``raw``), in the newest shares (``splits``), or less what was paid
+        besides (``total``), by the corporate actions that were known in this state; OpenBB's words do as well. Without
+        it bars are as they are stored. ``adjustment_factor`` says by what a stored price was multiplied.
+        ``include_adjusted`` leaves the bars as they are stored, and puts adj_open, …, adj_volume and
+        adjustment_factor beside them, for ``total`` unless ``adjust`` says otherwise. See `domain.adjustment`.
+
         ``fetch_missing`` fetches what is missing of the interval and of the lookback before it reads, from the source,
         or those by priority, with the source's ``options``; bars that are still missing then are in the provenance, and
         said by the warning `Incomplete`; so is a lookback that is shorter than it was asked for, whatever the reason.
 
         Raises `SeriesNotFound`, `AmbiguousSource`, `VersionNotFound`, `RevisionExpired`, `FutureTime`,
-        `InvalidSetting` for options that contradict each other, and `StoreDamaged` or `StoreDiverged` rather than
-        wrong bars.
+        `InvalidSetting` for options that contradict each other, `CannotAdjust`, and `StoreDamaged` or `StoreDiverged`
+        rather than wrong bars.
         """
         request = ReadRequest.of(
             start=start,
@@ -112,6 +122,8 @@ class DataRetrievalService:
             last=last,
             columns=columns,
             known_within=known_within,
+            adjust=adjust,
+            include_adjusted=include_adjusted,
         )
         names = names_of(instrument, timeframe)
         fetched = self._fetch(names, request, wanted=fetch_missing, options=options)
@@ -119,7 +131,7 @@ class DataRetrievalService:
         (stretch,) = read_views([view], request)
         self._say_if_nothing(view, stretch, request)
         (notes,) = self._notes(fetched, [view], [stretch], request)
-        return view.bars(stretch, request, {**told_window(request, stretch), **notes})
+        return self._answer(view, stretch, request, {**told_window(request, stretch), **notes})
 
     # --- several series ------------------------------------------------------------------------
 
@@ -137,6 +149,8 @@ class DataRetrievalService:
         last: int | None = None,
         columns: Sequence[str] | None = None,
         known_within: str | timedelta | None = None,
+        adjust: str | None = None,
+        include_adjusted: bool = False,
         fetch_missing: bool = False,
         options: Mapping[str, Any] | None = None,
     ) -> BarsBySeries:
@@ -154,6 +168,8 @@ class DataRetrievalService:
             last=last,
             columns=columns,
             known_within=known_within,
+            adjust=adjust,
+            include_adjusted=include_adjusted,
         )
         names = names_of(instruments, timeframes)
         fetched = self._fetch(names, request, wanted=fetch_missing, options=options)
@@ -161,8 +177,8 @@ class DataRetrievalService:
         notes = self._notes(fetched, views, stretches, request)
         return BarsBySeries(
             {
-                (view.instrument, view.timeframe.name): view.bars(
-                    stretch, request, {**told_window(request, stretch), **told}
+                (view.instrument, view.timeframe.name): self._answer(
+                    view, stretch, request, {**told_window(request, stretch), **told}
                 )
                 for view, stretch, told in zip(views, stretches, notes, strict=True)
             }
@@ -183,6 +199,7 @@ class DataRetrievalService:
         lookback: int = 0,
         last: int | None = None,
         known_within: str | timedelta | None = None,
+        adjust: str | None = None,
         align: str = "union",
         fill: str | None = None,
         limit: int | None = None,
@@ -196,7 +213,6 @@ class DataRetrievalService:
         value stand in for up to n missing ones after it, never one of volume. Prices stay in the instruments' own
         currencies. What it resolved to is in ``attrs["panel"]``, which cannot be changed. Raises as `bars` does.
         """
-        shape = PanelShape.of(field=field, fields=fields, align=align, fill=fill, limit=limit)
         request = ReadRequest.of(
             start=start,
             end=end,
@@ -206,8 +222,17 @@ class DataRetrievalService:
             lookback=lookback,
             last=last,
             known_within=known_within,
+            adjust=adjust,
+        )
+        shape = PanelShape.of(
+            field=field, fields=fields, align=align, fill=fill, limit=limit, closes=request.adjust is not None
         )
         views, stretches = self._read(names_of(instruments, [timeframe]), request, shape.keep)
+        if request.adjust is not None:
+            stretches = [
+                self._adjuster.adjust(view, stretch, request, request.adjust).stretch
+                for view, stretch in zip(views, stretches, strict=True)
+            ]
         return panel(views, stretches, request, shape)
 
     # --- datasets ------------------------------------------------------------------------------
@@ -346,6 +371,24 @@ class DataRetrievalService:
         return exports.verify_export(manifest)
 
     # --- parts ---------------------------------------------------------------------------------
+
+    def _answer(self, view: View, stretch: Stretch, request: ReadRequest, notes: Mapping[str, Any]) -> Bars:
+        """Return a stretch as bars, adjusted as it is asked for."""
+        mode = request.adjustment
+        if mode is None:
+            return view.bars(stretch, request, notes)
+        done = self._adjuster.adjust(view, stretch, request, mode)
+        told = {**notes, **done.told}
+        made = view.bars(
+            done.stretch,
+            replace(request, columns=()) if request.include_adjusted else request,
+            told,
+            adjustment=mode,
+            events=done.events,
+        )
+        if not request.include_adjusted:
+            return made
+        return view.bars(stretch, request, told, events=done.events, adjusted=made)
 
     def _read(
         self, names: Sequence[Name], request: ReadRequest, keep: Keep = lambda rows: rows

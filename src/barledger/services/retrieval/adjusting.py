@@ -1,0 +1,277 @@
+"""Adjusting: bars as they were read become bars for a mode, with the events that were known in their state.
+
+What happened after the bars that are asked for counts too, and needs the closes before it: these are read in short
+stretches, and kept, since at one revision they never change. A snapshot is adjusted by what lies within it, so that it
+is the same for ever: events after its end are left out.
+"""
+
+from collections import OrderedDict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from threading import Lock
+from typing import Any, Final
+
+import numpy as np
+
+from barledger.domain.action import CorporateAction
+from barledger.domain.adjustment import Made, Mode, Payment, ShareChange, Shares, Wanted, applied, factors
+from barledger.domain.calendar import AlwaysOpen
+from barledger.domain.declared import is_raw
+from barledger.domain.interval import END_OF_TIME, Interval, difference, format_time, intersection, union
+from barledger.domain.rows import Rows, merge
+from barledger.domain.timeframe import DAY
+from barledger.errors import CannotAdjust, InvalidSetting
+from barledger.services.cache.priority import fill
+from barledger.services.cache.reader import read
+from barledger.services.cache.versions import pinned_rows
+from barledger.services.retrieval.happenings import Happenings, happenings
+from barledger.services.retrieval.request import ReadRequest
+from barledger.services.retrieval.view import Part, Stretch, View
+
+# How far back to look for the bar before an ex-date, at first, then, and at last.
+_SPANS: Final = (12 * DAY, 400 * DAY, END_OF_TIME)
+_MOST_KEPT: Final = 65_536
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Adjusted:
+    """A stretch after adjustment: for what, with what was known when (ns), and the events that counted.
+
+    ``applied`` are those after the first bar that the mode counts; ``events`` all that are known.
+    """
+
+    stretch: Stretch
+    mode: Mode
+    known_at: int
+    events: tuple[CorporateAction, ...]
+    applied: int
+
+    @property
+    def told(self) -> dict[str, Any]:
+        """Return it as values that JSON knows, for the provenance."""
+        return {"adjusted": {"mode": self.mode, "known_at": format_time(self.known_at), "events": self.applied}}
+
+
+@dataclass(frozen=True, slots=True)
+class _Close:
+    """The last bar before a time: when it opened, its close as it is stored, and which part has it."""
+
+    before: int
+    close: float
+    part: int
+
+
+_Key = tuple[Any, ...]
+
+
+@dataclass(slots=True)
+class _Kept:
+    """Closes before ex-dates, of states that never change."""
+
+    closes: "OrderedDict[_Key, _Close]" = field(default_factory=OrderedDict)
+    lock: Lock = field(default_factory=Lock)
+
+    def find(self, key: _Key) -> _Close | None:
+        with self.lock:
+            return self.closes.get(key)
+
+    def keep(self, key: _Key, close: _Close) -> None:
+        with self.lock:
+            self.closes[key] = close
+            while len(self.closes) > _MOST_KEPT:
+                self.closes.popitem(last=False)
+
+
+class Adjuster:
+    """Adjusts what was read; threads may share it."""
+
+    def __init__(self) -> None:
+        """Know no closes yet."""
+        self._kept = _Kept()
+
+    def adjust(self, view: View, stretch: Stretch, request: ReadRequest, mode: Mode) -> Adjusted:
+        """Return a stretch for a mode; raises `CannotAdjust`, and `InvalidSetting` where editions are mixed."""
+        known_at = view.vault.ledger.now() if view.state.known_at is None else view.state.known_at
+        register = view.instruments.register()
+        series = [part.series for part in stretch.parts]
+        actions = view.vault.ledger.actions.list(instrument=view.instrument, known_at=known_at, denials=True)
+        # Days and longer bars need no calendar to find their place.
+        calendar = AlwaysOpen() if view.timeframe.duration >= DAY else view.calendar()
+        known = happenings(actions, series, register, calendar, until=known_at)
+        # A source that adjusts has seen the events up to when it was asked, which is the revision, or a little before.
+        mades = [Made(adjusted=register.adjusted(part.series), until=part.revision) for part in stretch.parts]
+        _check_one_state(request, mades)
+        wanted = Wanted(mode=mode, end=view.reach.end)
+        done = stretch
+        if len(stretch.rows) and known.events:
+            done = _Work(view, stretch, known, mades, wanted, self._kept).done()
+        every: list[ShareChange | Payment] = [*known.shares.changes, *known.payments]
+        counted = [one for one in every if _counts(stretch, wanted, one)]
+        marked = done if done is not stretch else _marked(stretch)
+        return Adjusted(stretch=marked, mode=mode, known_at=known_at, events=known.events, applied=len(counted))
+
+
+def _counts(stretch: Stretch, wanted: Wanted, event: ShareChange | Payment) -> bool:
+    counts = wanted.splits(event) if isinstance(event, ShareChange) else wanted.pays(event)
+    return counts and bool(len(stretch.rows)) and event.at > int(stretch.rows.time[0])
+
+
+def _check_one_state(request: ReadRequest, mades: Iterable[Made]) -> None:
+    """Refuse bars that their source had each adjusted for other events."""
+    if request.known_within is None and request.version.kind != "first":
+        return
+    if not all(is_raw(made.adjusted) for made in mades):
+        reason = "each of these bars was adjusted by its source for what had happened when it was given"
+        raise InvalidSetting(setting="adjust", reason=f"{reason}; ask for latest, a revision, a time or a snapshot")
+
+
+def _marked(stretch: Stretch) -> Stretch:
+    """Say of bars that no event touches that their factor is 1."""
+    ones = [replace(rows, adjustment_factor=np.ones(len(rows))) for rows in stretch.used]
+    rows = ones[0] if len(ones) == 1 else replace(stretch.rows, adjustment_factor=np.ones(len(stretch.rows)))
+    return replace(stretch, used=ones, rows=rows)
+
+
+class _Work:
+    """The adjustment of one stretch."""
+
+    def __init__(
+        self,
+        view: View,
+        stretch: Stretch,
+        known: Happenings,
+        mades: Sequence[Made],
+        wanted: Wanted,
+        kept: _Kept,
+    ) -> None:
+        self._view, self._stretch, self._mades, self._wanted, self._kept = view, stretch, mades, wanted, kept
+        self._times = stretch.rows.time
+        first = int(self._times[0])
+        self._shares = Shares(known.shares.changes)
+        self._payments = [one for one in known.payments if one.at > first]
+        self._unusable = [(at, error) for at, error in known.unusable if at > first]
+
+    def done(self) -> Stretch:
+        """Return the stretch, adjusted."""
+        self._refuse_straddling()
+        payments = self._with_closes() if self._needs_closes() else ()
+        used = [
+            applied(rows, factors(rows.time, self._shares, payments, made, self._wanted))
+            for rows, made in zip(self._stretch.used, self._mades, strict=True)
+        ]
+        return replace(self._stretch, used=used, rows=used[0] if len(used) == 1 else merge(used))
+
+    def _needs_closes(self) -> bool:
+        """Whether a payment has to be taken off or put back, refusing what cannot be."""
+        wanted = self._wanted
+        if wanted.mode == "total" or any(made.prices == "total" for made in self._mades):
+            for at, error in self._unusable:
+                if at < wanted.end or wanted.mode != "total":
+                    raise error
+        needed = any(wanted.pays(one) != made.pays(one) for one in self._payments for made in self._mades)
+        if needed and len(self._mades) > 1 and any(made.prices == "total" for made in self._mades):
+            reason = "a source that adjusts for payments cannot be joined with others; name one by source="
+            raise InvalidSetting(setting="adjust", reason=reason)
+        return needed
+
+    def _refuse_straddling(self) -> None:
+        """Raise `CannotAdjust` for a bar that lies on both sides of an ex-date."""
+        frame = self._view.timeframe
+        if frame.duration <= DAY:
+            return
+        changes = [one for one in self._shares.changes if any(self._moves(one, made) for made in self._mades)]
+        paid = [one for one in self._payments if any(self._wanted.pays(one) != made.pays(one) for made in self._mades)]
+        moving: list[ShareChange | Payment] = [*changes, *paid]
+        for event in moving:
+            place = int(np.searchsorted(self._times, event.at))
+            if place and int(frame.close_of(self._times[place - 1 : place])[0]) > event.at:
+                label = format_time(int(self._times[place - 1]))
+                reason = f"the bar of {frame} at {label} lies on both sides of it; adjust bars of 1d, and resample"
+                what = event.name if isinstance(event, Payment) else f"the split on {format_time(event.at)}"
+                raise CannotAdjust(what=what, reason=reason)
+
+    def _moves(self, change: ShareChange, made: Made) -> bool:
+        wanted = self._wanted.splits(change)
+        return wanted != made.splits(change) or wanted != made.splits(change, volume=True)
+
+    # --- closes --------------------------------------------------------------------------------
+
+    def _with_closes(self) -> list[Payment]:
+        moving = [one for one in self._payments if self._counts_anywhere(one)]
+        closes = self._closes(sorted({one.at for one in moving}))
+        return [self._with_close(one, closes[one.at]) for one in moving]
+
+    def _counts_anywhere(self, payment: Payment) -> bool:
+        return self._wanted.pays(payment) or any(made.pays(payment) for made in self._mades)
+
+    def _with_close(self, payment: Payment, found: _Close) -> Payment:
+        close = self._shares.newest(found.close, found.before, self._mades[found.part])
+        return replace(payment, before=found.before, close=close)
+
+    def _closes(self, wanted: Sequence[int]) -> dict[int, _Close]:
+        """Return the last bar before each time."""
+        last = int(self._times[-1])
+        found = {at: self._inside(at) for at in wanted if at <= last}
+        for at in wanted:
+            if at > last and (kept := self._kept.find(self._key(at))) is not None:
+                found[at] = kept
+        found |= self._outside([at for at in wanted if at not in found])
+        return found
+
+    def _inside(self, at: int) -> _Close:
+        return self._last(self._stretch.rows, self._stretch.used, int(np.searchsorted(self._times, at)) - 1)
+
+    def _last(self, rows: Rows, used: Sequence[Rows], place: int) -> _Close:
+        time = int(rows.time[place])
+        part = next(number for number, mine in enumerate(used) if _has(mine, time))
+        return _Close(time, float(rows.close[place]), part)
+
+    def _outside(self, wanted: Sequence[int]) -> dict[int, _Close]:
+        """Look for bars between the stretch and these times; where there is none, its last bar is the one before."""
+        found: dict[int, _Close] = {}
+        after = int(self._times[-1]) + 1
+        left = list(wanted)
+        for span in _SPANS:
+            if not left:
+                break
+            starts = {at: max(after, at - span) for at in left}
+            rows, used = self._read(union(Interval(start, at) for at, start in starts.items() if start < at))
+            for at in left:
+                place = int(np.searchsorted(rows.time, at)) - 1
+                if place >= 0 and int(rows.time[place]) >= starts[at]:
+                    found[at] = self._last(rows, used, place)
+                elif starts[at] == after:
+                    found[at] = self._last(self._stretch.rows, self._stretch.used, len(self._times) - 1)
+            left = [at for at in left if at not in found]
+        for at, close in found.items():
+            self._kept.keep(self._key(at), close)
+        return found
+
+    def _read(self, intervals: Sequence[Interval]) -> tuple[Rows, Sequence[Rows]]:
+        parts = [self._read_part(part, number, intervals) for number, part in enumerate(self._stretch.parts)]
+        if len(parts) == 1:
+            return parts[0], parts
+        return fill(parts, self._view.timeframe)
+
+    def _read_part(self, part: Part, number: int, intervals: Sequence[Interval]) -> Rows:
+        view = self._view
+        snapshot = view.state.snapshot
+        if snapshot is None or not view.pins:
+            return read(view.vault, part.series, intervals, revision=part.revision).rows.standing()
+        pin = view.pins[number]
+        rows = [pinned_rows(view.vault, snapshot, pin, intersection(intervals, [pin.interval]))]
+        beyond = difference(intervals, [pin.interval])
+        if beyond:
+            rows.append(read(view.vault, part.series, beyond, revision=part.revision).rows.standing())
+        return merge(rows)
+
+    def _key(self, at: int) -> _Key:
+        view = self._view
+        snapshot = view.state.snapshot
+        states = tuple((part.series, part.revision) for part in self._stretch.parts)
+        return (*states, snapshot.id if snapshot else "", at)
+
+
+def _has(rows: Rows, time: int) -> bool:
+    place = int(np.searchsorted(rows.time, time))
+    return place < len(rows) and int(rows.time[place]) == time
