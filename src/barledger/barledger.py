@@ -19,6 +19,7 @@ from barledger.errors import Closed, Mismatch
 from barledger.ledger.contract import Ledger, Snapshot
 from barledger.opening import ledger_in, open_ledger, open_store, place_of
 from barledger.services import reconciliation
+from barledger.services.actions import CorporateActionService
 from barledger.services.audit import AuditLog
 from barledger.services.availability import DataAvailabilityService
 from barledger.services.backup import Copied, Progress, back_up, restore
@@ -64,6 +65,7 @@ class BarLedger:
         self.retrieval = DataRetrievalService(
             self.vault, self.instruments, availability=self.availability, ingestion=self.ingestion
         )
+        self.actions = CorporateActionService(self.vault, self.cache, self.instruments, self.retrieval)
         self.audit = AuditLog(self.vault)
 
     # --- writing -------------------------------------------------------------------------------
@@ -85,7 +87,7 @@ class BarLedger:
         options: Mapping[str, Any] | None = None,
     ) -> IngestionReport:
         """Fetch closed bars of [start, end) from a source and write what is new (`DataIngestionService.ingest`)."""
-        return self.ingestion.ingest(
+        done = self.ingestion.ingest(
             instruments,
             timeframe,
             source=source,
@@ -99,6 +101,8 @@ class BarLedger:
             progress=progress,
             options=options,
         )
+        self.actions.follow(one.series.instrument for one in done.instruments)
+        return done
 
     def write(
         self,
@@ -114,7 +118,7 @@ class BarLedger:
         columns: Mapping[str, str] | None = None,
     ) -> Written:
         """Write bars of your own (`DataIngestionService.write`)."""
-        return self.ingestion.write(
+        done = self.ingestion.write(
             instrument,
             timeframe,
             data,
@@ -125,6 +129,7 @@ class BarLedger:
             version=version,
             columns=columns,
         )
+        return self._refreshed(done)
 
     def write_many(
         self,
@@ -135,7 +140,7 @@ class BarLedger:
         on_invalid: OnInvalid = "raise",
     ) -> Written:
         """Write bars of several series as one revision (`DataIngestionService.write_many`)."""
-        return self.ingestion.write_many(entries, source=source, reason=reason, on_invalid=on_invalid)
+        return self._refreshed(self.ingestion.write_many(entries, source=source, reason=reason, on_invalid=on_invalid))
 
     def withdraw(
         self,
@@ -149,7 +154,13 @@ class BarLedger:
     ) -> Written:
         """Withdraw bars; every earlier state keeps them (`DataCacheService.withdraw`)."""
         series = Series.of(instrument, timeframe, source)
-        return self.cache.withdraw(series, times, reason=reason, expected_revision=expected_revision)
+        return self._refreshed(self.cache.withdraw(series, times, reason=reason, expected_revision=expected_revision))
+
+    def _refreshed(self, done: Written) -> Written:
+        """Bring adjusted series that are kept up to what was written."""
+        if done.new or done.changed or done.withdrawn:
+            self.actions.follow(one.instrument for one in done.series)
+        return done
 
     # --- reading -------------------------------------------------------------------------------
 
@@ -263,7 +274,7 @@ class BarLedger:
         self.vault.ledger.close()
         nothing: Any = _Nothing()
         self.cache = self.ingestion = self.retrieval = self.audit = self.instruments = nothing
-        self.availability = nothing
+        self.availability = self.actions = nothing
 
     def __enter__(self) -> Self:
         """Use it in a with statement."""

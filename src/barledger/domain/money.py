@@ -4,7 +4,10 @@ Vendors quote some markets in hundredths: London in pence (``GBp``, Bloomberg's 
 (``ZAc``), Tel Aviv in agorot (``ILA``); Kuwait in fils, a thousandth.
 """
 
+import re
 from typing import Final
+
+from barledger.errors import InvalidSetting
 
 _PARTS: Final = {
     "GBp": ("GBP", 100.0),
@@ -17,6 +20,16 @@ _PARTS: Final = {
     "USX": ("USD", 100.0),
     "USc": ("USD", 100.0),
 }
+
+
+_CODE: Final = re.compile(r"[A-Za-z0-9]{2,12}")
+
+
+def check_currency(code: str) -> str:
+    """Return a currency's code as it is, since case matters; raises `InvalidSetting`."""
+    if not _CODE.fullmatch(code):
+        raise InvalidSetting(setting="currency", reason=f"{code!r} is no code such as USD, GBp or USDT")
+    return code
 
 
 def converted(amount: float, *, of: str, to: str) -> float | None:

@@ -34,8 +34,8 @@ The tree (each class also inherits the kin from the standard library that caller
     └── DriverMissing (ImportError)
 
 An error is a frozen set of typed fields, a stable ``code`` for programs, and a ``next_step`` for people.
-What is said without being an error is a `BarledgerWarning`: `NoBars`, `Incomplete`, `ChangesWait`, `Mismatch` or
-`ShortShards`.
+What is said without being an error is a `BarledgerWarning`: `NoBars`, `Incomplete`, `ChangesWait`, `Mismatch`,
+`ShortShards` or `NotRefreshed`.
 """
 
 from barledger.errors.access import (
@@ -139,6 +139,7 @@ from barledger.errors.root import (
     Incomplete,
     Mismatch,
     NoBars,
+    NotRefreshed,
     ShortShards,
 )
 
@@ -202,6 +203,7 @@ __all__ = [
     "NotFound",
     "NotInfluxDB",
     "NotPermitted",
+    "NotRefreshed",
     "OffGrid",
     "OrganizationNotFound",
     "OutOfReach",

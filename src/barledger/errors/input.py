@@ -283,13 +283,8 @@ class ActionsRejected(InvalidInput):
     file: str
     lines: tuple[str, ...]
     code = "actions-rejected"
-    message = "{file} was not imported: {listed}"
+    message = "{file} was not imported: {lines}"
     next_step = "Mend these lines and import the file again; docs/actions.md lists the columns."
-
-    @property
-    def listed(self) -> str:
-        """Return what is wrong, line by line."""
-        return "; ".join(self.lines)
 
 
 @dataclass(kw_only=True, eq=False)

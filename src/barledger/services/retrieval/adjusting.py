@@ -25,7 +25,6 @@ from barledger.services.cache.priority import fill
 from barledger.services.cache.reader import read
 from barledger.services.cache.versions import pinned_rows
 from barledger.services.retrieval.happenings import Happenings, happenings
-from barledger.services.retrieval.request import ReadRequest
 from barledger.services.retrieval.view import Part, Stretch, View
 
 # How far back to look for the bar before an ex-date, at first, then, and at last.
@@ -37,7 +36,8 @@ _MOST_KEPT: Final = 65_536
 class Adjusted:
     """A stretch after adjustment: for what, with what was known when (ns), and the events that counted.
 
-    ``applied`` are those after the first bar that the mode counts; ``events`` all that are known.
+    ``applied`` is how many events after the first bar the mode counts; ``events`` are all that are known. ``closed``
+    says that those after the end of a snapshot are left out.
     """
 
     stretch: Stretch
@@ -45,11 +45,18 @@ class Adjusted:
     known_at: int
     events: tuple[CorporateAction, ...]
     applied: int
+    closed: bool
 
     @property
     def told(self) -> dict[str, Any]:
         """Return it as values that JSON knows, for the provenance."""
-        return {"adjusted": {"mode": self.mode, "known_at": format_time(self.known_at), "events": self.applied}}
+        told = {
+            "mode": self.mode,
+            "known_at": format_time(self.known_at),
+            "closed": self.closed,
+            "events": self.applied,
+        }
+        return {"adjusted": told}
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,9 +96,16 @@ class Adjuster:
         """Know no closes yet."""
         self._kept = _Kept()
 
-    def adjust(self, view: View, stretch: Stretch, request: ReadRequest, mode: Mode) -> Adjusted:
-        """Return a stretch for a mode; raises `CannotAdjust`, and `InvalidSetting` where editions are mixed."""
-        known_at = view.vault.ledger.now() if view.state.known_at is None else view.state.known_at
+    def adjust(
+        self, view: View, stretch: Stretch, mode: Mode, *, known_at: int | None = None, end: int | None = None
+    ) -> Adjusted:
+        """Return a stretch for a mode, by what was known in the view's state, or at a time (ns).
+
+        Events from ``end`` (ns) on are left out; of a snapshot that is its own end. Raises `CannotAdjust`, and
+        `InvalidSetting` where editions are mixed.
+        """
+        if known_at is None:
+            known_at = view.vault.ledger.now() if view.state.known_at is None else view.state.known_at
         register = view.instruments.register()
         series = [part.series for part in stretch.parts]
         actions = view.vault.ledger.actions.list(instrument=view.instrument, known_at=known_at, denials=True)
@@ -100,15 +114,22 @@ class Adjuster:
         known = happenings(actions, series, register, calendar, until=known_at)
         # A source that adjusts has seen the events up to when it was asked, which is the revision, or a little before.
         mades = [Made(adjusted=register.adjusted(part.series), until=part.revision) for part in stretch.parts]
-        _check_one_state(request, mades)
-        wanted = Wanted(mode=mode, end=view.reach.end)
+        _check_one_state(view, mades)
+        wanted = Wanted(mode=mode, end=view.reach.end if end is None else end)
         done = stretch
         if len(stretch.rows) and known.events:
             done = _Work(view, stretch, known, mades, wanted, self._kept).done()
         every: list[ShareChange | Payment] = [*known.shares.changes, *known.payments]
         counted = [one for one in every if _counts(stretch, wanted, one)]
         marked = done if done is not stretch else _marked(stretch)
-        return Adjusted(stretch=marked, mode=mode, known_at=known_at, events=known.events, applied=len(counted))
+        return Adjusted(
+            stretch=marked,
+            mode=mode,
+            known_at=known_at,
+            events=known.events,
+            applied=len(counted),
+            closed=wanted.end != END_OF_TIME,
+        )
 
 
 def _counts(stretch: Stretch, wanted: Wanted, event: ShareChange | Payment) -> bool:
@@ -116,9 +137,17 @@ def _counts(stretch: Stretch, wanted: Wanted, event: ShareChange | Payment) -> b
     return counts and bool(len(stretch.rows)) and event.at > int(stretch.rows.time[0])
 
 
-def _check_one_state(request: ReadRequest, mades: Iterable[Made]) -> None:
+def settled(view: View) -> int:
+    """Return the earliest time (ns) at which the same was known of the view's instrument as in its state."""
+    now = view.vault.ledger.now() if view.state.known_at is None else view.state.known_at
+    known = view.vault.ledger.actions.history(view.instrument)
+    moments = {moment for one in known for moment in (one.known_at, one.superseded_at, one.ex_date)}
+    return max((moment for moment in moments if moment <= now), default=0)
+
+
+def _check_one_state(view: View, mades: Iterable[Made]) -> None:
     """Refuse bars that their source had each adjusted for other events."""
-    if request.known_within is None and request.version.kind != "first":
+    if view.known_within is None and view.state.version.kind != "first":
         return
     if not all(is_raw(made.adjusted) for made in mades):
         reason = "each of these bars was adjusted by its source for what had happened when it was given"

@@ -7,8 +7,9 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from barledger.domain.adjustment import Mode, mode_of
 from barledger.domain.bars import Bars
-from barledger.domain.interval import Instant, Interval
+from barledger.domain.interval import Instant, Interval, parse_time
 from barledger.errors import Incomplete, InvalidSetting, NoBars, SeriesNotFound
 from barledger.ledger.contract import Intent
 from barledger.services.cache import snapshots
@@ -34,9 +35,10 @@ from barledger.services.retrieval.fetching import (
     bounded,
 )
 from barledger.services.retrieval.lock import FILE, Checked
-from barledger.services.retrieval.manifest import Manifest
+from barledger.services.retrieval.manifest import Manifest, SealedAdjustment, SealedView
 from barledger.services.retrieval.panel import PanelShape, panel
 from barledger.services.retrieval.request import ReadRequest
+from barledger.services.retrieval.sealing import Sealer
 from barledger.services.retrieval.selection import Name, names_of, read_views, select
 from barledger.services.retrieval.shortfall import shortfall
 from barledger.services.retrieval.view import Stretch, View, told_window
@@ -65,6 +67,7 @@ class DataRetrievalService:
         self._instruments = instruments or InstrumentService(vault)
         self._fetcher = Fetcher(vault, availability, ingestion)
         self._adjuster = Adjuster()
+        self._sealer = Sealer(vault, self._instruments, self._adjuster)
 
     # --- one series ----------------------------------------------------------------------------
 
@@ -230,7 +233,7 @@ class DataRetrievalService:
         views, stretches = self._read(names_of(instruments, [timeframe]), request, shape.keep)
         if request.adjust is not None:
             stretches = [
-                self._adjuster.adjust(view, stretch, request, request.adjust).stretch
+                self._adjuster.adjust(view, stretch, request.adjust).stretch
                 for view, stretch in zip(views, stretches, strict=True)
             ]
         return panel(views, stretches, request, shape)
@@ -248,6 +251,7 @@ class DataRetrievalService:
         lookback: int = 0,
         snapshot: str = "backtest",
         source: str | None = None,
+        adjust: str | None = None,
         id: str | None = None,  # noqa: A002 - the word that users know it by
         fetch_missing: bool = True,
         options: Mapping[str, Any] | None = None,
@@ -255,10 +259,10 @@ class DataRetrievalService:
         """Fetch what is missing, pin everything under one snapshot, and only then hand out bars.
 
         ``snapshot`` is its purpose, ``id`` its name; without an end it reaches up to the last closed bar. Bars that are
-        still missing, of the lookback too, are in ``missing``, and said by the warning `Incomplete`. Raises what `bars`
-        and `snapshot` raise.
+        still missing, of the lookback too, are in ``missing``, and said by the warning `Incomplete`. With ``adjust``
+        its bars are handed out so, which is kept with it. Raises what `bars` and `snapshot` raise.
         """
-        request = ReadRequest.of(start=start, end=end, source=source, lookback=lookback)
+        request = ReadRequest.of(start=start, end=end, source=source, lookback=lookback, adjust=adjust)
         names = names_of(instruments, timeframes)
         fetched = self._close_gaps(names, request, options) if fetch_missing else {}
         missing = [still for one in fetched.values() for still in one.missing]
@@ -269,6 +273,9 @@ class DataRetrievalService:
             missing += short
         asked = snapshots.SnapshotRequest(ranges=ranges, purpose=snapshot, strategy=strategy, id=id)
         taken = snapshots.take(self._vault, asked)
+        if request.adjust is not None:
+            sealed = self._sealer.of_snapshot(taken, request.adjust)
+            taken = datasets.keep_adjustment(self._vault, taken, sealed)
         self._say_incomplete(missing)
         return Dataset(
             snapshot=taken,
@@ -276,7 +283,7 @@ class DataRetrievalService:
             keys=tuple((instrument, frame.name) for instrument, frame in names),
             interval=request.interval,
             missing=tuple(missing),
-            read=lambda key: self.bars(*key, version=taken.id),
+            read=lambda key: self.bars(*key, version=taken.id, adjust=request.adjust),
             panel=self.panel,
         )
 
@@ -287,7 +294,7 @@ class DataRetrievalService:
         then those at the same revisions, if this is a copy of that ledger, else the newest ones of the same series.
         Raises `VersionNotFound` and `InvalidSetting`.
         """
-        return datasets.reproduce(self._vault, id, manifest)
+        return datasets.reproduce(self._vault, id, manifest, self._sealer)
 
     # --- locks ---------------------------------------------------------------------------------
 
@@ -302,19 +309,22 @@ class DataRetrievalService:
         source: str | None = None,
         version: str | Instant = "latest",
         strategy: str = "",
+        adjust: str | None = None,
     ) -> Manifest:
         """Write which data a strategy relies on, with their digests, to a file for its repository.
 
         The same data give the same bytes. ``version`` is latest, a revision, a time, or a snapshot's id, which is
-        locked as it is pinned. Without a ``file`` nothing is written. Raises `InvalidSetting`, `SeriesNotFound` for a
+        locked as it is pinned. With ``adjust`` the adjusted bars are locked besides, with what is known of corporate
+        actions. Without a ``file`` nothing is written. Raises `InvalidSetting`, `SeriesNotFound` for a
         series or stretch without any bars, of which there is nothing to rely on, and what `bars` raises.
         """
-        request = ReadRequest.of(start=start, end=end, source=source, version=version)
+        request = ReadRequest.of(start=start, end=end, source=source, version=version, adjust=adjust)
         if request.version.kind == "first":
             reason = "first is no one state; lock a revision, a time or a snapshot"
             raise InvalidSetting(setting="version", reason=reason)
         views = select(self._vault, self._instruments, names_of(instruments, timeframes), request)
-        manifest = locks.manifest_of(self._vault, views, request.interval, strategy=strategy)
+        sealed = None if request.adjust is None else self._sealer.seal(views, request.interval, request.adjust)
+        manifest = locks.manifest_of(self._vault, views, request.interval, strategy=strategy, adjustment=sealed)
         for empty in (one for one in manifest.series if not one.rows):
             where = f"{empty.series} in {empty.interval}"
             raise SeriesNotFound(series=where, hint=hint(self._vault, empty.series.instrument, empty.series.timeframe))
@@ -328,11 +338,11 @@ class DataRetrievalService:
         That they have newer states since is told in ``moved``, and is an error only if ``latest`` asks for it. Raises
         `LockBroken`, and `InvalidSetting` for a file that is no lock.
         """
-        return locks.check(self._vault, file, latest=latest)
+        return locks.check(self._vault, file, self._sealer, latest=latest)
 
     # --- files ---------------------------------------------------------------------------------
 
-    def export(
+    def export(  # noqa: PLR0913 - which bars, and how to write them
         self,
         instruments: str | Sequence[str],
         timeframes: str | Sequence[str],
@@ -345,6 +355,7 @@ class DataRetrievalService:
         source: str | None = None,
         version: str | Instant = "latest",
         is_adjusted: bool = False,
+        adjust: str | None = None,
     ) -> Export:
         """Write a file for each series (``csv``, ``parquet`` or ``arrow``) and a manifest of their digests.
 
@@ -354,7 +365,14 @@ class DataRetrievalService:
         files.check_format(format)
         files.check_file_style(style)
         found = self.bars_of(
-            instruments, timeframes, start=start, end=end, source=source, version=version, is_adjusted=is_adjusted
+            instruments,
+            timeframes,
+            start=start,
+            end=end,
+            source=source,
+            version=version,
+            is_adjusted=is_adjusted,
+            adjust=adjust,
         )
         pinned = next(iter(found.values())).version if version != "latest" else ""
         return exports.export(
@@ -364,6 +382,7 @@ class DataRetrievalService:
             style=style,
             ledger=self._vault.ledger.id,
             snapshot=pinned,
+            adjustment=None if adjust is None else _sealed(found, mode_of(adjust)),
         )
 
     def verify_export(self, manifest: str | Path) -> ExportCheck:
@@ -377,7 +396,7 @@ class DataRetrievalService:
         mode = request.adjustment
         if mode is None:
             return view.bars(stretch, request, notes)
-        done = self._adjuster.adjust(view, stretch, request, mode)
+        done = self._adjuster.adjust(view, stretch, mode)
         told = {**notes, **done.told}
         made = view.bars(
             done.stretch,
@@ -495,3 +514,12 @@ class DataRetrievalService:
             stretch = read_window(view, replace(request, interval=interval))
             interval, short = stretch.interval, self._short(view, stretch, request, fetched.missing if fetched else ())
         return [Intent(series=series, interval=interval) for series in view.series], short
+
+
+def _sealed(found: Mapping[tuple[str, str], Bars], mode: Mode) -> SealedAdjustment:
+    """Return how bars that were read have been adjusted."""
+    views = [
+        SealedView(instrument=key[0], timeframe=key[1], rows=len(one), digest=one.digest) for key, one in found.items()
+    ]
+    told = next(iter(found.values())).notes["adjusted"]
+    return SealedAdjustment(mode=mode, known_at=parse_time(told["known_at"]), closed=told["closed"], views=tuple(views))
