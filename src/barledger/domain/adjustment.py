@@ -141,8 +141,42 @@ class Factors:
     volume: Floats | None
 
 
-def factors(times: Ints, shares: Shares, payments: Sequence[Payment], made: Made, wanted: Wanted) -> Factors:
-    """Return the factors from stored bars at ascending ``times`` to the wanted mode.
+@dataclass(frozen=True, slots=True)
+class Ladder:
+    """Moments (ns, ascending), and the products of the factors from each of them on; after the last it is 1."""
+
+    at: Ints
+    products: Floats
+
+    @staticmethod
+    def of(steps: Iterable[tuple[int, float]]) -> "Ladder":
+        """Multiply what prices before each moment are multiplied by."""
+        moving = sorted((at, step) for at, step in steps if step != 1.0)
+        products = np.cumprod(np.array([step for _, step in moving], np.float64)[::-1])[::-1]
+        return Ladder(np.array([at for at, _ in moving], np.int64), np.append(products, 1.0))
+
+    def along(self, times: Ints) -> Floats | None:
+        """Return the product for each of the ascending times, or None where that is 1 throughout."""
+        if not len(times) or not len(self.at) or self.at[-1] <= times[0]:
+            return None
+        places = np.searchsorted(times, self.at)
+        return np.repeat(self.products, np.diff(np.concatenate([[0], places, [len(times)]])))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Steps:
+    """What events do to bars that a source gave, whatever part of them is asked for."""
+
+    price: Ladder
+    volume: Ladder
+
+    def factors(self, times: Ints) -> Factors:
+        """Return the factors of bars at ascending times."""
+        return Factors(price=self.price.along(times), volume=self.volume.along(times))
+
+
+def steps_of(shares: Shares, payments: Sequence[Payment], made: Made, wanted: Wanted) -> Steps:
+    """Return what leads from stored bars to the wanted mode.
 
     Raises `CannotAdjust` for a payment whose factor would not be above 0, and for one without a close before it.
     """
@@ -153,7 +187,12 @@ def factors(times: Ints, shares: Shares, payments: Sequence[Payment], made: Made
         volume.append((one.at, _step(1 / one.ratio, counts, made.splits(one, volume=True))))
     if any(wanted.pays(one) != made.pays(one) for one in payments):
         prices += _payment_steps(shares, payments, made, wanted)
-    return Factors(price=_product(times, prices), volume=_product(times, volume))
+    return Steps(price=Ladder.of(prices), volume=Ladder.of(volume))
+
+
+def factors(times: Ints, shares: Shares, payments: Sequence[Payment], made: Made, wanted: Wanted) -> Factors:
+    """Return the factors from stored bars at ascending ``times`` to the wanted mode; raises as `steps_of` does."""
+    return steps_of(shares, payments, made, wanted).factors(times)
 
 
 def applied(rows: Rows, found: Factors) -> Rows:
@@ -218,13 +257,3 @@ def _why(payment: Payment, paid: float, close: float) -> str:
     if not isfinite(payment.close):
         return "the bar before it has no close"
     return f"{paid:g} were paid for a share that closed at {close:g} before (both in the newest shares)"
-
-
-def _product(times: Ints, steps: Iterable[tuple[int, float]]) -> Floats | None:
-    """Return for each bar the product of the steps after it."""
-    moving = sorted((at, step) for at, step in steps if step != 1.0)
-    places = np.searchsorted(times, np.array([at for at, _ in moving], np.int64))
-    if not len(times) or not bool((places > 0).any()):
-        return None
-    products = np.append(np.cumprod(np.array([step for _, step in moving])[::-1])[::-1], 1.0)
-    return np.repeat(products, np.diff(np.concatenate([[0], places, [len(times)]])))

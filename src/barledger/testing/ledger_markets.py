@@ -98,6 +98,16 @@ class ActionPromises:
         assert _values(ledger, before) == []
         assert ledger.audit.count() == 2
 
+    def test_a_mark_grows_with_news_and_only_then(self, ledger: Ledger, open_ledger: Callable[..., Ledger]) -> None:
+        assert ledger.actions.mark("AAPL") == 0
+        ledger.actions.record([_dividend(0.5)], WHO)
+        first = ledger.actions.mark("AAPL")
+        ledger.actions.record([_dividend(0.5)], WHO)
+        assert open_ledger().actions.mark("AAPL") == first > 0
+        ledger.actions.record([_dividend(0.5, withdrawn=True)], WHO)
+        assert ledger.actions.mark("AAPL") > first
+        assert ledger.actions.mark("MSFT") == 0
+
     def test_a_withdrawn_action_stands_no_more_and_may_come_back(self, ledger: Ledger) -> None:
         never = _dividend(0.5, withdrawn=True)
         assert ledger.actions.record([never], WHO) == 0

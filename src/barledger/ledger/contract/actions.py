@@ -50,6 +50,10 @@ class Actions(ABC):
     def history(self, instrument: str) -> builtins.list[CorporateAction]:
         """Return all that was ever known of an instrument, superseded and withdrawn ones too, by when it was known."""
 
+    @abstractmethod
+    def mark(self, instrument: str) -> int:
+        """Return a number that grows whenever there is news of an instrument; 0 if nothing was ever known."""
+
     # --- the mirror ----------------------------------------------------------------------------
 
     @abstractmethod

@@ -72,6 +72,10 @@ class SqlActions(Actions):
             rows = transaction.all(f'{_QUERY} WHERE "instrument" = ?', (instrument,))
         return sorted(map(_action, rows), key=lambda one: (one.known_at, one))
 
+    def mark(self, instrument: str) -> int:
+        """Return when there was the last news of an instrument."""
+        return int(self._database.look(_MARK, (instrument,))[0])
+
     # --- the mirror ----------------------------------------------------------------------------
 
     def unmirrored(self) -> builtins.list[CorporateAction]:
@@ -116,6 +120,7 @@ class SqlActions(Actions):
         return sorted(made, key=lambda one: one.series)
 
 
+_MARK: Final = 'SELECT COALESCE(MAX("known_at"), 0) FROM "actions" WHERE "instrument" = ?'
 _NAMED: Final = ("instrument", "timeframe", "source")
 
 

@@ -14,11 +14,13 @@ from typing import Any, Final
 import numpy as np
 
 from barledger.domain.action import CorporateAction
-from barledger.domain.adjustment import Made, Mode, Payment, ShareChange, Shares, Wanted, applied, factors
+from barledger.domain.adjustment import Made, Mode, Payment, ShareChange, Steps, Wanted, applied, steps_of
 from barledger.domain.calendar import AlwaysOpen
 from barledger.domain.declared import is_raw
+from barledger.domain.instrument import Register
 from barledger.domain.interval import END_OF_TIME, Interval, difference, format_time, intersection, union
 from barledger.domain.rows import Rows, merge
+from barledger.domain.series import Series
 from barledger.domain.timeframe import DAY
 from barledger.errors import CannotAdjust, InvalidSetting
 from barledger.services.cache.priority import fill
@@ -29,7 +31,10 @@ from barledger.services.retrieval.view import Part, Stretch, View
 
 # How far back to look for the bar before an ex-date, at first, then, and at last.
 _SPANS: Final = (12 * DAY, 400 * DAY, END_OF_TIME)
-_MOST_KEPT: Final = 65_536
+# Of so many instruments and states what is known is kept, and of each so many steps and closes.
+_MOST_KEPT: Final = 4_096
+_MOST_STEPS: Final = 256
+_MOST_CLOSES: Final = 65_536
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,33 +73,29 @@ class _Close:
     part: int
 
 
-_Key = tuple[Any, ...]
-
-
 @dataclass(slots=True)
-class _Kept:
-    """Closes before ex-dates, of states that never change."""
+class _Known:
+    """What is known of an instrument for some series, and what was worked out of it.
 
-    closes: "OrderedDict[_Key, _Close]" = field(default_factory=OrderedDict)
-    lock: Lock = field(default_factory=Lock)
+    It is right as long as ``mark`` and ``register`` are those of now, and until ``due`` (ns), the next ex-date.
+    ``steps`` are by what was asked, ``closes`` by the state of the series and the time before which they are.
+    """
 
-    def find(self, key: _Key) -> _Close | None:
-        with self.lock:
-            return self.closes.get(key)
-
-    def keep(self, key: _Key, close: _Close) -> None:
-        with self.lock:
-            self.closes[key] = close
-            while len(self.closes) > _MOST_KEPT:
-                self.closes.popitem(last=False)
+    happenings: Happenings
+    register: Register
+    mark: int
+    due: int
+    steps: dict[Any, list[Steps]] = field(default_factory=dict)
+    closes: dict[Any, _Close] = field(default_factory=dict)
 
 
 class Adjuster:
     """Adjusts what was read; threads may share it."""
 
     def __init__(self) -> None:
-        """Know no closes yet."""
-        self._kept = _Kept()
+        """Know nothing yet."""
+        self._known: OrderedDict[Any, _Known] = OrderedDict()
+        self._lock = Lock()
 
     def adjust(
         self, view: View, stretch: Stretch, mode: Mode, *, known_at: int | None = None, end: int | None = None
@@ -104,37 +105,58 @@ class Adjuster:
         Events from ``end`` (ns) on are left out; of a snapshot that is its own end. Raises `CannotAdjust`, and
         `InvalidSetting` where editions are mixed.
         """
-        if known_at is None:
-            known_at = view.vault.ledger.now() if view.state.known_at is None else view.state.known_at
-        register = view.instruments.register()
-        series = [part.series for part in stretch.parts]
-        actions = view.vault.ledger.actions.list(instrument=view.instrument, known_at=known_at, denials=True)
-        # Days and longer bars need no calendar to find their place.
-        calendar = AlwaysOpen() if view.timeframe.duration >= DAY else view.calendar()
-        known = happenings(actions, series, register, calendar, until=known_at)
+        as_of = view.state.known_at if known_at is None else known_at
+        now = view.vault.ledger.now() if as_of is None else as_of
+        known = self._look(view, [part.series for part in stretch.parts], as_of, now)
+        register, happened = known.register, known.happenings
         # A source that adjusts has seen the events up to when it was asked, which is the revision, or a little before.
         mades = [Made(adjusted=register.adjusted(part.series), until=part.revision) for part in stretch.parts]
         _check_one_state(view, mades)
         wanted = Wanted(mode=mode, end=view.reach.end if end is None else end)
-        done = stretch
-        if len(stretch.rows) and known.events:
-            done = _Work(view, stretch, known, mades, wanted, self._kept).done()
-        every: list[ShareChange | Payment] = [*known.shares.changes, *known.payments]
-        counted = [one for one in every if _counts(stretch, wanted, one)]
-        marked = done if done is not stretch else _marked(stretch)
+        done = _marked(stretch)
+        if len(stretch.rows) and happened.events:
+            done = _Work(view, stretch, known, mades, wanted).done()
         return Adjusted(
-            stretch=marked,
+            stretch=done,
             mode=mode,
-            known_at=known_at,
-            events=known.events,
-            applied=len(counted),
+            known_at=now,
+            events=happened.events,
+            applied=_applied(stretch, happened, wanted),
             closed=wanted.end != END_OF_TIME,
         )
 
+    def _look(self, view: View, series: Sequence[Series], as_of: int | None, now: int) -> _Known:
+        """Return what was known, from memory if there is no news."""
+        register = view.instruments.register()
+        key = (view.instrument, *series, as_of)
+        mark = view.vault.ledger.actions.mark(view.instrument) if as_of is None else as_of
+        with self._lock:
+            found = self._known.get(key)
+            if found is not None and found.register is register and found.mark == mark and now < found.due:
+                self._known.move_to_end(key)
+                return found
+        made = _known(view, series, register, as_of, now, mark)
+        with self._lock:
+            self._known[key] = made
+            while len(self._known) > _MOST_KEPT:
+                self._known.popitem(last=False)
+        return made
 
-def _counts(stretch: Stretch, wanted: Wanted, event: ShareChange | Payment) -> bool:
-    counts = wanted.splits(event) if isinstance(event, ShareChange) else wanted.pays(event)
-    return counts and bool(len(stretch.rows)) and event.at > int(stretch.rows.time[0])
+
+def _known(view: View, series: Sequence[Series], register: Register, as_of: int | None, now: int, mark: int) -> _Known:
+    actions = view.vault.ledger.actions.list(instrument=view.instrument, known_at=as_of, denials=True)
+    # Days and longer bars need no calendar to find their place.
+    calendar = AlwaysOpen() if view.timeframe.duration >= DAY else view.calendar()
+    due = min((one.ex_date for one in actions if one.ex_date > now), default=END_OF_TIME)
+    return _Known(happenings(actions, series, register, calendar, until=now), register, mark, due)
+
+
+def _applied(stretch: Stretch, happened: Happenings, wanted: Wanted) -> int:
+    if not len(stretch.rows):
+        return 0
+    first = int(stretch.rows.time[0])
+    changes = sum(wanted.splits(one) for one in happened.shares.changes if one.at > first)
+    return changes + sum(wanted.pays(one) for one in happened.payments if one.at > first)
 
 
 def settled(view: View) -> int:
@@ -164,31 +186,39 @@ def _marked(stretch: Stretch) -> Stretch:
 class _Work:
     """The adjustment of one stretch."""
 
-    def __init__(
-        self,
-        view: View,
-        stretch: Stretch,
-        known: Happenings,
-        mades: Sequence[Made],
-        wanted: Wanted,
-        kept: _Kept,
-    ) -> None:
-        self._view, self._stretch, self._mades, self._wanted, self._kept = view, stretch, mades, wanted, kept
+    def __init__(self, view: View, stretch: Stretch, known: _Known, mades: Sequence[Made], wanted: Wanted) -> None:
+        self._view, self._stretch, self._mades, self._wanted, self._known = view, stretch, mades, wanted, known
         self._times = stretch.rows.time
-        first = int(self._times[0])
-        self._shares = Shares(known.shares.changes)
-        self._payments = [one for one in known.payments if one.at > first]
-        self._unusable = [(at, error) for at, error in known.unusable if at > first]
+        self._first = int(self._times[0])
+        self._shares = known.happenings.shares
+        self._payments = [one for one in known.happenings.payments if one.at > self._first]
+        self._unusable = [(at, error) for at, error in known.happenings.unusable if at > self._first]
 
     def done(self) -> Stretch:
         """Return the stretch, adjusted."""
         self._refuse_straddling()
-        payments = self._with_closes() if self._needs_closes() else ()
         used = [
-            applied(rows, factors(rows.time, self._shares, payments, made, self._wanted))
-            for rows, made in zip(self._stretch.used, self._mades, strict=True)
+            applied(rows, steps.factors(rows.time))
+            for rows, steps in zip(self._stretch.used, self._steps(), strict=True)
         ]
         return replace(self._stretch, used=used, rows=used[0] if len(used) == 1 else merge(used))
+
+    def _steps(self) -> list[Steps]:
+        """Return what events do to the bars of each part; that depends on the first bar only by what lies before it."""
+        payments = tuple(one.at for one in self._payments[:1]), len(self._payments), len(self._unusable)
+        key = (*self._state(), self._wanted, *payments)
+        found = self._known.steps.get(key)
+        if found is None:
+            closed = self._with_closes() if self._needs_closes() else ()
+            found = [steps_of(self._shares, closed, made, self._wanted) for made in self._mades]
+            if len(self._known.steps) < _MOST_STEPS:
+                self._known.steps[key] = found
+        return found
+
+    def _state(self) -> tuple[Any, ...]:
+        snapshot = self._view.state.snapshot
+        states = tuple((part.series, part.revision) for part in self._stretch.parts)
+        return (*states, snapshot.id if snapshot else "", self._view.known_within, self._view.state.version.kind)
 
     def _needs_closes(self) -> bool:
         """Whether a payment has to be taken off or put back, refusing what cannot be."""
@@ -242,7 +272,7 @@ class _Work:
         last = int(self._times[-1])
         found = {at: self._inside(at) for at in wanted if at <= last}
         for at in wanted:
-            if at > last and (kept := self._kept.find(self._key(at))) is not None:
+            if at > last and (kept := self._known.closes.get((*self._state(), at))) is not None:
                 found[at] = kept
         found |= self._outside([at for at in wanted if at not in found])
         return found
@@ -272,8 +302,8 @@ class _Work:
                 elif starts[at] == after:
                     found[at] = self._last(self._stretch.rows, self._stretch.used, len(self._times) - 1)
             left = [at for at in left if at not in found]
-        for at, close in found.items():
-            self._kept.keep(self._key(at), close)
+        if len(self._known.closes) < _MOST_CLOSES:
+            self._known.closes |= {(*self._state(), at): close for at, close in found.items()}
         return found
 
     def _read(self, intervals: Sequence[Interval]) -> tuple[Rows, Sequence[Rows]]:
@@ -293,12 +323,6 @@ class _Work:
         if beyond:
             rows.append(read(view.vault, part.series, beyond, revision=part.revision).rows.standing())
         return merge(rows)
-
-    def _key(self, at: int) -> _Key:
-        view = self._view
-        snapshot = view.state.snapshot
-        states = tuple((part.series, part.revision) for part in self._stretch.parts)
-        return (*states, snapshot.id if snapshot else "", at)
 
 
 def _has(rows: Rows, time: int) -> bool:
