@@ -59,6 +59,7 @@ def test_an_action_is_added_once_and_read_back(bl: BarLedger) -> None:
     assert str(added) == "aapl: split of 4:1 on 2020-08-31 (from declared)"
     assert bl.actions.add("aapl", "split", "2020-08-31", value=4) == added
     assert bl.actions.list("aapl") == [added]
+    assert repr(added).startswith("<CorporateAction aapl: split of 4:1 on 2020-08-31 (from declared), known 20")
     assert bl.audit.entries(operation="add-action")[0].data["reason"] == "four for one"
     with pytest.raises(InvalidAction, match="correct it"):
         bl.actions.add("aapl", "split", "2020-08-31", value=2)

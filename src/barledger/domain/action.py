@@ -22,7 +22,7 @@ PAYMENTS: Final = frozenset({"cash_dividend", "special_dividend", "capital_gain"
 """Kinds that pay money for a share."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+@dataclass(frozen=True, slots=True, kw_only=True, order=True, repr=False)
 class CorporateAction:
     """One event of an instrument, as a source tells it.
 
@@ -96,6 +96,12 @@ class CorporateAction:
         """Say it in a line."""
         state = ", denied" if self.denied else ", withdrawn" if self.withdrawn else ""
         return f"{self.instrument}: {self.summary} (from {self.source}{state})"
+
+    def __repr__(self) -> str:
+        """Say it with when it became known."""
+        known = f", known {format_time(self.known_at)}" if self.known_at else ""
+        ended = f", superseded {format_time(self.superseded_at)}" if self.superseded_at else ""
+        return f"<CorporateAction {self}{known}{ended}>"
 
 
 def evidence_of(told: Mapping[str, Any]) -> str:

@@ -7,17 +7,23 @@ from dataclasses import dataclass
 
 from barledger.domain.action import CorporateAction
 from barledger.domain.declared import Adjustment
+from barledger.domain.interval import format_time
 from barledger.domain.series import Series
 from barledger.ledger.contract.revisions import Who
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Materialised:
     """An adjusted series that is kept beside its original: of which, for what, and since when (ns)."""
 
     series: Series
     adjust: Adjustment
     since: int = 0
+
+    def __repr__(self) -> str:
+        """Say of what, and since when."""
+        since = f" since {format_time(self.since)}" if self.since else ""
+        return f"<Materialised {self.series}: {self.adjust}{since}>"
 
 
 class Actions(ABC):
