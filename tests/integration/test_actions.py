@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from barledger import BarLedger
+from barledger import BarLedger, InfluxDBClient
 from barledger.domain.action import CorporateAction
 from barledger.domain.interval import parse_time
 from barledger.domain.series import Series
@@ -403,3 +403,14 @@ def test_another_mode_rewrites_it(bl: BarLedger) -> None:
     assert [one.adjust for one in bl.actions.materialised()] == ["splits"]
     assert bl.bars("A", "1d", is_adjusted=True).adjustment == "splits"
     assert bl.cache.verify_series(ADJUSTED).ok
+
+
+@pytest.mark.influx
+def test_the_client_reads_adjusted_bars(client: InfluxDBClient) -> None:
+    client.write_ohlcv("A", "1d", frame(range(100, 120)), "desk")
+    client._library.actions.add("A", "split", 110 * DAY, value=2)
+    adjusted = client.query_ohlcv("A", "1d", None, None, adjust="total")
+    assert adjusted["close"].iloc[0] == 50.5
+    assert adjusted.attrs["adjustment"] == "total"
+    both = client.query_ohlcv("A", "1d", None, None, include_adjusted=True)
+    assert both[["close", "adj_close", "adjustment_factor"]].iloc[0].tolist() == [101.0, 50.5, 0.5]

@@ -380,6 +380,7 @@ def test_an_export_says_what_it_is_adjusted_for(told: BarLedger, tmp_path: Path)
     assert told.retrieval.verify_export(tmp_path / "out").ok
 
 
+@pytest.mark.slow
 @settings(max_examples=25)
 @given(
     events=st.lists(

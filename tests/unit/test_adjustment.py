@@ -69,6 +69,7 @@ def cases(draw: st.DrawFn) -> Case:
     return Case(days, closes, draw(st.lists(event, max_size=8)), draw(st.integers(0, 75)))
 
 
+@pytest.mark.slow
 @settings(max_examples=400)
 @given(case=cases(), mode=st.sampled_from(MODES), state=st.sampled_from(MODES), volume=st.sampled_from(MODES))
 def test_any_state_becomes_any_mode_exactly(case: Case, mode: str, state: str, volume: str) -> None:
