@@ -1,11 +1,12 @@
 """Sealing adjusted bars: their digests go into a manifest beside those of the stored ones, and are compared again."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from barledger.domain.adjustment import Mode
+from barledger.domain.bars import Bars
 from barledger.domain.digest import digest
-from barledger.domain.interval import END_OF_TIME, Interval
+from barledger.domain.interval import END_OF_TIME, Interval, parse_time
 from barledger.domain.rows import Rows
 from barledger.domain.series import Series
 from barledger.domain.timeframe import Timeframe
@@ -148,3 +149,12 @@ class Sealer:
     def _rows(self, view: View, interval: Interval, mode: Mode, known_at: int | None, end: int | None) -> Rows:
         stretch = view.read(interval)
         return self.adjuster.adjust(view, stretch, mode, known_at=known_at, end=end).stretch.rows
+
+
+def sealed_of(found: Mapping[tuple[str, str], Bars], mode: Mode) -> SealedAdjustment:
+    """Return how bars that were read have been adjusted."""
+    views = [
+        SealedView(instrument=key[0], timeframe=key[1], rows=len(one), digest=one.digest) for key, one in found.items()
+    ]
+    told = next(iter(found.values())).notes["adjusted"]
+    return SealedAdjustment(mode=mode, known_at=parse_time(told["known_at"]), closed=told["closed"], views=tuple(views))

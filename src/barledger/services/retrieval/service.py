@@ -7,9 +7,9 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from barledger.domain.adjustment import Mode, mode_of
+from barledger.domain.adjustment import mode_of
 from barledger.domain.bars import Bars
-from barledger.domain.interval import Instant, Interval, parse_time
+from barledger.domain.interval import Instant, Interval
 from barledger.errors import Incomplete, InvalidSetting, NoBars, SeriesNotFound
 from barledger.ledger.contract import Intent
 from barledger.services.cache import snapshots
@@ -22,6 +22,7 @@ from barledger.services.retrieval import export as exports
 from barledger.services.retrieval import files
 from barledger.services.retrieval import lock as locks
 from barledger.services.retrieval.adjusting import Adjuster
+from barledger.services.retrieval.answering import answer
 from barledger.services.retrieval.collection import BarsBySeries
 from barledger.services.retrieval.dataset import Dataset, Reproduction
 from barledger.services.retrieval.export import Export, ExportCheck
@@ -35,10 +36,10 @@ from barledger.services.retrieval.fetching import (
     bounded,
 )
 from barledger.services.retrieval.lock import FILE, Checked
-from barledger.services.retrieval.manifest import Manifest, SealedAdjustment, SealedView
+from barledger.services.retrieval.manifest import Manifest
 from barledger.services.retrieval.panel import PanelShape, panel
 from barledger.services.retrieval.request import ReadRequest
-from barledger.services.retrieval.sealing import Sealer
+from barledger.services.retrieval.sealing import Sealer, sealed_of
 from barledger.services.retrieval.selection import Name, names_of, read_views, select
 from barledger.services.retrieval.shortfall import shortfall
 from barledger.services.retrieval.view import Stretch, View, told_window
@@ -134,7 +135,7 @@ class DataRetrievalService:
         (stretch,) = read_views([view], request)
         self._say_if_nothing(view, stretch, request)
         (notes,) = self._notes(fetched, [view], [stretch], request)
-        return self._answer(view, stretch, request, {**told_window(request, stretch), **notes})
+        return answer(self._adjuster, view, stretch, request, {**told_window(request, stretch), **notes})
 
     # --- several series ------------------------------------------------------------------------
 
@@ -180,8 +181,8 @@ class DataRetrievalService:
         notes = self._notes(fetched, views, stretches, request)
         return BarsBySeries(
             {
-                (view.instrument, view.timeframe.name): self._answer(
-                    view, stretch, request, {**told_window(request, stretch), **told}
+                (view.instrument, view.timeframe.name): answer(
+                    self._adjuster, view, stretch, request, {**told_window(request, stretch), **told}
                 )
                 for view, stretch, told in zip(views, stretches, notes, strict=True)
             }
@@ -382,7 +383,7 @@ class DataRetrievalService:
             style=style,
             ledger=self._vault.ledger.id,
             snapshot=pinned,
-            adjustment=None if adjust is None else _sealed(found, mode_of(adjust)),
+            adjustment=None if adjust is None else sealed_of(found, mode_of(adjust)),
         )
 
     def verify_export(self, manifest: str | Path) -> ExportCheck:
@@ -390,24 +391,6 @@ class DataRetrievalService:
         return exports.verify_export(manifest)
 
     # --- parts ---------------------------------------------------------------------------------
-
-    def _answer(self, view: View, stretch: Stretch, request: ReadRequest, notes: Mapping[str, Any]) -> Bars:
-        """Return a stretch as bars, adjusted as it is asked for."""
-        mode = request.adjustment
-        if mode is None:
-            return view.bars(stretch, request, notes)
-        done = self._adjuster.adjust(view, stretch, mode)
-        told = {**notes, **done.told}
-        made = view.bars(
-            done.stretch,
-            replace(request, columns=()) if request.include_adjusted else request,
-            told,
-            adjustment=mode,
-            events=done.events,
-        )
-        if not request.include_adjusted:
-            return made
-        return view.bars(stretch, request, told, events=done.events, adjusted=made)
 
     def _read(
         self, names: Sequence[Name], request: ReadRequest, keep: Keep = lambda rows: rows
@@ -514,12 +497,3 @@ class DataRetrievalService:
             stretch = read_window(view, replace(request, interval=interval))
             interval, short = stretch.interval, self._short(view, stretch, request, fetched.missing if fetched else ())
         return [Intent(series=series, interval=interval) for series in view.series], short
-
-
-def _sealed(found: Mapping[tuple[str, str], Bars], mode: Mode) -> SealedAdjustment:
-    """Return how bars that were read have been adjusted."""
-    views = [
-        SealedView(instrument=key[0], timeframe=key[1], rows=len(one), digest=one.digest) for key, one in found.items()
-    ]
-    told = next(iter(found.values())).notes["adjusted"]
-    return SealedAdjustment(mode=mode, known_at=parse_time(told["known_at"]), closed=told["closed"], views=tuple(views))
