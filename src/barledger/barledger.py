@@ -21,6 +21,7 @@ from barledger.errors import Closed, Mismatch
 from barledger.ledger.contract import Ledger, Snapshot
 from barledger.opening import key_place, ledger_in, open_ledger, open_store, place_of
 from barledger.services import reconciliation
+from barledger.services.actions import CorporateActionService
 from barledger.services.audit import AuditLog
 from barledger.services.audit.evidence import Evidence
 from barledger.services.availability import DataAvailabilityService
@@ -76,6 +77,7 @@ class BarLedger:
         )
         self.quality_metrics = QualityService(self.vault, self.instruments, self.availability)
         self.audit = AuditLog(self.vault, keys=key_place(ledger, settings), anchor=settings.anchor)
+        self.actions = CorporateActionService(self.vault, self.cache, self.instruments, self.retrieval)
 
     # --- writing -------------------------------------------------------------------------------
 
@@ -96,7 +98,7 @@ class BarLedger:
         options: Mapping[str, Any] | None = None,
     ) -> IngestionReport:
         """Fetch closed bars of [start, end) from a source and write what is new (`DataIngestionService.ingest`)."""
-        return self.ingestion.ingest(
+        done = self.ingestion.ingest(
             instruments,
             timeframe,
             source=source,
@@ -110,6 +112,8 @@ class BarLedger:
             progress=progress,
             options=options,
         )
+        self.actions.follow(one.series.instrument for one in done.instruments)
+        return done
 
     def write(
         self,
@@ -125,7 +129,7 @@ class BarLedger:
         columns: Mapping[str, str] | None = None,
     ) -> Written:
         """Write bars of your own (`DataIngestionService.write`)."""
-        return self.ingestion.write(
+        done = self.ingestion.write(
             instrument,
             timeframe,
             data,
@@ -136,6 +140,7 @@ class BarLedger:
             version=version,
             columns=columns,
         )
+        return self._refreshed(done)
 
     def write_many(
         self,
@@ -146,7 +151,7 @@ class BarLedger:
         on_invalid: OnInvalid = "raise",
     ) -> Written:
         """Write bars of several series as one revision (`DataIngestionService.write_many`)."""
-        return self.ingestion.write_many(entries, source=source, reason=reason, on_invalid=on_invalid)
+        return self._refreshed(self.ingestion.write_many(entries, source=source, reason=reason, on_invalid=on_invalid))
 
     def withdraw(
         self,
@@ -160,7 +165,13 @@ class BarLedger:
     ) -> Written:
         """Withdraw bars; every earlier state keeps them (`DataCacheService.withdraw`)."""
         series = Series.of(instrument, timeframe, source)
-        return self.cache.withdraw(series, times, reason=reason, expected_revision=expected_revision)
+        return self._refreshed(self.cache.withdraw(series, times, reason=reason, expected_revision=expected_revision))
+
+    def _refreshed(self, done: Written) -> Written:
+        """Bring adjusted series that are kept up to what was written."""
+        if done.new or done.changed or done.withdrawn:
+            self.actions.follow(one.instrument for one in done.series)
+        return done
 
     # --- reading -------------------------------------------------------------------------------
 
@@ -178,6 +189,8 @@ class BarLedger:
         last: int | None = None,
         columns: Sequence[str] | None = None,
         known_within: str | timedelta | None = None,
+        adjust: str | None = None,
+        include_adjusted: bool = False,
         fetch_missing: bool = False,
         options: Mapping[str, Any] | None = None,
         purpose: str | None = None,
@@ -196,6 +209,8 @@ class BarLedger:
             last=last,
             columns=columns,
             known_within=known_within,
+            adjust=adjust,
+            include_adjusted=include_adjusted,
             fetch_missing=fetch_missing,
             options=options,
             purpose=purpose,
@@ -299,7 +314,7 @@ class BarLedger:
             self.vault.ledger.close()
         nothing: Any = _Nothing()
         self.cache = self.ingestion = self.retrieval = self.audit = self.instruments = nothing
-        self.availability = self.quality_metrics = self.notifications = self.schedule = nothing
+        self.availability = self.quality_metrics = self.notifications = self.schedule = self.actions = nothing
 
     def __enter__(self) -> Self:
         """Use it in a with statement."""

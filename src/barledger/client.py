@@ -90,8 +90,12 @@ class InfluxDBClient:
         *,
         source: str | None = None,
         is_adjusted: bool = False,
+        adjust: str | None = None,
+        include_adjusted: bool = False,
     ) -> pd.DataFrame:
         """Return open, high, low, close and volume of [start_date, end_date) by time in UTC.
+
+        ``adjust`` (raw, splits or total) and ``include_adjusted`` are those of `DataRetrievalService.bars`.
 
         What the question resolved to (revision, digest, sources) is in the frame's ``attrs``.
         """
@@ -103,6 +107,8 @@ class InfluxDBClient:
             source=source,
             version=version,
             is_adjusted=is_adjusted,
+            adjust=adjust,
+            include_adjusted=include_adjusted,
         )
         frame = bars.df
         frame.attrs |= {"revision": bars.revision, "digest": bars.digest}

@@ -15,6 +15,7 @@ import typer
 
 from barledger import __version__
 from barledger.cli import (
+    actions,
     audit,
     availability,
     data,
@@ -93,6 +94,7 @@ app.command(name="import")(importing.import_)
 app.add_typer(snapshots.app, name="snapshot")
 app.add_typer(priority.app, name="priority")
 app.add_typer(instruments.app, name="instruments")
+app.add_typer(actions.app, name="actions")
 app.add_typer(proposals.app, name="proposals")
 app.add_typer(audit.app, name="audit")
 app.add_typer(ledger.app, name="ledger")

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from barledger.cli.output import Output, moment
-from barledger.cli.session import End, Json, Ledger, Source, Start, Store, Version, library
+from barledger.cli.session import Adjust, End, Json, Ledger, Source, Start, Store, Version, library
 from barledger.domain.bars import Bars
 from barledger.domain.interval import format_time, parse_time
 from barledger.domain.rows import VALUES
@@ -31,6 +31,10 @@ def bars(
     end: End = None,
     version: Version = "latest",
     adjusted: Annotated[bool, typer.Option("--adjusted", help="Bars that the source itself had adjusted.")] = False,
+    adjust: Adjust = None,
+    include_adjusted: Annotated[
+        bool, typer.Option("--include-adjusted", help="Adjusted columns beside the stored ones.")
+    ] = False,
     lookback: Annotated[int, typer.Option(help="So many bars before the start as well.", min=0)] = 0,
     last: Annotated[
         int | None, typer.Option(help="Only so many bars, the newest ones; of resampled ones if there are such.", min=1)
@@ -66,6 +70,8 @@ def bars(
         "lookback": lookback,
         "columns": None if columns is None else _listed(columns),
         "known_within": known_within,
+        "adjust": adjust,
+        "include_adjusted": include_adjusted,
         "strategy": strategy,
         "purpose": purpose,
     }

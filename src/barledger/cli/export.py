@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from barledger.cli.output import Output
-from barledger.cli.session import End, Json, Ledger, Source, Start, Store, Version, library
+from barledger.cli.session import Adjust, End, Json, Ledger, Source, Start, Store, Version, library
 from barledger.domain.style import STYLES
 from barledger.errors import InvalidSetting
 from barledger.services.retrieval import files
@@ -23,6 +23,7 @@ def export(
     start: Start = None,
     end: End = None,
     version: Version = "latest",
+    adjust: Adjust = None,
     format: Annotated[str, typer.Option(help=f"{', '.join(files.FORMATS)}.")] = "parquet",  # noqa: A002 - the option's name
     style: Annotated[str, typer.Option(help=f"{files.OWN}, {', '.join(STYLES)}.")] = files.OWN,
     verify: Annotated[
@@ -54,6 +55,7 @@ def export(
             end=end,
             source=source,
             version=version,
+            adjust=adjust,
         )
     told = {"folder": str(done.folder), "digest": done.manifest.digest, "files": done.manifest.files}
     return output.say(f"{done.rows:,} bars in {len(done.manifest.files)} files, and a manifest, in {folder}", told)

@@ -7,7 +7,7 @@ import typer
 
 from barledger.cli.export import listed
 from barledger.cli.output import Output
-from barledger.cli.session import End, Json, Ledger, Source, Start, Store, Version, library
+from barledger.cli.session import Adjust, End, Json, Ledger, Source, Start, Store, Version, library
 from barledger.services.retrieval.lock import FILE
 
 File = Annotated[Path, typer.Option("--file", help="The lock file.")]
@@ -20,6 +20,7 @@ def lock(
     start: Start = None,
     end: End = None,
     version: Version = "latest",
+    adjust: Adjust = None,
     strategy: Annotated[str, typer.Option(help="Which strategy relies on it.", show_default=False)] = "",
     file: File = Path(FILE),
     store: Store = "",
@@ -37,6 +38,7 @@ def lock(
             source=source,
             version=version,
             strategy=strategy,
+            adjust=adjust,
         )
     rows = sum(one.rows for one in made.series)
     told = {"file": str(file), "digest": made.digest, "series": [one.told for one in made.series]}

@@ -24,6 +24,11 @@ End = Annotated[str | None, typer.Option(help="Up to, not including, this time."
 Reason = Annotated[str, typer.Option(help="Why, for the audit log.", show_default=False)]
 Version = Annotated[str, typer.Option(help="latest, first, revision:<n>, a time, strategy:<id> or a snapshot's id.")]
 
+Adjust = Annotated[
+    str | None,
+    typer.Option(help="raw (as traded), splits or total, by the corporate actions known then.", show_default=False),
+]
+
 
 @contextmanager
 def library(store: str, ledger: str, *, read_only: bool = False, mending: bool = False) -> Iterator[BarLedger]:

@@ -85,7 +85,7 @@ def _findings(opened: BarLedger) -> list[Finding]:
     open_work = vault.ledger.revisions.expired()
     level, step = ("warning", "run `barledger repair`") if open_work else ("ok", "")
     found.append(Finding(level=level, subject="unfinished writes", detail=str(len(open_work)), next_step=step))
-    waiting = len(vault.ledger.outbox.waiting())
+    waiting = len(vault.ledger.outbox.waiting()) + len(vault.ledger.actions.unmirrored())
     if vault.store.capabilities.mirror and waiting:
         step = "run `barledger repair` when the server answers"
         found.append(Finding(level="warning", subject="mirror", detail=f"{waiting} records wait", next_step=step))

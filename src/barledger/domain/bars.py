@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 EXTRA: Final = ("adjustment_factor", "source_id", "revision", "close_time")
+ADJUSTED: Final = tuple(f"adj_{name}" for name in VALUES)
+"""Columns of bars that were asked for with adjusted ones beside them."""
 _STORED: Final = ("time", *VALUES, "adjustment_factor", "source_id", "revision")
 _SHOWN: Final = 10
 
@@ -55,6 +57,8 @@ class Bars:
         revisions: Mapping[Series, int],
         sources: Sequence[SourceSpan],
         adjustment: str = "raw",
+        is_view: bool = False,
+        adjusted: "Bars | None" = None,
         calendar: Callable[[], Calendar] = AlwaysOpen,
         actions: Callable[[], Sequence[CorporateAction]] = tuple,
         columns: Sequence[str] = (),
@@ -65,7 +69,8 @@ class Bars:
 
         ``calendar`` and ``actions`` are asked once somebody needs them: for closing times, coarser bars, and styles
         that have events. ``columns`` are those that frames have if nobody names others. ``marks`` say something of
-        each bar, and are columns too; ``notes`` are further provenance, as values that JSON knows.
+        each bar, and are columns too; ``notes`` are further provenance, as values that JSON knows. ``adjustment`` is
+        what the bars are adjusted for, ``is_view`` that reading did it; ``adjusted`` are the same bars adjusted.
         """
         self._rows = rows
         self.series = series
@@ -75,7 +80,10 @@ class Bars:
         self.sources = tuple(sources)
         self.adjustment = adjustment
         self.marks = {name: _read_only(mark) for name, mark in (marks or {}).items()}
-        self.columns = tuple(columns) or (*VALUES, *self.marks)
+        self.is_view = is_view
+        self.adjusted = adjusted
+        self._usual = (*VALUES, *self.marks, *(() if adjusted is None else (*ADJUSTED, "adjustment_factor")))
+        self.columns = tuple(columns) or self._usual
         self.notes = dict(notes or {})
         self._calendar_of = calendar
         self._actions_of = actions
@@ -182,7 +190,8 @@ class Bars:
         """
         import pyarrow as pa  # noqa: PLC0415 - only Arrow's users need it
 
-        names = (*_STORED, *self.marks) if self.columns == (*VALUES, *self.marks) else ("time", *self.columns)
+        whole = (*_STORED, *self.marks, *(() if self.adjusted is None else ADJUSTED))
+        names = whole if self.columns == self._usual else ("time", *self.columns)
         known = {field.name: field for field in schema()}
         fields = [known.get(name) or pa.field(name, self._arrow(name).type) for name in names]
         metadata = {f"barledger.{key}": str(value) for key, value in self.provenance.items()}
@@ -199,8 +208,9 @@ class Bars:
         if name in VALUES:
             return pa.array(self._view(name), from_pandas=True)
         if name == "adjustment_factor":
-            factor = np.full(len(rows), np.nan) if rows.adjustment_factor is None else rows.adjustment_factor
-            return pa.array(factor, pa.float64(), from_pandas=True)
+            return pa.array(self._factor(), pa.float64(), from_pandas=True)
+        if name in ADJUSTED:
+            return pa.array(self._column(name), pa.float64(), from_pandas=True)
         if name == "source_id":
             return pa.array([None] * len(rows) if rows.source_id is None else rows.source_id, pa.string())
         return pa.array(self._column(name))
@@ -267,6 +277,8 @@ class Bars:
             revisions={replace(one, timeframe=coarse): revision for one, revision in self.revisions.items()},
             sources=self.sources,
             adjustment=self.adjustment,
+            is_view=self.is_view,
+            adjusted=None if self.adjusted is None else self.adjusted.resample(coarse, partial=partial),
             calendar=lambda: self.calendar,
             actions=self._actions_of,
             columns=self._columns_of(("partial",) if partial == "mark" else ()),
@@ -291,7 +303,7 @@ class Bars:
         """Return a column that keeps the frame alive, so that pandas knows of it and writes into none of both."""
         return np.asarray(_Shared(getattr(self._rows, name), self._frame))
 
-    def _column(self, name: str) -> Any:
+    def _column(self, name: str) -> Any:  # noqa: PLR0911 - one for each kind of column
         if name in VALUES:
             column = getattr(self._rows, name)
             # Of what somebody else keeps, pandas gets a copy: it writes in place once nobody else holds the frame.
@@ -301,13 +313,19 @@ class Bars:
         if name == "revision":
             return np.array(self._rows.revision)
         if name == "adjustment_factor":
-            factor = self._rows.adjustment_factor
-            return np.full(len(self), np.nan) if factor is None else factor
+            return self._factor()
+        if name in ADJUSTED and self.adjusted is not None:
+            return np.array(getattr(self.adjusted.rows, name.removeprefix("adj_")))
         if name == "source_id":
             return [None] * len(self) if self._rows.source_id is None else self._rows.source_id
         if name in self.marks:
             return np.array(self.marks[name])
         raise MissingColumns(count=len(self), columns=(name,), found=(*VALUES, *EXTRA, *self.marks))
+
+    def _factor(self) -> npt.NDArray[Any]:
+        """Return by what prices were multiplied: those of the adjusted bars, if there are any beside these."""
+        factor = (self if self.adjusted is None else self.adjusted).rows.adjustment_factor
+        return np.full(len(self), np.nan) if factor is None else factor
 
     def __repr__(self) -> str:
         """Say what these are, in a line or two."""
@@ -316,7 +334,8 @@ class Bars:
             return f"{head}>"
         first, last = format_time(int(self.time[0])), format_time(int(self.time[-1]))
         sources = ", ".join(span.source for span in self.sources)
-        return f"{head}, {first} to {last}, from {sources}, revision {self.revision}>"
+        view = f", adjusted: {self.adjustment}" if self.is_view else ""
+        return f"{head}, {first} to {last}, from {sources}, revision {self.revision}{view}>"
 
     def _repr_html_(self) -> str:
         """Show the bars in a notebook."""

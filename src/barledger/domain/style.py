@@ -43,6 +43,14 @@ class Framed(Protocol):
         """Return the rows beneath."""
 
     @property
+    def is_view(self) -> bool:
+        """Whether reading has adjusted them."""
+
+    @property
+    def adjusted(self) -> "Framed | None":
+        """Return the same bars adjusted, if both were asked for."""
+
+    @property
     def actions(self) -> Sequence[CorporateAction]:
         """Return the known corporate actions of their stretch."""
 
@@ -82,12 +90,22 @@ def flat(bars: Framed, style: Style | None = None) -> pd.DataFrame:
 def _yfinance(bars: Framed) -> pd.DataFrame:
     daily = bars.timeframe.duration >= DAY
     frame = _titled(bars, "Date" if daily else "Datetime")
-    if bars.rows.adjustment_factor is not None:
-        frame.insert(4, "Adj Close", frame["Close"] * bars.rows.adjustment_factor)
+    adjusted_close = _adjusted_close(bars)
+    if adjusted_close is not None:
+        frame.insert(4, "Adj Close", adjusted_close)
     if bars.actions and bars.timeframe.name == "1d":
         frame["Dividends"] = _events(bars, _DIVIDENDS)
         frame["Stock Splits"] = _events(bars, {"split"})
     return frame.tz_localize(None) if daily else frame
+
+
+def _adjusted_close(bars: Framed) -> Floats | None:
+    """Return the adjusted closes, if they are known; bars that reading has adjusted have no others, as in yfinance."""
+    if bars.adjusted is not None:
+        return bars.adjusted.rows.close
+    if bars.is_view or bars.rows.adjustment_factor is None:
+        return None
+    return bars.rows.close * bars.rows.adjustment_factor
 
 
 def _events(bars: Framed, kinds: "frozenset[str] | set[str]") -> Floats:

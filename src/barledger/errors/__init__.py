@@ -5,7 +5,7 @@ The tree (each class also inherits the kin from the standard library that caller
     BarledgerError
     ├── InvalidInput (ValueError)
     │   ├── InvalidName, InvalidTimeframe, InvalidInterval, InvalidVersion, InvalidPolicy, InvalidSetting
-    │   ├── InvalidAction, InvalidNote
+    │   ├── InvalidAction, ActionsRejected, InvalidNote
     │   ├── InvalidBars
     │   │   ├── MissingColumns, DuplicateColumns, WrongType, NaiveTimes, UnsortedTimes, DuplicateTimes
     │   │   ├── OffGrid, BeyondRange
@@ -13,11 +13,11 @@ The tree (each class also inherits the kin from the standard library that caller
     │   └── FutureTime, AmbiguousSource, AmbiguousInstrument, LedgerRejected
     ├── NotFound (LookupError)
     │   ├── SeriesNotFound, VersionNotFound, SourceNotFound, DataNotFound
-    │   ├── CalendarNotFound, ProposalNotFound, ManifestNotFound, EntryNotFound
+    │   ├── CalendarNotFound, ProposalNotFound, ManifestNotFound, EntryNotFound, ActionNotFound
     │   └── ChannelNotFound, RouteNotFound, JobNotFound
     ├── Refused (RuntimeError)
     │   ├── RevisionConflict, RevisionExpired, NameTaken, NotEmpty, VersionImmutable, Held, ReadOnly, Closed
-    │   ├── SymbolTaken (NameTaken), CapabilityMissing, BucketExpires, FormatTooNew, ProposalDecided
+    │   ├── CannotAdjust, SymbolTaken (NameTaken), CapabilityMissing, BucketExpires, FormatTooNew, ProposalDecided
     │   ├── KeyExposed, KeyMissing, JobRunning, JobKindMissing (CapabilityMissing)
     │   └── OutOfReach (CapabilityMissing), ProposalStale (RevisionConflict)
     ├── Busy (TimeoutError)
@@ -41,7 +41,7 @@ The tree (each class also inherits the kin from the standard library that caller
 
 An error is a frozen set of typed fields, a stable ``code`` for programs, and a ``next_step`` for people.
 What is said without being an error is a `BarledgerWarning`: `NoBars`, `Incomplete`, `ChangesWait`, `Mismatch`,
-`EmptyLibrary` or `ShortShards`.
+`EmptyLibrary`, `ShortShards` or `NotRefreshed`.
 """
 
 from barledger.errors.access import (
@@ -68,6 +68,7 @@ from barledger.errors.access import (
     TlsFailed,
 )
 from barledger.errors.input import (
+    ActionsRejected,
     AmbiguousInstrument,
     AmbiguousSource,
     BeyondRange,
@@ -108,6 +109,7 @@ from barledger.errors.integrity import (
     StoreDiverged,
 )
 from barledger.errors.lookup import (
+    ActionNotFound,
     CalendarNotFound,
     DataNotFound,
     EntryNotFound,
@@ -121,6 +123,7 @@ from barledger.errors.lookup import (
 from barledger.errors.refusals import (
     BucketExpires,
     Busy,
+    CannotAdjust,
     CapabilityMissing,
     Closed,
     FormatTooNew,
@@ -148,6 +151,7 @@ from barledger.errors.root import (
     Incomplete,
     Mismatch,
     NoBars,
+    NotRefreshed,
     ShortShards,
 )
 from barledger.errors.running import (
@@ -163,6 +167,8 @@ from barledger.errors.running import (
 )
 
 __all__ = [
+    "ActionNotFound",
+    "ActionsRejected",
     "AmbiguousInstrument",
     "AmbiguousSource",
     "BarledgerError",
@@ -173,6 +179,7 @@ __all__ = [
     "BucketNotFound",
     "Busy",
     "CalendarNotFound",
+    "CannotAdjust",
     "CapabilityMissing",
     "ChangesWait",
     "ChannelGone",
@@ -232,6 +239,7 @@ __all__ = [
     "NotFound",
     "NotInfluxDB",
     "NotPermitted",
+    "NotRefreshed",
     "OffGrid",
     "OrganizationNotFound",
     "OutOfReach",

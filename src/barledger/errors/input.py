@@ -289,6 +289,17 @@ class InvalidAction(InvalidInput):
 
 
 @dataclass(kw_only=True, eq=False)
+class ActionsRejected(InvalidInput):
+    """A file of corporate actions has lines that are none; nothing of it was taken."""
+
+    file: str
+    lines: tuple[str, ...]
+    code = "actions-rejected"
+    message = "{file} was not imported: {lines}"
+    next_step = "Mend these lines and import the file again; docs/actions.md lists the columns."
+
+
+@dataclass(kw_only=True, eq=False)
 class LedgerRejected(InvalidInput):
     """The ledger's database cannot keep a text."""
 

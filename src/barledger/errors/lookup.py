@@ -56,6 +56,18 @@ class DataNotFound(NotFound):
 
 
 @dataclass(kw_only=True, eq=False)
+class ActionNotFound(NotFound):
+    """Nobody tells of such a corporate action."""
+
+    instrument: str
+    action: str
+    hint: str = ""
+    code = "action-not-found"
+    message = "nobody tells of a {action} of {instrument}{hint}"
+    next_step = "See `barledger actions list INSTRUMENT --history`."
+
+
+@dataclass(kw_only=True, eq=False)
 class CalendarNotFound(NotFound):
     """No trading calendar has this name, or it does not reach as far as was asked."""
 

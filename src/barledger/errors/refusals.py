@@ -119,6 +119,19 @@ class Closed(Refused):
 
 
 @dataclass(kw_only=True, eq=False)
+class CannotAdjust(Refused):
+    """A corporate action cannot be applied to the bars, and leaving it out would give wrong ones."""
+
+    what: str
+    reason: str
+    code = "cannot-adjust"
+    message = "cannot adjust for {what}: {reason}"
+    next_step = (
+        "Correct or withdraw the event (`barledger actions list`), load the bars before it, or adjust for splits only."
+    )
+
+
+@dataclass(kw_only=True, eq=False)
 class CapabilityMissing(Refused):
     """The store or source cannot do what was asked."""
 

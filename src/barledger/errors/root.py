@@ -70,3 +70,7 @@ class ShortShards(BarledgerWarning):
 
 class ChangesWait(BarledgerWarning):
     """New bars of a followed series wait with changes that somebody has to decide about."""
+
+
+class NotRefreshed(BarledgerWarning):
+    """An adjusted series that is kept beside its original could not be brought up to it."""

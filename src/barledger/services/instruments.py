@@ -1,7 +1,6 @@
 """InstrumentService: what is known of instruments, and when they trade."""
 
 import builtins
-import re
 from collections.abc import Iterable
 from dataclasses import replace
 from fnmatch import fnmatchcase
@@ -12,13 +11,13 @@ from barledger.domain.calendar import Calendar
 from barledger.domain.exchange_calendar import calendar_called
 from barledger.domain.instrument import DECLARED, Facts, Halt, Instrument, Kind, Register, is_glob
 from barledger.domain.interval import EARLIEST, LATEST, Instant, Interval, format_time, parse_time
+from barledger.domain.money import check_currency
 from barledger.domain.series import check_name, normalise_instrument
 from barledger.domain.timeframe import TIMEFRAMES
 from barledger.errors import InvalidInterval, InvalidSetting
 from barledger.ledger.contract import Symbol
 from barledger.services.cache.vault import Vault
 
-_CURRENCY: Final = re.compile(r"[A-Za-z0-9]{2,12}")
 _PROBE: Final = Interval(parse_time("2024-01-01"), parse_time("2024-01-08"))
 
 
@@ -100,7 +99,7 @@ class InstrumentService:
         told: dict[str, Any] = {
             "kind": kind,
             "calendar": None if calendar is None else _calendar(calendar),
-            "currency": None if currency is None else _currency(currency),
+            "currency": None if currency is None else check_currency(currency),
             "first_trade": None if first_trade is None else _moment(first_trade),
             "last_trade": None if last_trade is None else _moment(last_trade),
         }
@@ -211,13 +210,6 @@ def _calendar(name: str) -> str:
     market = calendar_called(name)
     market.count(TIMEFRAMES["1d"], _PROBE)
     return market.name
-
-
-def _currency(code: str) -> str:
-    # Case matters: Yahoo's GBp are pence.
-    if not _CURRENCY.fullmatch(code):
-        raise InvalidSetting(setting="currency", reason=f"{code!r} is no code such as USD, GBp or USDT")
-    return code
 
 
 def _moment(time: Instant) -> int:

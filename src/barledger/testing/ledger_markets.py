@@ -12,7 +12,7 @@ from barledger.domain.interval import Interval, everything
 from barledger.domain.series import Series
 from barledger.domain.timeframe import DAY
 from barledger.errors import ProposalDecided, ProposalNotFound
-from barledger.ledger.contract import Cover, Ledger, Proposal, QuarantinedBar
+from barledger.ledger.contract import Cover, Ledger, Materialised, Proposal, QuarantinedBar
 from barledger.testing.bars import HOSTILE_NAMES, series
 from barledger.testing.commits import WHO, block, commit, stretch, year
 
@@ -98,6 +98,16 @@ class ActionPromises:
         assert _values(ledger, before) == []
         assert ledger.audit.count() == 2
 
+    def test_a_mark_grows_with_news_and_only_then(self, ledger: Ledger, open_ledger: Callable[..., Ledger]) -> None:
+        assert ledger.actions.mark("AAPL") == 0
+        ledger.actions.record([_dividend(0.5)], WHO)
+        first = ledger.actions.mark("AAPL")
+        ledger.actions.record([_dividend(0.5)], WHO)
+        assert open_ledger().actions.mark("AAPL") == first > 0
+        ledger.actions.record([_dividend(0.5, withdrawn=True)], WHO)
+        assert ledger.actions.mark("AAPL") > first
+        assert ledger.actions.mark("MSFT") == 0
+
     def test_a_withdrawn_action_stands_no_more_and_may_come_back(self, ledger: Ledger) -> None:
         never = _dividend(0.5, withdrawn=True)
         assert ledger.actions.record([never], WHO) == 0
@@ -116,6 +126,64 @@ class ActionPromises:
         assert [one.kind for one in ledger.actions.list(instrument="AAPL", source="desk")] == ["split"]
         assert ledger.actions.list(instrument="MSFT") == []
         assert len(ledger.actions.list()) == 2
+
+    def test_a_denial_is_news_of_what_nobody_told_and_is_seen_only_by_who_asks(self, ledger: Ledger) -> None:
+        denied = _dividend(0.5, withdrawn=True, denied=True)
+        before = ledger.now()
+        assert ledger.actions.record([denied], WHO) == 1
+        assert ledger.actions.list() == []
+        assert [one.denied for one in ledger.actions.list(denials=True)] == [True]
+        assert ledger.actions.list(denials=True, known_at=before) == []
+        assert ledger.actions.record([replace(denied, denied=False)], WHO) == 1
+        assert ledger.actions.list(denials=True) == []
+
+    def test_evidence_is_kept_and_only_a_symbol_in_it_is_news(
+        self, ledger: Ledger, open_ledger: Callable[..., Ledger]
+    ) -> None:
+        one = CorporateAction(
+            instrument="FB", ex_date=DAY, kind="symbol_change", source="desk", evidence='{"symbol":"META","why":"é,{}"}'
+        )
+        assert ledger.actions.record([one], WHO) == 1
+        assert ledger.actions.record([replace(one, evidence='{"symbol":"META"}')], WHO) == 0
+        (kept,) = open_ledger().actions.list(instrument="FB")
+        assert (kept.symbol, kept.told["why"]) == ("META", "é,{}")
+        assert ledger.actions.record([replace(one, evidence='{"symbol":"MVRS"}')], WHO) == 1
+
+    def test_what_is_known_of_an_action_waits_for_the_mirror_until_it_is_acknowledged(
+        self, ledger: Ledger, open_ledger: Callable[..., Ledger]
+    ) -> None:
+        ledger.actions.record([_dividend(0.5), _dividend(0.25, day=2)], WHO)
+        first, second = open_ledger().actions.unmirrored()
+        ledger.actions.mirrored([first])
+        assert open_ledger().actions.unmirrored() == [second]
+        ledger.actions.record([_dividend(0.25, day=2, withdrawn=True)], WHO)
+        (gone,) = ledger.actions.unmirrored()
+        assert gone.withdrawn
+        ledger.actions.mirrored([gone])
+        assert ledger.actions.unmirrored() == []
+
+    def test_what_was_superseded_on_its_way_to_the_mirror_waits_again(self, ledger: Ledger) -> None:
+        ledger.actions.record([_dividend(0.5)], WHO)
+        slow = ledger.actions.unmirrored()
+        ledger.actions.record([_dividend(0.4)], WHO)
+        quick = ledger.actions.unmirrored()
+        ledger.actions.mirrored(quick)
+        assert ledger.actions.unmirrored() == []
+        ledger.actions.mirrored(slow)
+        assert ledger.actions.unmirrored() == quick
+
+    def test_adjusted_series_are_kept_under_their_original(
+        self, ledger: Ledger, open_ledger: Callable[..., Ledger]
+    ) -> None:
+        assert ledger.actions.kept() == []
+        for name, adjust in (("B", "total"), ("A", "total"), ("A", "splits")):
+            made = Materialised(series=Series.of(name, "1d", "desk"), adjust=adjust)  # type: ignore[arg-type]
+            ledger.actions.keep(made, WHO)
+        found = open_ledger().actions.kept()
+        assert [(one.series.instrument, one.adjust) for one in found] == [("A", "splits"), ("B", "total")]
+        assert all(one.since for one in found)
+        assert [one.series.instrument for one in ledger.actions.kept(instrument="B")] == ["B"]
+        assert ledger.audit.count() == 3
 
 
 class ProposalPromises:
@@ -273,7 +341,7 @@ class BulkPromises:
         assert ledger.quarantine.codes_of([B, A])[B] == {1: "empty-bar"}
 
 
-def _dividend(value: float, *, day: int = 1, withdrawn: bool = False) -> CorporateAction:
+def _dividend(value: float, *, day: int = 1, withdrawn: bool = False, denied: bool = False) -> CorporateAction:
     return CorporateAction(
         instrument="AAPL",
         ex_date=day * DAY,
@@ -282,6 +350,7 @@ def _dividend(value: float, *, day: int = 1, withdrawn: bool = False) -> Corpora
         value=value,
         currency="USD",
         withdrawn=withdrawn,
+        denied=denied,
     )
 
 

@@ -36,6 +36,18 @@ class SnapshotPromises:
         assert open_ledger().snapshots.get("s") == snapshot
         assert ledger.revisions.at_time(A, snapshot.created_at) == revision
 
+    def test_how_a_dataset_is_adjusted_stays_with_its_snapshot(
+        self, ledger: Ledger, open_ledger: Callable[..., Ledger]
+    ) -> None:
+        commit(ledger, A, blocks=[block(1980, 1)])
+        taken = pin(ledger, "s", A)
+        assert taken.adjusted == ""
+        told = ledger.snapshots.set_adjusted("s", '{"mode":"total"}', WHO)
+        assert (told.adjusted, told.data_hash) == ('{"mode":"total"}', taken.data_hash)
+        assert open_ledger().snapshots.get("s") == told
+        with pytest.raises(VersionNotFound):
+            ledger.snapshots.set_adjusted("other", "{}", WHO)
+
     def test_whole_blocks_need_no_bars_and_parts_of_them_do(self, ledger: Ledger) -> None:
         blocks = [block(number, 1) for number in (1980, 1981, 1982)]
         commit(ledger, A, blocks=blocks)

@@ -9,7 +9,7 @@ is strictly increasing and read under the same lock that orders transactions.
 
 from abc import ABC, abstractmethod
 
-from barledger.ledger.contract.actions import Actions
+from barledger.ledger.contract.actions import Actions, Materialised
 from barledger.ledger.contract.audit import KEPT_LEVELS, Audit, AuditEntry, KeptEntry, SignedCheckpoint
 from barledger.ledger.contract.catalog import Catalog
 from barledger.ledger.contract.instruments import Instruments
@@ -61,6 +61,7 @@ __all__ = [
     "JobRecord",
     "KeptEntry",
     "Ledger",
+    "Materialised",
     "Measurement",
     "Noticed",
     "Notices",

@@ -16,6 +16,7 @@ class Snapshot(Readable):
     """A consistent cut under one id; ``kind`` is ``snapshot``, or ``named`` for bars written under a name of their own.
 
     ``state`` is ``pinning`` until its digests are known, then ``complete``; a deleted one stays on record.
+    ``adjusted`` is JSON, and says how a dataset's bars were adjusted when they were handed out, with their digests.
     """
 
     id: str
@@ -31,6 +32,7 @@ class Snapshot(Readable):
     held: str = ""
     approved_at: int = 0
     mirrored: bool = False
+    adjusted: str = ""
 
     def __str__(self) -> str:
         """Say it in a line."""
@@ -88,6 +90,10 @@ class Snapshots(ABC):
     @abstractmethod
     def set_materialised(self, snapshot_id: str, who: Who) -> Snapshot:
         """Note that its rows lie under ``version=<id>``, read back and checked."""
+
+    @abstractmethod
+    def set_adjusted(self, snapshot_id: str, adjusted: str, who: Who) -> Snapshot:
+        """Note how the bars of a dataset are adjusted when they are handed out, and with which digests (JSON)."""
 
     @abstractmethod
     def approve(self, snapshot_id: str, strategy: str, who: Who) -> Snapshot:

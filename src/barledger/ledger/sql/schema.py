@@ -18,6 +18,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    false,
     insert,
     select,
     text,
@@ -216,6 +217,20 @@ actions = Table(
     Column("value", Double, nullable=False, default=0.0),
     _text("currency"),
     Column("withdrawn", Boolean, nullable=False, default=False),
+    Column("denied", Boolean, nullable=False, default=False, server_default=false()),
+    _text("evidence"),
+    _number("mirrored_at"),
+    sqlite_with_rowid=False,
+)
+
+materialised = Table(
+    "materialised",
+    metadata,
+    _key("instrument", Text),
+    _key("timeframe", Text),
+    _key("source", Text),
+    _text("adjust"),
+    _number("since"),
     sqlite_with_rowid=False,
 )
 
@@ -267,6 +282,7 @@ snapshots = Table(
     _text("held"),
     _number("approved_at"),
     Column("mirrored", Boolean, nullable=False, default=False),
+    _text("adjusted"),
 )
 
 approvals = Table(
@@ -489,6 +505,14 @@ runs = Table(
 
 # What the second version of the schema brought.
 ADDED_IN_0002: Final = (instruments, halts, actions, proposals, change_policies, absences)
+
+# What the third one brought: tables, and columns of tables that were there.
+ADDED_IN_0003: Final = (materialised,)
+COLUMNS_ADDED_IN_0003: Final = {
+    "actions": ("denied", "evidence", "mirrored_at"),
+    "snapshots": ("adjusted",),
+}
+
 # What the seventh version brought.
 ADDED_IN_0007: Final = (channels, routes, notices, deliveries, terms, jobs, runs)
 

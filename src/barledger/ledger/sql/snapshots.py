@@ -83,6 +83,10 @@ class SqlSnapshots(Snapshots):
         """Note that its rows lie under ``version=<id>``, read back and checked."""
         return self._change(snapshot_id, who, {"materialised": True})
 
+    def set_adjusted(self, snapshot_id: str, adjusted: str, who: Who) -> Snapshot:
+        """Note how the bars of a dataset are adjusted when they are handed out."""
+        return self._change(snapshot_id, who, {"adjusted": adjusted})
+
     def approve(self, snapshot_id: str, strategy: str, who: Who) -> Snapshot:
         """Approve it for a strategy, and hold it."""
         with self._database.write() as writing:

@@ -18,6 +18,7 @@ from barledger.domain.version import check_version_id
 from barledger.errors import StoreDamaged, VersionNotFound
 from barledger.ledger.contract import Intent, Parcel, Pin, Snapshot, SnapshotDraft
 from barledger.services.cache.lease import Lease, holding
+from barledger.services.cache.told import deliver_actions
 from barledger.services.cache.vault import Vault
 from barledger.services.cache.versions import pinned_rows
 from barledger.stores.contract import Batch, Record
@@ -102,12 +103,16 @@ def erase(vault: Vault, snapshot: Snapshot) -> Snapshot:
 
 
 def deliver(vault: Vault) -> int:
-    """Mirror what waits in the outbox, and return how many records the store acknowledged.
+    """Mirror what waits in the outbox, and corporate actions; returns how many records the store acknowledged.
 
     A store that does not answer leaves them waiting: the ledger's own record is what counts.
     """
     if not vault.store.capabilities.mirror:
         return 0
+    return _deliver_parcels(vault) + deliver_actions(vault)
+
+
+def _deliver_parcels(vault: Vault) -> int:
     parcels = vault.ledger.outbox.waiting()
     if not parcels:
         return 0

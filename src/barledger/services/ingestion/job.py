@@ -16,6 +16,7 @@ from barledger.domain.series import Series
 from barledger.errors import BarledgerError, DataNotFound, SourceError, StoreError
 from barledger.ledger.contract import Cover
 from barledger.services.cache import DataCacheService
+from barledger.services.cache.told import deliver_actions
 from barledger.services.cache.vault import Vault
 from barledger.services.ingestion import closing
 from barledger.services.ingestion.answers import FAILED, UNCONFIRMED, Answer, Received, read_answer
@@ -252,8 +253,9 @@ class Job:
             raise _Multiplied(answer)
         if len(answer.rows):
             _ = self._declared
-        self._scribe.take(answer, stored)
+        # Whoever reads the revision that brings the bars finds the events that came with them.
         self._record(actions)
+        self._scribe.take(answer, stored)
         self._answered.append(_whole(answer))
         self._meter.advance(answer.interval, len(answer.rows))
 
@@ -286,8 +288,8 @@ class Job:
         return any((one.kind, one.ex_date, one.value) not in heard and one.ex_date > self._held.first for one in mine)
 
     def _record(self, actions: Sequence[CorporateAction]) -> None:
-        if actions:
-            self._vault.ledger.actions.record(actions, self._vault.who("record"))
+        if actions and self._vault.ledger.actions.record(actions, self._vault.who("record")):
+            deliver_actions(self._vault)
 
     def _rewrite(self, answer: Answer) -> None:
         """Ask for all that is held and all that is wanted at once, before anything of it is written."""
@@ -300,9 +302,11 @@ class Job:
         if not any(len(one.rows) for one in received):
             detail = "its history seems to be multiplied, and it gives nothing when asked for all of it"
             raise _SourceFailed(SourceError(source=self.series.source, detail=detail))
-        restate(self._scribe, received, span)
+        # As above. If this ends here, what is held is still multiplied when it is next compared.
         for one in received:
             self._record(one.received.chunk.actions)
+        restate(self._scribe, received, span)
+        for one in received:
             if not self._scribe.held:
                 self._answered.append(_whole(one))
             self._meter.advance(one.interval, len(one.rows))

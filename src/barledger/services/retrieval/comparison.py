@@ -19,7 +19,10 @@ ReadAs = Literal["snapshot", "revision", "latest", "nothing"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Compared:
-    """Whether this library has the sealed bars, where it read them, and what is different if it has not."""
+    """Whether this library has the sealed bars, where it read them, and what is different if it has not.
+
+    ``adjust`` says that these are the bars that are handed out, adjusted so, and not those that are stored.
+    """
 
     sealed: Sealed
     same: bool
@@ -27,11 +30,13 @@ class Compared:
     rows: int
     digest: str
     detail: str = ""
+    adjust: str = ""
 
     def __str__(self) -> str:
         """Say it in a line."""
         verdict = "the same" if self.same else self.detail
-        return f"{self.sealed.series} in {self.sealed.interval}: {verdict}"
+        adjusted = f", adjusted ({self.adjust})" if self.adjust else ""
+        return f"{self.sealed.series} in {self.sealed.interval}{adjusted}: {verdict}"
 
 
 def compare_at(vault: Vault, sealed: Sealed, *, snapshot: Snapshot | None, same_ledger: bool) -> Compared:

@@ -1,10 +1,12 @@
 """Datasets: all the bars of a backtest, pinned before any of them is handed out."""
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from barledger.domain.adjustment import Mode
 from barledger.domain.bars import Bars
 from barledger.domain.interval import Interval
 from barledger.errors import InvalidSetting, VersionNotFound
@@ -14,7 +16,8 @@ from barledger.services.cache.vault import Vault
 from barledger.services.retrieval.collection import BarsBySeries, Key
 from barledger.services.retrieval.comparison import Compared, compare_at
 from barledger.services.retrieval.fetching import Still
-from barledger.services.retrieval.manifest import DATASET, LOCK, Manifest, Sealed, ordered
+from barledger.services.retrieval.manifest import DATASET, LOCK, Manifest, Sealed, SealedAdjustment, ordered
+from barledger.services.retrieval.sealing import Sealer
 
 
 class _Lazily(Mapping[Key, Bars]):
@@ -80,10 +83,16 @@ class Dataset(BarsBySeries):
         """Return the digest over all its bars: the same on every machine that has the same ones."""
         return self.manifest.digest
 
+    @property
+    def adjust(self) -> Mode | None:
+        """Return what its bars are adjusted for, or None if they are as they are stored."""
+        sealed = self.manifest.adjustment
+        return None if sealed is None else sealed.mode
+
     def panel(self, timeframe: str, **options: Any) -> Any:
         """Return all its instruments at a timeframe as one frame; the options are those of `retrieval.panel`."""
         instruments = [instrument for instrument, frame in self if frame == timeframe]
-        return self._panel(instruments, timeframe, version=self.id, **options)
+        return self._panel(instruments, timeframe, version=self.id, **{"adjust": self.adjust, **options})
 
     def save_manifest(self, path: str | Path) -> Path:
         """Write what another machine needs to check that it has the same bars."""
@@ -118,17 +127,24 @@ class Reproduction:
 
 
 def manifest_of(vault: Vault, snapshot: Snapshot) -> Manifest:
-    """Return the manifest of a complete snapshot."""
+    """Return the manifest of a complete snapshot, with the adjustment that its dataset was made with."""
     return Manifest(
         format=DATASET,
         ledger=vault.ledger.id,
         series=ordered(Sealed.of(pin) for pin in snapshot.pins),
         snapshot=snapshot.id,
         strategy=snapshot.strategy or "",
+        adjustment=SealedAdjustment.read(json.loads(snapshot.adjusted)) if snapshot.adjusted else None,
     )
 
 
-def reproduce(vault: Vault, snapshot_id: str, manifest: str | Path | Manifest | None) -> Reproduction:
+def keep_adjustment(vault: Vault, snapshot: Snapshot, sealed: SealedAdjustment) -> Snapshot:
+    """Note in the ledger how a dataset's bars are adjusted, so that it can be made again."""
+    told = json.dumps(sealed.told, sort_keys=True, separators=(",", ":"))
+    return vault.ledger.snapshots.set_adjusted(snapshot.id, told, vault.who("adjust", purpose=snapshot.purpose))
+
+
+def reproduce(vault: Vault, snapshot_id: str, manifest: str | Path | Manifest | None, sealer: Sealer) -> Reproduction:
     """Read the bars of a dataset again and compare them with its digests.
 
     Those digests are the ledger's own, or the manifest's. Raises `VersionNotFound` for an id that this ledger does not
@@ -150,4 +166,5 @@ def reproduce(vault: Vault, snapshot_id: str, manifest: str | Path | Manifest | 
         compare_at(vault, one, snapshot=snapshot if same_ledger else None, same_ledger=same_ledger)
         for one in wanted.series
     ]
+    compared += sealer.compare(wanted, snapshot=snapshot if same_ledger else None, same_ledger=same_ledger)
     return Reproduction(id=snapshot_id, series=tuple(compared))

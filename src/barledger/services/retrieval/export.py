@@ -11,7 +11,7 @@ from barledger.domain.timeframe import Timeframe
 from barledger.errors import InvalidBars, InvalidSetting, NotEmpty
 from barledger.services.retrieval import files
 from barledger.services.retrieval.collection import Key
-from barledger.services.retrieval.manifest import EXPORT, Manifest, Sealed, SealedFile
+from barledger.services.retrieval.manifest import EXPORT, Manifest, Sealed, SealedAdjustment, SealedFile
 
 MANIFEST: Final = "manifest.json"
 
@@ -53,7 +53,14 @@ class ExportCheck:
 
 
 def export(
-    bars: Mapping[Key, Bars], folder: Path, *, kind: files.Format, style: str, ledger: str, snapshot: str
+    bars: Mapping[Key, Bars],
+    folder: Path,
+    *,
+    kind: files.Format,
+    style: str,
+    ledger: str,
+    snapshot: str,
+    adjustment: SealedAdjustment | None = None,
 ) -> Export:
     """Write a file for each series and then the manifest; raises `NotEmpty` rather than overwrite anything."""
     names = {key: files.file_name(*key, kind) for key in bars}
@@ -65,7 +72,14 @@ def export(
             SealedFile(file=names[key], instrument=key[0], timeframe=key[1], style=style, rows=len(one), digest=sealed)
         )
     series = tuple(_sealed(one) for one in bars.values())
-    manifest = Manifest(format=EXPORT, ledger=ledger, series=series, snapshot=snapshot, files=tuple(written))
+    manifest = Manifest(
+        format=EXPORT,
+        ledger=ledger,
+        series=series,
+        snapshot=snapshot,
+        files=tuple(written),
+        adjustment=adjustment,
+    )
     manifest.save(folder / MANIFEST)
     return Export(folder=folder, manifest=manifest)
 

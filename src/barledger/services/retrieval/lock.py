@@ -10,7 +10,8 @@ from barledger.domain.series import Series
 from barledger.errors import InvalidSetting, LockBroken
 from barledger.services.cache.vault import Vault
 from barledger.services.retrieval.comparison import Compared, compare_at, compare_latest, seal
-from barledger.services.retrieval.manifest import DATASET, LOCK, Manifest, Sealed, listed, ordered
+from barledger.services.retrieval.manifest import DATASET, LOCK, Manifest, Sealed, SealedAdjustment, listed, ordered
+from barledger.services.retrieval.sealing import Sealer
 from barledger.services.retrieval.view import View
 
 FILE: Final = "barledger.lock"
@@ -27,10 +28,17 @@ class Checked:
     @property
     def rows(self) -> int:
         """Return how many bars were read and compared."""
-        return sum(one.rows for one in self.series)
+        return sum(one.rows for one in self.series if not one.adjust)
 
 
-def manifest_of(vault: Vault, views: Sequence[View], interval: Interval, *, strategy: str) -> Manifest:
+def manifest_of(
+    vault: Vault,
+    views: Sequence[View],
+    interval: Interval,
+    *,
+    strategy: str,
+    adjustment: SealedAdjustment | None = None,
+) -> Manifest:
     """Return the manifest of what some views of one state show, digests computed from the bars."""
     snapshot = views[0].state.snapshot
     sealed: list[Sealed] = []
@@ -48,6 +56,7 @@ def manifest_of(vault: Vault, views: Sequence[View], interval: Interval, *, stra
         series=ordered(sealed),
         snapshot=snapshot.id if snapshot else "",
         strategy=strategy,
+        adjustment=adjustment,
     )
 
 
@@ -65,18 +74,23 @@ def _refuse_part(interval: Interval) -> None:
         raise InvalidSetting(setting="start", reason="a snapshot is locked as it is pinned, without start or end")
 
 
-def check(vault: Vault, path: str | Path, *, latest: bool) -> Checked:
+def check(vault: Vault, path: str | Path, sealer: Sealer, *, latest: bool) -> Checked:
     """Compare a lock with this library; raises `LockBroken` and, for a file that is no lock, `InvalidSetting`."""
     manifest = Manifest.load(path, LOCK, DATASET)
     same_ledger = manifest.ledger == vault.ledger.id
     snapshot = vault.ledger.snapshots.get(manifest.snapshot) if manifest.snapshot and same_ledger else None
-    compared = tuple(
-        compare_at(vault, sealed, snapshot=snapshot, same_ledger=same_ledger) for sealed in manifest.series
+    compared = (
+        *(compare_at(vault, sealed, snapshot=snapshot, same_ledger=same_ledger) for sealed in manifest.series),
+        *sealer.compare(manifest, snapshot=snapshot, same_ledger=same_ledger),
     )
     broken = [one for one in compared if not one.same]
     if broken:
         raise LockBroken(file=str(path), detail=listed([str(one) for one in broken]))
-    moved = tuple(now for one in compared if not (now := _now(vault, one)).same)
+    newest = [
+        *(_now(vault, one) for one in compared if not one.adjust),
+        *sealer.compare(manifest, snapshot=snapshot, same_ledger=same_ledger, latest=True),
+    ]
+    moved = tuple(one for one in newest if not one.same)
     if latest and moved:
         told = [f"{one.sealed.series} has moved on since revision {one.sealed.revision}: {one.detail}" for one in moved]
         raise LockBroken(file=str(path), detail=listed(told))

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Self
 
-from barledger.domain.interval import BEGINNING, END_OF_TIME, Interval, format_time
+from barledger.domain.adjustment import Mode, mode_of
+from barledger.domain.interval import BEGINNING, END_OF_TIME, Interval, format_time, parse_time
 from barledger.domain.series import Series
 from barledger.errors import InvalidSetting, ManifestNotFound
 from barledger.ledger.contract import Pin
@@ -74,6 +75,49 @@ class Sealed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SealedView:
+    """The bars of an instrument as they are handed out after adjustment, with their digest (hex)."""
+
+    instrument: str
+    timeframe: str
+    rows: int
+    digest: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SealedAdjustment:
+    """What the bars are adjusted for when they are handed out, by what was known when (ns).
+
+    ``closed`` says that events after the end of the bars are left out, as they are of a snapshot.
+    """
+
+    mode: Mode
+    known_at: int
+    closed: bool
+    views: tuple[SealedView, ...]
+
+    @property
+    def told(self) -> dict[str, Any]:
+        """Return it as members of JSON."""
+        return {
+            "mode": self.mode,
+            "known_at": format_time(self.known_at),
+            "closed": self.closed,
+            "series": [{name: getattr(one, name) for name in SealedView.__slots__} for one in self.views],
+        }
+
+    @staticmethod
+    def read(told: Mapping[str, Any]) -> "SealedAdjustment":
+        """Read what `told` gave."""
+        return SealedAdjustment(
+            mode=mode_of(told["mode"]),
+            known_at=parse_time(told["known_at"]),
+            closed=bool(told["closed"]),
+            views=tuple(SealedView(**one) for one in told["series"]),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SealedFile:
     """A file of exported bars: whose, how they are written, and the digest of what the file can tell of them."""
 
@@ -87,7 +131,10 @@ class SealedFile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Manifest:
-    """What somebody relies on; ``files`` only of an export. Series are in the order of preference."""
+    """What somebody relies on; ``files`` only of an export. Series are in the order of preference.
+
+    ``series`` are what is stored; ``adjustment`` is what is handed out, if that is adjusted.
+    """
 
     format: str
     ledger: str
@@ -95,11 +142,16 @@ class Manifest:
     snapshot: str = ""
     strategy: str = ""
     files: tuple[SealedFile, ...] = ()
+    adjustment: SealedAdjustment | None = None
 
     @property
     def digest(self) -> str:
         """Return SHA-256 (hex) over what all bars are, whatever their revisions: the same on every machine."""
-        bare = [{name: value for name, value in one.told.items() if name != "revision"} for one in self.series]
+        bare: Any = [{name: value for name, value in one.told.items() if name != "revision"} for one in self.series]
+        if self.adjustment is not None:
+            # When something became known is, like a revision, a matter of one ledger.
+            told = {name: value for name, value in self.adjustment.told.items() if name != "known_at"}
+            bare = {"series": bare, "adjustment": told}
         return hashlib.sha256(json.dumps(bare, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
     def to_bytes(self) -> bytes:
@@ -111,6 +163,8 @@ class Manifest:
             "series": [one.told for one in self.series],
         }
         told |= {name: getattr(self, name) for name in ("snapshot", "strategy") if getattr(self, name)}
+        if self.adjustment is not None:
+            told["adjustment"] = self.adjustment.told
         if self.files:
             told["files"] = [{name: getattr(one, name) for name in SealedFile.__slots__} for one in self.files]
         return (json.dumps(told, indent=2, sort_keys=True, ensure_ascii=False) + "\n").encode()
@@ -167,6 +221,7 @@ class Manifest:
             snapshot=str(told.get("snapshot", "")),
             strategy=str(told.get("strategy", "")),
             files=tuple(SealedFile(**one) for one in told.get("files", ())),
+            adjustment=SealedAdjustment.read(told["adjustment"]) if "adjustment" in told else None,
         )
 
 

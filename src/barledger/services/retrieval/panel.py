@@ -15,7 +15,7 @@ from barledger.domain.rows import VALUES, Flags, Floats, Ints, Rows, constant, f
 from barledger.domain.timeframe import SECOND
 from barledger.errors import InvalidSetting, MissingColumns
 from barledger.services.retrieval.request import ReadRequest
-from barledger.services.retrieval.view import Stretch, View, adjustment_of
+from barledger.services.retrieval.view import Stretch, View
 
 Align = Literal["union", "intersection", "calendar"]
 Fill = Literal["ffill"]
@@ -41,16 +41,26 @@ class Told(dict[str, Any]):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PanelShape:
-    """How a panel is put together: which fields, by which times, and for how many bars a value stands in for others."""
+    """How a panel is put together: which fields, by which times, and for how many bars a value stands in for others.
+
+    ``closes`` says that closes are needed besides, to adjust by.
+    """
 
     fields: tuple[str, ...]
     single: bool
     align: Align
     limit: int | None
+    closes: bool = False
 
     @staticmethod
     def of(
-        *, field: str | None, fields: Sequence[str] | None, align: str, fill: str | None, limit: int | None
+        *,
+        field: str | None,
+        fields: Sequence[str] | None,
+        align: str,
+        fill: str | None,
+        limit: int | None,
+        closes: bool = False,
     ) -> "PanelShape":
         """Read what a caller gave; raises `InvalidSetting` and `MissingColumns`."""
         if field is not None and fields is not None:
@@ -64,14 +74,15 @@ class PanelShape:
         if align not in get_args(Align):
             raise InvalidSetting(setting="align", reason=f"{align!r} is none of {', '.join(get_args(Align))}")
         _check_fill(listed, fill, limit)
-        return PanelShape(fields=listed, single=fields is None, align=align, limit=limit)  # type: ignore[arg-type]
+        return PanelShape(fields=listed, single=fields is None, align=align, limit=limit, closes=closes)  # type: ignore[arg-type]
 
     def keep(self, rows: Rows) -> Rows:
         """Return what a panel needs of rows, in memory of its own, if that is little of them."""
         if len(self.fields) > _FEW_FIELDS:
             return rows
         nothing = np.broadcast_to(np.nan, len(rows))
-        kept = {name: np.array(getattr(rows, name)) if name in self.fields else nothing for name in VALUES}
+        wanted = {*self.fields, "close"} if self.closes else {*self.fields}
+        kept = {name: np.array(getattr(rows, name)) if name in wanted else nothing for name in VALUES}
         factor = rows.adjustment_factor if "adjustment_factor" in self.fields else None
         no_stamp = constant(0, len(rows))
         return Rows(time=np.array(rows.time), adjustment_factor=factor, revision=no_stamp, edition=no_stamp, **kept)
@@ -247,7 +258,7 @@ def _told(
         "timeframe": views[0].timeframe.name,
         "version": snapshot.id if snapshot else request.label,
         "revision": str(max(part.revision for stretch in stretches for part in stretch.parts)),
-        "adjustment": _adjustment(views, stretches),
+        "adjustment": request.adjust or _adjustment(views, stretches),
         "align": shape.align,
         "fill_limit": shape.limit,
         "filled": filled,
@@ -262,11 +273,10 @@ def _told(
 
 def _adjustment(views: Sequence[View], stretches: Sequence[Stretch]) -> str:
     """Say what the bars were adjusted for; where instruments differ, of each state which ones are in it."""
-    register = views[0].instruments.register()
     states: dict[str, list[str]] = {}
     for view, stretch in zip(views, stretches, strict=True):
         series = [part.series for part, used in zip(stretch.parts, stretch.used, strict=True) if len(used)]
-        states.setdefault(adjustment_of(series or [view.series[0]], register), []).append(view.instrument)
+        states.setdefault(view.made_for(series or [view.series[0]]), []).append(view.instrument)
     if len(states) == 1:
         return next(iter(states))
     return "; ".join(f"{state} ({', '.join(names)})" for state, names in states.items())

@@ -7,7 +7,8 @@ from typing import Final
 
 import numpy as np
 
-from barledger.domain.bars import EXTRA
+from barledger.domain.adjustment import Mode, mode_of
+from barledger.domain.bars import ADJUSTED, EXTRA
 from barledger.domain.delay import parse_delay
 from barledger.domain.interval import BEGINNING, Instant, Interval
 from barledger.domain.rows import VALUES
@@ -35,9 +36,11 @@ class ReadRequest:
     last: int | None = None
     columns: tuple[str, ...] = ()
     known_within: int | None = None
+    adjust: Mode | None = None
+    include_adjusted: bool = False
 
     @staticmethod
-    def of(
+    def of(  # noqa: PLR0913 - all that reading can be asked for
         *,
         start: Instant | None = None,
         end: Instant | None = None,
@@ -48,6 +51,8 @@ class ReadRequest:
         last: int | None = None,
         columns: Sequence[str] | None = None,
         known_within: str | timedelta | None = None,
+        adjust: str | None = None,
+        include_adjusted: bool = False,
     ) -> "ReadRequest":
         """Read what a caller gave; raises `InvalidInterval`, `InvalidVersion`, `InvalidSetting`, `MissingColumns`."""
         delay = None if known_within is None else parse_delay(known_within, setting="known_within")
@@ -59,11 +64,18 @@ class ReadRequest:
             is_adjusted=is_adjusted,
             lookback=_count("lookback", lookback, least=0),
             last=None if last is None else _count("last", last, least=1),
-            columns=_columns(columns, marked=delay is not None),
+            columns=_columns(columns, marked=delay is not None, adjusted=include_adjusted),
             known_within=delay,
+            adjust=None if adjust is None else mode_of(adjust),
+            include_adjusted=include_adjusted,
         )
         made._refuse_clashes()
         return made
+
+    @property
+    def adjustment(self) -> Mode | None:
+        """Return the mode of the bars that are adjusted, be they the answer or beside it; None if none are."""
+        return self.adjust or ("total" if self.include_adjusted else None)
 
     @property
     def windowed(self) -> bool:
@@ -75,6 +87,9 @@ class ReadRequest:
             raise InvalidSetting(setting="lookback", reason="last counts from the end; give one of both")
         if self.lookback and self.interval.start == BEGINNING:
             raise InvalidSetting(setting="lookback", reason="it counts from the start, and there is none")
+        if self.is_adjusted and (self.adjust is not None or self.include_adjusted):
+            reason = "bars that are stored adjusted cannot be adjusted again; leave is_adjusted out"
+            raise InvalidSetting(setting="adjust", reason=reason)
         if self.known_within is not None and self.version.kind not in _WITH_HISTORY:
             reason = f"version {self.label} keeps one state of each bar, and not how it came to be"
             raise InvalidSetting(setting="known_within", reason=f"{reason}; use latest, a revision or a time")
@@ -87,11 +102,11 @@ def _count(setting: str, value: int, *, least: int) -> int:
     return int(value)
 
 
-def _columns(columns: Sequence[str] | None, *, marked: bool) -> tuple[str, ...]:
+def _columns(columns: Sequence[str] | None, *, marked: bool, adjusted: bool) -> tuple[str, ...]:
     if columns is None:
         return ()
     listed = (columns,) if isinstance(columns, str) else tuple(columns)
-    known = (*VALUES, *EXTRA, *((OBSERVED,) if marked else ()))
+    known = (*VALUES, *EXTRA, *((OBSERVED,) if marked else ()), *(ADJUSTED if adjusted else ()))
     wrong = tuple(str(name) for name in listed if name not in known)
     if wrong:
         raise MissingColumns(count=0, columns=wrong, found=known)

@@ -7,6 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from barledger.domain.adjustment import mode_of
 from barledger.domain.bars import Bars
 from barledger.domain.interval import Instant, Interval, format_time
 from barledger.errors import Incomplete, InvalidSetting, NoBars, SeriesNotFound
@@ -21,6 +22,8 @@ from barledger.services.retrieval import dataset as datasets
 from barledger.services.retrieval import export as exports
 from barledger.services.retrieval import files
 from barledger.services.retrieval import lock as locks
+from barledger.services.retrieval.adjusting import Adjuster
+from barledger.services.retrieval.answering import answer
 from barledger.services.retrieval.collection import BarsBySeries
 from barledger.services.retrieval.dataset import Dataset, Reproduction
 from barledger.services.retrieval.export import Export, ExportCheck
@@ -37,6 +40,7 @@ from barledger.services.retrieval.lock import FILE, Checked
 from barledger.services.retrieval.manifest import Manifest
 from barledger.services.retrieval.panel import PanelShape, panel
 from barledger.services.retrieval.request import ReadRequest
+from barledger.services.retrieval.sealing import Sealer, sealed_of
 from barledger.services.retrieval.selection import Name, names_of, read_views, select
 from barledger.services.retrieval.shortfall import shortfall
 from barledger.services.retrieval.view import Stretch, View, told_window
@@ -69,6 +73,8 @@ class DataRetrievalService:
         self._vault = vault
         self._instruments = instruments or InstrumentService(vault)
         self._fetcher = Fetcher(vault, availability, ingestion)
+        self._adjuster = Adjuster()
+        self._sealer = Sealer(vault, self._instruments, self._adjuster)
 
     # --- one series ----------------------------------------------------------------------------
 
@@ -86,6 +92,8 @@ class DataRetrievalService:
         last: int | None = None,
         columns: Sequence[str] | None = None,
         known_within: str | timedelta | None = None,
+        adjust: str | None = None,
+        include_adjusted: bool = False,
         fetch_missing: bool = False,
         options: Mapping[str, Any] | None = None,
         purpose: str | None = None,
@@ -102,6 +110,12 @@ class DataRetrievalService:
         was committed by then comes in its first edition and is False in the column ``observed``; one that had been
         withdrawn by then is left out.
 
+        ``adjust`` gives prices as they were traded (``raw``), in the newest shares (``splits``), or less what was paid
+        besides (``total``), by the corporate actions that were known in this state; OpenBB's words do as well. Without
+        it bars are as they are stored. ``adjustment_factor`` says by what a stored price was multiplied.
+        ``include_adjusted`` leaves the bars as they are stored, and puts adj_open, …, adj_volume and
+        adjustment_factor beside them, for ``total`` unless ``adjust`` says otherwise. See `domain.adjustment`.
+
         ``fetch_missing`` fetches what is missing of the interval and of the lookback before it reads, from the source,
         or those by priority, with the source's ``options``; bars that are still missing then are in the provenance, and
         said by the warning `Incomplete`; so is a lookback that is shorter than it was asked for, whatever the reason.
@@ -111,8 +125,8 @@ class DataRetrievalService:
         open for reading alone raises `ReadOnly`.
 
         Raises `SeriesNotFound`, `AmbiguousSource`, `VersionNotFound`, `RevisionExpired`, `FutureTime`,
-        `InvalidSetting` for options that contradict each other, and `StoreDamaged` or `StoreDiverged` rather than
-        wrong bars.
+        `InvalidSetting` for options that contradict each other, `CannotAdjust`, and `StoreDamaged` or `StoreDiverged`
+        rather than wrong bars.
         """
         reader = self._reader(strategy, purpose)
         request = ReadRequest.of(
@@ -125,6 +139,8 @@ class DataRetrievalService:
             last=last,
             columns=columns,
             known_within=known_within,
+            adjust=adjust,
+            include_adjusted=include_adjusted,
         )
         names = names_of(instrument, timeframe)
         fetched = self._fetch(names, request, wanted=fetch_missing, options=options)
@@ -132,8 +148,8 @@ class DataRetrievalService:
         (stretch,) = read_views([view], request)
         self._say_if_nothing(view, stretch, request)
         (notes,) = self._notes(fetched, [view], [stretch], request)
-        bars = view.bars(stretch, request, {**told_window(request, stretch), **notes})
-        return self._shown(reader, [bars])[0]
+        answered = answer(self._adjuster, view, stretch, request, {**told_window(request, stretch), **notes})
+        return self._shown(reader, [answered])[0]
 
     # --- several series ------------------------------------------------------------------------
 
@@ -151,6 +167,8 @@ class DataRetrievalService:
         last: int | None = None,
         columns: Sequence[str] | None = None,
         known_within: str | timedelta | None = None,
+        adjust: str | None = None,
+        include_adjusted: bool = False,
         fetch_missing: bool = False,
         options: Mapping[str, Any] | None = None,
         purpose: str | None = None,
@@ -172,13 +190,15 @@ class DataRetrievalService:
             last=last,
             columns=columns,
             known_within=known_within,
+            adjust=adjust,
+            include_adjusted=include_adjusted,
         )
         names = names_of(instruments, timeframes)
         fetched = self._fetch(names, request, wanted=fetch_missing, options=options)
         views, stretches = self._read(names, request)
         notes = self._notes(fetched, views, stretches, request)
         bars = [
-            view.bars(stretch, request, {**told_window(request, stretch), **told})
+            answer(self._adjuster, view, stretch, request, {**told_window(request, stretch), **told})
             for view, stretch, told in zip(views, stretches, notes, strict=True)
         ]
         return BarsBySeries({(one.instrument, one.timeframe.name): one for one in self._shown(reader, bars)})
@@ -198,6 +218,7 @@ class DataRetrievalService:
         lookback: int = 0,
         last: int | None = None,
         known_within: str | timedelta | None = None,
+        adjust: str | None = None,
         align: str = "union",
         fill: str | None = None,
         limit: int | None = None,
@@ -215,7 +236,6 @@ class DataRetrievalService:
         asked for: it is about the bars of which the panel is made. Raises as `bars` does.
         """
         reader = self._reader(strategy, purpose)
-        shape = PanelShape.of(field=field, fields=fields, align=align, fill=fill, limit=limit)
         request = ReadRequest.of(
             start=start,
             end=end,
@@ -225,14 +245,24 @@ class DataRetrievalService:
             lookback=lookback,
             last=last,
             known_within=known_within,
+            adjust=adjust,
         )
-        names = names_of(instruments, [timeframe])
-        if reader is None:
-            return panel(*self._read(names, request, shape.keep), request, shape)
+        shape = PanelShape.of(
+            field=field, fields=fields, align=align, fill=fill, limit=limit, closes=request.adjust is not None
+        )
         # The digests that a receipt has are over whole bars.
-        views, stretches = self._read(names, request)
-        bars = [view.bars(stretch, request) for view, stretch in zip(views, stretches, strict=True)]
-        return panel(views, stretches, request, shape, notes={"receipt": receive(self._vault, reader, bars).note})
+        whole = (shape.keep,) if reader is None else ()
+        views, stretches = self._read(names_of(instruments, [timeframe]), request, *whole)
+        notes: dict[str, Any] = {}
+        if reader is not None:
+            bars = [answer(self._adjuster, *one, request, {}) for one in zip(views, stretches, strict=True)]
+            notes = {"receipt": receive(self._vault, reader, bars).note}
+        if request.adjust is not None:
+            stretches = [
+                self._adjuster.adjust(view, stretch, request.adjust).stretch
+                for view, stretch in zip(views, stretches, strict=True)
+            ]
+        return panel(views, stretches, request, shape, notes=notes)
 
     # --- datasets ------------------------------------------------------------------------------
 
@@ -247,6 +277,7 @@ class DataRetrievalService:
         lookback: int = 0,
         snapshot: str = "backtest",
         source: str | None = None,
+        adjust: str | None = None,
         id: str | None = None,  # noqa: A002 - the word that users know it by
         fetch_missing: bool = True,
         options: Mapping[str, Any] | None = None,
@@ -254,10 +285,10 @@ class DataRetrievalService:
         """Fetch what is missing, pin everything under one snapshot, and only then hand out bars.
 
         ``snapshot`` is its purpose, ``id`` its name; without an end it reaches up to the last closed bar. Bars that are
-        still missing, of the lookback too, are in ``missing``, and said by the warning `Incomplete`. Raises what `bars`
-        and `snapshot` raise.
+        still missing, of the lookback too, are in ``missing``, and said by the warning `Incomplete`. With ``adjust``
+        its bars are handed out so, which is kept with it. Raises what `bars` and `snapshot` raise.
         """
-        request = ReadRequest.of(start=start, end=end, source=source, lookback=lookback)
+        request = ReadRequest.of(start=start, end=end, source=source, lookback=lookback, adjust=adjust)
         names = names_of(instruments, timeframes)
         fetched = self._close_gaps(names, request, options) if fetch_missing else {}
         missing = [still for one in fetched.values() for still in one.missing]
@@ -270,6 +301,9 @@ class DataRetrievalService:
         if self._before is not None and not self._vault.read_only:
             self._before(strategy=strategy, series=[(instrument, frame.name) for instrument, frame in names])
         taken = snapshots.take(self._vault, asked)
+        if request.adjust is not None:
+            sealed = self._sealer.of_snapshot(taken, request.adjust)
+            taken = datasets.keep_adjustment(self._vault, taken, sealed)
         self._say_incomplete(missing)
         return Dataset(
             snapshot=taken,
@@ -277,7 +311,7 @@ class DataRetrievalService:
             keys=tuple((instrument, frame.name) for instrument, frame in names),
             interval=request.interval,
             missing=tuple(missing),
-            read=lambda key: self.bars(*key, version=taken.id),
+            read=lambda key: self.bars(*key, version=taken.id, adjust=request.adjust),
             panel=self.panel,
         )
 
@@ -288,7 +322,7 @@ class DataRetrievalService:
         then those at the same revisions, if this is a copy of that ledger, else the newest ones of the same series.
         Raises `VersionNotFound` and `InvalidSetting`.
         """
-        return datasets.reproduce(self._vault, id, manifest)
+        return datasets.reproduce(self._vault, id, manifest, self._sealer)
 
     # --- locks ---------------------------------------------------------------------------------
 
@@ -303,19 +337,22 @@ class DataRetrievalService:
         source: str | None = None,
         version: str | Instant = "latest",
         strategy: str = "",
+        adjust: str | None = None,
     ) -> Manifest:
         """Write which data a strategy relies on, with their digests, to a file for its repository.
 
         The same data give the same bytes. ``version`` is latest, a revision, a time, or a snapshot's id, which is
-        locked as it is pinned. Without a ``file`` nothing is written. Raises `InvalidSetting`, `SeriesNotFound` for a
+        locked as it is pinned. With ``adjust`` the adjusted bars are locked besides, with what is known of corporate
+        actions. Without a ``file`` nothing is written. Raises `InvalidSetting`, `SeriesNotFound` for a
         series or stretch without any bars, of which there is nothing to rely on, and what `bars` raises.
         """
-        request = ReadRequest.of(start=start, end=end, source=source, version=version)
+        request = ReadRequest.of(start=start, end=end, source=source, version=version, adjust=adjust)
         if request.version.kind == "first":
             reason = "first is no one state; lock a revision, a time or a snapshot"
             raise InvalidSetting(setting="version", reason=reason)
         views = select(self._vault, self._instruments, names_of(instruments, timeframes), request)
-        manifest = locks.manifest_of(self._vault, views, request.interval, strategy=strategy)
+        sealed = None if request.adjust is None else self._sealer.seal(views, request.interval, request.adjust)
+        manifest = locks.manifest_of(self._vault, views, request.interval, strategy=strategy, adjustment=sealed)
         for empty in (one for one in manifest.series if not one.rows):
             where = f"{empty.series} in {empty.interval}"
             raise SeriesNotFound(series=where, hint=hint(self._vault, empty.series.instrument, empty.series.timeframe))
@@ -329,11 +366,11 @@ class DataRetrievalService:
         That they have newer states since is told in ``moved``, and is an error only if ``latest`` asks for it. Raises
         `LockBroken`, and `InvalidSetting` for a file that is no lock.
         """
-        return locks.check(self._vault, file, latest=latest)
+        return locks.check(self._vault, file, self._sealer, latest=latest)
 
     # --- files ---------------------------------------------------------------------------------
 
-    def export(
+    def export(  # noqa: PLR0913 - which bars, and how to write them
         self,
         instruments: str | Sequence[str],
         timeframes: str | Sequence[str],
@@ -346,6 +383,7 @@ class DataRetrievalService:
         source: str | None = None,
         version: str | Instant = "latest",
         is_adjusted: bool = False,
+        adjust: str | None = None,
     ) -> Export:
         """Write a file for each series (``csv``, ``parquet`` or ``arrow``) and a manifest of their digests.
 
@@ -355,7 +393,14 @@ class DataRetrievalService:
         files.check_format(format)
         files.check_file_style(style)
         found = self.bars_of(
-            instruments, timeframes, start=start, end=end, source=source, version=version, is_adjusted=is_adjusted
+            instruments,
+            timeframes,
+            start=start,
+            end=end,
+            source=source,
+            version=version,
+            is_adjusted=is_adjusted,
+            adjust=adjust,
         )
         pinned = next(iter(found.values())).version if version != "latest" else ""
         return exports.export(
@@ -365,6 +410,7 @@ class DataRetrievalService:
             style=style,
             ledger=self._vault.ledger.id,
             snapshot=pinned,
+            adjustment=None if adjust is None else sealed_of(found, mode_of(adjust)),
         )
 
     def verify_export(self, manifest: str | Path) -> ExportCheck:

@@ -165,8 +165,17 @@ class View:
 
     # --- answering -----------------------------------------------------------------------------
 
-    def bars(self, stretch: Stretch, request: ReadRequest, notes: Mapping[str, Any] | None = None) -> Bars:
-        """Return a stretch as bars."""
+    def bars(
+        self,
+        stretch: Stretch,
+        request: ReadRequest,
+        notes: Mapping[str, Any] | None = None,
+        *,
+        adjustment: str | None = None,
+        events: Sequence[CorporateAction] | None = None,
+        adjusted: Bars | None = None,
+    ) -> Bars:
+        """Return a stretch as bars: as they came, or adjusted for ``events``, or with ``adjusted`` ones beside."""
         pairs = [
             (part, mine)
             for part, mine in zip(stretch.parts, stretch.used, strict=True)
@@ -180,13 +189,23 @@ class View:
             version=self.state.snapshot.id if self.state.snapshot else request.label,
             revisions={part.series: part.revision for part, _ in pairs},
             sources=tuple(_span(part.series, mine) for part, mine in pairs if len(mine)),
-            adjustment=adjustment_of([part.series for part, _ in pairs], self.instruments.register()),
+            adjustment=adjustment or self.made_for([part.series for part, _ in pairs]),
+            is_view=adjustment is not None,
             calendar=self.calendar,
-            actions=self.actions,
+            actions=self.actions if events is None else lambda: events,
+            adjusted=adjusted,
             columns=request.columns,
             marks=marks,
             notes={**(notes or {}), **told},
         )
+
+    def made_for(self, series: Sequence[Series]) -> str:
+        """Say what the bars of these series were adjusted for when they were written."""
+        if series[0].is_adjusted:
+            original = replace(series[0], is_adjusted=False)
+            kept = self.vault.ledger.actions.kept(instrument=self.instrument)
+            return next((one.adjust for one in kept if one.series == original), "by the source")
+        return adjustment_of(series, self.instruments.register())
 
     def _observed(self, stretch: Stretch) -> tuple[dict[str, Any], dict[str, Any]]:
         if self.known_within is None:
@@ -199,9 +218,7 @@ class View:
 
 
 def adjustment_of(series: Sequence[Series], register: Register) -> str:
-    """Say what the bars of these series were adjusted for when they came; where they differ, of each source."""
-    if series[0].is_adjusted:
-        return "by the source"
+    """Say what raw series were adjusted for when they came; where they differ, of each source."""
     states = {one.source: spoken(register.adjusted(one)) for one in series}
     if len(set(states.values())) == 1:
         return states[series[0].source]

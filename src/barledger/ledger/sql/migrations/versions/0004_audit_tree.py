@@ -8,7 +8,7 @@ from barledger.ledger.sql import schema
 from barledger.ledger.sql.tree import kept
 
 revision = "0004"
-down_revision = "0002"
+down_revision = "0003"
 
 _AT_ONCE = 10_000
 
