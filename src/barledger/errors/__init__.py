@@ -13,11 +13,11 @@ The tree (each class also inherits the kin from the standard library that caller
     │   └── FutureTime, AmbiguousSource, AmbiguousInstrument, LedgerRejected
     ├── NotFound (LookupError)
     │   ├── SeriesNotFound, VersionNotFound, SourceNotFound, DataNotFound
-    │   └── CalendarNotFound, ProposalNotFound, ManifestNotFound
+    │   └── CalendarNotFound, DiscrepancyNotFound, ManifestNotFound, RuleNotFound
     ├── Refused (RuntimeError)
     │   ├── RevisionConflict, RevisionExpired, NameTaken, NotEmpty, VersionImmutable, Held, ReadOnly, Closed
-    │   ├── SymbolTaken (NameTaken), CapabilityMissing, BucketExpires, FormatTooNew, ProposalDecided
-    │   └── OutOfReach (CapabilityMissing), ProposalStale (RevisionConflict)
+    │   ├── SymbolTaken (NameTaken), CapabilityMissing, BucketExpires, FormatTooNew, IllegalStep
+    │   └── OutOfReach (CapabilityMissing), ChangedSince, ProposalStale (RevisionConflict)
     ├── Busy (TimeoutError)
     │   └── LeaseLost
     ├── IntegrityError (RuntimeError)
@@ -102,9 +102,10 @@ from barledger.errors.integrity import (
 from barledger.errors.lookup import (
     CalendarNotFound,
     DataNotFound,
+    DiscrepancyNotFound,
     ManifestNotFound,
     NotFound,
-    ProposalNotFound,
+    RuleNotFound,
     SeriesNotFound,
     SourceNotFound,
     VersionNotFound,
@@ -113,14 +114,15 @@ from barledger.errors.refusals import (
     BucketExpires,
     Busy,
     CapabilityMissing,
+    ChangedSince,
     Closed,
     FormatTooNew,
     Held,
+    IllegalStep,
     LeaseLost,
     NameTaken,
     NotEmpty,
     OutOfReach,
-    ProposalDecided,
     ProposalStale,
     ReadOnly,
     Refused,
@@ -151,9 +153,11 @@ __all__ = [
     "Busy",
     "CalendarNotFound",
     "CapabilityMissing",
+    "ChangedSince",
     "ChangesWait",
     "Closed",
     "DataNotFound",
+    "DiscrepancyNotFound",
     "DriverMissing",
     "DuplicateColumns",
     "DuplicateTimes",
@@ -163,6 +167,7 @@ __all__ = [
     "FutureTime",
     "Held",
     "HighBelowLow",
+    "IllegalStep",
     "Incomplete",
     "InfiniteValue",
     "IntegrityError",
@@ -199,14 +204,13 @@ __all__ = [
     "OffGrid",
     "OrganizationNotFound",
     "OutOfReach",
-    "ProposalDecided",
-    "ProposalNotFound",
     "ProposalStale",
     "RateLimited",
     "ReadOnly",
     "Refused",
     "RevisionConflict",
     "RevisionExpired",
+    "RuleNotFound",
     "SeriesNotFound",
     "ServerTooOld",
     "ServerUnsupported",

@@ -6,7 +6,7 @@ import pytest
 
 from barledger.ledger.contract import Ledger
 from barledger.testing.commits import GRACE, HandClock
-from barledger.testing.ledger_markets import ActionPromises, BulkPromises, InstrumentPromises, ProposalPromises
+from barledger.testing.ledger_markets import ActionPromises, BulkPromises, DiscrepancyPromises, InstrumentPromises
 from barledger.testing.ledger_processes import ProcessPromises
 from barledger.testing.ledger_registers import AuditPromises, RegisterPromises
 from barledger.testing.ledger_retention import RetentionPromises
@@ -27,7 +27,7 @@ class LedgerContract(
     AuditPromises,
     InstrumentPromises,
     ActionPromises,
-    ProposalPromises,
+    DiscrepancyPromises,
     BulkPromises,
     ProcessPromises,
 ):

@@ -12,9 +12,10 @@ from abc import ABC, abstractmethod
 from barledger.ledger.contract.actions import Actions
 from barledger.ledger.contract.audit import Audit, AuditEntry
 from barledger.ledger.contract.catalog import Catalog
+from barledger.ledger.contract.discrepancies import Discrepancies
 from barledger.ledger.contract.instruments import Instruments
 from barledger.ledger.contract.outbox import Outbox, Parcel
-from barledger.ledger.contract.proposals import Proposal, Proposals, ProposalState
+from barledger.ledger.contract.policies import Policies
 from barledger.ledger.contract.quarantine import Quarantine, QuarantinedBar
 from barledger.ledger.contract.revisions import (
     Aborted,
@@ -32,6 +33,7 @@ from barledger.ledger.contract.revisions import (
     SeriesState,
     Who,
 )
+from barledger.ledger.contract.sightings import Look, Sightings
 from barledger.ledger.contract.snapshots import Snapshot, SnapshotDraft, Snapshots
 from barledger.ledger.contract.symbols import Symbol, Symbols
 
@@ -42,19 +44,19 @@ __all__ = [
     "AuditEntry",
     "Catalog",
     "Cover",
+    "Discrepancies",
     "Forgotten",
     "Gone",
     "Instruments",
     "Intent",
     "Ledger",
+    "Look",
     "Outbox",
     "Outcome",
     "Parcel",
     "Pending",
     "Pin",
-    "Proposal",
-    "ProposalState",
-    "Proposals",
+    "Policies",
     "Quarantine",
     "QuarantinedBar",
     "Recalled",
@@ -62,6 +64,7 @@ __all__ = [
     "Revisions",
     "SeriesChange",
     "SeriesState",
+    "Sightings",
     "Snapshot",
     "SnapshotDraft",
     "Snapshots",
@@ -81,7 +84,9 @@ class Ledger(ABC):
     symbols: Symbols
     instruments: Instruments
     actions: Actions
-    proposals: Proposals
+    discrepancies: Discrepancies
+    policies: Policies
+    sightings: Sightings
     snapshots: Snapshots
     quarantine: Quarantine
     audit: Audit
