@@ -31,6 +31,7 @@ from barledger.services.ingestion import Budget, DataIngestionService, Entry, In
 from barledger.services.ingestion.plan import Refresh
 from barledger.services.ingestion.progress import Listener
 from barledger.services.instruments import InstrumentService
+from barledger.services.integrity import DataIntegrityService
 from barledger.services.reconciliation import Reconciled
 from barledger.services.retrieval import DataRetrievalService
 from barledger.services.takeover import TakenOver, take_over
@@ -60,7 +61,10 @@ class BarLedger:
         self.instruments = InstrumentService(self.vault)
         self.cache = DataCacheService(self.vault)
         self.availability = DataAvailabilityService(self.vault, self.instruments)
-        self.ingestion = DataIngestionService(self.vault, self.cache, self._make_source, self.instruments)
+        self.integrity = DataIntegrityService(self.vault, self.cache, self._make_source, self.instruments)
+        self.ingestion = DataIngestionService(
+            self.vault, self.cache, self._make_source, self.instruments, screen=self.integrity.screening
+        )
         self.retrieval = DataRetrievalService(
             self.vault, self.instruments, availability=self.availability, ingestion=self.ingestion
         )
@@ -259,7 +263,7 @@ class BarLedger:
         self.vault.ledger.close()
         nothing: Any = _Nothing()
         self.cache = self.ingestion = self.retrieval = self.audit = self.instruments = nothing
-        self.availability = nothing
+        self.availability = self.integrity = nothing
 
     def __enter__(self) -> Self:
         """Use it in a with statement."""

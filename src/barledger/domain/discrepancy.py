@@ -17,7 +17,7 @@ from barledger.domain.series import Series
 
 DiscrepancyState = Literal["open", "proposed", "rejected", "superseded", "accepted", "applied", "undone"]
 
-STEPS: Final[Mapping[str, frozenset[str]]] = {
+STEPS: Final[Mapping[DiscrepancyState, frozenset[DiscrepancyState]]] = {
     "open": frozenset({"proposed", "rejected", "superseded"}),
     "proposed": frozenset({"accepted", "rejected", "superseded"}),
     "accepted": frozenset({"applied", "superseded"}),
@@ -28,10 +28,10 @@ STEPS: Final[Mapping[str, frozenset[str]]] = {
 }
 """Which states may follow each."""
 
-WAITING: Final = frozenset({"open", "proposed", "accepted"})
+WAITING: Final[frozenset[DiscrepancyState]] = frozenset({"open", "proposed", "accepted"})
 """The states in which something is left to be done."""
 
-DECLINED: Final = frozenset({"rejected", "undone"})
+DECLINED: Final[frozenset[DiscrepancyState]] = frozenset({"rejected", "undone"})
 """The states that say that somebody did not want this change: it is not proposed again."""
 
 CORRECTION: Final = "correction"

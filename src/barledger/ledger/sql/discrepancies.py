@@ -49,7 +49,7 @@ class SqlDiscrepancies(Discrepancies):
             if known is not None and (payload is None or known.state != "open"):
                 return known, False
             at = writing.tick()
-            if known is not None:
+            if known is not None and payload is not None:
                 made = replace(given, id=known.id, made_at=known.made_at)
                 self._propose(writing, made, payload, who, at)
                 return made, True

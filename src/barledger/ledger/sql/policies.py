@@ -62,7 +62,7 @@ class SqlPolicies(Policies):
             texts = tuple(json.dumps(value, sort_keys=True) for value in values.values())
             writing.insert(table, (*names, *values), [(*key.values(), *texts)] if values else [])
             kept = {name: _words(value) for name, value in values.items()}
-            empty = {name: {} for name in table.columns.keys() if name not in names}  # noqa: SIM118 - a collection of columns
+            empty: dict[str, Any] = {name: {} for name in table.columns.keys() if name not in names}  # noqa: SIM118 - a collection of columns
             append(writing, who, writing.tick(), {**key, **empty, **kept})
 
 

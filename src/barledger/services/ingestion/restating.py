@@ -91,6 +91,7 @@ def _apply(scribe: Scribe, received: Sequence[Answer], rows: Rows, stored: Readi
         expected_revision=stored.revision,
         more={RESTATEMENT: told(found)},
     )
+    scribe.propose_flagged()
     hull = Interval(int(rows.time[0]), int(rows.time[-1]) + 1)
     overtake(scribe.vault.ledger, scribe.series, hull, done.revision, scribe.who(RESTATEMENT))
 

@@ -38,6 +38,7 @@ from barledger.services.ingestion.judgement import (
 )
 from barledger.services.ingestion.report import add
 from barledger.services.ingestion.restatement import Restatement
+from barledger.services.ingestion.screening import CONTEXT, Flag
 from barledger.services.ingestion.task import Task
 
 OPERATION: Final = "ingest"
@@ -63,14 +64,41 @@ class Scribe:
         self._workflow = Workflow(vault, cache)
         self.written = Written(series=(series,), revision=vault.ledger.revisions.state(series).revision, fields={})
         self.proposals: list[str] = []
+        self.flagged: list[str] = []
         self.proposed = self.held = self.declined = 0
         self.restatement: Restatement | None = None
         self._calendar, self._symbol = calendar, symbol
         self._changes: list[Rows] = []
         self._covers: list[Cover] = []
         self._gone: list[int] = []
+        self._flags: list[Flag] = []
+        self._context: tuple[int, Rows] | None = None
 
     # --- answers as they come --------------------------------------------------------------------
+
+    def screen(self, answer: Answer) -> Answer:
+        """Look at the bars of an answer before they are written: what looks wrong is flagged, or put aside."""
+        look, rows = self.task.screen, answer.rows
+        if look is None or not len(rows):
+            return answer
+        known = self._context
+        before = None if known is None or known[0] != answer.interval.start else known[1]
+        screened = look(self.series, rows, before=before, actions=answer.received.chunk.actions)
+        self._context = answer.interval.end, rows.pick(slice(-CONTEXT, None))
+        for flag in screened.flags:
+            made, _ = self._workflow.keep(flag.discrepancy, None, self.who("flag", trigger=flag.discrepancy.kind))
+            if made.waits:
+                self.flagged.append(made.id)
+                self._flags.append(flag)
+        return replace(answer, rows=screened.rows, rejected=(*answer.rejected, *screened.rejected))
+
+    def propose_flagged(self) -> None:
+        """Propose what puts flagged bars right, now that they are there to be compared with."""
+        flags, self._flags = self._flags, []
+        for flag in flags:
+            if flag.corrected is not None:
+                found = replace(flag.discrepancy, revision=self.written.revision)
+                self._workflow.keep(found, flag.corrected, self.who("flag", trigger=found.kind))
 
     def take(self, answer: Answer, stored: Rows) -> None:
         """Write what an answer brings; ``stored`` are the bars of its stretch, as far as there may be any."""
@@ -82,6 +110,7 @@ class Scribe:
             self.commit(answer.rows, covers, [answer])
         else:
             self._write_new(answer, covers)
+        self.propose_flagged()
 
     @cached_property
     def _free(self) -> bool:
@@ -179,6 +208,7 @@ class Scribe:
         if len(changes):
             self._change(changes, covers)
         self.withdraw(np.array(gone, np.int64))
+        self.propose_flagged()
 
     def forget(self) -> None:
         """Drop what was kept to be judged, since all of it is asked for again."""

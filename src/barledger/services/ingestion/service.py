@@ -28,6 +28,7 @@ from barledger.services.ingestion.progress import Listener, Progress
 from barledger.services.ingestion.proposing import Proposal, Proposed, Proposing
 from barledger.services.ingestion.report import IngestionReport, InstrumentReport, add, summed
 from barledger.services.ingestion.retries import Retries
+from barledger.services.ingestion.screening import Screen
 from barledger.services.ingestion.task import Task
 from barledger.services.ingestion.timing import Timing
 from barledger.services.ingestion.writing import Entry, Writing
@@ -56,14 +57,19 @@ class DataIngestionService:
         *,
         timing: Timing | None = None,
         retries: Retries | None = None,
+        screen: Screen | None = None,
     ) -> None:
-        """Work on this store and ledger, with sources from this maker, waiting by this clock."""
+        """Work on this store and ledger, with sources from this maker, waiting by this clock.
+
+        ``screen`` looks at what sources give before it is written.
+        """
         self._vault = vault
         self._cache = cache
         self._make_source = make_source
         self._instruments = instruments or InstrumentService(vault)
         self._timing = timing or Timing()
         self._retries = retries or Retries()
+        self._screen = screen
         self._writing = Writing(vault, cache)
         self._proposing = Proposing(Workflow(vault, cache))
         self._policies = Policies(vault, self._declared)
@@ -218,6 +224,7 @@ class DataIngestionService:
             progress=Progress(None, self._timing.steady),
             slots=BoundedSemaphore(max(declaration.concurrency, 1)),
             stop=stop or Event(),
+            screen=self._screen,
         )
 
     @contextmanager
