@@ -10,7 +10,7 @@ import numpy as np
 
 from barledger import faults
 from barledger.domain.comparison import Tolerance
-from barledger.domain.discrepancy import DECLINED, RESTATEMENT, WHOLE, Discrepancy
+from barledger.domain.discrepancy import DECLINED, RESTATEMENT, WAITING, WHOLE, Discrepancy
 from barledger.domain.interval import Interval, difference, format_time, intersection, union
 from barledger.domain.rows import VALUES, Ints, Rows, found_in
 from barledger.domain.series import Series
@@ -24,7 +24,7 @@ from barledger.services.ingestion import closing
 from barledger.services.ingestion.absences import Absences
 from barledger.services.ingestion.budget import Spending
 from barledger.services.ingestion.held import Held, current
-from barledger.services.ingestion.judgement import BAR_BY_BAR, newest_revision, undecided
+from barledger.services.ingestion.judgement import BAR_BY_BAR, undecided
 from barledger.services.integrity.classification import Classified, classify
 from barledger.services.integrity.difference import Difference, Sides
 from barledger.services.integrity.refetching import Opened, Refetched, Refetcher
@@ -32,6 +32,7 @@ from barledger.services.integrity.report import Comparison, State
 
 OPERATION: Final = "reconcile"
 _TOLD: Final = 20
+_OVER: Final = "the source does not say so any more"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -208,6 +209,7 @@ class Reconciler:
                 kept.append(discrepancy)
             revisions += [revision] if revision else []
             faults.reach("reconcile.kept")
+        self._close_what_is_over({one.id for one in kept})
         report = self._report(found, kept, revisions)
         report = replace(report, notes=(*notes, *report.notes))
         self._vault.ledger.audit.append(
@@ -215,13 +217,23 @@ class Reconciler:
         )
         return report
 
+    def _close_what_is_over(self, found: set[str]) -> None:
+        """Close what waits about bars that were compared just now, and is not found any more."""
+        answered = self._told.complete
+        for one in self._vault.ledger.discrepancies.list(series=self.series, states={"open", "proposed"}):
+            mine = one.against == self._opened.name and one.id not in found
+            shared = one.interval.intersection(Interval(self.held.first, self.held.end))
+            if mine and shared == one.interval and not difference([one.interval], answered):
+                who = self._vault.who("supersede", reason=_OVER, trigger=OPERATION)
+                self._vault.ledger.discrepancies.step(one.id, "superseded", who)
+
     def _keep(self, one: Difference, stored: Reading) -> tuple[Discrepancy | None, int]:
         if self.own and one.kind in BAR_BY_BAR and len(one.rows):
             rows = undecided(self._vault.ledger, self.series, one.rows)
             if not len(rows):
                 return self._declined(one), 0
             one = replace(one, rows=rows, times=rows.time)
-        known = self._rejected_before(one)
+        known = self._known_event(one, stored)
         if known is not None:
             return known, 0
         proposed = one.rows if self.own and len(one.rows) else None
@@ -242,20 +254,28 @@ class Reconciler:
             factor=one.factor,
             confidence=round(one.confidence, 4),
             bars=len(one.times),
-            revision=newest_revision(stored.rows, one.rows),
+            revision=_newest(stored.rows, one.times),
             against=self._opened.name,
             key=f"{one.kind}:{_short(about)}" if about else "",
             evidence={"source": self._opened.name, **one.evidence},
         )
 
-    def _rejected_before(self, one: Difference) -> Discrepancy | None:
-        """Return the restatement that somebody declined before, if it is this one."""
+    def _known_event(self, one: Difference, stored: Reading) -> Discrepancy | None:
+        """Return the same restatement, if somebody declined it before, or it waits with the bars as they are now.
+
+        Its bars are no sign of it, since more of them come with each day.
+        """
         if one.kind != RESTATEMENT:
             return None
         key = one.evidence.get("factor"), one.evidence.get("until")
-        listed = self._vault.ledger.discrepancies.list(series=self.series, states=DECLINED)
-        alike = [each for each in listed if each.kind == RESTATEMENT and each.against == self._opened.name]
-        return next((each for each in alike if (each.evidence.get("factor"), each.evidence.get("until")) == key), None)
+        newest = _newest(stored.rows, one.times)
+        for each in self._vault.ledger.discrepancies.list(series=self.series, states=DECLINED | WAITING):
+            alike = each.kind == RESTATEMENT and each.against == self._opened.name
+            if alike and (each.evidence.get("factor"), each.evidence.get("until")) == key:
+                as_it_is = each.state == "proposed" and each.revision >= newest and each.bars >= len(one.times)
+                if each.state in DECLINED or as_it_is:
+                    return each
+        return None
 
     def _declined(self, one: Difference) -> Discrepancy | None:
         """Return the newest decision against changes like these."""
@@ -311,6 +331,11 @@ class Reconciler:
 def failed(series: Series, against: str, error: BarledgerError) -> Comparison:
     """Return the report of a series whose source could not even be asked."""
     return Comparison(series=series, against=against, state="failed", error=error)
+
+
+def _newest(stored: Rows, times: Ints) -> int:
+    """Return the newest revision of the bars that were compared, 0 if none of them is there yet."""
+    return int(stored.revision[found_in(stored.time, times)].max(initial=0))
 
 
 def _values_only(rows: Rows) -> Rows:
