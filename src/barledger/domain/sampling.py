@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from barledger.domain.timeframe import DAY
+from barledger.domain.timeframe import DAY, HOUR
 from barledger.errors import InvalidSetting
 
 
@@ -27,12 +27,13 @@ class Sampling:
     """How often blocks are looked at: after ``share`` of their age, but within ``soonest`` and ``latest`` (ns).
 
     At most ``blocks`` of a series are looked at in one pass, the newest first if it is due, then those that have been
-    due for longest, measured by their own waiting time.
+    due for longest, measured by their own waiting time. ``soonest`` is a little less than a day, so that a pass each
+    day at the same time of day finds what the one before it looked at.
     """
 
     blocks: int = 3
     share: float = 0.1
-    soonest: int = DAY
+    soonest: int = 20 * HOUR
     latest: int = 365 * DAY
 
     def __post_init__(self) -> None:

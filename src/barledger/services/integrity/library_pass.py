@@ -142,7 +142,7 @@ class LibraryPass:
         known = self._blocks(turn)
         outcomes = self._outcomes(turn, reconciler, known)
         if any(word == DIFFERS for word in outcomes.values()):
-            report, touched = self._go_deep(turn, reconciler, [at for at, word in outcomes.items() if word == DIFFERS])
+            report, touched = self._go_deep(turn, reconciler)
             outcomes = self._outcomes(turn, reconciler, known)
             outcomes = {at: _after(word, differs=at in touched) for at, word in outcomes.items()}
         else:
@@ -185,22 +185,22 @@ class LibraryPass:
                 whole[start] = digests.get(start, b"")
         return whole
 
-    def _go_deep(self, turn: Turn, reconciler: Reconciler, wrong: Sequence[int]) -> tuple[Comparison, set[int]]:
-        """Ask for more and more blocks beside those that differ, until one on each side is well."""
+    def _go_deep(self, turn: Turn, reconciler: Reconciler) -> tuple[Comparison, set[int]]:
+        """Ask for more and more blocks beside those that differ, until one on each side is well.
+
+        What a block lacks at its edge shows beside the bars of its neighbours alone.
+        """
         places = {start: at for at, start in enumerate(turn.starts)}
-        seen, reach = {start for start in places if start in self._given(turn, reconciler)}, 1
-        touched = self._touched(turn, reconciler)
-        # What a block lacks at its edge shows beside its neighbours' bars alone.
-        beside = [reconciler.beside(turn.stretch(start)) for start in (touched or wrong)]
-        reconciler.ask(union(beside))
+        seen, reach = set(self._given(turn, reconciler)), 1
         while not reconciler.ended:
             touched = self._touched(turn, reconciler)
-            near = {
-                turn.starts[at]
-                for start in touched
-                for at in range(max(places[start] - reach, 0), min(places[start] + reach + 1, len(turn.starts)))
-            }
-            fresh = near - seen
+            seen |= set(self._given(turn, reconciler))
+            fresh: set[int] = set()
+            for at, side in ((places[start], side) for start in touched for side in (-1, 1)):
+                beside = [at + side * step for step in range(1, reach + 1)]
+                near = [turn.starts[place] for place in beside if 0 <= place < len(turn.starts)]
+                if near and near[0] not in seen:
+                    fresh |= set(near) - seen
             if not fresh:
                 break
             reconciler.ask(union(turn.stretch(start) for start in fresh))
