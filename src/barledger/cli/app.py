@@ -16,6 +16,7 @@ from barledger import __version__
 from barledger.cli import (
     availability,
     data,
+    discrepancies,
     importing,
     ingestion,
     instruments,
@@ -60,6 +61,7 @@ _ON_BARS: Final[tuple[Callable[..., None], ...]] = (
     data.versions,
     data.history,
     data.quarantine,
+    discrepancies.reconcile,
     availability.availability,
     availability.gaps,
     export,
@@ -85,6 +87,7 @@ app.add_typer(snapshots.app, name="snapshot")
 app.add_typer(priority.app, name="priority")
 app.add_typer(instruments.app, name="instruments")
 app.add_typer(proposals.app, name="proposals")
+app.add_typer(discrepancies.app, name="discrepancies")
 app.add_typer(ledger.app, name="ledger")
 for command in _ON_LIBRARIES:
     app.command()(command)

@@ -19,7 +19,22 @@ from barledger.errors import BarledgerError
 
 _UNBOUNDED: Final = 1_000_000
 _TEXTUAL: Final = frozenset(
-    {"revision", "time", "close_time", "start", "end", "until", "since", "allocated", "pending", "horizon", "result"}
+    {
+        "undone_by",
+        "revisions",
+        "at",
+        "revision",
+        "time",
+        "close_time",
+        "start",
+        "end",
+        "until",
+        "since",
+        "allocated",
+        "pending",
+        "horizon",
+        "result",
+    }
 )
 
 

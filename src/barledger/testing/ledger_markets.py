@@ -209,7 +209,7 @@ class DiscrepancyPromises:
         made = _added(ledger, found, None)
         assert (made.state, made.proposal, ledger.discrepancies.payload(made.id)) == ("open", None, None)
         assert ledger.discrepancies.add(found, None, WHO) == (made, False)
-        proposed, news = ledger.discrepancies.add(replace(found, confidence=0.9), b"1", WHO)
+        proposed, news = ledger.discrepancies.add(replace(found, confidence=0.9, revision=99), b"1", WHO)
         assert (proposed.id, proposed.state, proposed.confidence, news) == (made.id, "proposed", 0.9, True)
         assert ledger.discrepancies.payload(made.id) == b"1"
         assert [one.state for one in ledger.discrepancies.steps(made.id)] == ["open", "proposed"]

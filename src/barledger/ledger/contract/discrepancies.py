@@ -18,8 +18,8 @@ class Discrepancies(ABC):
 
         With a ``payload``, the bars that would be written, it is *proposed*, else *open*.
         The same one again (of the series, by its ``key``) is returned as it stands: while it waits, and for good once
-        somebody rejected or undid it. An open one that now has a payload becomes proposed. If its ``revision`` is older
-        than the new one's, its bars were written since: then it is superseded like those below.
+        somebody rejected or undid it. An open one that now has a payload becomes proposed. If the ``revision`` of a
+        proposed one is older than the new one's, its bars were written since: then it is superseded like those below.
 
         Waiting ones of the same series and ``against`` are superseded if their interval lies inside the new one's and
         they are of its kind, or it is an event over the whole stretch (`domain.discrepancy.WHOLE`).

@@ -64,7 +64,8 @@ class SqlDiscrepancies(Discrepancies):
         mine = f'{_QUERY} WHERE "series_id" = ? AND "key" = ? AND "against" = ? ORDER BY "made_at" DESC'
         alike = [_discrepancy(row, given.series) for row in transaction.all(mine, (number, given.key, given.against))]
         declined = [one for one in alike if one.state in DECLINED]
-        waiting = [one for one in alike if one.state in WAITING and one.revision >= given.revision]
+        as_it_was = [one for one in alike if one.state == "open" or one.revision >= given.revision]
+        waiting = [one for one in as_it_was if one.state in WAITING]
         return next(iter([*declined, *waiting]), None)
 
     def _propose(self, writing: Writing, made: Discrepancy, payload: bytes, who: Who, at: int) -> None:
