@@ -1,5 +1,6 @@
 """The workflow against a model: whatever is decided in whatever order, bars and states are what the model says."""
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -175,7 +176,7 @@ class Workflow(RuleBasedStateMachine):
     def every_step_is_one_that_is_allowed(self) -> None:
         for one in self.states:
             states = [step.state for step in self.made.discrepancy(one).steps]
-            assert all(after in STEPS[before] for before, after in zip(states, states[1:], strict=False))
+            assert all(after in STEPS[before] for before, after in pairwise(states))
 
 
 @pytest.mark.slow

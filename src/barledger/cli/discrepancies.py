@@ -323,6 +323,8 @@ def _decide(opened: BarLedger, ids: list[str] | None, decide: Callable[[str], An
     """Decide about each by its id; of a single one the error is raised."""
     done: list[Decided] = []
     for one in ids or []:
+        opened.integrity.discrepancy(one)  # one that is misspelt is said before anything is decided
+    for one in ids or []:
         try:
             written = decide(one)
         except BarledgerError as error:

@@ -27,7 +27,8 @@ def upgrade() -> None:
     if not sa.inspect(bind).has_table("proposals"):
         return
     old = sa.Table("proposals", sa.MetaData(), autoload_with=bind)
-    sources = dict(bind.execute(sa.select(schema.series.c.id, schema.series.c.source)).tuples().all())
+    named = bind.execute(sa.select(schema.series.c.id, schema.series.c.source))
+    sources = {row.id: row.source for row in named}
     for row in bind.execute(sa.select(old)).mappings().all():
         _move(bind, row, sources[row["series_id"]])
     old.drop(bind)
