@@ -16,6 +16,7 @@ from barledger.stores.embedded import EmbeddedStore
 from barledger.stores.memory import MemoryStore
 from integrity import Rewritten, integrity
 from libraries import killed_at
+from places import ON_SQLITE, place_called
 from scripted import NOON, ScriptedSource, SetClock, clocked, service, tolerant
 
 YEARS = 10
@@ -261,3 +262,44 @@ def test_a_pass_that_was_killed_is_gone_on_with(tmp_path: Path, clock: SetClock,
     log.write_text("")
     assert a_pass() == (0, 1)
     assert log.read_text() == ""
+
+
+# --- everywhere ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("param", [pytest.param(None, id="memory"), *ON_SQLITE])
+def test_a_pass_and_an_inspection_are_the_same_on_every_store(
+    param: tuple[str, str] | None, clock: SetClock, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    if param is None:
+        with closing(clocked(MemoryStore(), clock)) as bl:
+            _look_at_everything(bl, clock)
+        return
+    with (
+        place_called(param, request, tmp_path) as place,
+        closing(clocked(place.open_store(), clock, place.ledger)) as bl,
+    ):
+        _look_at_everything(bl, clock)
+
+
+def _look_at_everything(bl: BarLedger, clock: SetClock) -> None:
+    source = loaded(bl, clock, "A", "B")
+    clock.now += DAY
+    source.markets["B"].gone = {(YEARS * 365 - 5) * DAY}
+    source.markets["B"].corrected = {(YEARS * 365 - 3) * DAY: 5}
+    made = integrity(bl, clock, source)
+    report = made.reconcile_all()
+    assert {one.series.instrument: (one.ok, len(one.discrepancies)) for one in report.comparisons} == {
+        "A": (True, 0),
+        "B": (False, 2),
+    }
+    assert {one.kind: one.state for one in report.discrepancies} == {"correction": "proposed", "withdrawn": "open"}
+    (correction,) = made.discrepancies(kind="correction")
+    assert made.accept(correction.id).changed == 1
+    clock.now += DAY
+    second = {one.kind: one.state for one in made.reconcile_all().discrepancies}
+    assert second == {"withdrawn": "proposed"}
+    assert made.accept(made.discrepancies()[0].id).withdrawn == 1
+    clock.now += DAY
+    assert made.reconcile_all().ok
+    assert made.inspect("B", "1d").rows == YEARS * 365 - 1
