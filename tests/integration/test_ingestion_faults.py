@@ -13,7 +13,7 @@ import pytest
 from barledger.barledger import BarLedger
 from barledger.domain.interval import Interval
 from barledger.domain.rows import concat
-from barledger.domain.timeframe import DAY, SECOND, HOUR
+from barledger.domain.timeframe import DAY, HOUR, SECOND
 from barledger.errors import BarledgerError, SourceError, SourceUnavailable, StoreUnwritable
 from barledger.sources.contract import Fetched, FetchRequest
 from barledger.stores.embedded import EmbeddedStore
