@@ -35,6 +35,7 @@ from barledger.services.ingestion import Budget, DataIngestionService, Entry, In
 from barledger.services.ingestion.plan import Refresh
 from barledger.services.ingestion.progress import Listener
 from barledger.services.instruments import InstrumentService
+from barledger.services.integrity import DataIntegrityService
 from barledger.services.notifications import NotificationService
 from barledger.services.notifications.posting import Poster
 from barledger.services.quality import LibraryVerification, QualityService, VerificationBudget
@@ -66,8 +67,11 @@ class BarLedger:
         self.instruments = InstrumentService(self.vault)
         self.cache = DataCacheService(self.vault)
         self.availability = DataAvailabilityService(self.vault, self.instruments)
-        self.ingestion = DataIngestionService(self.vault, self.cache, self._make_source, self.instruments)
         self.schedule = ScheduleService(self.vault, self, make_timers=ApschedulerTimers, lease=settings.schedule_lease)
+        self.integrity = DataIntegrityService(self.vault, self.cache, self._make_source, self.instruments)
+        self.ingestion = DataIngestionService(
+            self.vault, self.cache, self._make_source, self.instruments, screen=self.integrity.screening
+        )
         self.retrieval = DataRetrievalService(
             self.vault,
             self.instruments,
@@ -314,7 +318,8 @@ class BarLedger:
             self.vault.ledger.close()
         nothing: Any = _Nothing()
         self.cache = self.ingestion = self.retrieval = self.audit = self.instruments = nothing
-        self.availability = self.quality_metrics = self.notifications = self.schedule = self.actions = nothing
+        self.availability = self.integrity = self.quality_metrics = self.actions = nothing
+        self.notifications = self.schedule = nothing
 
     def __enter__(self) -> Self:
         """Use it in a with statement."""

@@ -6,6 +6,7 @@ import traceback
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import closing
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ import pytest
 import sqlalchemy as sa
 
 from barledger.domain.instrument import Facts
-from barledger.domain.interval import everything
+from barledger.domain.interval import Interval, everything
 from barledger.domain.merkle import Tree
 from barledger.domain.series import Series
 from barledger.errors import (
@@ -51,11 +52,51 @@ from barledger.testing.ledger_tree import checkpoint, leaves
 A, B = series("AAPL"), series("MSFT")
 APPEND_ONLY = "append-only"
 DATA = Path(__file__).parents[1] / "data"
+# What proposals were before the register of discrepancies took them over.
+_BYTES = dict.fromkeys(("payload_digest", "payload"), sa.LargeBinary)
+_TEXTS = dict.fromkeys(("kind", "reason", "evidence", "state", "decided_by", "decision"), sa.Text)
+_NUMBERS = dict.fromkeys(
+    ("series_id", "start", "end", "bars", "revision", "made_at", "decided_at", "result"), sa.BigInteger
+)
+PROPOSALS = sa.Table(
+    "proposals",
+    sa.MetaData(),
+    sa.Column("id", sa.Text, primary_key=True),
+    *(sa.Column(name, kind, nullable=False) for name, kind in {**_NUMBERS, **_TEXTS, **_BYTES}.items()),
+)
+PROPOSED_BEFORE = (
+    ("prop-1", "correction", "open", "", "", 0),
+    ("prop-2", "withdrawal", "accepted", "tester", "yes", 77),
+    ("prop-3", "correction", "rejected", "tester", "no", 0),
+    ("prop-4", "correction", "rejected", "", "a newer proposal has the same stretch", 0),
+    ("prop-5", "restatement", "rejected", "tester", "overtaken by revision 9", 0),
+)
 SECRET = "s3cret-guess"  # noqa: S105 - what no error may show
 TERMINATE = (
     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
     "WHERE datname = current_database() AND pid <> pg_backend_pid()"
 )
+
+
+def _set_back_to_proposals(url: str) -> None:
+    """Give a ledger the table that proposals had, filled, in the place of the register."""
+    run(
+        url,
+        *(f"DROP TABLE {name}" for name in ("discrepancy_steps", "discrepancies", "decision_rules", "tolerances")),
+        "DROP TABLE looks",
+        "UPDATE alembic_version SET version_num = '0002'",
+    )
+    engine = sa.create_engine(url)
+    with engine.begin() as connection:
+        PROPOSALS.create(connection)
+        (number,) = connection.execute(sa.text("SELECT MIN(id) FROM series")).one()
+        for at, (name, kind, state, who, why, result) in enumerate(PROPOSED_BEFORE, 1):
+            told = {"id": name, "kind": kind, "state": state, "decided_by": who, "decision": why, "result": result}
+            usual = {"series_id": number, "start": 1, "end": 5, "bars": 2, "revision": 3, "reason": "why"}
+            times = {"made_at": 10, "decided_at": 20 if at > 1 else 0, "evidence": '{"factor": "0.5"}'}
+            payload = {"payload": b"bars", "payload_digest": bytes([at]) * 32}
+            connection.execute(sa.insert(PROPOSALS), {**told, **usual, **times, **payload})
+    engine.dispose()
 
 
 def run(url: str, *statements: str) -> None:
@@ -150,6 +191,28 @@ class SqlLedgerContract(LedgerContract):
             refused(ReadOnly, lambda: begin(reader, B))
         finally:
             reader.close()
+
+    def test_proposals_of_an_earlier_schema_are_discrepancies_now(self, ledger: Ledger, url: str) -> None:
+        commit(ledger, A)
+        ledger.close()
+        _set_back_to_proposals(url)
+        with closing(SqlLedger.open(url)) as newer:
+            found = {one.id: one for one in newer.discrepancies.list()}
+            assert {one.id: (one.state, one.kind, one.decision, one.result) for one in found.values()} == {
+                "prop-1": ("proposed", "correction", "", 0),
+                "prop-2": ("applied", "withdrawn", "yes", 77),
+                "prop-3": ("rejected", "correction", "no", 0),
+                "prop-4": ("superseded", "correction", "a newer proposal has the same stretch", 0),
+                "prop-5": ("superseded", "restatement", "overtaken by revision 9", 0),
+            }
+            first = found["prop-1"]
+            assert (first.series, first.interval, first.bars, first.revision) == (A, Interval(1, 5), 2, 3)
+            assert (first.reason, first.evidence, first.against) == ("why", {"factor": "0.5"}, A.source)
+            assert newer.discrepancies.payload("prop-1") == b"bars"
+            assert [step.state for step in newer.discrepancies.steps("prop-2")] == ["proposed", "accepted", "applied"]
+            again = replace(first, id="", state="open", key="correction:" + "01" * 32)
+            assert newer.discrepancies.add(again, b"bars", WHO) == (first, False)
+            assert newer.discrepancies.step("prop-1", "rejected", WHO).state == "rejected"
 
     def test_reading_makes_no_ledger(self, url: str) -> None:
         refused(ReadOnly, lambda: SqlLedger.open(url, read_only=True))

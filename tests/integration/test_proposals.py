@@ -11,15 +11,15 @@ from barledger.domain.action import CorporateAction
 from barledger.domain.change_policy import ChangePolicy
 from barledger.domain.timeframe import DAY
 from barledger.errors import (
+    DiscrepancyNotFound,
+    IllegalStep,
     InvalidSetting,
-    ProposalDecided,
-    ProposalNotFound,
     ProposalStale,
     ReadOnly,
     RevisionConflict,
 )
 from barledger.ledger.contract import Intent
-from barledger.services.ingestion.payload import decode, encode
+from barledger.services.discrepancies.payload import decode, encode
 from barledger.stores.memory import MemoryStore
 from barledger.testing.bars import assert_same, days, rows
 from places import ON_SQLITE, place_called
@@ -122,9 +122,9 @@ def _tell_the_story(bl: BarLedger, clock: SetClock) -> None:
     decided = ingestion.proposal(proposal.id).proposal
     assert (decided.state, decided.result, decided.decision) == ("accepted", accepted.revision, "the exchange said so")
     assert ingestion.ingest("A", "1d", source="scripted", refresh=60).ok
-    with pytest.raises(ProposalDecided):
+    with pytest.raises(IllegalStep):
         ingestion.accept(proposal.id)
-    with pytest.raises(ProposalDecided):
+    with pytest.raises(IllegalStep):
         ingestion.reject(proposal.id)
     bl.close()
 
@@ -264,7 +264,7 @@ def test_a_withdrawn_bar_that_comes_back_is_a_change(bl: BarLedger, clock: SetCl
 def test_ids_and_states_that_are_not_there_are_said(bl: BarLedger, clock: SetClock) -> None:
     ingestion = service(bl, clock, ScriptedSource({}, clock))
     for ask in (ingestion.proposal, ingestion.accept, ingestion.reject):
-        with pytest.raises(ProposalNotFound):
+        with pytest.raises(DiscrepancyNotFound):
             ask("prop-nowhere")
     with pytest.raises(InvalidSetting):
         ingestion.proposals(state="forgotten")
@@ -396,7 +396,7 @@ def test_a_withdrawal_is_judged_too(bl: BarLedger, clock: SetClock, policy: dict
     done = ingestion.ingest("A", "1d", source="scripted", refresh=50)
     assert (done.withdrawn, done.proposed) == (0, 2)
     (proposal,) = ingestion.proposals()
-    assert proposal.kind == "withdrawal"
+    assert proposal.kind == "withdrawn"
     shown = ingestion.proposal(proposal.id)
     assert shown.diff["change"].tolist() == ["withdrawn"] * 2
     assert shown.bars["close"].isna().all()

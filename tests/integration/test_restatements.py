@@ -307,7 +307,7 @@ def test_a_restatement_above_a_limit_waits_with_the_bars_after_it(
     assert (accepted.new, accepted.changed) == (2, 100)
     same_as(bl, market, 900, 1_002)
     assert ingestion.ingest("A", "1d", source="scripted").instruments[0].state == "current"
-    record = bl.audit.entries(operation="accept")[0]
+    record = bl.audit.entries(operation="correct")[0]
     assert json.loads(record.body)["details"]["A 1d from scripted"]["proposal"] == proposal.id
 
 

@@ -19,6 +19,7 @@ from barledger.cli import (
     audit,
     availability,
     data,
+    discrepancies,
     importing,
     ingestion,
     instruments,
@@ -68,6 +69,7 @@ _ON_BARS: Final[tuple[Callable[..., None], ...]] = (
     data.versions,
     data.history,
     data.quarantine,
+    discrepancies.reconcile,
     availability.availability,
     availability.gaps,
     quality.quality,
@@ -97,6 +99,7 @@ app.add_typer(instruments.app, name="instruments")
 app.add_typer(actions.app, name="actions")
 app.add_typer(proposals.app, name="proposals")
 app.add_typer(audit.app, name="audit")
+app.add_typer(discrepancies.app, name="discrepancies")
 app.add_typer(ledger.app, name="ledger")
 app.add_typer(notify.app, name="notify")
 app.add_typer(schedule.app, name="schedule")

@@ -1,14 +1,16 @@
 """Commands on proposals: what a source wants to change and may not change by itself."""
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from barledger.cli.output import Output, moment
 from barledger.cli.session import Json, Ledger, Reason, Source, Store, library
 from barledger.domain.interval import format_time
-from barledger.domain.rows import VALUES
-from barledger.services.ingestion.proposing import Proposed
+from barledger.domain.rows import VALUES, Rows
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 app = typer.Typer(no_args_is_help=True, help="Changes of sources that wait for a decision.")
 
@@ -49,11 +51,11 @@ def show(
     output = Output(as_json=json)
     with library(store, ledger) as opened:
         found = opened.ingestion.proposal(proposal)
-    rows = _rows(found)
+    rows = rows_of(found.rows, found.diff)
     columns = ("time", "change", *(f"# {name}" for name in VALUES))
-    data = {"proposal": found.proposal, "bars": [_bar(row) for row in rows[:limit]], "bars_in_all": len(rows)}
+    data = {"proposal": found.proposal, "bars": [bar_of(row) for row in rows[:limit]], "bars_in_all": len(rows)}
     output.table(
-        f"{found.proposal.series}: {found.proposal.reason}", columns, [_arrows(row) for row in rows[:limit]], data
+        f"{found.proposal.series}: {found.proposal.reason}", columns, [arrows(row) for row in rows[:limit]], data
     )
     if not json:
         for name, value in found.proposal.evidence.items():
@@ -81,15 +83,17 @@ def reject(proposal: Id, reason: Reason = "", store: Store = "", ledger: Ledger 
     output.say(f"{decided.id} is rejected", decided)
 
 
-def _rows(found: Proposed) -> list[dict[str, Any]]:
-    times, records = found.rows.time.tolist(), found.diff.to_dict("records")
+def rows_of(given: Rows, diff: "pd.DataFrame") -> list[dict[str, Any]]:
+    """Return what would become of each bar as plain values."""
+    times, records = given.time.tolist(), diff.to_dict("records")
     return [
         {"time": time, **{str(name): value for name, value in row.items()}}
         for time, row in zip(times, records, strict=True)
     ]
 
 
-def _bar(row: dict[str, Any]) -> dict[str, Any]:
+def bar_of(row: dict[str, Any]) -> dict[str, Any]:
+    """Return a bar of a diff for programs."""
     return {
         "time": row["time"],
         "change": row["change"],
@@ -98,7 +102,7 @@ def _bar(row: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _arrows(row: dict[str, Any]) -> tuple[object, ...]:
+def arrows(row: dict[str, Any]) -> tuple[object, ...]:
     """Return a line in which what moves is shown as old and new."""
     cells = []
     for name in VALUES:

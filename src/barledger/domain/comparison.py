@@ -3,7 +3,8 @@
 This comparison decides whether history is made. It is never used for integrity, which knows exact digests only.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
@@ -15,14 +16,18 @@ EXACT_COLUMNS: Final = ("adjustment_factor", "source_id")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tolerance:
-    """Relative differences, measured from the stored value, that mean nothing for this source."""
+    """Relative differences, measured from the stored value, that mean nothing for this source.
+
+    ``fields`` are those of single columns, where they are others than ``price`` and ``volume`` say.
+    """
 
     price: float = 0.0
     volume: float = 0.0
+    fields: Mapping[str, float] = field(default_factory=dict)
 
     def of(self, column: str) -> float:
         """Return the tolerance of a column."""
-        return self.volume if column == "volume" else self.price
+        return self.fields.get(column, self.volume if column == "volume" else self.price)
 
 
 EXACT: Final = Tolerance()

@@ -13,13 +13,13 @@ The tree (each class also inherits the kin from the standard library that caller
     │   └── FutureTime, AmbiguousSource, AmbiguousInstrument, LedgerRejected
     ├── NotFound (LookupError)
     │   ├── SeriesNotFound, VersionNotFound, SourceNotFound, DataNotFound
-    │   ├── CalendarNotFound, ProposalNotFound, ManifestNotFound, EntryNotFound, ActionNotFound
+    │   ├── CalendarNotFound, DiscrepancyNotFound, RuleNotFound, ManifestNotFound, EntryNotFound, ActionNotFound
     │   └── ChannelNotFound, RouteNotFound, JobNotFound
     ├── Refused (RuntimeError)
     │   ├── RevisionConflict, RevisionExpired, NameTaken, NotEmpty, VersionImmutable, Held, ReadOnly, Closed
-    │   ├── CannotAdjust, SymbolTaken (NameTaken), CapabilityMissing, BucketExpires, FormatTooNew, ProposalDecided
+    │   ├── CannotAdjust, SymbolTaken (NameTaken), CapabilityMissing, BucketExpires, FormatTooNew, IllegalStep
     │   ├── KeyExposed, KeyMissing, JobRunning, JobKindMissing (CapabilityMissing)
-    │   └── OutOfReach (CapabilityMissing), ProposalStale (RevisionConflict)
+    │   └── OutOfReach (CapabilityMissing), ChangedSince, ProposalStale (RevisionConflict)
     ├── Busy (TimeoutError)
     │   └── LeaseLost
     │       └── RunnerLost
@@ -112,10 +112,11 @@ from barledger.errors.lookup import (
     ActionNotFound,
     CalendarNotFound,
     DataNotFound,
+    DiscrepancyNotFound,
     EntryNotFound,
     ManifestNotFound,
     NotFound,
-    ProposalNotFound,
+    RuleNotFound,
     SeriesNotFound,
     SourceNotFound,
     VersionNotFound,
@@ -125,16 +126,17 @@ from barledger.errors.refusals import (
     Busy,
     CannotAdjust,
     CapabilityMissing,
+    ChangedSince,
     Closed,
     FormatTooNew,
     Held,
+    IllegalStep,
     KeyExposed,
     KeyMissing,
     LeaseLost,
     NameTaken,
     NotEmpty,
     OutOfReach,
-    ProposalDecided,
     ProposalStale,
     ReadOnly,
     Refused,
@@ -181,6 +183,7 @@ __all__ = [
     "CalendarNotFound",
     "CannotAdjust",
     "CapabilityMissing",
+    "ChangedSince",
     "ChangesWait",
     "ChannelGone",
     "ChannelNotFound",
@@ -188,6 +191,7 @@ __all__ = [
     "DataNotFound",
     "DeliveryFailed",
     "DeliveryRefused",
+    "DiscrepancyNotFound",
     "DriverMissing",
     "DuplicateColumns",
     "DuplicateTimes",
@@ -199,6 +203,7 @@ __all__ = [
     "FutureTime",
     "Held",
     "HighBelowLow",
+    "IllegalStep",
     "Incomplete",
     "InfiniteValue",
     "IntegrityError",
@@ -243,8 +248,6 @@ __all__ = [
     "OffGrid",
     "OrganizationNotFound",
     "OutOfReach",
-    "ProposalDecided",
-    "ProposalNotFound",
     "ProposalStale",
     "RateLimited",
     "ReadOnly",
@@ -252,6 +255,7 @@ __all__ = [
     "RevisionConflict",
     "RevisionExpired",
     "RouteNotFound",
+    "RuleNotFound",
     "RunnerLost",
     "SeriesNotFound",
     "ServerTooOld",

@@ -79,13 +79,23 @@ class CalendarNotFound(NotFound):
 
 
 @dataclass(kw_only=True, eq=False)
-class ProposalNotFound(NotFound):
-    """No proposal has this id."""
+class DiscrepancyNotFound(NotFound):
+    """No discrepancy, and so no proposal, has this id."""
 
-    proposal: str
-    code = "proposal-not-found"
-    message = "no proposal is called {proposal!r}"
-    next_step = "`bl.ingestion.proposals()` lists those that there are."
+    discrepancy: str
+    code = "discrepancy-not-found"
+    message = "no discrepancy is called {discrepancy!r}"
+    next_step = "`barledger discrepancies list` shows those that wait, with --state all every one."
+
+
+@dataclass(kw_only=True, eq=False)
+class RuleNotFound(NotFound):
+    """No decision rule has this name."""
+
+    rule: str
+    code = "rule-not-found"
+    message = "no decision rule is called {rule!r}"
+    next_step = "`bl.integrity.rules()` lists those that there are."
 
 
 @dataclass(kw_only=True, eq=False)

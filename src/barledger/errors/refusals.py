@@ -35,6 +35,18 @@ class ProposalStale(RevisionConflict):
 
 
 @dataclass(kw_only=True, eq=False)
+class ChangedSince(RevisionConflict):
+    """Bars that are to be restored were written again after the correction that is to be undone."""
+
+    discrepancy: str
+    changed: int
+    bars: int
+    code = "changed-since"
+    message = "{changed} of the {bars} bars of {discrepancy} for {series} were written since, last by revision {found}"
+    next_step = "Undo the rest of them with partial=True (--partial), or write the bars that are wanted."
+
+
+@dataclass(kw_only=True, eq=False)
 class RevisionExpired(Refused):
     """Retention deleted what this read needs."""
 
@@ -194,14 +206,15 @@ class LeaseLost(Busy):
 
 
 @dataclass(kw_only=True, eq=False)
-class ProposalDecided(Refused):
-    """Somebody has decided about the proposal already."""
+class IllegalStep(Refused):
+    """The state of the discrepancy does not allow this step."""
 
-    proposal: str
+    discrepancy: str
     state: str
-    code = "proposal-decided"
-    message = "proposal {proposal} is {state} already"
-    next_step = "Decisions stay; to change bars once more, write them or withdraw them."
+    step: str
+    code = "illegal-step"
+    message = "discrepancy {discrepancy} is {state}, and cannot become {step}"
+    next_step = "Decisions stay: undo what was applied, or write or withdraw the bars yourself."
 
 
 @dataclass(kw_only=True, eq=False)

@@ -6,7 +6,7 @@ import pytest
 
 from barledger.ledger.contract import Ledger
 from barledger.testing.commits import GRACE, HandClock
-from barledger.testing.ledger_markets import ActionPromises, BulkPromises, InstrumentPromises, ProposalPromises
+from barledger.testing.ledger_markets import ActionPromises, BulkPromises, DiscrepancyPromises, InstrumentPromises
 from barledger.testing.ledger_notices import NoticePromises
 from barledger.testing.ledger_processes import ProcessPromises
 from barledger.testing.ledger_quality import QualityPromises
@@ -32,7 +32,7 @@ class LedgerContract(
     TreePromises,
     InstrumentPromises,
     ActionPromises,
-    ProposalPromises,
+    DiscrepancyPromises,
     BulkPromises,
     QualityPromises,
     NoticePromises,

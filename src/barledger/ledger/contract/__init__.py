@@ -12,10 +12,11 @@ from abc import ABC, abstractmethod
 from barledger.ledger.contract.actions import Actions, Materialised
 from barledger.ledger.contract.audit import KEPT_LEVELS, Audit, AuditEntry, KeptEntry, SignedCheckpoint
 from barledger.ledger.contract.catalog import Catalog
+from barledger.ledger.contract.discrepancies import Discrepancies
 from barledger.ledger.contract.instruments import Instruments
 from barledger.ledger.contract.notices import ChannelRecord, Delivery, DeliveryState, Noticed, Notices
 from barledger.ledger.contract.outbox import Outbox, Parcel
-from barledger.ledger.contract.proposals import Proposal, Proposals, ProposalState
+from barledger.ledger.contract.policies import Policies
 from barledger.ledger.contract.quality import BlockCheck, CheckState, Due, Measurement, Quality
 from barledger.ledger.contract.quarantine import Quarantine, QuarantinedBar
 from barledger.ledger.contract.revisions import (
@@ -36,6 +37,7 @@ from barledger.ledger.contract.revisions import (
     Who,
 )
 from barledger.ledger.contract.schedule import JobRecord, Run, RunDraft, RunState, Schedule, Term
+from barledger.ledger.contract.sightings import Look, Sightings
 from barledger.ledger.contract.snapshots import Snapshot, SnapshotDraft, Snapshots
 from barledger.ledger.contract.symbols import Symbol, Symbols
 
@@ -52,6 +54,7 @@ __all__ = [
     "Cover",
     "Delivery",
     "DeliveryState",
+    "Discrepancies",
     "Due",
     "Forgotten",
     "Gone",
@@ -61,6 +64,7 @@ __all__ = [
     "JobRecord",
     "KeptEntry",
     "Ledger",
+    "Look",
     "Materialised",
     "Measurement",
     "Noticed",
@@ -70,9 +74,7 @@ __all__ = [
     "Parcel",
     "Pending",
     "Pin",
-    "Proposal",
-    "ProposalState",
-    "Proposals",
+    "Policies",
     "Quality",
     "Quarantine",
     "QuarantinedBar",
@@ -85,6 +87,7 @@ __all__ = [
     "Schedule",
     "SeriesChange",
     "SeriesState",
+    "Sightings",
     "SignedCheckpoint",
     "Snapshot",
     "SnapshotDraft",
@@ -106,7 +109,9 @@ class Ledger(ABC):
     symbols: Symbols
     instruments: Instruments
     actions: Actions
-    proposals: Proposals
+    discrepancies: Discrepancies
+    policies: Policies
+    sightings: Sightings
     snapshots: Snapshots
     quarantine: Quarantine
     quality: Quality

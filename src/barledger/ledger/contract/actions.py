@@ -8,13 +8,12 @@ from dataclasses import dataclass
 from barledger.domain.action import CorporateAction
 from barledger.domain.declared import Adjustment
 from barledger.domain.interval import format_time
-from barledger.domain.readable import Readable
 from barledger.domain.series import Series
 from barledger.ledger.contract.revisions import Who
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, repr=False, repr=False)
-class Materialised(Readable):
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Materialised:
     """An adjusted series that is kept beside its original: of which, for what, and since when (ns)."""
 
     series: Series

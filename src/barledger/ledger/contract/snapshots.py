@@ -84,6 +84,10 @@ class Snapshots(ABC):
         """Return its newest approved snapshot; its newest one only if none was ever approved."""
 
     @abstractmethod
+    def approvals(self) -> Sequence[tuple[str, str]]:
+        """Return which strategy approved which snapshot that is not deleted, as (snapshot id, strategy), sorted."""
+
+    @abstractmethod
     def pins_of(self, series: Series) -> Sequence[Pin]:
         """Return every pin whose rows lie among the series' own: by snapshots neither deleted nor materialised."""
 

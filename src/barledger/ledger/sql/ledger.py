@@ -9,16 +9,18 @@ from barledger.ledger.sql.actions import SqlActions
 from barledger.ledger.sql.audit import SqlAudit, append
 from barledger.ledger.sql.catalog import SqlCatalog
 from barledger.ledger.sql.copying import copy
+from barledger.ledger.sql.discrepancies import SqlDiscrepancies
 from barledger.ledger.sql.engine import Database
 from barledger.ledger.sql.instruments import SqlInstruments
 from barledger.ledger.sql.notices import SqlNotices
 from barledger.ledger.sql.outbox import SqlOutbox
-from barledger.ledger.sql.proposals import SqlProposals
+from barledger.ledger.sql.policies import SqlPolicies
 from barledger.ledger.sql.quality import SqlQuality
 from barledger.ledger.sql.quarantine import SqlQuarantine
 from barledger.ledger.sql.revisions import SqlRevisions
 from barledger.ledger.sql.schedule import SqlSchedule
 from barledger.ledger.sql.series_table import SeriesTable
+from barledger.ledger.sql.sightings import SqlSightings
 from barledger.ledger.sql.snapshots import SqlSnapshots
 from barledger.ledger.sql.symbols import SqlSymbols
 
@@ -41,7 +43,9 @@ class SqlLedger(Ledger):
         self.symbols = SqlSymbols(database)
         self.instruments = SqlInstruments(database)
         self.actions = SqlActions(database)
-        self.proposals = SqlProposals(database, names)
+        self.discrepancies = SqlDiscrepancies(database, names)
+        self.policies = SqlPolicies(database)
+        self.sightings = SqlSightings(database, names)
         self.snapshots = SqlSnapshots(database, names, mirrored=mirrored)
         self.quarantine = SqlQuarantine(database, names)
         self.quality = SqlQuality(database, names)

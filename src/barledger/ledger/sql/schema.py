@@ -234,16 +234,21 @@ materialised = Table(
     sqlite_with_rowid=False,
 )
 
-proposals = Table(
-    "proposals",
+discrepancies = Table(
+    "discrepancies",
     metadata,
     _key("id", Text),
     Column("series_id", _Id, ForeignKey("series.id"), nullable=False, index=True),
     _number("start"),
     _number("end"),
     _text("kind"),
+    _text("fields"),
+    Column("factor", Double),
+    Column("confidence", Double, nullable=False, default=1.0),
     _number("bars"),
     _number("revision"),
+    _text("against"),
+    _text("key"),
     _text("reason"),
     _text("evidence"),
     _text("state"),
@@ -252,8 +257,39 @@ proposals = Table(
     _text("decided_by"),
     _text("decision"),
     _number("result"),
-    Column("payload_digest", LargeBinary, nullable=False),
-    Column("payload", LargeBinary, nullable=False),
+    _number("undone_by"),
+    Column("payload", LargeBinary, comment="the bars that it proposes"),
+    Index("ix_discrepancies_state", "state"),
+)
+
+discrepancy_steps = Table(
+    "discrepancy_steps",
+    metadata,
+    Column("discrepancy_id", Text, ForeignKey("discrepancies.id"), primary_key=True),
+    _key("number"),
+    _text("state"),
+    _number("at"),
+    _text("actor"),
+    _text("reason"),
+    _text("trigger"),
+    _number("revision"),
+    sqlite_with_rowid=False,
+)
+
+decision_rules = Table("decision_rules", metadata, _key("name", Text), _text("rule"))
+
+tolerances = Table("tolerances", metadata, _key("source", Text), _key("against", Text), _text("tolerance"))
+
+looks = Table(
+    "looks",
+    metadata,
+    _series_id(primary=True),
+    _key("start"),
+    _number("compared_at"),
+    _text("outcome"),
+    Column("given", LargeBinary, nullable=False, comment="the digest of what the source gave"),
+    Column("held", LargeBinary, nullable=False, comment="the digest of the block as it was then"),
+    sqlite_with_rowid=False,
 )
 
 change_policies = Table("change_policies", metadata, _key("source", Text), _text("policy"))
@@ -504,7 +540,10 @@ runs = Table(
 )
 
 # What the second version of the schema brought.
-ADDED_IN_0002: Final = (instruments, halts, actions, proposals, change_policies, absences)
+ADDED_IN_0002: Final = (instruments, halts, actions, change_policies, absences)
+
+# What the register of discrepancies brought, in the place of the proposals.
+ADDED_IN_0005: Final = (discrepancies, discrepancy_steps, decision_rules, tolerances, looks)
 
 # What the third one brought: tables, and columns of tables that were there.
 ADDED_IN_0003: Final = (materialised,)

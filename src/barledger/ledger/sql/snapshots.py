@@ -134,6 +134,13 @@ class SqlSnapshots(Snapshots):
             by_id = {one.id: one for one in self._select(transaction, living & _table.c.id.in_(approvals))}
             return next((by_id[name] for name in approved if name in by_id), None)
 
+    def approvals(self) -> Sequence[tuple[str, str]]:
+        """Return which strategy approved which snapshot that is not deleted."""
+        query = sa.select(_approvals.c.snapshot_id, _approvals.c.strategy).join(_table)
+        with self._database.read() as transaction:
+            rows = transaction.execute(query.where(_table.c.state != "deleted")).all()
+        return sorted((row.snapshot_id, row.strategy) for row in rows)
+
     def pins_of(self, series: Series) -> builtins.list[Pin]:
         """Return every pin whose rows lie among the series' own."""
         with self._database.read() as transaction:

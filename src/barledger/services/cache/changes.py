@@ -21,7 +21,7 @@ from barledger.stores.contract import Batch
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Draft:
-    """Bars to write to a series, or tombstones to withdraw some; ascending, unique times, at least one."""
+    """Bars to write to a series, and tombstones that withdraw some; ascending, unique times, at least one."""
 
     series: Series
     rows: Rows
@@ -131,26 +131,28 @@ def touched_blocks(draft: Draft) -> list[Interval]:
 
 def _compare(stored: Rows, draft: Draft) -> Comparison:
     comparison = compare(stored, draft.rows, draft.tolerance)
-    if draft.rows.withdrawn is None:
+    gone = draft.rows.withdrawn
+    if gone is None:
         return comparison
     # A bar that never was cannot be withdrawn; that it is absent is what the caller wanted.
-    same = np.sort(np.concatenate([comparison.same, comparison.new]))
+    unknown = np.asarray(comparison.new, np.int64)
+    vain = gone[unknown]
     return Comparison(
-        new=comparison.new[:0],
+        new=unknown[~vain],
         changed=comparison.changed,
         replaced=comparison.replaced,
-        same=same,
+        same=np.sort(np.concatenate([comparison.same, unknown[vain]])),
         jitter=comparison.jitter,
     )
 
 
 def _counts(draft: Draft, comparison: Comparison) -> dict[str, Any]:
-    withdrawing = draft.rows.withdrawn is not None
-    changed = len(comparison.changed)
+    gone = draft.rows.withdrawn
+    withdrawn = 0 if gone is None else int(gone[comparison.changed].sum())
     return {
         "new": len(comparison.new),
-        "changed": 0 if withdrawing else changed,
-        "withdrawn": changed if withdrawing else 0,
+        "changed": len(comparison.changed) - withdrawn,
+        "withdrawn": withdrawn,
         "same": len(comparison.same),
         "jitter": len(comparison.jitter),
     }
@@ -220,9 +222,12 @@ def _known(vault: Vault, state: SeriesState, starts: Ints) -> dict[int, Block]:
 
 
 def _field_counts(stored: Rows, draft: Draft, comparison: Comparison) -> dict[str, int]:
-    if not len(comparison.changed) or draft.rows.withdrawn is not None:
+    if not len(comparison.changed):
         return {}
-    flags: dict[str, Flags] = changed_fields(stored.take(comparison.replaced), draft.rows.take(comparison.changed))
+    old, new = stored.take(comparison.replaced), draft.rows.take(comparison.changed)
+    if new.withdrawn is not None:
+        old, new = old.pick(~new.withdrawn), new.pick(~new.withdrawn)
+    flags: dict[str, Flags] = changed_fields(old, new)
     return {name: int(flag.sum()) for name, flag in flags.items() if flag.any()}
 
 

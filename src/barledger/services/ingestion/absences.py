@@ -46,6 +46,6 @@ class Absences:
             here = held[(held >= part.start) & (held < part.end)]
             if len(here):
                 lacking = here[~found_in(here, times)].tolist()
-                missed += self._ledger.proposals.missed(self._series, part, lacking)
+                missed += self._ledger.sightings.missed(self._series, part, lacking)
         self._looked_at.append(answered)
         return missed

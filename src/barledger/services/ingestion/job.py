@@ -243,6 +243,7 @@ class Job:
         self._newest = answer.newest
         self._dropped += answer.dropped
         self._future += answer.future
+        answer = self._scribe.screen(answer)
         self._scribe.put_aside(answer.rejected)
         return answer
 
@@ -360,6 +361,7 @@ class Job:
             held=scribe.held,
             declined=scribe.declined,
             proposals=tuple(dict.fromkeys(scribe.proposals)),
+            flagged=tuple(dict.fromkeys(scribe.flagged)),
             restatement=scribe.restatement,
             calls=self._calls,
         )

@@ -8,16 +8,24 @@ import numpy as np
 
 from barledger.domain.change_policy import ChangePolicy
 from barledger.domain.comparison import changed_fields
+from barledger.domain.discrepancy import (
+    ADDED,
+    CORRECTION,
+    DECLINED,
+    VOLUME_ONLY,
+    WAITING,
+    WITHDRAWN,
+    Discrepancy,
+)
 from barledger.domain.interval import Interval
 from barledger.domain.rows import Flags, Rows, found_in
 from barledger.domain.series import Series
-from barledger.ledger.contract import Ledger, Proposal, Who
-from barledger.services.ingestion.payload import decode, encode
+from barledger.ledger.contract import Ledger, Who
+from barledger.services.discrepancies.payload import decode
 from barledger.services.ingestion.restatement import PRICES
 
-CORRECTION: Final = "correction"
-RESTATEMENT: Final = "restatement"
-WITHDRAWAL: Final = "withdrawal"
+BAR_BY_BAR: Final = (CORRECTION, WITHDRAWN, ADDED, VOLUME_ONLY)
+"""The kinds of which each bar is decided by itself."""
 _OVERTAKEN: Final = "overtaken by revision"
 
 
@@ -60,7 +68,10 @@ def paired(stored: Rows, rows: Rows) -> tuple[Rows, Rows]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """Changes that may not be applied: what they look like, the bars as they would be, and why they wait."""
+    """Changes that may not be applied: what they look like, the bars as they would be, and why they wait.
+
+    ``key`` is what they are known by again, where that is not the bars themselves.
+    """
 
     kind: str
     rows: Rows
@@ -68,6 +79,28 @@ class Finding:
     revision: int
     reason: str
     evidence: Mapping[str, Any]
+    fields: tuple[str, ...] = ()
+    factor: float | None = None
+    confidence: float = 1.0
+    key: str = ""
+
+    def of(self, series: Series) -> Discrepancy:
+        """Return it as a discrepancy between a series and its own source."""
+        times = self.rows.time
+        return Discrepancy(
+            series=series,
+            interval=Interval(int(times[0]), int(series.timeframe.close_of(times[-1:])[0])),
+            kind=self.kind,
+            reason=self.reason,
+            fields=self.fields,
+            factor=self.factor,
+            confidence=self.confidence,
+            bars=self.bars,
+            revision=self.revision,
+            against=series.source,
+            key=self.key,
+            evidence=self.evidence,
+        )
 
 
 def newest_revision(stored: Rows, rows: Rows) -> int:
@@ -78,45 +111,28 @@ def newest_revision(stored: Rows, rows: Rows) -> int:
     return int(stored.revision[found_in(stored.time, rows.time)].max(initial=0))
 
 
-def propose(ledger: Ledger, series: Series, finding: Finding, who: Who) -> Proposal:
-    """Keep a finding until somebody decides."""
-    times = finding.rows.time
-    proposal = Proposal(
-        series=series,
-        interval=Interval(int(times[0]), int(series.timeframe.close_of(times[-1:])[0])),
-        kind=finding.kind,
-        bars=finding.bars,
-        revision=finding.revision,
-        reason=finding.reason,
-        evidence=finding.evidence,
-    )
-    return ledger.proposals.add(proposal, encode(finding.rows), who)
-
-
 def undecided(ledger: Ledger, series: Series, rows: Rows) -> Rows:
-    """Return the changes that nobody has rejected: the same values for the same bar are not proposed again."""
+    """Return the changes that nobody has declined: the same values for the same bar are not proposed again."""
     left = rows
-    for proposal in rejected(ledger, series, (CORRECTION, WITHDRAWAL)):
-        if not len(left):
-            break
-        if proposal.interval.start <= int(left.time[-1]) and int(left.time[0]) < proposal.interval.end:
-            left = left.pick(~_known(left, decode(ledger.proposals.payload(proposal.id))))
+    for one in declined(ledger, series, BAR_BY_BAR):
+        payload = ledger.discrepancies.payload(one.id) if len(left) else None
+        if payload is not None and one.interval.start <= int(left.time[-1]) and int(left.time[0]) < one.interval.end:
+            left = left.pick(~_known(left, decode(payload)))
     return left
 
 
-def rejected(ledger: Ledger, series: Series, kinds: Sequence[str]) -> list[Proposal]:
-    """Return the proposals that somebody rejected; what was replaced or overtaken was decided by nobody."""
-    listed = ledger.proposals.list(series=series, state="rejected")
-    decided = [one for one in listed if one.decided_by and not one.decision.startswith(_OVERTAKEN)]
-    return [one for one in decided if one.kind in kinds]
+def declined(ledger: Ledger, series: Series, kinds: Sequence[str]) -> list[Discrepancy]:
+    """Return what somebody rejected or undid of the source's changes."""
+    listed = ledger.discrepancies.list(series=series, states=DECLINED)
+    return [one for one in listed if one.kind in kinds and one.against == series.source]
 
 
 def overtake(ledger: Ledger, series: Series, interval: Interval, revision: int, who: Who) -> None:
-    """Close the open proposals about bars that a revision rewrote."""
+    """Close what waits about bars that a revision rewrote."""
     signed = replace(who, operation="overtake", reason=f"{_OVERTAKEN} {revision}")
-    for one in ledger.proposals.list(series=series, state="open"):
-        if one.interval.intersects(interval):
-            ledger.proposals.decide(one.id, "rejected", signed)
+    for one in ledger.discrepancies.list(series=series, states=WAITING):
+        if one.interval.intersects(interval) and one.against == series.source:
+            ledger.discrepancies.step(one.id, "superseded", signed)
 
 
 def _known(rows: Rows, others: Rows) -> Flags:

@@ -21,6 +21,8 @@ def notes(report: InstrumentReport, plan: Plan, wanted: Wanted) -> Iterator[str]
         yield f"out of reach: {plan.out_of_reach}: {report.series.source} serves no bars that old"
     elif report.state == "current":
         yield f"nothing to ask for: {_NOT_CLOSED if wanted.interval.start >= plan.horizon else _SETTLED}"
+    if report.flagged:
+        yield f"looks wrong, and was written: {', '.join(report.flagged)}"
     if report.state == "done" and not _came(report):
         asked = " and ".join(_shown(one) for one in plan.stretches)
         yield f"the source gave no bars in {asked}"

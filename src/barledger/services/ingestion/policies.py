@@ -22,7 +22,7 @@ class Policies:
 
     def get(self, source: str) -> ChangePolicy:
         """Return the policy of a source: the one that was set, else its own, else that all changes are applied."""
-        found = self._vault.ledger.proposals.policies().get(source)
+        found = self._vault.ledger.policies.policies().get(source)
         if found is not None:
             return found
         return self.declared(source) or ChangePolicy()
@@ -55,13 +55,13 @@ class Policies:
 
     def all(self) -> dict[str, ChangePolicy]:
         """Return the policies that were set, by source."""
-        return self._vault.ledger.proposals.policies()
+        return self._vault.ledger.policies.policies()
 
     def of(self, name: str, declaration: SourceDeclaration, given: ChangePolicy | OnChange | None) -> ChangePolicy:
         """Return what counts for one task: what its caller gives counts most."""
         if isinstance(given, ChangePolicy):
             return given
-        policy = self._vault.ledger.proposals.policies().get(name, declaration.on_change)
+        policy = self._vault.ledger.policies.policies().get(name, declaration.on_change)
         return policy if given is None else replace(policy, on_change=given)
 
     def set(self, source: str, policy: ChangePolicy | None, reason: str) -> None:
@@ -69,7 +69,7 @@ class Policies:
         self._vault.check_writable()
         name = check_name("source", source)
         self.check_source(name)
-        self._vault.ledger.proposals.set_policy(name, policy, self._vault.who("set-policy", reason=reason))
+        self._vault.ledger.policies.set_policy(name, policy, self._vault.who("set-policy", reason=reason))
 
 
 def age(value: Any) -> int | None:

@@ -23,7 +23,8 @@ class InstrumentReport(Readable):
     are the stretches that the source was asked for, ``left`` those without an answer, ``out_of_reach`` what lies
     before the source's history. ``notes`` say in words what was left out, and why nothing came. ``dropped`` counts bars
     that were not closed yet, ``future`` those that had not even opened, ``held`` new bars that wait with a restatement,
-    ``declined`` changes that were rejected before.
+    ``declined`` changes that were rejected before. ``flagged`` are discrepancies about bars that look wrong beyond
+    doubt, and were written all the same.
     """
 
     series: Series
@@ -40,6 +41,7 @@ class InstrumentReport(Readable):
     held: int = 0
     declined: int = 0
     proposals: tuple[str, ...] = ()
+    flagged: tuple[str, ...] = ()
     restatement: Restatement | None = None
     calls: int = 0
 

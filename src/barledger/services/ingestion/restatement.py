@@ -70,7 +70,7 @@ class Restatement(Readable):
 
 def recognise(old: Rows, new: Rows, tolerance: Tolerance) -> Restatement | None:
     """Return the restatement that leads from the old to the new bars of the same times, or None if there is none."""
-    pairs = _Pairs(old, new, tolerance)
+    pairs = Pairs(old, new, tolerance)
     steps = _joined(_steps(pairs))
     if not steps or steps[0][1] == 1.0:
         return None
@@ -85,7 +85,7 @@ def recognise(old: Rows, new: Rows, tolerance: Tolerance) -> Restatement | None:
         begun = end
     fits = pairs.fit(factors)
     restated = fits & (factors != 1.0)
-    volume = _volume(pairs, factors, restated)
+    volume = volume_move(pairs, factors, restated)
     others = int((~fits).sum())
     if volume is None or others > _MOST_OTHERS * len(old):
         return None
@@ -110,14 +110,15 @@ def suspicious(old: Rows, new: Rows, tolerance: Tolerance) -> bool:
     """Whether some bar of a few looks multiplied: all of its prices moved by one factor."""
     if not len(old):
         return False
-    pairs = _Pairs(old, new, tolerance)
+    pairs = Pairs(old, new, tolerance)
     return bool((pairs.fit(pairs.ratio) & ~pairs.fit(np.ones(len(old))) & pairs.moves(pairs.ratio)).any())
 
 
-class _Pairs:
+class Pairs:
     """Old and new bars of the same times, and which of them a factor explains."""
 
     def __init__(self, old: Rows, new: Rows, tolerance: Tolerance) -> None:
+        """Take bars of the same times, one each."""
         self.old, self.new, self.tolerance = old, new, tolerance
         self._columns = [(getattr(old, name), getattr(new, name)) for name in PRICES]
         self._rounding = [(_half_a_unit(before), _half_a_unit(after)) for before, after in self._columns]
@@ -153,7 +154,7 @@ class _Pairs:
             middle = float(sums[1] / sums[0]) if sums[0] > 0 and sums[1] > 0 else middle
         if not bool(self.moves(np.array([middle]))[0]):
             return 1.0
-        plain = _plain(middle)
+        plain = plain_ratio(middle)
         explains = len(self._fitting(plain, first, last)) >= len(self._fitting(middle, first, last))
         return plain if explains else middle
 
@@ -161,7 +162,7 @@ class _Pairs:
         return np.flatnonzero(self.fit(np.full(last - first, factor), first, last)) + first
 
 
-def _steps(pairs: _Pairs) -> Iterator[tuple[int, float]]:
+def _steps(pairs: Pairs) -> Iterator[tuple[int, float]]:
     """Give the stretches of one factor, oldest first: the position of their end, and the factor."""
     first, length = 0, len(pairs.old)
     while first < length:
@@ -170,7 +171,7 @@ def _steps(pairs: _Pairs) -> Iterator[tuple[int, float]]:
         first = end
 
 
-def _step(pairs: _Pairs, first: int) -> tuple[int, float]:
+def _step(pairs: Pairs, first: int) -> tuple[int, float]:
     """Return where the first of these bars' factor ends, and the factor.
 
     It is taken from a few bars, which the next event may follow soon, or from more, among which some were corrected.
@@ -201,7 +202,7 @@ def _joined(steps: Iterator[tuple[int, float]]) -> list[tuple[int, float]]:
     return joined
 
 
-def _end(pairs: _Pairs, first: int, factor: float) -> int:
+def _end(pairs: Pairs, first: int, factor: float) -> int:
     """Return where so many bars in a row begin that the factor does not explain; fewer are corrections.
 
     A run of corrections at the very beginning is passed over, since the factor is that of the bars around it.
@@ -222,14 +223,14 @@ def _end(pairs: _Pairs, first: int, factor: float) -> int:
     return first + len(misfits) - int(np.argmin(misfits[::-1]))
 
 
-def _told(pairs: _Pairs, first: int, end: int, factor: float) -> bool:
+def _told(pairs: Pairs, first: int, end: int, factor: float) -> bool:
     """Whether enough bars say by themselves that they were moved by the factor, and few disagree."""
     fits = pairs.fit(np.full(end - first, factor), first, end)
     unmoved = pairs.fit(np.ones(end - first), first, end)
     return int((fits & ~unmoved).sum()) >= _FEWEST and int((~fits).sum()) <= _MOST_OTHERS * (end - first)
 
 
-def _volume(pairs: _Pairs, factors: Floats, restated: Flags) -> VolumeMove | None:
+def volume_move(pairs: Pairs, factors: Floats, restated: Flags) -> VolumeMove | None:
     """Return how the volume of restated bars moved, or None if in neither way."""
     old, new = pairs.old.volume[restated], pairs.new.volume[restated]
     moves: tuple[tuple[VolumeMove, Floats], ...] = (("unchanged", old), ("inverse", old / factors[restated]))
@@ -252,7 +253,7 @@ def _half_a_unit(prices: Floats) -> float:
     return 0.0
 
 
-def _plain(factor: float) -> float:
+def plain_ratio(factor: float) -> float:
     """Return the plain ratio, such as 1/4 or 2/3, that a factor may be where rounding hides it, else the factor."""
     for below in range(1, _LARGEST_RATIO + 1):
         above = round(factor * below)

@@ -6,28 +6,23 @@ cannot be rewritten the bars after it wait too.
 
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
 from barledger.domain.comparison import compare
+from barledger.domain.discrepancy import RESTATEMENT
 from barledger.domain.interval import Interval, format_time
 from barledger.domain.rows import Rows, found_in
 from barledger.errors import RevisionConflict
 from barledger.services.cache.reader import Reading
 from barledger.services.ingestion.answers import Answer
 from barledger.services.ingestion.held import current
-from barledger.services.ingestion.judgement import (
-    RESTATEMENT,
-    Finding,
-    move,
-    newest_revision,
-    overtake,
-    paired,
-    rejected,
-)
-from barledger.services.ingestion.restatement import Restatement, recognise
+from barledger.services.ingestion.judgement import Finding, declined, move, newest_revision, overtake, paired
+from barledger.services.ingestion.restatement import PRICES, Restatement, recognise
 from barledger.services.ingestion.scribe import Scribe, attempts, joined
+
+_SURE: Final = 0.9
 
 
 def restate(scribe: Scribe, received: Sequence[Answer], span: Interval) -> None:
@@ -66,8 +61,8 @@ def _write(scribe: Scribe, received: Sequence[Answer], rows: Rows, stored: Readi
     if not reason:
         _apply(scribe, received, rows, stored, found)
         return
-    scribe.held += len(compared.new)
     if _declined(scribe, found):
+        scribe.held += len(compared.new)
         scribe.declined += len(changed)
         return
     finding = Finding(
@@ -77,8 +72,12 @@ def _write(scribe: Scribe, received: Sequence[Answer], rows: Rows, stored: Readi
         revision=newest_revision(stored.rows, rows.take(compared.written)),
         reason=f"{found}: {reason}",
         evidence={**told(found), "new_bars": str(len(compared.new)), "covered": _covered(scribe, received)},
+        fields=moved_fields(found),
+        factor=found.factor,
+        confidence=surety(found),
     )
-    scribe.propose(finding)
+    if scribe.propose(finding):
+        scribe.held += len(compared.new)
 
 
 def _apply(scribe: Scribe, received: Sequence[Answer], rows: Rows, stored: Reading, found: Restatement) -> None:
@@ -92,6 +91,7 @@ def _apply(scribe: Scribe, received: Sequence[Answer], rows: Rows, stored: Readi
         expected_revision=stored.revision,
         more={RESTATEMENT: told(found)},
     )
+    scribe.propose_flagged()
     hull = Interval(int(rows.time[0]), int(rows.time[-1]) + 1)
     overtake(scribe.vault.ledger, scribe.series, hull, done.revision, scribe.who(RESTATEMENT))
 
@@ -116,11 +116,21 @@ def _stale(scribe: Scribe, received: Sequence[Answer], rows: Rows, stored: Readi
 def _declined(scribe: Scribe, found: Restatement) -> bool:
     """Whether somebody rejected this restatement before."""
     key = _key(told(found))
-    return any(_key(one.evidence) == key for one in rejected(scribe.vault.ledger, scribe.series, (RESTATEMENT,)))
+    return any(_key(one.evidence) == key for one in declined(scribe.vault.ledger, scribe.series, (RESTATEMENT,)))
 
 
 def _key(evidence: Any) -> tuple[object, object]:
     return evidence.get("factor"), evidence.get("until")
+
+
+def moved_fields(found: Restatement) -> tuple[str, ...]:
+    """Return the columns that a restatement multiplied."""
+    return (*PRICES, "volume") if found.volume == "inverse" else PRICES
+
+
+def surety(found: Restatement) -> float:
+    """Return how sure a restatement is by its prices alone: less, the more of its bars moved otherwise."""
+    return _SURE * found.bars / (found.bars + found.others)
 
 
 def told(found: Restatement) -> dict[str, Any]:

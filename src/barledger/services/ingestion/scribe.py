@@ -8,7 +8,8 @@ from typing import Any, Final
 import numpy as np
 
 from barledger.domain.calendar import Calendar
-from barledger.domain.comparison import compare
+from barledger.domain.comparison import changed_fields, compare
+from barledger.domain.discrepancy import CORRECTION, WITHDRAWN
 from barledger.domain.interval import Interval, format_time
 from barledger.domain.rows import Ints, Rows, concat, merge, tombstones
 from barledger.domain.series import Series
@@ -20,24 +21,24 @@ from barledger.services.cache.changes import Draft
 from barledger.services.cache.commit import Written
 from barledger.services.cache.reader import Reading
 from barledger.services.cache.vault import Vault
+from barledger.services.discrepancies import Workflow
 from barledger.services.ingestion import answers
 from barledger.services.ingestion.absences import Absences
 from barledger.services.ingestion.answers import Answer
 from barledger.services.ingestion.held import current
 from barledger.services.ingestion.judgement import (
-    CORRECTION,
-    WITHDRAWAL,
+    BAR_BY_BAR,
     Finding,
     Judge,
+    declined,
     move,
     newest_revision,
     paired,
-    propose,
-    rejected,
     undecided,
 )
 from barledger.services.ingestion.report import add
 from barledger.services.ingestion.restatement import Restatement
+from barledger.services.ingestion.screening import CONTEXT, Flag
 from barledger.services.ingestion.task import Task
 
 OPERATION: Final = "ingest"
@@ -60,16 +61,44 @@ class Scribe:
         self.vault, self.cache, self.task, self.series = vault, cache, task, series
         self.judge = Judge(policy=task.policy, ledger=vault.ledger)
         self.absences = Absences(vault.ledger, series)
+        self._workflow = Workflow(vault, cache)
         self.written = Written(series=(series,), revision=vault.ledger.revisions.state(series).revision, fields={})
         self.proposals: list[str] = []
+        self.flagged: list[str] = []
         self.proposed = self.held = self.declined = 0
         self.restatement: Restatement | None = None
         self._calendar, self._symbol = calendar, symbol
         self._changes: list[Rows] = []
         self._covers: list[Cover] = []
         self._gone: list[int] = []
+        self._flags: list[Flag] = []
+        self._context: tuple[int, Rows] | None = None
 
     # --- answers as they come --------------------------------------------------------------------
+
+    def screen(self, answer: Answer) -> Answer:
+        """Look at the bars of an answer before they are written: what looks wrong is flagged, or put aside."""
+        look, rows = self.task.screen, answer.rows
+        if look is None or not len(rows):
+            return answer
+        known = self._context
+        before = None if known is None or known[0] != answer.interval.start else known[1]
+        screened = look(self.series, rows, before=before, actions=answer.received.chunk.actions)
+        self._context = answer.interval.end, rows.pick(slice(-CONTEXT, None))
+        for flag in screened.flags:
+            made, _ = self._workflow.keep(flag.discrepancy, None, self.who("flag", trigger=flag.discrepancy.kind))
+            if made.waits:
+                self.flagged.append(made.id)
+                self._flags.append(flag)
+        return replace(answer, rows=screened.rows, rejected=(*answer.rejected, *screened.rejected))
+
+    def propose_flagged(self) -> None:
+        """Propose what puts flagged bars right, now that they are there to be compared with."""
+        flags, self._flags = self._flags, []
+        for flag in flags:
+            if flag.corrected is not None:
+                found = replace(flag.discrepancy, revision=self.written.revision)
+                self._workflow.keep(found, flag.corrected, self.who("flag", trigger=found.kind))
 
     def take(self, answer: Answer, stored: Rows) -> None:
         """Write what an answer brings; ``stored`` are the bars of its stretch, as far as there may be any."""
@@ -81,11 +110,12 @@ class Scribe:
             self.commit(answer.rows, covers, [answer])
         else:
             self._write_new(answer, covers)
+        self.propose_flagged()
 
     @cached_property
     def _free(self) -> bool:
-        """Whether nothing has to be judged: the source may change all, and nobody ever rejected a change of its."""
-        return self.judge.free and not rejected(self.vault.ledger, self.series, (CORRECTION, WITHDRAWAL))
+        """Whether nothing has to be judged: the source may change all, and nobody ever declined a change of its."""
+        return self.judge.free and not declined(self.vault.ledger, self.series, BAR_BY_BAR)
 
     def note_absent(self, answer: Answer, stored: Rows) -> None:
         """Remember which of the stored bars the answer lacks; what a caller chose to be read lacks nothing."""
@@ -178,6 +208,7 @@ class Scribe:
         if len(changes):
             self._change(changes, covers)
         self.withdraw(np.array(gone, np.int64))
+        self.propose_flagged()
 
     def forget(self) -> None:
         """Drop what was kept to be judged, since all of it is asked for again."""
@@ -192,19 +223,23 @@ class Scribe:
         self.declined += len(times) - len(rows)
         reason = self.judge.against(rows, change=1.0)
         if reason:
-            self.propose(_finding(WITHDRAWAL, rows, stored, reason, {"answers": "2", "why": _ABSENT}))
-            return times
+            found = _finding(WITHDRAWN, rows, stored, reason, {"answers": "2", "why": _ABSENT})
+            return times if self.propose(found) else np.setdiff1d(times, rows.time)
         if len(rows):
             self.commit(rows, (), (), operation="withdraw", reason=_ABSENT, trigger="absence")
         return np.setdiff1d(times, rows.time)
 
-    def propose(self, finding: Finding) -> None:
-        """Keep changes until somebody decides."""
+    def propose(self, finding: Finding) -> bool:
+        """Keep changes until somebody decides, unless a rule does; tells whether they wait."""
         told = {"source": self.task.declaration.name, "symbol": self._symbol, **finding.evidence}
         who = self.who("propose", reason=finding.reason, trigger=finding.kind)
-        made = propose(self.vault.ledger, self.series, replace(finding, evidence=told), who)
+        made, done = self._workflow.keep(replace(finding, evidence=told).of(self.series), finding.rows, who)
+        if done is not None:
+            self.written = add(self.written, done)
+            return False
         self.proposals.append(made.id)
         self.proposed += finding.bars
+        return True
 
     def _change(self, changes: Rows, covers: Sequence[Cover]) -> None:
         for last in attempts():
@@ -224,7 +259,7 @@ class Scribe:
         self.declined += declined
         if reason:
             evidence = {"largest_move": f"{largest:.6g}", "first": format_time(int(rows.time[0]))}
-            self.propose(_finding(CORRECTION, rows, stored, reason, evidence))
+            self.propose(replace(_finding(CORRECTION, rows, stored, reason, evidence), fields=_moved(stored, rows)))
         if covers:
             self.vault.ledger.catalog.cover(covers, self.who(OPERATION))
 
@@ -239,6 +274,11 @@ class Scribe:
 def _finding(kind: str, rows: Rows, stored: Reading, reason: str, evidence: dict[str, Any]) -> Finding:
     revision = newest_revision(stored.rows, rows)
     return Finding(kind=kind, rows=rows, bars=len(rows), revision=revision, reason=reason, evidence=evidence)
+
+
+def _moved(stored: Reading, rows: Rows) -> tuple[str, ...]:
+    """Return the columns in which some bar is another."""
+    return tuple(name for name, flags in changed_fields(*paired(stored.rows, rows)).items() if flags.any())
 
 
 def put_aside(vault: Vault, series: Series, rejected: Sequence[Rejected]) -> int:

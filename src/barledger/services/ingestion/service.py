@@ -12,10 +12,11 @@ from barledger.domain.series import Series, normalise_instrument
 from barledger.domain.timeframe import Timeframe
 from barledger.domain.validation import OnInvalid
 from barledger.errors import BarledgerError, InvalidSetting
-from barledger.ledger.contract import Proposal, QuarantinedBar
+from barledger.ledger.contract import QuarantinedBar
 from barledger.services.cache import DataCacheService
 from barledger.services.cache.commit import Written
 from barledger.services.cache.vault import Vault
+from barledger.services.discrepancies import Workflow
 from barledger.services.ingestion import crew
 from barledger.services.ingestion.budget import Budget, Spending
 from barledger.services.ingestion.follow import ClosedBar, Follower, Following
@@ -24,9 +25,10 @@ from barledger.services.ingestion.job import Job
 from barledger.services.ingestion.plan import Refresh, Wanted
 from barledger.services.ingestion.policies import Policies, age
 from barledger.services.ingestion.progress import Listener, Progress
-from barledger.services.ingestion.proposing import Proposed, Proposing
+from barledger.services.ingestion.proposing import Proposal, Proposed, Proposing
 from barledger.services.ingestion.report import IngestionReport, InstrumentReport, add, summed
 from barledger.services.ingestion.retries import Retries
+from barledger.services.ingestion.screening import Screen
 from barledger.services.ingestion.task import Task
 from barledger.services.ingestion.timing import Timing
 from barledger.services.ingestion.writing import Entry, Writing
@@ -55,16 +57,21 @@ class DataIngestionService:
         *,
         timing: Timing | None = None,
         retries: Retries | None = None,
+        screen: Screen | None = None,
     ) -> None:
-        """Work on this store and ledger, with sources from this maker, waiting by this clock."""
+        """Work on this store and ledger, with sources from this maker, waiting by this clock.
+
+        ``screen`` looks at what sources give before it is written.
+        """
         self._vault = vault
         self._cache = cache
         self._make_source = make_source
         self._instruments = instruments or InstrumentService(vault)
         self._timing = timing or Timing()
         self._retries = retries or Retries()
+        self._screen = screen
         self._writing = Writing(vault, cache)
-        self._proposing = Proposing(vault, cache)
+        self._proposing = Proposing(Workflow(vault, cache))
         self._policies = Policies(vault, self._declared)
 
     # --- from sources ----------------------------------------------------------------------------
@@ -217,6 +224,7 @@ class DataIngestionService:
             progress=Progress(None, self._timing.steady),
             slots=BoundedSemaphore(max(declaration.concurrency, 1)),
             stop=stop or Event(),
+            screen=self._screen,
         )
 
     @contextmanager
@@ -301,11 +309,11 @@ class DataIngestionService:
         return self._proposing.list(state=state, instrument=instrument, timeframe=timeframe, source=source)
 
     def proposal(self, proposal_id: str) -> Proposed:
-        """Return a proposal with its ``bars`` and its ``diff``; raises `ProposalNotFound`."""
+        """Return a proposal with its ``bars`` and its ``diff``; raises `DiscrepancyNotFound`."""
         return self._proposing.get(proposal_id)
 
     def accept(self, proposal_id: str, *, reason: str = "") -> Written:
-        """Write a proposal's bars as a new revision (`Proposing.accept`)."""
+        """Write a proposal's bars as a new revision (`Workflow.accept`)."""
         return self._proposing.accept(proposal_id, reason=reason)
 
     def reject(self, proposal_id: str, *, reason: str = "") -> Proposal:

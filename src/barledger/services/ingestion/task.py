@@ -8,6 +8,7 @@ from barledger.domain.validation import OnInvalid
 from barledger.services.ingestion.budget import Spending
 from barledger.services.ingestion.progress import Progress
 from barledger.services.ingestion.retries import Retries
+from barledger.services.ingestion.screening import Screen
 from barledger.services.ingestion.timing import Timing
 from barledger.sources.contract import Source, SourceDeclaration
 
@@ -16,7 +17,8 @@ from barledger.sources.contract import Source, SourceDeclaration
 class Task:
     """Which source is asked, how patiently, and what it may change.
 
-    ``slots`` are as many as may ask at once; ``stop`` ends it from outside.
+    ``slots`` are as many as may ask at once; ``stop`` ends it from outside; ``screen`` looks at bars before they are
+    written.
     """
 
     source: Source
@@ -30,3 +32,4 @@ class Task:
     progress: Progress
     slots: BoundedSemaphore
     stop: Event = field(default_factory=Event)
+    screen: Screen | None = None

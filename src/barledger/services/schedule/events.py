@@ -9,7 +9,7 @@ from barledger.domain.interval import format_time
 from barledger.domain.series import Series
 from barledger.domain.timeframe import Timeframe
 from barledger.domain.when import Upon
-from barledger.errors import NotFound, ProposalNotFound
+from barledger.errors import DiscrepancyNotFound, NotFound
 from barledger.ledger.contract import AuditEntry
 from barledger.services.cache.priority import choose
 from barledger.services.cache.vault import Vault
@@ -18,7 +18,7 @@ RESTATEMENT: Final = "restatement"
 _AT_ONCE: Final = 2000
 # Bodies are canonical, so these stand in them as they are.
 _ACTIONS: Final = '"actions":['
-_TRIGGERS: Final = (f'"trigger":"{RESTATEMENT}"', '"trigger":"prop-')
+_TRIGGERS: Final = (f'"trigger":"{RESTATEMENT}"', '"trigger":"disc-', '"trigger":"prop-')
 
 Event = Mapping[str, Any]
 
@@ -106,10 +106,10 @@ class EventWatch:
         series = [[one["instrument"], one["timeframe"], one["source"]] for one in listed]
         yield {"kind": RESTATEMENT, "series": series, "revision": told.get("revision"), "at": format_time(entry.time)}
 
-    def _restates(self, proposal: str) -> bool:
+    def _restates(self, discrepancy: str) -> bool:
         try:
-            return self._vault.ledger.proposals.get(proposal).kind == RESTATEMENT
-        except ProposalNotFound:
+            return self._vault.ledger.discrepancies.get(discrepancy).kind == RESTATEMENT
+        except DiscrepancyNotFound:
             return False
 
     def _noticed(self, when: Upon, after: int) -> Seen:

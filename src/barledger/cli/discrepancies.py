@@ -1,0 +1,374 @@
+"""Commands on what differs: reconcile, and the register of discrepancies."""
+
+from collections.abc import Callable
+from typing import Annotated, Any, Final
+
+import typer
+
+from barledger.barledger import BarLedger
+from barledger.cli.codes import exit_code
+from barledger.cli.output import Output, moment
+from barledger.cli.proposals import arrows, bar_of, rows_of
+from barledger.cli.session import End, Json, Ledger, Reason, Source, Start, Store, library
+from barledger.domain.discrepancy import Discrepancy
+from barledger.domain.rows import VALUES
+from barledger.errors import BarledgerError, InvalidSetting
+from barledger.services.discrepancies.filter import Filter
+from barledger.services.discrepancies.workflow import Decided
+from barledger.services.ingestion import Budget
+from barledger.services.integrity.report import Comparison, Report
+
+app = typer.Typer(no_args_is_help=True, help="What sources say otherwise, and what was decided about it.")
+
+_STATES: Final = "open, proposed, accepted, applied, undone, rejected, superseded, waiting or all."
+Ids = Annotated[list[str] | None, typer.Argument(help="Ids of discrepancies.", metavar="DISCREPANCY")]
+Id = Annotated[str, typer.Argument(help="The id of a discrepancy.", metavar="DISCREPANCY")]
+Each = Annotated[bool, typer.Option("--each", help="All that the filters are about.")]
+Kind = Annotated[str | None, typer.Option(help="Only of this kind, or glob.", show_default=False)]
+Instrument = Annotated[str | None, typer.Option(help="Only of this instrument, or glob.", show_default=False)]
+OfTimeframe = Annotated[str | None, typer.Option("--timeframe", help="Only of this one.", show_default=False)]
+Confidence = Annotated[float, typer.Option(help="Only from this confidence on.", min=0, max=1)]
+
+
+def reconcile(
+    instrument: Annotated[str | None, typer.Argument(help="An instrument; with --all a glob.")] = None,
+    timeframe: Annotated[str | None, typer.Argument(help="A timeframe, e.g. 1d.", show_default=False)] = None,
+    source: Source = None,
+    against: Annotated[
+        list[str] | None, typer.Option(help="Compare with this source instead; may be repeated.", show_default=False)
+    ] = None,
+    start: Start = None,
+    end: End = None,
+    everything: Annotated[
+        bool, typer.Option("--all", help="A pass over the library: a few blocks of each series.")
+    ] = False,
+    concurrency: Annotated[int, typer.Option(help="So many series at once, with --all.", min=1)] = 4,
+    budget_calls: Annotated[int | None, typer.Option(help="Ask sources so often at most.", show_default=False)] = None,
+    budget_seconds: Annotated[float | None, typer.Option(help="Ask for so long at most.", show_default=False)] = None,
+    option: Annotated[list[str] | None, typer.Option("--option", help="A source's option, as name=value.")] = None,
+    reason: Reason = "",
+    store: Store = "",
+    ledger: Ledger = "",
+    json: Json = False,
+) -> None:
+    """Ask sources for held bars again and tell what differs; exits with 5 if something waits for a decision."""
+    output = Output(as_json=json)
+    budget = Budget(calls=budget_calls, seconds=budget_seconds)
+    with library(store, ledger) as opened:
+        report: Report
+        if everything:
+            _refuse(against=against, start=start, end=end, option=option)
+            report = opened.integrity.reconcile_all(
+                instrument or "*", timeframe, source=source, budget=budget, concurrency=concurrency, reason=reason
+            )
+        else:
+            report = opened.integrity.reconcile(
+                _needed("INSTRUMENT", instrument),
+                _needed("TIMEFRAME", timeframe),
+                source=source,
+                against=against or None,
+                start=start,
+                end=end,
+                budget=budget,
+                reason=reason,
+                options=dict(_pair(text) for text in option or []),
+            )
+    _show(output, report)
+    if report.failed:
+        raise typer.Exit(next(exit_code(one.error) for one in report.failed if one.error is not None))
+    if not report.ok:
+        raise typer.Exit(_DIFFERS)
+
+
+@app.command("list")
+def list_discrepancies(
+    state: Annotated[str, typer.Option(help=_STATES)] = "waiting",
+    kind: Kind = None,
+    instrument: Instrument = None,
+    timeframe: OfTimeframe = None,
+    source: Source = None,
+    confidence: Confidence = 0.0,
+    start: Start = None,
+    end: End = None,
+    store: Store = "",
+    ledger: Ledger = "",
+    json: Json = False,
+) -> None:
+    """List discrepancies, the newest first."""
+    output = Output(as_json=json)
+    with library(store, ledger) as opened:
+        found = opened.integrity.discrepancies(
+            state=state,
+            kind=kind,
+            instrument=instrument,
+            timeframe=timeframe,
+            source=source,
+            confidence=confidence,
+            start=start,
+            end=end,
+        )
+    output.table("", _COLUMNS, [_row(one) for one in found], found)
+
+
+@app.command()
+def show(
+    discrepancy: Id,
+    limit: Annotated[int, typer.Option(help="Show so many bars at most.", min=0)] = 20,
+    store: Store = "",
+    ledger: Ledger = "",
+    json: Json = False,
+) -> None:
+    """Show a discrepancy: what it would change, bar by bar, whom that concerns, and what was done so far."""
+    output = Output(as_json=json)
+    with library(store, ledger) as opened:
+        found = opened.integrity.discrepancy(discrepancy)
+    rows = rows_of(found.rows, found.diff)
+    data = {
+        "discrepancy": found.discrepancy,
+        "bars": [bar_of(row) for row in rows[:limit]],
+        "bars_in_all": len(rows),
+        "touched": found.touched,
+        "steps": found.steps,
+    }
+    columns = ("time", "change", *(f"# {name}" for name in VALUES))
+    output.table(str(found.discrepancy), columns, [arrows(row) for row in rows[:limit]], data)
+    if json:
+        return
+    output.note(f"why: {found.discrepancy.reason}")
+    for name, value in found.discrepancy.evidence.items():
+        if name != "covered":
+            output.note(f"{name}: {value}")
+    for told in (*found.touched, *found.steps):
+        output.note(str(told))
+
+
+@app.command()
+def accept(
+    discrepancies: Ids = None,
+    each: Each = False,
+    kind: Kind = None,
+    instrument: Instrument = None,
+    timeframe: OfTimeframe = None,
+    source: Source = None,
+    confidence: Confidence = 0.0,
+    reason: Reason = "",
+    store: Store = "",
+    ledger: Ledger = "",
+    json: Json = False,
+) -> None:
+    """Write what is proposed, each as a new revision."""
+    wanted = _wanted(discrepancies, each=each, **_given(kind, instrument, timeframe, source, confidence))
+    with library(store, ledger) as opened:
+        integrity = opened.integrity
+        done = (
+            integrity.accept_each(wanted, reason=reason)
+            if wanted
+            else _decide(opened, discrepancies, lambda one: integrity.accept(one, reason=reason))
+        )
+    _decided(Output(as_json=json), done)
+
+
+@app.command()
+def reject(
+    discrepancies: Ids = None,
+    each: Each = False,
+    kind: Kind = None,
+    instrument: Instrument = None,
+    timeframe: OfTimeframe = None,
+    source: Source = None,
+    confidence: Confidence = 0.0,
+    reason: Reason = "",
+    store: Store = "",
+    ledger: Ledger = "",
+    json: Json = False,
+) -> None:
+    """Leave the bars as they are; the same difference is not proposed again."""
+    wanted = _wanted(discrepancies, each=each, **_given(kind, instrument, timeframe, source, confidence))
+    with library(store, ledger) as opened:
+        integrity = opened.integrity
+        done = (
+            integrity.reject_each(wanted, reason=reason)
+            if wanted
+            else _decide(opened, discrepancies, lambda one: integrity.reject(one, reason=reason))
+        )
+    _decided(Output(as_json=json), done)
+
+
+@app.command()
+def undo(
+    discrepancies: Ids = None,
+    each: Each = False,
+    kind: Kind = None,
+    instrument: Instrument = None,
+    timeframe: OfTimeframe = None,
+    source: Source = None,
+    confidence: Confidence = 0.0,
+    partial: Annotated[bool, typer.Option("--partial", help="Leave bars that were written since.")] = False,
+    reason: Reason = "",
+    store: Store = "",
+    ledger: Ledger = "",
+    json: Json = False,
+) -> None:
+    """Restore what stood before an accepted correction, each by another revision; needs a reason."""
+    given = _given(kind, instrument, timeframe, source, confidence)
+    wanted = _wanted(discrepancies, each=each, state="applied", **given)
+    with library(store, ledger) as opened:
+        integrity = opened.integrity
+        done = (
+            integrity.undo_each(wanted, reason=reason, partial=partial)
+            if wanted
+            else _decide(opened, discrepancies, lambda one: integrity.undo(one, reason=reason, partial=partial))
+        )
+    _decided(Output(as_json=json), done)
+
+
+@app.command()
+def rules(
+    name: Annotated[str | None, typer.Argument(help="Set or remove this one; without it, list all.")] = None,
+    action: Annotated[str, typer.Option(help="accept, quarantine or wait.")] = "accept",
+    kind: Annotated[str, typer.Option(help="Which kinds, a glob.")] = "*",
+    source: Annotated[str, typer.Option(help="Whose series, a glob.")] = "*",
+    confidence: Confidence = 0.95,
+    most_bars: Annotated[int | None, typer.Option(help="At most so many bars.", show_default=False)] = None,
+    remove: Annotated[bool, typer.Option("--remove", help="Remove it.")] = False,
+    reason: Reason = "",
+    store: Store = "",
+    ledger: Ledger = "",
+    json: Json = False,
+) -> None:
+    """List, set or remove the rules by which discrepancies are decided without a person."""
+    output, chosen = Output(as_json=json), action
+    with library(store, ledger) as opened:
+        if remove:
+            opened.integrity.remove_rule(_needed("NAME", name), reason=reason)
+        elif name is not None:
+            settled: Any = chosen
+            opened.integrity.set_rule(
+                name,
+                action=settled,
+                kind=kind,
+                source=source,
+                confidence=confidence,
+                most_bars=most_bars,
+                reason=reason,
+            )
+        known = opened.integrity.rules()
+    rows = [(one.name, one.action, one.kind, one.source, one.confidence, one.most_bars) for one in known]
+    output.table("", ("rule", "action", "kind", "source", "# confidence", "# bars at most"), rows, known)
+
+
+_DIFFERS: Final = 5
+_COLUMNS: Final = (
+    *("discrepancy", "series", "kind", "fields", "# factor", "# bars", "interval", "against", "state"),
+    *("# confidence", "made", "why"),
+)
+
+
+def _row(one: Discrepancy) -> tuple[object, ...]:
+    against = one.against if one.against not in ("", one.series.source) else ""
+    factor = None if one.factor is None else f"{one.factor:.10g}"
+    return (
+        *(one.id, str(one.series), one.kind, ", ".join(one.fields), factor, one.bars, str(one.interval), against),
+        *(one.state, one.confidence, moment(one.made_at), one.reason),
+    )
+
+
+def _show(output: Output, report: Report) -> None:
+    if output.as_json:
+        output.json({"ok": report.ok, "compared": report.compared, "identical": report.identical,
+                     "jitter": report.jitter, "calls": report.calls, "comparisons": report.comparisons})  # fmt: skip
+        return
+    if report.discrepancies:
+        output.table("", _COLUMNS, [_row(one) for one in report.discrepancies], None)
+    text = f"{report.compared:,} bars compared, {report.identical:,} identical, {report.jitter:,} jitter"
+    output.say(f"{text}, {len(report.discrepancies):,} discrepancies; {report.calls:,} calls", None)
+    for one in report.comparisons:
+        for note in _notes(one):
+            output.note(f"{one.series} against {one.against}: {note}")
+
+
+def _notes(one: Comparison) -> list[str]:
+    told = [*one.notes]
+    if one.error is not None:
+        told.append(f"[{one.error.code}] {one.error}")
+    if one.state == "not_done":
+        told.append("not done: " + (", ".join(map(str, one.left)) or "its turn did not come"))
+    if one.revisions:
+        told.append(f"applied by rules: {', '.join(map(str, one.revisions))}")
+    return told
+
+
+def _given(
+    kind: str | None, instrument: str | None, timeframe: str | None, source: str | None, confidence: float
+) -> dict[str, Any]:
+    return {
+        "kind": kind,
+        "instrument": instrument,
+        "timeframe": timeframe,
+        "source": source,
+        "confidence": confidence,
+    }
+
+
+def _wanted(ids: list[str] | None, *, each: bool, state: str = "waiting", **filters: Any) -> Filter | None:
+    """Return the filter if that is what was asked for; ids and filters exclude each other."""
+    narrowed = any(value is not None and value != 0.0 for value in filters.values())
+    if each == bool(ids) or (narrowed and not each):
+        reason = "give ids, or --each with filters (--each alone means all that wait)"
+        raise InvalidSetting(setting="DISCREPANCY", reason=reason)
+    return Filter.of(state=state, **filters) if each else None
+
+
+def _decide(opened: BarLedger, ids: list[str] | None, decide: Callable[[str], Any]) -> tuple[Decided, ...]:
+    """Decide about each by its id; of a single one the error is raised."""
+    done: list[Decided] = []
+    for one in ids or []:
+        opened.integrity.discrepancy(one)  # one that is misspelt is said before anything is decided
+    for one in ids or []:
+        try:
+            written = decide(one)
+        except BarledgerError as error:
+            if ids is not None and len(ids) == 1:
+                raise
+            done.append(Decided(discrepancy=opened.integrity.discrepancy(one).discrepancy, error=error))
+            continue
+        found = opened.integrity.discrepancy(one).discrepancy
+        done.append(Decided(discrepancy=found, written=None if isinstance(written, Discrepancy) else written))
+    return tuple(done)
+
+
+def _decided(output: Output, done: tuple[Decided, ...]) -> None:
+    rows = [(one.discrepancy.id, str(one.discrepancy.series), one.discrepancy.kind, *_outcome(one)) for one in done]
+    columns = ("discrepancy", "series", "kind", "state", "# new", "# changed", "# withdrawn", "revision", "why not")
+    output.table("", columns, rows, [{"ok": one.ok, "discrepancy": one.discrepancy, "written": one.written,
+                                      "error": one.error} for one in done])  # fmt: skip
+    error = next((one.error for one in done if one.error is not None), None)
+    if error is not None:
+        raise typer.Exit(exit_code(error))
+
+
+def _outcome(one: Decided) -> tuple[object, ...]:
+    written, error = one.written, one.error
+    counts = (None, None, None, "") if written is None else (
+        written.new, written.changed, written.withdrawn, str(written.revision)
+    )  # fmt: skip
+    return (one.discrepancy.state, *counts, "" if error is None else f"[{error.code}] {error}")
+
+
+def _refuse(**given: object) -> None:
+    named = [name for name, value in given.items() if value]
+    if named:
+        raise InvalidSetting(setting="--all", reason=f"it takes no --{named[0]}")
+
+
+def _needed(name: str, value: str | None) -> str:
+    if not value:
+        raise InvalidSetting(setting=name, reason="it has to be given")
+    return value
+
+
+def _pair(text: str) -> tuple[str, str]:
+    name, sign, value = text.partition("=")
+    if not sign:
+        raise InvalidSetting(setting="--option", reason=f"{text!r} is not name=value")
+    return name.replace("-", "_"), value

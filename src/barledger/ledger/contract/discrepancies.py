@@ -1,0 +1,51 @@
+"""The register of discrepancies, from their finding to the revision that undoes what was made of them."""
+
+import builtins
+from abc import ABC, abstractmethod
+from collections.abc import Collection
+
+from barledger.domain.discrepancy import Discrepancy, DiscrepancyState, Step
+from barledger.domain.series import Series
+from barledger.ledger.contract.revisions import Who
+
+
+class Discrepancies(ABC):
+    """Discrepancies, the bars that they propose, and every step that was taken with one."""
+
+    @abstractmethod
+    def add(self, found: Discrepancy, payload: bytes | None, who: Who) -> tuple[Discrepancy, bool]:
+        """Keep a discrepancy; returns it with its id, and whether that is news.
+
+        With a ``payload``, the bars that would be written, it is *proposed*, else *open*.
+        The same one again (of the series, by its ``key``) is returned as it stands: while it waits, and for good once
+        somebody rejected or undid it. An open one that now has a payload becomes proposed. If the ``revision`` of a
+        proposed one is older than the new one's, its bars were written since: then it is superseded like those below.
+
+        Waiting ones of the same series and ``against`` are superseded if their interval lies inside the new one's and
+        they are of its kind, or it is an event over the whole stretch (`domain.discrepancy.WHOLE`).
+        """
+
+    @abstractmethod
+    def get(self, discrepancy_id: str) -> Discrepancy:
+        """Return a discrepancy; raises `DiscrepancyNotFound`."""
+
+    @abstractmethod
+    def payload(self, discrepancy_id: str) -> bytes | None:
+        """Return the bars that it proposes, as they were given, or None; raises `DiscrepancyNotFound`."""
+
+    @abstractmethod
+    def list(
+        self, *, series: Series | None = None, states: Collection[DiscrepancyState] | None = None
+    ) -> builtins.list[Discrepancy]:
+        """Return discrepancies in these states (None: any), the newest first."""
+
+    @abstractmethod
+    def step(self, discrepancy_id: str, state: DiscrepancyState, who: Who, *, revision: int = 0) -> Discrepancy:
+        """Take a step, for ``who.reason``; ``revision`` is the one that applied or undid it.
+
+        Raises `DiscrepancyNotFound`, and `IllegalStep` if the state that it is in does not allow the step.
+        """
+
+    @abstractmethod
+    def steps(self, discrepancy_id: str) -> builtins.list[Step]:
+        """Return all steps that were taken, oldest first; raises `DiscrepancyNotFound`."""

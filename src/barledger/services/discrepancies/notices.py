@@ -1,0 +1,86 @@
+"""What is told of discrepancies to those who want to hear of them."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from barledger.domain.discrepancy import Discrepancy
+from barledger.domain.notice import Notice
+from barledger.services.cache.commit import Written
+from barledger.services.discrepancies.touching import Touched, strategies_of
+
+
+def found(one: Discrepancy) -> Notice:
+    """Return the notice that something was found."""
+    return Notice(
+        kind="discrepancy",
+        severity="warning",
+        subject=f"{one.series}: {one.kind} in {one.bars} bars of {one.interval}",
+        about=str(one.series),
+        body=f"{one}\n{one.reason}",
+        details=_told(one),
+    )
+
+
+def applied(one: Discrepancy, done: Written, seen: Sequence[Touched]) -> Iterator[Notice]:
+    """Give the notices that a correction was applied, and of whose approved snapshot holds other bars now."""
+    yield Notice(
+        kind="correction_applied",
+        severity="info",
+        subject=f"{one.series}: {one.kind} applied as revision {done.revision}",
+        about=str(one.series),
+        body=f"{one}\n{one.decision}",
+        details={**_told(one), "revision": str(done.revision), "changed": done.changed, "new": done.new},
+    )
+    yield from _touching(one, done, seen)
+
+
+def undone(one: Discrepancy, done: Written, seen: Sequence[Touched]) -> Iterator[Notice]:
+    """Give the notices that a correction was undone."""
+    yield Notice(
+        kind="correction_undone",
+        severity="warning",
+        subject=f"{one.series}: {one.kind} of revision {one.result} undone by revision {done.revision}",
+        about=str(one.series),
+        body=f"{one}\n{one.decision}",
+        details={**_told(one), "revision": str(done.revision)},
+    )
+    yield from _touching(one, done, seen)
+
+
+def _touching(one: Discrepancy, done: Written, seen: Sequence[Touched]) -> Iterator[Notice]:
+    """Name each strategy whose approved snapshot holds bars that are others now; the snapshot does not move."""
+    for strategy in strategies_of(seen, approved=True):
+        mine = [each for each in seen if each.approved and strategy in each.strategies]
+        snapshots = ", ".join(each.snapshot for each in mine)
+        yield Notice(
+            kind="approved_snapshot_touched",
+            severity="critical",
+            subject=f"strategy {strategy}: {snapshots} holds bars of {one.series} that were corrected",
+            about=f"strategy {strategy}",
+            body=f"{one}\nThe snapshot stays as it is; revision {done.revision} has the other bars.",
+            details={
+                **_told(one),
+                "strategy": strategy,
+                "snapshots": [each.snapshot for each in mine],
+                "revision": str(done.revision),
+                "bars": max(each.bars for each in mine),
+            },
+        )
+
+
+def _told(one: Discrepancy) -> dict[str, Any]:
+    return {
+        "discrepancy": one.id,
+        "instrument": one.series.instrument,
+        "timeframe": one.series.timeframe.name,
+        "source": one.series.source,
+        "against": one.against,
+        "kind": one.kind,
+        "state": one.state,
+        "bars": one.bars,
+        "fields": list(one.fields),
+        "factor": one.factor,
+        "confidence": one.confidence,
+        "start": str(one.interval.start),
+        "end": str(one.interval.end),
+    }

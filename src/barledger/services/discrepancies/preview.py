@@ -1,0 +1,79 @@
+"""Previews: what a proposal would do, bar by bar, and whom it concerns."""
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+
+from barledger.domain.comparison import changed_fields
+from barledger.domain.discrepancy import Discrepancy, Step
+from barledger.domain.rows import VALUES, Rows, found_in
+from barledger.services.discrepancies.touching import Touched, strategies_of
+
+_NEW: Final = "new"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preview:
+    """A discrepancy with its bars: ``rows`` as they would become (none if nothing is proposed), ``now`` as they are.
+
+    ``touched`` are the snapshots that hold some of them, which do not move; ``steps`` what was done so far.
+    """
+
+    discrepancy: Discrepancy
+    rows: Rows
+    now: Rows
+    touched: tuple[Touched, ...]
+    steps: tuple[Step, ...]
+
+    @property
+    def bars(self) -> pd.DataFrame:
+        """Return the bars as they would become, by time in UTC; what would be withdrawn has no values."""
+        return _frame(self.rows)
+
+    @property
+    def diff(self) -> pd.DataFrame:
+        """Return for each bar what would become of it (``new``, ``changed``, ``same``, ``withdrawn``), old and new.
+
+        The columns are ``change``, and of each field ``old_close`` and ``close``, and so on; by time in UTC.
+        """
+        new, index = self.bars, _index(self.rows)
+        old = _frame(self.now).reindex(index)
+        columns: dict[str, Any] = {"change": self._changes()}
+        for name in VALUES:
+            columns[f"old_{name}"], columns[name] = old[name], new[name]
+        return pd.DataFrame(columns, index=index)
+
+    @property
+    def snapshots(self) -> tuple[str, ...]:
+        """Return the ids of the snapshots that hold some of the bars."""
+        return tuple(one.snapshot for one in self.touched)
+
+    @property
+    def strategies(self) -> tuple[str, ...]:
+        """Return the strategies whose snapshots hold some of the bars."""
+        return strategies_of(self.touched)
+
+    def __str__(self) -> str:
+        """Say it in lines."""
+        counted = dict(zip(*np.unique(self._changes() or ["nothing"], return_counts=True), strict=True))
+        would = ", ".join(f"{count} {change}" for change, count in counted.items()) if len(self.rows) else "nothing"
+        return "\n".join([str(self.discrepancy), f"would make {would}", *map(str, self.touched), *map(str, self.steps)])
+
+    def _changes(self) -> list[str]:
+        gone = np.zeros(len(self.rows), np.bool_) if self.rows.withdrawn is None else self.rows.withdrawn
+        known = found_in(self.rows.time, self.now.time)
+        moved = known.copy()
+        theirs = self.now.pick(found_in(self.now.time, self.rows.time))
+        moved[known] = np.logical_or.reduce(list(changed_fields(theirs, self.rows.pick(known)).values()))
+        words = np.where(known, np.where(moved, "changed", "same"), _NEW)
+        return [str(word) for word in np.where(gone, "withdrawn", words)]
+
+
+def _index(rows: Rows) -> pd.DatetimeIndex:
+    return pd.DatetimeIndex(rows.time.view("datetime64[ns]"), name="time").tz_localize("UTC")
+
+
+def _frame(rows: Rows) -> pd.DataFrame:
+    return pd.DataFrame({name: getattr(rows, name) for name in VALUES}, index=_index(rows))

@@ -1,0 +1,334 @@
+"""The workflow: from a discrepancy to a revision, and back.
+
+A decision and the revision that it makes are two steps, since bars and ledger are two halves. What dies between them
+leaves the discrepancy *accepted*; to accept it again finishes it, and finds a revision that was made already.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+import numpy as np
+
+from barledger import faults
+from barledger.domain.comparison import changed_fields
+from barledger.domain.decision_rule import DecisionRule, deciding
+from barledger.domain.discrepancy import WITHDRAWN, Discrepancy
+from barledger.domain.interval import Interval
+from barledger.domain.rows import Flags, Ints, Rows, empty_rows, found_in, merge, tombstones
+from barledger.domain.series import Series, check_name
+from barledger.errors import (
+    BarledgerError,
+    ChangedSince,
+    IllegalStep,
+    ProposalStale,
+    Refused,
+    RevisionConflict,
+    RuleNotFound,
+)
+from barledger.ledger.contract import Cover, Who
+from barledger.services.cache import DataCacheService
+from barledger.services.cache.changes import Draft
+from barledger.services.cache.commit import Written
+from barledger.services.cache.reader import Reading, read
+from barledger.services.cache.vault import Vault
+from barledger.services.cache.versions import left
+from barledger.services.discrepancies import notices
+from barledger.services.discrepancies.filter import Filter
+from barledger.services.discrepancies.payload import decode, encode
+from barledger.services.discrepancies.preview import Preview
+from barledger.services.discrepancies.touching import touched
+
+_UNDO: Final = "undo"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Undone(Written):
+    """What an undoing did; ``left`` counts the bars that were written since and stay as they are."""
+
+    left: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decided:
+    """What became of one of many decisions: what was written (nothing by a rejection), or why it could not be."""
+
+    discrepancy: Discrepancy
+    written: Written | None = None
+    error: BarledgerError | None = None
+
+    @property
+    def ok(self) -> bool:
+        """Whether it was carried out."""
+        return self.error is None
+
+    def __str__(self) -> str:
+        """Say it in a line."""
+        return f"{self.discrepancy.id}: {self.discrepancy.state if self.error is None else self.error}"
+
+
+class Workflow:
+    """Keeps discrepancies and carries decisions out."""
+
+    def __init__(self, vault: Vault, cache: DataCacheService) -> None:
+        """Work on this store and ledger."""
+        self._vault = vault
+        self._cache = cache
+
+    # --- finding ---------------------------------------------------------------------------------
+
+    def keep(self, found: Discrepancy, rows: Rows | None, who: Who) -> tuple[Discrepancy, Written | None]:
+        """Keep what was found, with the bars that it proposes, if it does; tells those who want to hear of it.
+
+        What a rule accepts is applied at once: then what was written is returned too.
+        """
+        made, news = self._vault.ledger.discrepancies.add(found, None if rows is None else encode(rows), who)
+        rule = self.rule_for(made)
+        if made.state == "proposed" and rule is not None and rule.action == "accept":
+            try:
+                done = self.accept(made.id, reason=f"rule {rule}", trigger=f"rule:{rule.name}")
+            except RevisionConflict:
+                pass  # somebody writes the same bars, and the next look finds what is left of the difference
+            else:
+                return self.get(made.id), done
+        if news:
+            self._vault.notify(notices.found(made))
+        return made, None
+
+    def rule_for(self, one: Discrepancy) -> DecisionRule | None:
+        """Return the rule that decides about a discrepancy like this, if there is one."""
+        rules = self._vault.ledger.policies.rules()
+        source, confidence = one.series.source, one.confidence
+        return deciding(rules, kind=one.kind, source=source, confidence=confidence, bars=one.bars)
+
+    # --- looking ---------------------------------------------------------------------------------
+
+    def list(self, wanted: Filter, *, series: Series | None = None) -> list[Discrepancy]:
+        """Return the discrepancies that a filter is about, the newest first."""
+        found = self._vault.ledger.discrepancies.list(series=series, states=wanted.states)
+        return [one for one in found if wanted.matches(one)]
+
+    def get(self, discrepancy_id: str) -> Discrepancy:
+        """Return a discrepancy; raises `DiscrepancyNotFound`."""
+        return self._vault.ledger.discrepancies.get(discrepancy_id)
+
+    def show(self, discrepancy_id: str) -> Preview:
+        """Return a discrepancy with its bars and whom they concern; raises `DiscrepancyNotFound`."""
+        found = self.get(discrepancy_id)
+        rows = self._rows(found)
+        now = self._now(found.series, rows).rows.standing() if len(rows) else rows
+        times = rows.time if len(rows) else self._times(found)
+        return Preview(
+            discrepancy=found,
+            rows=rows,
+            now=now,
+            touched=touched(self._vault, found.series, times),
+            steps=tuple(self._vault.ledger.discrepancies.steps(discrepancy_id)),
+        )
+
+    # --- deciding --------------------------------------------------------------------------------
+
+    def accept(self, discrepancy_id: str, *, reason: str = "", trigger: str = "") -> Written:
+        """Write what is proposed as a new revision, after comparing it again with what is there now.
+
+        One that was accepted by a process that died is finished. Raises `DiscrepancyNotFound`, `IllegalStep`, and
+        `ProposalStale` if one of its bars was written since it was compared: the next look makes a new proposal.
+        """
+        self._vault.check_writable()
+        found = self.get(discrepancy_id)
+        if found.state not in ("proposed", "accepted"):
+            raise IllegalStep(discrepancy=discrepancy_id, state=found.state, step="accepted")
+        rows = self._rows(found)
+        now = self._now(found.series, rows)
+        if not _written(now.rows, rows):
+            _check_unchanged(found, now.rows)
+        if found.state == "proposed":
+            who = self._vault.who("accept", reason=reason, trigger=trigger)
+            found = self._vault.ledger.discrepancies.step(discrepancy_id, "accepted", who)
+        faults.reach("discrepancy.accepted")
+        done = self._write(found, rows, now)
+        faults.reach("discrepancy.written")
+        who = self._vault.who("apply", reason=found.decision, trigger=trigger)
+        found = self._vault.ledger.discrepancies.step(discrepancy_id, "applied", who, revision=done.revision)
+        self._tell(notices.applied(found, done, touched(self._vault, found.series, rows.time)))
+        return done
+
+    def reject(self, discrepancy_id: str, *, reason: str = "") -> Discrepancy:
+        """Keep the bars as they are; the same difference is not proposed again.
+
+        Raises `DiscrepancyNotFound` and `IllegalStep`.
+        """
+        self._vault.check_writable()
+        who = self._vault.who("reject", reason=reason)
+        return self._vault.ledger.discrepancies.step(discrepancy_id, "rejected", who)
+
+    def undo(self, discrepancy_id: str, *, reason: str, partial: bool = False) -> Undone:
+        """Restore by another revision what stood before; the same difference is not proposed again.
+
+        Bars that were written since are in the way: `ChangedSince`, unless ``partial`` leaves them as they are. Raises
+        `IllegalStep` for what was not applied, `InvalidName` without a reason, and `RevisionExpired` where retention
+        has deleted what stood before.
+        """
+        self._vault.check_writable()
+        check_name("reason", reason)
+        found = self.get(discrepancy_id)
+        if found.state != "applied":
+            raise IllegalStep(discrepancy=discrepancy_id, state=found.state, step="undone")
+        rows = self._rows(found)
+        done = self._made(found, _UNDO) or self._restore(found, rows, reason, partial=partial)
+        faults.reach("discrepancy.restored")
+        who = self._vault.who(_UNDO, reason=reason, trigger=found.id)
+        found = self._vault.ledger.discrepancies.step(discrepancy_id, "undone", who, revision=done.revision)
+        self._tell(notices.undone(found, done, touched(self._vault, found.series, rows.time)))
+        return done if isinstance(done, Undone) else _as_undone(done)
+
+    def each(self, wanted: Filter, decide: Callable[[Discrepancy], Written | Discrepancy]) -> tuple[Decided, ...]:
+        """Decide about all that a filter is about, the oldest first; one that fails stops none of the others."""
+        decided: list[Decided] = []
+        for one in reversed(self.list(wanted)):
+            try:
+                done = decide(one)
+            except (Refused, RevisionConflict) as error:
+                decided.append(Decided(discrepancy=one, error=error))
+                continue
+            written = done if isinstance(done, Written) else None
+            decided.append(Decided(discrepancy=self.get(one.id), written=written))
+        return tuple(decided)
+
+    # --- rules -----------------------------------------------------------------------------------
+
+    def set_rule(self, rule: DecisionRule, *, reason: str = "") -> DecisionRule:
+        """Set a rule in the place of one of the same name."""
+        self._vault.check_writable()
+        self._vault.ledger.policies.set_rule(rule.name, rule, self._vault.who("set-rule", reason=reason))
+        return rule
+
+    def remove_rule(self, name: str, *, reason: str = "") -> None:
+        """Remove a rule; raises `RuleNotFound`."""
+        self._vault.check_writable()
+        if name not in {rule.name for rule in self.rules()}:
+            raise RuleNotFound(rule=name)
+        self._vault.ledger.policies.set_rule(name, None, self._vault.who("set-rule", reason=reason))
+
+    def rules(self) -> Sequence[DecisionRule]:
+        """Return the rules, the most specific first."""
+        return self._vault.ledger.policies.rules()
+
+    # --- writing ---------------------------------------------------------------------------------
+
+    def _write(self, found: Discrepancy, rows: Rows, now: Reading) -> Written:
+        if _written(now.rows, rows):
+            made = self._made(found, "")
+            revision = now.revision if made is None else made.revision
+            return replace(made or _nothing(found.series), revision=revision, same=0 if made else len(rows))
+        draft = Draft(series=found.series, rows=rows, expected_revision=now.revision)
+        told: dict[str, Any] = {"proposal": found.id, "evidence": dict(found.evidence)}
+        try:
+            return self._cache.write(
+                [draft],
+                operation="withdraw" if found.kind == WITHDRAWN else "correct",
+                reason=found.decision or found.reason,
+                trigger=found.id,
+                coverage=_covers(found),
+                details={found.series: told},
+            )
+        except RevisionConflict as error:
+            raise _stale(found, error.found) from error
+
+    def _restore(self, found: Discrepancy, rows: Rows, reason: str, *, partial: bool) -> Undone:
+        now = self._now(found.series, rows)
+        mine = now.rows.pick(now.rows.revision == found.result)
+        since = now.rows.revision > found.result
+        if bool(since.any()) and (not partial or not len(mine)):
+            raise ChangedSince(
+                discrepancy=found.id,
+                series=str(found.series),
+                expected=found.result,
+                found=int(now.rows.revision.max()),
+                changed=int(since.sum()),
+                bars=len(rows),
+            )
+        before = _before(self._vault, found, mine.time)
+        draft = Draft(series=found.series, rows=before, expected_revision=now.revision)
+        told: dict[str, Any] = {"undoes": str(found.result), "proposal": found.id, "left": str(int(since.sum()))}
+        done = self._cache.write(
+            [draft], operation=_UNDO, reason=reason, trigger=found.id, details={found.series: told}
+        )
+        return _as_undone(done, left=int(since.sum()))
+
+    def _made(self, found: Discrepancy, operation: str) -> Written | None:
+        """Return what a process that died had written for this discrepancy, if it had."""
+        records = self._vault.ledger.revisions.records(found.series, interval=found.interval)
+        mine = [one for one in records if one.trigger == found.id and (one.operation == _UNDO) == (operation == _UNDO)]
+        if not mine:
+            return None
+        last = mine[-1]
+        counts = {"new": last.new, "changed": last.changed, "withdrawn": last.withdrawn, "jitter": last.jitter}
+        return Written(series=(found.series,), revision=last.revision, fields={}, **counts)
+
+    def _rows(self, found: Discrepancy) -> Rows:
+        payload = self._vault.ledger.discrepancies.payload(found.id)
+        return empty_rows() if payload is None else decode(payload)
+
+    def _now(self, series: Series, rows: Rows) -> Reading:
+        hull = Interval(int(rows.time[0]), int(rows.time[-1]) + 1)
+        reading = read(self._vault, series, left(self._vault.ledger.revisions.state(series), hull))
+        return replace(reading, rows=reading.rows.pick(found_in(reading.rows.time, rows.time)))
+
+    def _times(self, found: Discrepancy) -> Ints:
+        kept = left(self._vault.ledger.revisions.state(found.series), found.interval)
+        return read(self._vault, found.series, kept).rows.standing().time
+
+    def _tell(self, told: Any) -> None:
+        for notice in told:
+            self._vault.notify(notice)
+
+
+def _before(vault: Vault, found: Discrepancy, times: Ints) -> Rows:
+    """Return what stood at these times before the correction; what was not there, as tombstones."""
+    hull = Interval(int(times[0]), int(times[-1]) + 1)
+    old = read(vault, found.series, [hull], revision=found.result - 1).rows.standing()
+    old = old.pick(found_in(old.time, times))
+    missing = times[~found_in(times, old.time)]
+    return merge([old, tombstones(missing)]) if len(missing) else old
+
+
+def _check_unchanged(found: Discrepancy, now: Rows) -> None:
+    """Raise `ProposalStale` if one of the bars was written after the proposal was compared with it."""
+    later = now.revision[now.revision > found.revision]
+    if len(later):
+        raise _stale(found, int(later.max()))
+
+
+def _stale(found: Discrepancy, revision: int) -> ProposalStale:
+    return ProposalStale(proposal=found.id, series=str(found.series), expected=found.revision, found=revision)
+
+
+def _written(now: Rows, rows: Rows) -> bool:
+    """Whether the bars are what they would become already."""
+    standing, wanted = now.standing(), rows.standing()
+    if len(standing) != len(wanted) or bool(found_in(standing.time, rows.time[_gone(rows)]).any()):
+        return False
+    if not bool(np.array_equal(standing.time, wanted.time)):
+        return False
+    return not any(bool(flags.any()) for flags in changed_fields(standing, wanted).values())
+
+
+def _gone(rows: Rows) -> Flags:
+    return np.zeros(len(rows), np.bool_) if rows.withdrawn is None else rows.withdrawn
+
+
+def _covers(found: Discrepancy) -> list[Cover]:
+    listed: Any = found.evidence.get("covered", [])
+    return [
+        Cover(series=found.series, interval=Interval(int(start), int(end)), outcome=outcome)
+        for start, end, outcome in listed
+    ]
+
+
+def _nothing(series: Series) -> Written:
+    return Written(series=(series,), revision=0, fields={})
+
+
+def _as_undone(done: Written, *, left: int = 0) -> Undone:
+    return Undone(**{name: getattr(done, name) for name in Written.__dataclass_fields__}, left=left)

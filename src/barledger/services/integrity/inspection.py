@@ -1,0 +1,136 @@
+"""Inspection: what looks wrong in bars by themselves, and what of it is kept for a decision."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from importlib import import_module
+from typing import Any, Final
+
+import numpy as np
+
+from barledger.domain.action import CorporateAction
+from barledger.domain.discrepancy import Discrepancy
+from barledger.domain.finding import Finding
+from barledger.domain.interval import Interval
+from barledger.domain.rows import Flags, Rows
+from barledger.domain.series import Series
+from barledger.domain.timeframe import Timeframe
+from barledger.errors import DriverMissing
+
+Findings = Callable[..., list[Finding]]
+"""Called as ``findings(rows, timeframe=, actions=, adjusted=)``; returns what looks wrong in the rows."""
+
+_PRICES: Final = ("open", "high", "low", "close")
+_MULTIPLIED: Final = frozenset({"split_missed", "split_phantom", "unit_error", "volume_switch"})
+"""The kinds of finding that a factor puts right."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inspection:
+    """What was found in ``rows`` bars of a series at a revision; ``discrepancies`` are those that were kept."""
+
+    series: Series
+    interval: Interval
+    revision: int
+    rows: int
+    findings: tuple[Finding, ...]
+    discrepancies: tuple[Discrepancy, ...] = ()
+
+    @property
+    def certain(self) -> tuple[Finding, ...]:
+        """Return the findings that need no further proof."""
+        return tuple(one for one in self.findings if one.certain)
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing was found."""
+        return not self.findings
+
+    def __str__(self) -> str:
+        """Say it in lines."""
+        head = f"{self.series}: {len(self.findings)} findings in {self.rows:,} bars"
+        return "\n".join([head, *(spoken(one) for one in self.findings)])
+
+
+def spoken(one: Finding) -> str:
+    """Return a finding as a line."""
+    factor = "" if one.factor is None else f", times {one.factor:.10g}"
+    fields = f" of {', '.join(one.fields)}" if one.fields else ""
+    return f"{one.kind}{fields} in {one.interval}{factor} (confidence {one.confidence:.2f}): {one.rule}"
+
+
+def detection() -> Findings:
+    """Return the detection that barledger brings; raises `DriverMissing` where it was left out."""
+    try:
+        found: Findings = import_module("barledger.detection").findings
+    except ImportError as error:
+        raise DriverMissing(package="barledger.detection", extra="all") from error
+    return found
+
+
+def as_discrepancy(series: Series, one: Finding, rows: Rows, *, revision: int) -> Discrepancy:
+    """Return a finding as a discrepancy of the series with itself."""
+    fields = ",".join(one.fields)
+    factor = "" if one.factor is None else f"{one.factor:.6g}"
+    return Discrepancy(
+        series=series,
+        interval=one.interval,
+        kind=one.kind,
+        reason=one.rule or one.kind,
+        fields=one.fields,
+        factor=one.factor,
+        confidence=one.confidence,
+        bars=int(_inside(rows, one.interval).sum()),
+        revision=revision,
+        key=f"{one.kind}:{one.interval.start}:{one.interval.end}:{fields}:{factor}",
+        evidence={"rule": one.rule, **plain(one.evidence)},
+    )
+
+
+def corrected(rows: Rows, one: Finding) -> Rows | None:
+    """Return the bars of a finding put right by its factor, or None where no factor does.
+
+    The factor is that of the first field. If that is a price, other prices take it too, and a volume its inverse.
+    """
+    if one.kind not in _MULTIPLIED or one.factor is None or not one.fields:
+        return None
+    mine = rows.pick(_inside(rows, one.interval))
+    if not len(mine):
+        return None
+    first_is_price = one.fields[0] in _PRICES
+    values: dict[str, Any] = {}
+    for name in one.fields:
+        same = (name in _PRICES) == first_is_price
+        values[name] = getattr(mine, name) * (one.factor if same else 1 / one.factor)
+    return replace(mine, **values, withdrawn=None, superseded_at=None)
+
+
+def find(
+    findings: Findings,
+    rows: Rows,
+    *,
+    timeframe: Timeframe,
+    actions: Sequence[CorporateAction],
+    adjusted: Mapping[str, str],
+) -> list[Finding]:
+    """Return what looks wrong in rows, the surest first."""
+    found = findings(rows, timeframe=timeframe, actions=actions, adjusted=adjusted) if len(rows) else []
+    return sorted(found, key=lambda one: (-one.confidence, one.interval))
+
+
+def _inside(rows: Rows, interval: Interval) -> Flags:
+    return np.asarray((rows.time >= interval.start) & (rows.time < interval.end))
+
+
+def plain(evidence: Any) -> Any:
+    """Return evidence as JSON keeps it: numbers as text, since they are for people and canonical JSON has no others."""
+    match evidence:
+        case Mapping():
+            return {str(name): plain(value) for name, value in evidence.items()}
+        case list() | tuple():
+            return [plain(value) for value in evidence]
+        case bool() | None | str():
+            return evidence
+        case float():
+            return f"{evidence:.10g}"
+        case _:
+            return str(evidence)
