@@ -8,10 +8,10 @@ import re
 import pytest
 
 import barledger
+from barledger.domain.discrepancy import Discrepancy
 from barledger.domain.interval import BEGINNING, Interval, everything
 from barledger.domain.readable import is_time, readable_time
 from barledger.domain.series import Series
-from barledger.ledger.contract import Proposal
 from barledger.services.availability import Missing
 from barledger.services.cache.commit import Written
 from barledger.services.ingestion.report import InstrumentReport, summed
@@ -32,12 +32,13 @@ def test_an_interval_shows_both_ends_as_rfc_3339() -> None:
 
 
 def test_a_record_shows_its_times_and_leaves_out_what_is_empty() -> None:
-    proposal = Proposal(
-        id="p1", series=SERIES, interval=Interval(0, DAY), kind="correction", bars=1, revision=3, reason="", made_at=DAY
+    found = Discrepancy(
+        id="d1", series=SERIES, interval=Interval(0, DAY), kind="correction", bars=1, revision=3, reason="", made_at=DAY
     )
-    assert repr(proposal) == (
-        "Proposal(id='p1', series=<AAPL 1d from x>, interval=[1970-01-01T00:00:00Z, 1970-01-02T00:00:00Z), "
-        "kind='correction', bars=1, revision=3, reason='', state='open', made_at=1970-01-02T00:00:00Z)"
+    assert repr(found) == (
+        "Discrepancy(id='d1', series=<AAPL 1d from x>, interval=[1970-01-01T00:00:00Z, 1970-01-02T00:00:00Z), "
+        "kind='correction', reason='', confidence=1.0, bars=1, revision=3, state='open', "
+        "made_at=1970-01-02T00:00:00Z)"
     )
 
 

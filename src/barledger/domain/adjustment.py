@@ -32,6 +32,7 @@ from typing import Any, Final, get_args
 import numpy as np
 
 from barledger.domain.declared import RAW, Adjusted, Adjustment
+from barledger.domain.readable import Readable
 from barledger.domain.rows import Floats, Ints, Rows
 from barledger.errors import CannotAdjust, InvalidSetting
 
@@ -52,16 +53,16 @@ def mode_of(word: str) -> Mode:
     return meant  # type: ignore[return-value]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ShareChange:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class ShareChange(Readable):
     """From ``at`` (ns) on there are ``ratio`` shares for one of before."""
 
     at: int
     ratio: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Payment:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Payment(Readable):
     """From ``at`` (ns) on, bars trade without an ``amount`` for each share of the evening before.
 
     ``before`` (ns) is the last bar before it, ``close`` that bar's close in the newest shares (`Shares.newest`); of
@@ -75,8 +76,8 @@ class Payment:
     name: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Made:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Made(Readable):
     """What a source had done to the bars that it gave: per column, for the events up to ``until`` (ns)."""
 
     adjusted: Adjusted
@@ -97,8 +98,8 @@ class Made:
         return self.prices == "total" and payment.at <= self.until
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Wanted(Readable):
     """The mode that is asked for; events from ``end`` (ns) on are left out of it."""
 
     mode: Mode

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
 from barledger.domain.interval import Interval, format_time
+from barledger.domain.readable import Readable
 from barledger.domain.series import Series
 
 DiscrepancyState = Literal["open", "proposed", "rejected", "superseded", "accepted", "applied", "undone"]
@@ -49,8 +50,8 @@ WHOLE: Final = frozenset({RESTATEMENT, SHIFT, RELABELLED})
 """The kinds that are one event over a stretch, so that no part of it is decided by itself."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Discrepancy:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Discrepancy(Readable):
     """One thing in which [start, end) of a series is not what somebody says of it.
 
     ``against`` is the source that says otherwise, empty for what is found within the series itself. ``fields`` are the
@@ -104,8 +105,8 @@ class Discrepancy:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Step:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Step(Readable):
     """One step of a discrepancy: into which state, when (ns), by whom, why, on whose trigger, by which revision."""
 
     state: DiscrepancyState

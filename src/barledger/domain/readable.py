@@ -22,13 +22,16 @@ def readable_time(name: str, time: int) -> str | None:
 
 
 class Readable:
-    """A dataclass whose repr shows times as RFC 3339, and leaves out what is empty as it is by default."""
+    """A dataclass whose repr shows times as RFC 3339, and leaves out what is empty as it is by default.
+
+    What a field hides from the repr stays hidden, for instance a secret.
+    """
 
     __slots__ = ()
 
     def __repr__(self) -> str:
         told: tuple[Field[Any], ...] = fields(self)  # type: ignore[arg-type]  # only dataclasses are readable
-        values = [(field, getattr(self, field.name)) for field in told]
+        values = [(field, getattr(self, field.name)) for field in told if field.repr]
         shown = [f"{field.name}={_shown(field.name, value)}" for field, value in values if not _left(field, value)]
         return f"{type(self).__name__}({', '.join(shown)})"
 

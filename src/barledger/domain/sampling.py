@@ -9,12 +9,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from barledger.domain.readable import Readable
 from barledger.domain.timeframe import DAY, HOUR
 from barledger.errors import InvalidSetting
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Candidate:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Candidate(Readable):
     """A block by its start, the end of its newest bar, and when it was last looked at (ns; 0: never)."""
 
     start: int

@@ -5,11 +5,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from barledger.domain.interval import Interval
+from barledger.domain.readable import Readable
 from barledger.domain.series import Series
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Look:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Look(Readable):
     """When (ns) a digest block of a series was last compared with its source, and what came of it.
 
     ``outcome`` is ``identical``, ``jitter`` or ``differs``; ``given`` is the digest of what the source gave, and

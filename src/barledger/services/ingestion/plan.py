@@ -8,6 +8,7 @@ from typing import Final
 import numpy as np
 
 from barledger.domain.interval import BEGINNING, EARLIEST, Instant, Interval, difference, intersection, union
+from barledger.domain.readable import Readable
 from barledger.errors import InvalidSetting
 from barledger.ledger.contract import Cover
 from barledger.services.cache.vault import Vault
@@ -22,8 +23,8 @@ OVERLAP: Final = 10
 _MOST_STRETCHES: Final = 20
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Wanted(Readable):
     """What a caller asks for; ``bars`` and ``again`` are to be read once more, ``exactly`` replaces all the rest.
 
     Without a start (``from_the_end``) it begins where the series ends. Who ``insists`` on a stretch is refused if the

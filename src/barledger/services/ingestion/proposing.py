@@ -12,6 +12,7 @@ import pandas as pd
 
 from barledger.domain.discrepancy import Discrepancy, DiscrepancyState
 from barledger.domain.interval import Interval
+from barledger.domain.readable import Readable
 from barledger.domain.rows import Rows
 from barledger.domain.series import Series, normalise_instrument
 from barledger.domain.timeframe import Timeframe
@@ -29,8 +30,8 @@ _STATES: Final[Mapping[ProposalState, tuple[DiscrepancyState, ...]]] = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Proposal:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Proposal(Readable):
     """Bars that a source wants to change and may not change by itself.
 
     ``kind`` is a word for what it looks like, ``revision`` the newest one of the bars that they were compared with,

@@ -19,6 +19,7 @@ from barledger.domain.calendar import AlwaysOpen
 from barledger.domain.declared import is_raw
 from barledger.domain.instrument import Register
 from barledger.domain.interval import END_OF_TIME, Interval, difference, format_time, intersection, union
+from barledger.domain.readable import Readable
 from barledger.domain.rows import Rows, merge
 from barledger.domain.series import Series
 from barledger.domain.timeframe import DAY
@@ -37,8 +38,8 @@ _MOST_STEPS: Final = 256
 _MOST_CLOSES: Final = 65_536
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Adjusted:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Adjusted(Readable):
     """A stretch after adjustment: for what, with what was known when (ns), and the events that counted.
 
     ``applied`` is how many events after the first bar the mode counts; ``events`` are all that are known. ``closed``

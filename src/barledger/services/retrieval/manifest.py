@@ -14,6 +14,7 @@ from typing import Any, Final, Self
 
 from barledger.domain.adjustment import Mode, mode_of
 from barledger.domain.interval import BEGINNING, END_OF_TIME, Interval, format_time, parse_time
+from barledger.domain.readable import Readable
 from barledger.domain.series import Series
 from barledger.errors import InvalidSetting, ManifestNotFound
 from barledger.ledger.contract import Pin
@@ -84,8 +85,8 @@ class SealedView:
     digest: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SealedAdjustment:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class SealedAdjustment(Readable):
     """What the bars are adjusted for when they are handed out, by what was known when (ns).
 
     ``closed`` says that events after the end of the bars are left out, as they are of a snapshot.
