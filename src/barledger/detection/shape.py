@@ -1,0 +1,253 @@
+"""Shape: bars that cannot be, that repeat, or that stand alone."""
+
+from collections.abc import Iterable, Sequence
+from math import log
+from typing import Final
+
+import numpy as np
+
+from barledger.detection.likelihood import fitting, moving, probability
+from barledger.detection.moves import centre
+from barledger.detection.noise import Noise
+from barledger.detection.suspicion import LIKELY, Suspicion, span
+from barledger.detection.table import PRICES, Edit, Table
+from barledger.domain.rows import Flags, Floats, Ints
+
+_IMPOSSIBLE: Final = 0.99
+_HABITUAL: Final = 0.3
+_HABIT: Final = 0.2
+_ROUNDING: Final = 2e-6
+_MOST: Final = 200
+_EXAMPLES: Final = 5
+"""So many small crossings are told; of many the largest, with their number."""
+
+_STALE: Final = 8.0
+_UNTRADED: Final = 0.4
+_SPIKE: Final = 11.0
+_WICK: Final = 11.0
+_ANY_ERROR: Final = 2.0
+
+
+def groups(mask: Flags) -> Iterable[Ints]:
+    """Give each unbroken run of rows that are marked."""
+    rows = np.flatnonzero(mask)
+    return np.split(rows, np.flatnonzero(np.diff(rows) > 1) + 1) if len(rows) else []
+
+
+def non_positive(table: Table) -> list[Suspicion]:
+    """Find prices of zero or less, and volumes of less; where they are a habit, they are less of a fault."""
+    found = []
+    for name in (*PRICES, "volume"):
+        if not table.has(name):
+            continue
+        values = table.column(name)
+        wrong = values < 0 if name == "volume" else values <= 0
+        share = float(wrong.mean()) if len(wrong) else 0.0
+        for rows in groups(wrong) if share else []:
+            found.append(_nothing(name, rows, _HABITUAL if share > _HABIT else _IMPOSSIBLE))
+    return [*_by_rows(found), *_adjusted_to_nothing(table)]
+
+
+def _nothing(name: str, rows: Ints, confidence: float) -> Suspicion:
+    return Suspicion(
+        kind="non_positive",
+        rows=rows,
+        fields=(name,),
+        confidence=confidence,
+        rule="a price is above zero, and a volume is not below",
+        evidence={"rows": len(rows)},
+        edits=(Edit(column=name, rows=rows),),
+    )
+
+
+def _by_rows(found: Sequence[Suspicion]) -> list[Suspicion]:
+    """Join what is told of several columns of the same rows."""
+    joined: dict[tuple[int, int], Suspicion] = {}
+    for one in found:
+        key = (int(one.rows[0]), int(one.rows[-1]))
+        before = joined.get(key)
+        joined[key] = one if before is None else _both(before, one)
+    return list(joined.values())
+
+
+def _both(one: Suspicion, other: Suspicion) -> Suspicion:
+    return Suspicion(
+        kind=one.kind,
+        rows=one.rows,
+        fields=(*one.fields, *other.fields),
+        confidence=max(one.confidence, other.confidence),
+        rule=one.rule,
+        evidence=one.evidence,
+        edits=(*one.edits, *other.edits),
+    )
+
+
+def _adjusted_to_nothing(table: Table) -> list[Suspicion]:
+    if table.adj_close is None:
+        return []
+    wrong = (table.adj_close <= 0) & (table.close > 0)
+    return [
+        Suspicion(
+            kind="adjustment_error",
+            rows=rows,
+            fields=("adj_close",),
+            confidence=0.95,
+            rule="Adj Close is zero or less though the close is not",
+            evidence={"rows": len(rows)},
+            edits=(Edit(column="adj_close", rows=rows, value=np.nan),),
+        )
+        for rows in groups(wrong)
+    ]
+
+
+def crossed(table: Table) -> list[Suspicion]:
+    """Find highs below lows, and opens or closes beyond them.
+
+    Auctions and rounding put many a close a little beyond its day's trades, so only a large distance is sure.
+    """
+    if not len(table):
+        return []
+    inverted = table.low > table.high * (1 + _ROUNDING)
+    top, bottom = np.maximum(table.high, table.low), np.minimum(table.high, table.low)
+    body_high, body_low = np.maximum(table.open, table.close), np.minimum(table.open, table.close)
+    beyond = np.maximum(body_high / top, bottom / body_low) - 1
+    rows = np.flatnonzero(inverted | (beyond > _ROUNDING))
+    if not len(rows):
+        return []
+    noise = Noise.of(centre(table.logs()), table.logs(), table.close) if len(table) > 1 else None
+    count = len(rows)
+    rows = rows[np.argsort(-(beyond[rows] + inverted[rows]), kind="stable")[:_MOST]]
+    found = [_crossing(table, int(row), float(beyond[row]), noise, count) for row in rows]
+    return [one for place, one in enumerate(found) if place < _EXAMPLES or one.confidence >= LIKELY]
+
+
+def _crossing(table: Table, row: int, beyond: float, noise: Noise | None, count: int) -> Suspicion:
+    inverted = bool(table.low[row] > table.high[row] * (1 + _ROUNDING))
+    scale = noise.near(row) if noise is not None else 0.02
+    far = beyond / scale
+    confidence = _IMPOSSIBLE if inverted else min(0.2 + 0.04 * far, 0.45) if far < 8 and beyond < 0.25 else 0.9
+    values = [float(table.column(name)[row]) for name in PRICES]
+    at = np.array([row])
+    return Suspicion(
+        kind="crossed",
+        rows=at,
+        fields=("high", "low"),
+        confidence=confidence,
+        rule="the high is below the low" if inverted else "the open or the close lies beyond the high or the low",
+        evidence={"beyond": round(beyond, 6), "noise": round(scale, 6), "rows_like_it": count},
+        edits=(Edit(column="high", rows=at, value=max(values)), Edit(column="low", rows=at, value=min(values))),
+    )
+
+
+def stale(table: Table) -> list[Suspicion]:
+    """Find bars that repeat the one before, more often than repeats are here."""
+    if len(table) < 4:
+        return []
+    same = np.ones(len(table) - 1, np.bool_)
+    for name in PRICES:
+        values = table.column(name)
+        same &= values[1:] == values[:-1]
+    traded = np.ones(len(table), np.bool_)
+    alike = same
+    if table.volume is not None:
+        volume = np.nan_to_num(table.volume)
+        traded = volume > 0
+        alike = same & (volume[1:] == volume[:-1])
+    if not alike.any():
+        return []
+    flat = table.high == table.low
+    found = []
+    runs = sorted(groups(alike), key=len, reverse=True)[:_MOST]
+    for run in runs:
+        rows = span(int(run[0]), int(run[-1]) + 2)
+        repeats = len(run)
+        usual = (int(same.sum()) - repeats + 1) / (len(table) + 10)
+        confidence = probability(repeats * -log(min(usual, 0.999)) - _STALE)
+        quiet = not traded[rows].any() or (table.volume is None and bool(flat[rows].all()))
+        confidence = min(confidence, _UNTRADED) if quiet else confidence
+        if confidence >= 0.1 and (not quiet or repeats >= 4):
+            found.append(_repeated(rows[1:], confidence, usual))
+    return found
+
+
+def _repeated(rows: Ints, confidence: float, usual: float) -> Suspicion:
+    return Suspicion(
+        kind="stale",
+        rows=rows,
+        fields=PRICES,
+        confidence=confidence,
+        rule="these bars repeat the one before them in every value",
+        evidence={"repeats": len(rows), "usual_share_of_repeats": round(usual, 6)},
+    )
+
+
+def outliers(table: Table) -> list[Suspicion]:
+    """Find single bars that leave their neighbours and come back at once, and wicks that nothing stands beside."""
+    if len(table) < 8:
+        return []
+    logs = table.logs()
+    moves = centre(logs)
+    noise = Noise.of(moves, logs, table.close)
+    away, back = moves[:-1], moves[1:]
+    least = max(log(1.1), 6 * noise.everywhere)
+    spikes = (away * back < 0) & (np.minimum(np.abs(away), np.abs(back)) > least)
+    found = [_spike(table, int(row) + 1, moves, noise) for row in np.flatnonzero(spikes)[:_MOST]]
+    return [one for one in [*found, *_wicks(table, noise)] if one.confidence >= 0.1]
+
+
+def _spike(table: Table, row: int, moves: Floats, noise: Noise) -> Suspicion:
+    away, back = float(moves[row - 1]), float(moves[row])
+    scale = noise.near(row, without=(row + 1,))
+    odds = fitting(away + back, 1.5 * scale) - moving(away, scale) - moving(back, scale) - _ANY_ERROR - _SPIKE
+    odds += _quiet(table, row)
+    rows = np.array([row])
+    fields = (*PRICES, *(("adj_close",) if table.adj_close is not None else ()))
+    return Suspicion(
+        kind="outlier",
+        rows=rows,
+        fields=fields,
+        confidence=min(probability(odds), 0.94),
+        rule="this bar alone leaves its neighbours, which agree with each other",
+        evidence={"away": round(away, 5), "back": round(back, 5), "noise": round(scale, 6)},
+        edits=tuple(Edit(column=name, rows=rows) for name in fields),
+    )
+
+
+def _quiet(table: Table, row: int) -> float:
+    """Return log odds by volume: a move of the market brings trade."""
+    if table.volume is None:
+        return -1.0
+    near = np.nan_to_num(np.delete(table.volume[max(0, row - 20) : row + 21], min(row, 20)))
+    near = near[near > 0]
+    here = float(np.nan_to_num(table.volume[row]))
+    if len(near) < 3 or here <= 0:
+        return -0.5
+    more = log(here) - float(np.median(np.log(near)))
+    return 1.0 if more < 0.4 else max(-4.0 * (more - 0.4), -5.0)
+
+
+def _wicks(table: Table, noise: Noise) -> list[Suspicion]:
+    """Find a high or a low that is far from its bar."""
+    usual = max(float(np.median(noise.ranges)), 0.003)
+    found = []
+    for row in np.flatnonzero(noise.ranges > max(12 * usual, 0.2))[:_MOST].tolist():
+        top, bottom = max(table.open[row], table.close[row]), min(table.open[row], table.close[row])
+        up, down = log(float(table.high[row] / top)), log(float(bottom / table.low[row]))
+        name, reach, value = ("high", up, top) if up > down else ("low", down, bottom)
+        scale = max(usual, 1.6 * noise.near(row))
+        odds = 3 * log(max(reach, 1e-9) / scale) - _WICK
+        rows = np.array([row])
+        found.append(
+            Suspicion(
+                kind="outlier",
+                rows=rows,
+                fields=(name,),
+                confidence=min(probability(odds), 0.94),
+                rule=f"the {name} is far from everything else",
+                evidence={"reach": round(reach, 5), "usual_range": round(scale, 6)},
+                edits=(Edit(column=name, rows=rows, value=float(value)),),
+            )
+        )
+    return found
+
+
