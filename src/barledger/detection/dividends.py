@@ -123,7 +123,8 @@ def _cases_of_adjustment(one: Payout, base: float) -> Iterable[_Case]:
         odds=base + _NOT_ADJUSTED + one.by_step(0.0),
         rule="Adj Close does not step at this dividend",
     )
-    twice = max(one.by_step(2 * amount), one.by_step(2 * amount - amount**2 / one.price))
+    compounded = amount * max(2 - one.share(amount), 0.0)
+    twice = max(one.by_step(2 * amount), one.by_step(compounded))
     yield _Case(
         kind="dividend_double_counted",
         paid=amount,

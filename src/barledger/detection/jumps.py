@@ -84,7 +84,7 @@ def _judged(table: Table, logs: Floats, noise: Noise, row: int) -> list[Suspicio
     if confirmed:
         told = 9.0 if abs(confirmed - log(split)) < 0.01 else -3.0
     elif _paid(table, row):
-        told = -4.0
+        told = -8.0
     odds = _RATE + best + about["volume"] + about["range"] + about["stays"] + about["session"] + told
     most = 0.999 if told > 0 else _BEYOND_PROOF if table.volume is not None else _WITHOUT_VOLUME
     confidence = min(probability(odds), most)

@@ -19,13 +19,21 @@ Score = Callable[[int, int, int], float]
 
 _MOST: Final = 600
 _LEAVING: Final = 0.3
+_NEAR: Final = 8.0
+_SLACK: Final = 0.05
+_NO_CHANGE_OF_LEVEL: Final = -60.0
+"""What a jump weighs as a change of level whose size it does not have."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Level:
-    """A false level: ``offset`` is the logarithm of wrong over right; ``about`` says what made it."""
+    """A false level: ``offset`` is the logarithm of wrong over right; ``about`` says what made it.
+
+    A level that stands ``alone`` is entered from the true one, and left to it.
+    """
 
     offset: float
+    alone: bool = False
     about: Any = None
 
 
@@ -49,6 +57,8 @@ class Moves:
     def likelihood(self, row: int, shift: float, scale: float) -> float:
         """Return the density of the move into ``row`` if levels changed by ``shift``, by the way that fits best."""
         residual = float(np.min(np.abs(self.ways[:, row - 1] - shift)))
+        if shift and residual > _NEAR * scale + _SLACK:
+            return _NO_CHANGE_OF_LEVEL
         return moving(residual, scale)
 
     def jumps(self, least: float) -> Ints:
@@ -75,7 +85,8 @@ def runs_at(levels: Sequence[Level], moves: Moves, rows: int, cost: Score) -> li
         return []
     edges = [0, *cuts.tolist(), rows]
     scales = [moves.noise.near(cut, without=_neighbours(edges, place + 1)) for place, cut in enumerate(edges[1:-1])]
-    path = _best_path(offsets, moves, edges, scales, cost)
+    alone = np.array([False, *(level.alone for level in levels)])
+    path = _best_path(offsets, moves, edges, scales, cost, _barred(alone))
     return _runs(path, offsets, moves, edges, scales)
 
 
@@ -83,7 +94,16 @@ def _neighbours(edges: list[int], place: int) -> tuple[int, ...]:
     return tuple(edges[max(0, place - 20) : place + 20])
 
 
-def _best_path(offsets: Floats, moves: Moves, edges: list[int], scales: list[float], cost: Score) -> list[int]:
+def _barred(alone: npt.NDArray[np.bool_]) -> Floats:
+    """Return a penalty for each pair of levels between which none goes directly."""
+    numbers = np.arange(len(alone))
+    apart = (numbers[:, None] != numbers[None, :]) & (numbers[:, None] > 0) & (numbers[None, :] > 0)
+    return np.where(apart & (alone[:, None] | alone[None, :]), 1e6, 0.0)
+
+
+def _best_path(
+    offsets: Floats, moves: Moves, edges: list[int], scales: list[float], cost: Score, barred: Floats
+) -> list[int]:
     """Return the most likely level of each piece."""
     count = len(offsets)
     best = np.array([-cost(level, edges[0], edges[1]) for level in range(count)])
@@ -92,7 +112,7 @@ def _best_path(offsets: Floats, moves: Moves, edges: list[int], scales: list[flo
         here = _transitions(offsets, moves, edges[place], scales[place - 1])
         costs = np.array([cost(level, edges[place], edges[place + 1]) for level in range(count)])
         staying = np.where(np.eye(count, dtype=bool), 0.0, costs[None, :] + _LEAVING * (np.arange(count) == 0))
-        total = best[:, None] + here - staying
+        total = best[:, None] + here - staying - barred
         came.append(np.argmax(total, axis=0))
         best = np.max(total, axis=0) - np.where(np.isinf(costs), np.inf, 0.0)
     path = [int(np.argmax(best))]

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from barledger.detection.levels import Level, Moves, Run, runs_at
 from barledger.detection.likelihood import normal, probability
+from barledger.detection.noise import Noise
 from barledger.detection.moves import implied, moves_of, shifts
 from barledger.detection.suspicion import LIKELY, Suspicion, span
 from barledger.detection.table import PRICES, Edit, Table
@@ -41,7 +42,7 @@ def misplaced(table: Table, *, raw: bool) -> list[Suspicion]:
     if len(table) < 3:
         return []
     levels = [*_units(), *(() if raw else _splits(table))]
-    ragged = _ragged_rows(table, levels)
+    ragged = _ragged_rows(table, table.logs(), levels)
     first = _by_column(table, levels, ragged, raw=raw) if ragged.any() else []
     mended = table.edited(edit for one in first if one.confidence >= LIKELY for edit in one.edits)
     logs = mended.logs()
@@ -64,7 +65,7 @@ def _cause(levels: Sequence[Level], run: Run) -> _Cause:
 def _units() -> Iterable[Level]:
     for unit, odds in _UNITS.items():
         for sign in (1, -1):
-            yield Level(offset=sign * log(unit), about=_Cause(kind="unit_error", odds=odds))
+            yield Level(offset=sign * log(unit), alone=True, about=_Cause(kind="unit_error", odds=odds))
 
 
 def _splits(table: Table) -> Iterable[Level]:
@@ -101,30 +102,37 @@ class _Costs:
             return cause.odds
         if end > cause.row + _LATE:
             return inf
-        late = 1.5 if end > cause.row and not self.long_bars else 0.0
+        late = 3.0 if end > cause.row and not self.long_bars else 0.0
         return cause.odds + late + 0.5 * log1p(max(0, cause.row - end) / 60)
 
 
-def _ragged_rows(table: Table, levels: Sequence[Level]) -> Flags:
+def _ragged_rows(table: Table, logs: npt.NDArray[np.float64], levels: Sequence[Level]) -> Flags:
     """Tell which rows reach farther within themselves than rows do here, so that single columns may be off."""
-    high = np.maximum(np.maximum(table.open, table.high), np.maximum(table.low, table.close))
-    low = np.minimum(np.minimum(table.open, table.high), np.minimum(table.low, table.close))
-    reach = np.log(high / low)
-    usual = float(np.median(reach[:: max(1, len(reach) // 20_000)]))
+    reach = np.ptp(logs, axis=0)
     least = 0.6 * min(abs(level.offset) for level in levels)
-    return np.asarray(reach > max(least, 5 * usual, 0.05))
+    if float(reach.max()) <= max(least, 0.05):
+        return np.zeros(len(table), np.bool_)
+    return np.asarray(reach > max(least, 5 * _usual_reach(logs), 0.05))
+
+
+def _usual_reach(logs: npt.NDArray[np.float64]) -> float:
+    """Return the usual reach of a row: what moves of single columns say, which no constant offset changes."""
+    stride = max(1, logs.shape[1] // 20_000)
+    steps = np.abs(np.diff(logs, axis=1))[:, ::stride]
+    return min(float(np.median(np.ptp(logs, axis=0)[::stride])), 2.4 * float(np.median(steps, axis=1).min()))
 
 
 def _by_column(table: Table, levels: Sequence[Level], ragged: Flags, *, raw: bool) -> list[Suspicion]:
     """Judge each column by itself, and believe it where the row becomes tighter by it."""
     logs = table.logs()
     extra = shifts(table, raw=raw)
-    noise = moves_of(table, logs, raw=raw).noise
+    usual = _usual_reach(logs)
     offsets = np.zeros_like(logs)
     about: dict[tuple[int, float], tuple[Run, Level]] = {}
     for column in range(len(PRICES)):
         steps = np.diff(logs[column])
         ways = np.vstack([steps, *(steps + shift for shift in extra)])
+        noise = Noise.of(steps, np.vstack([logs[column], logs[column] + usual]), np.exp(logs[column]))
         for run in runs_at(levels, Moves(ways=ways, noise=noise), len(table), _costs(levels, table)):
             level = levels[run.level - 1]
             rows = span(run.first, run.end)

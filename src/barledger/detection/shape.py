@@ -116,16 +116,34 @@ def crossed(table: Table) -> list[Suspicion]:
         return []
     noise = Noise.of(centre(table.logs()), table.logs(), table.close) if len(table) > 1 else None
     count = len(rows)
-    rows = rows[np.argsort(-(beyond[rows] + inverted[rows]), kind="stable")[:_MOST]]
+    exchanged = [_exchanged(table, group) for group in groups(inverted)]
+    rows = rows[~inverted[rows]]
+    rows = rows[np.argsort(-beyond[rows], kind="stable")[:_MOST]]
     found = [_crossing(table, int(row), float(beyond[row]), noise, count) for row in rows]
-    return [one for place, one in enumerate(found) if place < _EXAMPLES or one.confidence >= LIKELY]
+    return [*exchanged, *(one for place, one in enumerate(found) if place < _EXAMPLES or one.confidence >= LIKELY)]
+
+
+def _exchanged(table: Table, rows: Ints) -> Suspicion:
+    """Say that highs are below lows."""
+    every = np.vstack([table.column(name)[rows] for name in PRICES])
+    return Suspicion(
+        kind="crossed",
+        rows=rows,
+        fields=("high", "low"),
+        confidence=_IMPOSSIBLE,
+        rule="the high is below the low",
+        evidence={"rows": len(rows)},
+        edits=(
+            Edit(column="high", rows=rows, value=every.max(axis=0)),
+            Edit(column="low", rows=rows, value=every.min(axis=0)),
+        ),
+    )
 
 
 def _crossing(table: Table, row: int, beyond: float, noise: Noise | None, count: int) -> Suspicion:
-    inverted = bool(table.low[row] > table.high[row] * (1 + _ROUNDING))
     scale = noise.near(row) if noise is not None else 0.02
     far = beyond / scale
-    confidence = _IMPOSSIBLE if inverted else min(0.2 + 0.04 * far, 0.45) if far < 8 and beyond < 0.25 else 0.9
+    confidence = min(0.2 + 0.04 * far, 0.45) if far < 8 and beyond < 0.25 else 0.9
     values = [float(table.column(name)[row]) for name in PRICES]
     at = np.array([row])
     return Suspicion(
@@ -133,7 +151,7 @@ def _crossing(table: Table, row: int, beyond: float, noise: Noise | None, count:
         rows=at,
         fields=("high", "low"),
         confidence=confidence,
-        rule="the high is below the low" if inverted else "the open or the close lies beyond the high or the low",
+        rule="the open or the close lies beyond the high or the low",
         evidence={"beyond": round(beyond, 6), "noise": round(scale, 6), "rows_like_it": count},
         edits=(Edit(column="high", rows=at, value=max(values)), Edit(column="low", rows=at, value=min(values))),
     )
