@@ -128,6 +128,7 @@ def random_walk(rng: np.random.Generator, *, rows: int, volatility: float, level
     for row in range(rows):
         if row >= start and (row - start) % every == 0 and row:
             typical = price * share if typical is None else typical * float(rng.choice([1, 1, 1, 1.05, 1.1]))
+            typical = float(np.clip(typical, 0.4 * share * price, 2.5 * share * price))
             dividends[row] = float(f"{typical * float(np.exp(0.05 * rng.standard_normal())):.3g}")
         opened = max((price - dividends[row]) * np.exp(np.clip(night[row], -0.6, 0.6)), tick)
         closed = max(opened * np.exp(np.clip(day[row], -0.6, 0.6)), tick)

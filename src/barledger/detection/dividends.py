@@ -6,12 +6,12 @@ predictions, with its prior, give its probability.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from math import exp, log1p
+from math import exp, log, log1p
 from typing import Final
 
 import numpy as np
 
-from barledger.detection.likelihood import probability
+from barledger.detection.likelihood import fitting, probability
 from barledger.detection.moves import implied
 from barledger.detection.payout import Payout, payouts_of, step_blur
 from barledger.detection.suspicion import LIKELY, Suspicion, span
@@ -28,6 +28,9 @@ _UNITS: Final = {0.01: -5.0, 100.0: -5.0, 0.001: -7.5, 1000.0: -7.5}
 _FROM_WRONG: Final = -0.7
 """Half of the wrong amounts went into Adj Close, too."""
 
+_EXTRA: Final = 4.5
+_KEPT: Final = 0.7
+_NOT_KEPT: Final = 2.0
 _NOT_ADJUSTED: Final = -4.6
 _PHANTOM: Final = -8.5
 _OTHER_STEP: Final = -5.0
@@ -63,8 +66,12 @@ def dividend_suspicions(table: Table, *, trusted: bool | None) -> list[Suspicion
     for one in payouts:
         if one.row in done:
             continue
+        stray = strays.near(one) if one.step is not None and one.by_step(0.0) > one.by_step(one.amount) else None
+        if stray is not None:
+            found.extend(strays.explained(table, one, stray))
+            continue
         cases = _cases(one, table, copies.get(one.row), systematic)
-        found.extend(_decided(table, one, cases, strays, copies))
+        found.extend(_decided(table, one, cases, copies))
     found.extend(_missing(table, strays))
     return found
 
@@ -96,9 +103,10 @@ def _cases(one: Payout, table: Table, copy: float | None, systematic: dict[float
         kind: FindingKind = "dividend_too_big" if factor < 1 else "dividend_too_small"
         paid = amount * factor
         fit = max(one.by_step(paid) + _FROM_WRONG, recorded, nothing)
-        odds = weigh(paid, prior + systematic.get(factor, 0.0)) + fit
+        rhythm = _KEPT if one.steady else -_NOT_KEPT if one.extra else 0.0
+        odds = weigh(paid, prior + systematic.get(factor, 0.0) + rhythm) + fit
         cases.append(_Case(kind=kind, paid=paid, odds=odds, rule="the amount is in another unit than prices"))
-    phantom = _PHANTOM if copy is None else copy
+    phantom = (_PHANTOM if copy is None else copy) + (_EXTRA if one.extra and copy is None else 0.0)
     cases.append(
         _Case(
             kind="dividend_phantom",
@@ -228,7 +236,7 @@ def _rhythm(left: Payout, right: Payout, payouts: Sequence[Payout]) -> float:
 
 
 def _decided(
-    table: Table, one: Payout, cases: Sequence[_Case], strays: "_Strays", copies: dict[int, float]
+    table: Table, one: Payout, cases: Sequence[_Case], copies: dict[int, float]
 ) -> list[Suspicion]:
     """Weigh the cases; give the most likely one that is not that all is right."""
     if not cases:
@@ -249,10 +257,6 @@ def _decided(
     best = max((case for case in cases if case.kind == kind), key=lambda case: case.odds)
     if kind in {"dividend_double_counted", "adjustment_error"} and (_holds_a_phantom(one, copies) or _slight(one)):
         confidence = min(confidence, _UNDECIDED)
-    if kind in {"dividend_not_adjusted", "dividend_phantom"}:
-        stray = strays.near(one)
-        if stray is not None:
-            return strays.explained(table, one, stray, confidence)
     return [_suspicion(table, one, best, confidence)]
 
 
@@ -369,14 +373,17 @@ class _Strays:
                 return row
         return None
 
-    def explained(self, table: Table, one: Payout, row: int, confidence: float) -> list[Suspicion]:
-        """Say that a dividend is written at another row than Adj Close takes it, or Adj Close at another row."""
+    def explained(self, table: Table, one: Payout, row: int) -> list[Suspicion]:
+        """Say that a dividend is written at another row than Adj Close takes it, or Adj Close at another row.
+
+        A vendor makes Adj Close of its events, so a step without one tells of an event that was moved.
+        """
         self.used.add(row)
-        at_row = np.log(float(table.close[row]) / float(table.close[row - 1])) + one.predicted(one.amount)
+        move = log(float(table.close[row]) / float(table.close[row - 1]))
         here = one.by_price(one.amount) - one.by_price(0.0)
-        there = (abs(at_row - one.predicted(one.amount)) - abs(at_row)) / max(one.noise, 1e-6)
-        sure = probability(4.0)
-        if there > here:
+        there = fitting(move + self.steps[row], one.noise) - fitting(move, one.noise)
+        sure = 0.6 + 0.38 * probability(abs(there + 1 - here))
+        if there + 1 > here:
             amount = float(table.close[row - 1]) * (1 - exp(-self.steps[row]))
             amount = one.amount if abs(amount / one.amount - 1) < 0.05 else amount
             gone = Suspicion(
@@ -398,7 +405,7 @@ class _Strays:
                 rows=span(first, end),
                 fields=("adj_close",),
                 factor=factor,
-                confidence=max(confidence, sure - 0.1),
+                confidence=sure,
                 rule="Adj Close steps for this dividend at another bar than its ex-date",
                 evidence=_evidence(one, one.amount),
                 edits=(Edit(column="adj_close", rows=span(first, end), factor=factor),),

@@ -34,6 +34,8 @@ _SMALLEST: Final = log(1.18)
 _OVERNIGHT: Final = 0.7
 _QUIETEST: Final = 0.004
 _MOST: Final = 300
+_SOON: Final = 8
+_ENOUGH_BEFORE: Final = 15
 _BEYOND_PROOF: Final = 0.985
 _WITHOUT_VOLUME: Final = 0.94
 _DAY: Final = 86_400_000_000_000
@@ -81,10 +83,10 @@ def _judged(table: Table, logs: Floats, noise: Noise, row: int) -> list[Suspicio
     best, split = max(judged)
     about = _circumstances(table, noise, row, split)
     told = 0.0
-    if confirmed:
-        told = 9.0 if abs(confirmed - log(split)) < 0.01 else -3.0
-    elif _paid(table, row):
+    if _paid(table, row):
         told = -8.0
+    elif confirmed:
+        told = 9.0 if abs(confirmed - log(split)) < 0.01 else -3.0
     odds = _RATE + best + about["volume"] + about["range"] + about["stays"] + about["session"] + told
     most = 0.999 if told > 0 else _BEYOND_PROOF if table.volume is not None else _WITHOUT_VOLUME
     confidence = min(probability(odds), most)
@@ -144,7 +146,7 @@ def _volume_odds(table: Table, row: int, split: float) -> float:
     if len(after) >= 3:
         later = float(np.median(np.log(after))) - usual
         odds += 0.5 * _volume_case(later, split, spread=0.5, crash=(0.75, 0.6))
-    return max(min(odds, 4.0), -6.0)
+    return max(min(odds, 4.0), -6.0) * min(1.0, len(before) / _ENOUGH_BEFORE)
 
 
 def _volume_case(shift: float, split: float, *, spread: float, crash: tuple[float, float]) -> float:
@@ -166,13 +168,16 @@ def _range_odds(noise: Noise, row: int) -> float:
 
 
 def _staying_odds(table: Table, row: int, split: float) -> float:
-    """Return a penalty if prices soon come back to where they were."""
-    before = float(np.median(np.log(table.close[max(0, row - 5) : row])))
-    after = np.log(table.close[row + 1 : row + 8])
-    if not len(after):
-        return -0.5
-    back = 1 - (before - float(after[-1])) / log(split)
-    return -6.0 if back > 0.6 else 0.0
+    """Return a penalty if prices soon come back to where they were, or were there just before."""
+    move = -log(split)
+    logs = np.log(table.close[max(0, row - _SOON) : row + _SOON])
+    here = min(row, _SOON)
+    before, after = logs[:here], logs[here:]
+    left = float(np.max(np.abs(after - before[-1]) < 0.4 * abs(move)))
+    came = float(np.max(np.abs(before - after[0]) < 0.4 * abs(move)))
+    if left or came:
+        return -25.0
+    return 0.0 if len(after) > 1 else -0.5
 
 
 def _suspicion(table: Table, row: int, split: float, confidence: float, evidence: dict[str, float]) -> Suspicion:

@@ -14,7 +14,14 @@ _RANGE: Final = 1.6
 """Mean of the logarithm of high over low of a random walk, in standard deviations (Parkinson 1980)."""
 
 _LEAST: Final = 5e-4
+_SOME: Final = 8
+_MOSTLY: Final = 0.75
+_AT_MOST: Final = 0.15
+"""Where many bars do not move at all, those that do say how far moves go; jumps are none of them."""
+
 _WINDOW: Final = 30
+_CLOSE: Final = 5
+_CALM: Final = 0.7
 _ENOUGH: Final = 40_000
 
 
@@ -28,6 +35,7 @@ class Noise:
     changes: Floats
     ranges: Floats
     close: Floats
+    lows: Floats
     everywhere: float
 
     @staticmethod
@@ -36,30 +44,49 @@ class Noise:
         ranges = logs.max(axis=0) - logs.min(axis=0)
         stride = max(1, len(changes) // _ENOUGH)
         overall = _scale(changes[::stride], ranges[::stride])
-        return Noise(changes=changes, ranges=ranges, close=close, everywhere=max(overall, _LEAST))
+        return Noise(changes=changes, ranges=ranges, close=close, lows=np.exp(logs.min(axis=0)), everywhere=max(overall, _LEAST))
 
     def near(self, row: int, *, without: tuple[int, ...] = ()) -> float:
-        """Return the scale of the moves around the one into ``row``, leaving that one and others out."""
-        first, end = max(0, row - _WINDOW), min(len(self.ranges), row + _WINDOW)
+        """Return the scale of the moves around the one into ``row``, leaving that one and others out.
+
+        The closest bars count by themselves as well, since a series can be wild for a while.
+        """
         hidden = {row, *without}
+        local = self._between(row - _WINDOW, row + _WINDOW, hidden)
+        closest = _CALM * self._between(row - _CLOSE, row + _CLOSE + 1, hidden)
+        return max(local, closest, 0.3 * self.everywhere, self.tick(row), _LEAST)
+
+    def _between(self, first: int, end: int, hidden: set[int]) -> float:
+        first, end = max(0, first), min(len(self.ranges), end)
         moves = [place for place in range(first, min(end, len(self.changes))) if place + 1 not in hidden]
         bars = [place for place in range(first, end) if place not in hidden]
-        local = _scale(self.changes[moves], self.ranges[bars])
-        return max(local, 0.3 * self.everywhere, 0.5 * self.tick(row), _LEAST)
+        return _scale(self.changes[moves], self.ranges[bars])
 
     def tick(self, row: int) -> float:
         """Return the smallest step of prices around ``row``, relative to the price."""
         first, end = max(0, row - _WINDOW), min(len(self.close), row + _WINDOW)
-        distinct = np.unique(self.close[first:end])
         low = float(min(self.close[max(0, row - 1) : row + 1]))
-        gaps = np.diff(distinct)
-        gaps = gaps[gaps > 1e-5 * low]
-        return min(float(gaps.min()) / low, 1.0) if len(gaps) > 1 else 0.0
+        near = np.concatenate([self.close[first:end], self.lows[first:end]])
+        step, prices = _grid(near, low)
+        if prices < 3:
+            step, prices = _grid(np.concatenate([self.close[:_ENOUGH], self.lows[:_ENOUGH]]), low)
+        return step / low if prices > 2 and step <= low else 0.0
+
+
+def _grid(prices: Floats, low: float) -> tuple[float, int]:
+    """Return the smallest distance between prices, and how many there are; what rounding sets apart is one."""
+    gaps = np.diff(np.unique(prices))
+    gaps = gaps[gaps > 1e-5 * low]
+    return (float(gaps.min()) if len(gaps) else 0.0), len(gaps) + 1
 
 
 def _scale(changes: Floats, ranges: Floats) -> float:
     """Return the larger of what moves and what ranges say; few moves say less, so more is allowed for."""
     few = 1 + 2 / max(len(changes), 1)
-    moved = float(np.median(np.abs(changes))) / _NORMAL * few if len(changes) else 0.0
+    sizes = np.abs(changes)
+    moved = float(np.median(sizes)) / _NORMAL * few if len(sizes) else 0.0
+    alive = sizes[sizes > 0]
+    if len(alive) >= _SOME and len(alive) < _MOSTLY * len(sizes):
+        moved = max(moved, min(float(np.median(alive)) / _NORMAL, _AT_MOST))
     ranged = float(np.median(ranges)) / _RANGE if len(ranges) else 0.0
     return max(moved, ranged)

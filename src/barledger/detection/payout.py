@@ -16,6 +16,8 @@ _USUAL_YIELD: Final = 0.012
 _LATE: Final = 0.15
 """Share of ex-dates whose fall in price comes, or shows, with the next bar."""
 
+_PATIENCE: Final = 15
+_ALIKE: Final = 0.5
 _FINEST: Final = 1e-6
 _DIGITS: Final = 0.02
 
@@ -40,8 +42,12 @@ class Payout:
     blur: float
     move: float
     later: float
+    later_bars: int
     noise: float
     siblings: tuple[float, ...] = ()
+    amounts: tuple[float, ...] = ()
+    extra: bool = False
+    regular: bool = False
     trusted: bool = True
 
     def share(self, amount: float) -> float:
@@ -61,7 +67,9 @@ class Payout:
         if not np.isfinite(step):
             return -60.0
         now = fitting(self.move + step, self.noise)
-        return either((1 - _LATE, now), (_LATE, fitting(self.later + step, 1.5 * self.noise)))
+        late = fitting(self.later + step, self.noise * self.later_bars**0.5)
+        weight = _LATE if self.later_bars <= 2 else 0.5
+        return either((1 - weight, now), (weight, late))
 
     def by_step(self, amount: float) -> float:
         """Return how likely the step of Adj Close is if it was made with this amount."""
@@ -90,12 +98,34 @@ class Payout:
             return everywhere
         others = np.log(np.array(self.siblings))
         middle = float(np.median(others))
-        spread = float(np.median(np.abs(others - middle))) * 1.5
+        spread = self.spread
         nearest = float(np.min(np.abs(others - log(share))))
+        steady = self.steady
         beside = either(
-            (0.6, fitting(log(share) - middle, max(0.7, spread))), (0.4, fitting(nearest, 0.35) - log1p(len(others)) / 2)
+            (0.6, fitting(log(share) - middle, max(0.4 if steady else 0.7, spread))),
+            (0.3, fitting(nearest, 0.35) - log1p(len(others)) / 2),
+            (0.1, fitting(self._nearest_amount(amount), 0.02)),
         )
         return either((0.8, beside), (0.2, everywhere))
+
+    @property
+    def steady(self) -> bool:
+        """Whether it keeps the rhythm of others that are much alike."""
+        return self.regular and len(self.siblings) >= 4 and self.spread < _ALIKE
+
+    @property
+    def spread(self) -> float:
+        """Return how far the others' shares of the price lie apart, in logarithms; one that stands alone says little."""
+        if not self.siblings:
+            return 1.2
+        others = np.log(np.array(self.siblings))
+        apart = np.sort(np.abs(others - np.median(others)))
+        widest = float(apart[-2]) if len(apart) > 3 else float(apart[-1])
+        return max(1.5 * float(np.median(apart)), 0.6 * widest)
+
+    def _nearest_amount(self, amount: float) -> float:
+        """Return how far the nearest other amount is, in logarithms."""
+        return min(abs(log(amount / other)) for other in self.amounts)
 
 
 def payouts_of(table: Table, *, trusted: bool) -> list[Payout]:
@@ -108,11 +138,40 @@ def payouts_of(table: Table, *, trusted: bool) -> list[Payout]:
     ratio = implied(table) if table.adj_close is not None else None
     blur = step_blur(table, ratio) if ratio is not None else _FINEST
     found = [_payout(table, int(row), noise, ratio, blur, trusted=trusted) for row in rows if row > 0]
-    return [replace(one, siblings=_siblings(one, found)) for one in found]
+    return [_beside(one, found) for one in found]
 
 
-def _siblings(one: Payout, every: list[Payout]) -> tuple[float, ...]:
-    return tuple(other.share(other.amount) for other in every if other.row != one.row and 0 < other.share(other.amount))
+def _beside(one: Payout, every: list[Payout]) -> Payout:
+    """Return a dividend with what the others say of it: their shares of the price, their amounts and their rhythm."""
+    others = [other for other in every if other.row != one.row and other.amount > 0]
+    shares = tuple(other.share(other.amount) for other in others)
+    amounts = tuple(other.amount for other in others)
+    regular, extra = _rhythm(one, [other.time for other in others])
+    return replace(one, siblings=shares, amounts=amounts, regular=regular, extra=extra)
+
+
+def _rhythm(one: Payout, times: list[int]) -> tuple[bool, bool]:
+    """Tell whether a dividend keeps the others' rhythm, and whether it is one too many, if they have one."""
+    if len(times) < 3:
+        return False, False
+    gaps = np.diff(times)
+    usual = float(np.median(gaps))
+    if usual <= 0:
+        return False, False
+    distance = float(min(abs(time - one.time) for time in times))
+    turns = distance / usual
+    return abs(turns - 1) < 0.15, turns < 0.6
+
+
+def _next_traded(table: Table, row: int) -> int:
+    """Return the first row from the next on in which the price can have followed: with volume, if there is any."""
+    last = min(row + _PATIENCE, len(table) - 1)
+    if table.volume is None:
+        return min(row + 1, last)
+    for after in range(row + 1, last + 1):
+        if table.volume[after] > 0:
+            return after
+    return last
 
 
 def step_blur(table: Table, ratio: Floats) -> float:
@@ -134,7 +193,7 @@ def _payout(
     low, high = price * 0.998, price * 1.002
     if table.long_bars:
         low, high = min(low, float(table.low[row - 1 : row + 1].min())), max(high, float(table.high[row - 1 : row + 1].max()))
-    after = min(row + 1, len(table) - 1)
+    after = _next_traded(table, row)
     return Payout(
         row=row,
         time=int(table.time[row]),
@@ -147,6 +206,7 @@ def _payout(
         blur=blur,
         move=log(float(table.close[row]) / price),
         later=log(float(table.close[after]) / price),
+        later_bars=after - row + 1,
         noise=noise.near(row),
         trusted=trusted,
     )

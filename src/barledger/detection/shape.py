@@ -26,6 +26,7 @@ _UNTRADED: Final = 0.4
 _SPIKE: Final = 11.0
 _WICK: Final = 11.0
 _ANY_ERROR: Final = 2.0
+_LONGEST: Final = 7
 
 
 def groups(mask: Flags) -> Iterable[Ints]:
@@ -206,38 +207,54 @@ def outliers(table: Table) -> list[Suspicion]:
     logs = table.logs()
     moves = centre(logs)
     noise = Noise.of(moves, logs, table.close)
-    away, back = moves[:-1], moves[1:]
     least = max(log(1.1), 6 * noise.everywhere)
-    spikes = (away * back < 0) & (np.minimum(np.abs(away), np.abs(back)) > least)
-    found = [_spike(table, int(row) + 1, moves, noise) for row in np.flatnonzero(spikes)[:_MOST]]
+    found = [_spike(table, first, end, moves, noise) for first, end in _excursions(moves, least)]
     return [one for one in [*found, *_wicks(table, noise)] if one.confidence >= 0.1]
 
 
-def _spike(table: Table, row: int, moves: Floats, noise: Noise) -> Suspicion:
-    away, back = float(moves[row - 1]), float(moves[row])
-    scale = noise.near(row, without=(row + 1,))
-    odds = fitting(away + back, 1.5 * scale) - moving(away, scale) - moving(back, scale) - _ANY_ERROR - _SPIKE
-    odds += _quiet(table, row)
-    rows = np.array([row])
+def _excursions(moves: Floats, least: float) -> list[tuple[int, int]]:
+    """Return the rows, first and end, that are left and come back to by moves of like size."""
+    jumps = (np.flatnonzero(np.abs(moves) > least) + 1)[:_MOST].tolist()
+    found, until = [], 0
+    for place, row in enumerate(jumps):
+        if row < until:
+            continue
+        for other in jumps[place + 1 : place + 4]:
+            away, back = float(moves[row - 1]), float(moves[other - 1])
+            if other - row <= _LONGEST and away * back < 0 and abs(away + back) < 0.4 * abs(away):
+                found.append((row, other))
+                until = other + 1
+                break
+    return found
+
+
+def _spike(table: Table, first: int, end: int, moves: Floats, noise: Noise) -> Suspicion:
+    away, back = float(moves[first - 1]), float(moves[end - 1])
+    scale = noise.near(first, without=tuple(range(first + 1, end + 1)))
+    spread = scale * (1.0 + 0.5 * (end - first)) ** 0.5
+    odds = fitting(away + back, spread) - moving(away, scale) - moving(back, scale) - _ANY_ERROR - _SPIKE
+    odds += _quiet(table, first, end) - 0.7 * (end - first - 1)
+    rows = span(first, end)
     fields = (*PRICES, *(("adj_close",) if table.adj_close is not None else ()))
     return Suspicion(
         kind="outlier",
         rows=rows,
         fields=fields,
         confidence=min(probability(odds), 0.94),
-        rule="this bar alone leaves its neighbours, which agree with each other",
+        rule="these bars alone leave their neighbours, which agree with each other",
         evidence={"away": round(away, 5), "back": round(back, 5), "noise": round(scale, 6)},
         edits=tuple(Edit(column=name, rows=rows) for name in fields),
     )
 
 
-def _quiet(table: Table, row: int) -> float:
+def _quiet(table: Table, first: int, end: int) -> float:
     """Return log odds by volume: a move of the market brings trade."""
     if table.volume is None:
         return -1.0
-    near = np.nan_to_num(np.delete(table.volume[max(0, row - 20) : row + 21], min(row, 20)))
+    volume = np.nan_to_num(table.volume)
+    near = np.concatenate([volume[max(0, first - 20) : first], volume[end : end + 20]])
     near = near[near > 0]
-    here = float(np.nan_to_num(table.volume[row]))
+    here = float(volume[first:end].max())
     if len(near) < 3 or here <= 0:
         return -0.5
     more = log(here) - float(np.median(np.log(near)))
