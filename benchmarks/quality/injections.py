@@ -255,7 +255,7 @@ def wrong_step(rng: Rng) -> Case:
     while frame["Dividends"].iloc[row] < 0.006 * frame["Close"].iloc[row - 1]:
         frame, _, row = _paid(rng)
     amounts = frame["Dividends"].to_numpy(float, copy=True)
-    amounts[row] *= float(rng.choice([0.3, 0.5, 3.0, 5.0]))
+    amounts[row] *= float(rng.choice([0.01, 0.3, 0.5, 3.0, 5.0]))
     wrong = with_adjustment(frame, paid=amounts)
     return _case("Adj Close made with another amount", "adjustment_error", wrong, frame, np.arange(row), None)
 

@@ -8,10 +8,10 @@ import numpy as np
 from barledger.detection.dividends import dividend_suspicions
 from barledger.detection.jumps import unknown_splits
 from barledger.detection.misplaced import misplaced
-from barledger.detection.moves import implied
+from barledger.detection.moves import Measures, implied
 from barledger.detection.shape import crossed, non_positive, outliers, stale
 from barledger.detection.suspicion import LIKELY, Suspicion
-from barledger.detection.table import Table
+from barledger.detection.table import Edit, Table
 from barledger.detection.turnover import volume_switches
 from barledger.domain.declared import Adjustment
 
@@ -46,19 +46,19 @@ def detect(table: Table, *, adjustment: Adjustment | None = None) -> list[Suspic
 
 def _judged(fit: Table, adjustment: Adjustment | None) -> list[Suspicion]:
     state = State.of(adjustment, fit)
-    found = misplaced(fit, raw=state.splits_show)
-    fit = _mended(fit, found)
-    jumps = unknown_splits(fit, raw=state.splits_show)
-    fit = _mended(fit, jumps)
-    paid = dividend_suspicions(fit, trusted=state.dividends_show)
-    shape = [*crossed(fit), *outliers(fit), *stale(fit), *volume_switches(fit)]
-    return [*found, *jumps, *paid, *shape]
+    measures = Measures.of(fit)
+    found = misplaced(measures, raw=state.splits_show)
+    measures = measures.after(_likely(found))
+    jumps = unknown_splits(measures, raw=state.splits_show)
+    measures = measures.after(_likely(jumps))
+    paid = dividend_suspicions(measures, trusted=state.dividends_show)
+    fit = measures.table
+    return [*found, *jumps, *paid, *crossed(measures), *outliers(measures), *stale(fit), *volume_switches(fit)]
 
 
-def _mended(table: Table, found: list[Suspicion]) -> Table:
-    """Return the table as it is if what is likely is true."""
-    edits = [edit for one in found if one.confidence >= LIKELY for edit in one.edits]
-    return table.edited(edits) if edits else table
+def _likely(found: list[Suspicion]) -> list[Edit]:
+    """Return the changes of what is likely, so that what follows is judged without it."""
+    return [edit for one in found if one.confidence >= LIKELY for edit in one.edits]
 
 
 def _placed(one: Suspicion, fit: Table) -> dict[str, object]:

@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 
 from barledger.detection.likelihood import fitting, probability
-from barledger.detection.moves import implied
+from barledger.detection.moves import Measures, implied
 from barledger.detection.payout import Payout, payouts_of, step_blur
 from barledger.detection.suspicion import LIKELY, Suspicion, span
 from barledger.detection.table import Edit, Table
@@ -53,11 +53,12 @@ class _Case:
     rule: str = ""
 
 
-def dividend_suspicions(table: Table, *, trusted: bool | None) -> list[Suspicion]:
+def dividend_suspicions(measures: Measures, *, trusted: bool | None) -> list[Suspicion]:
     """Judge all dividends; ``trusted`` says whether prices fall at ex-dates, None that nobody knows."""
-    payouts = payouts_of(table, trusted=trusted is not False)
+    table = measures.table
+    payouts = payouts_of(measures, trusted=trusted is not False)
     if trusted is None and table.adj_close is None and not _falls_show(payouts):
-        payouts = payouts_of(table, trusted=False)
+        payouts = payouts_of(measures, trusted=False)
     copies = _copies(payouts)
     strays = _stray_steps(table, payouts)
     found = [*_double_counted(table, payouts)]
@@ -106,17 +107,11 @@ def _cases(one: Payout, table: Table, copy: float | None, systematic: dict[float
         rhythm = _KEPT if one.steady else -_NOT_KEPT if one.extra else 0.0
         odds = weigh(paid, prior + systematic.get(factor, 0.0) + rhythm) + fit
         cases.append(_Case(kind=kind, paid=paid, odds=odds, rule="the amount is in another unit than prices"))
-    phantom = (_PHANTOM if copy is None else copy) + (_EXTRA if one.extra and copy is None else 0.0)
-    cases.append(
-        _Case(
-            kind="dividend_phantom",
-            paid=0.0,
-            odds=weigh(0.0, phantom) + max(one.by_step(amount), one.by_step(0.0)) - (0.0 if copy is None else -2.0),
-            rule="prices show no dividend here"
-            if copy is None
-            else "another dividend of the same amount is near, and this one shows less",
-        )
-    )
+    prior = (_PHANTOM + (_EXTRA if one.extra else 0.0)) if copy is None else copy
+    size = one.by_size(0.0) if copy is None else one.by_size(amount)
+    step = max(one.by_step(amount), one.by_step(0.0))
+    rule = "prices show no dividend here" if copy is None else "another dividend of the same amount is near, and this one shows less"
+    cases.append(_Case(kind="dividend_phantom", paid=0.0, odds=prior + one.by_price(0.0) + size + step, rule=rule))
     if one.step is not None:
         cases.extend(_cases_of_adjustment(one, weigh(amount, 0.0)))
     return cases
@@ -139,10 +134,11 @@ def _cases_of_adjustment(one: Payout, base: float) -> Iterable[_Case]:
         odds=base + _TWICE + twice,
         rule="Adj Close steps by this dividend twice",
     )
+    in_unit = max(one.by_step(amount * 100), one.by_step(amount / 100)) - 1.0
     yield _Case(
         kind="adjustment_error",
         paid=amount,
-        odds=base + _OTHER_STEP + one.by_any_step(),
+        odds=base + _OTHER_STEP + max(one.by_any_step(), in_unit),
         rule="Adj Close steps at this dividend by another amount",
     )
     told = one.price * (1 - exp(-step))

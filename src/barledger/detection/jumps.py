@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 
 from barledger.detection.likelihood import either, fitting, moving, normal, probability
-from barledger.detection.moves import implied, moves_of
+from barledger.detection.moves import Measures, implied
 from barledger.detection.noise import Noise
 from barledger.detection.suspicion import Suspicion, span
 from barledger.detection.table import PRICES, Edit, Table
@@ -41,15 +41,16 @@ _WITHOUT_VOLUME: Final = 0.94
 _DAY: Final = 86_400_000_000_000
 
 
-def unknown_splits(table: Table, *, raw: bool) -> list[Suspicion]:
+def unknown_splits(measures: Measures, *, raw: bool) -> list[Suspicion]:
     """Find them, the latest first; ``raw`` says that known splits show in the prices."""
+    table, logs = measures.table, measures.logs
     if len(table) < 4:
         return []
-    logs = table.logs()
-    moves = moves_of(table, logs, raw=raw)
-    known = _known_rows(table)
-    size = np.abs(moves.ways[0])
-    rows = np.flatnonzero(size > np.maximum(_SMALLEST, 2.5 * moves.noise.everywhere)) + 1
+    size = np.abs(measures.plain)
+    rows = np.flatnonzero(size > max(_SMALLEST, 2.5 * measures.noise.everywhere)) + 1
+    if not len(rows):
+        return []
+    known, moves = _known_rows(table), measures.moves(raw=raw)
     if len(rows) > _MOST:
         rows = rows[np.argsort(-size[rows - 1], kind="stable")[:_MOST]]
     found = []

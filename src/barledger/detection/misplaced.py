@@ -10,8 +10,8 @@ import numpy.typing as npt
 
 from barledger.detection.levels import Level, Moves, Run, runs_at
 from barledger.detection.likelihood import normal, probability
+from barledger.detection.moves import Measures, implied, shifts
 from barledger.detection.noise import Noise
-from barledger.detection.moves import implied, moves_of, shifts
 from barledger.detection.suspicion import LIKELY, Suspicion, span
 from barledger.detection.table import PRICES, Edit, Table
 from barledger.domain.rows import Flags, Floats, Ints
@@ -37,16 +37,16 @@ class _Cause:
     odds: float = 0.0
 
 
-def misplaced(table: Table, *, raw: bool) -> list[Suspicion]:
+def misplaced(measures: Measures, *, raw: bool) -> list[Suspicion]:
     """Find them; ``raw`` says that prices are meant to be as traded, so that splits have to show."""
+    table = measures.table
     if len(table) < 3:
         return []
     levels = [*_units(), *(() if raw else _splits(table))]
-    ragged = _ragged_rows(table, table.logs(), levels)
-    first = _by_column(table, levels, ragged, raw=raw) if ragged.any() else []
-    mended = table.edited(edit for one in first if one.confidence >= LIKELY for edit in one.edits)
-    logs = mended.logs()
-    moves = moves_of(mended, logs, raw=raw)
+    ragged = _ragged_rows(measures, levels)
+    first = _by_column(measures, levels, ragged, raw=raw) if ragged.any() else []
+    measures = measures.after([edit for one in first if one.confidence >= LIKELY for edit in one.edits])
+    mended, moves = measures.table, measures.moves(raw=raw)
     runs = runs_at(levels, moves, len(table), _costs(levels, mended))
     units = [run for run in runs if _cause(levels, run).kind == "unit_error"]
     others = [run for run in runs if _cause(levels, run).kind != "unit_error"]
@@ -106,13 +106,13 @@ class _Costs:
         return cause.odds + late + 0.5 * log1p(max(0, cause.row - end) / 60)
 
 
-def _ragged_rows(table: Table, logs: npt.NDArray[np.float64], levels: Sequence[Level]) -> Flags:
+def _ragged_rows(measures: Measures, levels: Sequence[Level]) -> Flags:
     """Tell which rows reach farther within themselves than rows do here, so that single columns may be off."""
-    reach = np.ptp(logs, axis=0)
+    reach = measures.noise.ranges
     least = 0.6 * min(abs(level.offset) for level in levels)
     if float(reach.max()) <= max(least, 0.05):
-        return np.zeros(len(table), np.bool_)
-    return np.asarray(reach > max(least, 5 * _usual_reach(logs), 0.05))
+        return np.zeros(len(reach), np.bool_)
+    return np.asarray(reach > max(least, 5 * _usual_reach(measures.logs), 0.05))
 
 
 def _usual_reach(logs: npt.NDArray[np.float64]) -> float:
@@ -122,9 +122,9 @@ def _usual_reach(logs: npt.NDArray[np.float64]) -> float:
     return min(float(np.median(np.ptp(logs, axis=0)[::stride])), 2.4 * float(np.median(steps, axis=1).min()))
 
 
-def _by_column(table: Table, levels: Sequence[Level], ragged: Flags, *, raw: bool) -> list[Suspicion]:
+def _by_column(measures: Measures, levels: Sequence[Level], ragged: Flags, *, raw: bool) -> list[Suspicion]:
     """Judge each column by itself, and believe it where the row becomes tighter by it."""
-    logs = table.logs()
+    table, logs = measures.table, measures.logs
     extra = shifts(table, raw=raw)
     usual = _usual_reach(logs)
     offsets = np.zeros_like(logs)

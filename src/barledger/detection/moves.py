@@ -1,5 +1,7 @@
 """How a table moves from row to row, as traded and with what is known of its events taken out."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -7,23 +9,53 @@ import numpy.typing as npt
 
 from barledger.detection.levels import Moves
 from barledger.detection.noise import Noise
-from barledger.detection.table import Table
+from barledger.detection.table import Edit, Table
 from barledger.domain.rows import Floats
 
 _LARGEST_PAYOUT: Final = 0.95
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measures:
+    """A table with what every check needs of it: logarithms of its prices, its moves, and their noise."""
+
+    table: Table
+    logs: npt.NDArray[np.float64]
+    plain: Floats
+    noise: Noise
+
+    @staticmethod
+    def of(table: Table) -> "Measures":
+        """Measure a table."""
+        logs = table.logs()
+        plain = centre(logs)
+        return Measures(table=table, logs=logs, plain=plain, noise=Noise.of(plain, logs, table.close))
+
+    def moves(self, *, raw: bool) -> Moves:
+        """Return the moves of the rows' centres in every way that the table offers."""
+        extra = shifts(self.table, raw=raw)
+        ways = np.vstack([self.plain, *(self.plain + shift for shift in extra)]) if extra else self.plain[None, :]
+        return Moves(ways=ways, noise=self.noise)
+
+    def after(self, edits: Sequence[Edit]) -> "Measures":
+        """Return the same after changes to the table."""
+        return Measures.of(self.table.edited(edits)) if edits else self
+
+
 def centre(logs: npt.NDArray[np.float64]) -> Floats:
     """Return the move into each row but the first: the mean of the middle two of the four prices' moves."""
-    steps = np.diff(logs, axis=1)
-    return np.asarray((steps.sum(axis=0) - steps.max(axis=0) - steps.min(axis=0)) / 2)
-
-
-def moves_of(table: Table, logs: npt.NDArray[np.float64], *, raw: bool) -> Moves:
-    """Measure the moves of the rows' centres in every way that the table offers."""
-    plain = centre(logs)
-    noise = Noise.of(plain, logs, table.close)
-    return Moves(ways=np.vstack([plain, *(plain + shift for shift in shifts(table, raw=raw))]), noise=noise)
+    opened, high, low, closed = (np.diff(column) for column in logs)
+    if not len(opened):
+        return np.asarray(opened)
+    outer = np.maximum(np.maximum(opened, closed), np.maximum(high, low))
+    inner = np.minimum(np.minimum(opened, closed), np.minimum(high, low))
+    opened += closed
+    opened += high
+    opened += low
+    opened -= outer
+    opened -= inner
+    opened /= 2
+    return np.asarray(opened)
 
 
 def shifts(table: Table, *, raw: bool) -> list[Floats]:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 
 from barledger.domain.rows import Floats
 
@@ -35,16 +36,16 @@ class Noise:
     changes: Floats
     ranges: Floats
     close: Floats
-    lows: Floats
+    logs: npt.NDArray[np.float64]
     everywhere: float
 
     @staticmethod
     def of(changes: Floats, logs: Floats, close: Floats) -> "Noise":
         """Measure a series; of a long one a part is enough."""
-        ranges = logs.max(axis=0) - logs.min(axis=0)
+        ranges = logs[0] * 0 if len(logs) < 2 else logs.max(axis=0) - logs.min(axis=0)
         stride = max(1, len(changes) // _ENOUGH)
         overall = _scale(changes[::stride], ranges[::stride])
-        return Noise(changes=changes, ranges=ranges, close=close, lows=np.exp(logs.min(axis=0)), everywhere=max(overall, _LEAST))
+        return Noise(changes=changes, ranges=ranges, close=close, logs=logs, everywhere=max(overall, _LEAST))
 
     def near(self, row: int, *, without: tuple[int, ...] = ()) -> float:
         """Return the scale of the moves around the one into ``row``, leaving that one and others out.
@@ -66,10 +67,10 @@ class Noise:
         """Return the smallest step of prices around ``row``, relative to the price."""
         first, end = max(0, row - _WINDOW), min(len(self.close), row + _WINDOW)
         low = float(min(self.close[max(0, row - 1) : row + 1]))
-        near = np.concatenate([self.close[first:end], self.lows[first:end]])
+        near = np.exp(self.logs[:, first:end]).ravel()
         step, prices = _grid(near, low)
         if prices < 3:
-            step, prices = _grid(np.concatenate([self.close[:_ENOUGH], self.lows[:_ENOUGH]]), low)
+            step, prices = _grid(np.exp(self.logs[:, :_ENOUGH]).ravel(), low)
         return step / low if prices > 2 and step <= low else 0.0
 
 

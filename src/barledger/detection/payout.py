@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 
 from barledger.detection.likelihood import either, fitting
-from barledger.detection.moves import centre, implied
+from barledger.detection.moves import Measures, implied
 from barledger.detection.noise import Noise
 from barledger.detection.table import Table
 from barledger.domain.rows import Floats
@@ -128,13 +128,13 @@ class Payout:
         return min(abs(log(amount / other)) for other in self.amounts)
 
 
-def payouts_of(table: Table, *, trusted: bool) -> list[Payout]:
+def payouts_of(measures: Measures, *, trusted: bool) -> list[Payout]:
     """Measure every dividend that has a bar before it; ``trusted`` says that prices are not adjusted for dividends."""
+    table = measures.table
     rows = np.union1d(table.events("dividends"), table.events("capital_gains")).astype(np.int64)
     if not len(rows):
         return []
-    logs = table.logs()
-    noise = Noise.of(centre(logs), logs, table.close)
+    noise = measures.noise
     ratio = implied(table) if table.adj_close is not None else None
     blur = step_blur(table, ratio) if ratio is not None else _FINEST
     found = [_payout(table, int(row), noise, ratio, blur, trusted=trusted) for row in rows if row > 0]

@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 
 from barledger.detection.likelihood import fitting, moving, probability
-from barledger.detection.moves import centre
+from barledger.detection.moves import Measures
 from barledger.detection.noise import Noise
 from barledger.detection.suspicion import LIKELY, Suspicion, span
 from barledger.detection.table import PRICES, Edit, Table
@@ -25,6 +25,7 @@ _STALE: Final = 8.0
 _UNTRADED: Final = 0.4
 _SPIKE: Final = 11.0
 _WICK: Final = 11.0
+_LEAST_WICK: Final = 0.2
 _ANY_ERROR: Final = 2.0
 _LONGEST: Final = 7
 
@@ -42,6 +43,8 @@ def non_positive(table: Table) -> list[Suspicion]:
         if not table.has(name):
             continue
         values = table.column(name)
+        if not len(values) or np.nanmin(values, initial=np.inf) > (-1.0 if name == "volume" else 0.0):
+            continue
         wrong = values < 0 if name == "volume" else values <= 0
         share = float(wrong.mean()) if len(wrong) else 0.0
         for rows in groups(wrong) if share else []:
@@ -101,13 +104,12 @@ def _adjusted_to_nothing(table: Table) -> list[Suspicion]:
     ]
 
 
-def crossed(table: Table) -> list[Suspicion]:
+def crossed(measures: Measures) -> list[Suspicion]:
     """Find highs below lows, and opens or closes beyond them.
 
     Auctions and rounding put many a close a little beyond its day's trades, so only a large distance is sure.
     """
-    if not len(table):
-        return []
+    table = measures.table
     inverted = table.low > table.high * (1 + _ROUNDING)
     top, bottom = np.maximum(table.high, table.low), np.minimum(table.high, table.low)
     body_high, body_low = np.maximum(table.open, table.close), np.minimum(table.open, table.close)
@@ -115,7 +117,7 @@ def crossed(table: Table) -> list[Suspicion]:
     rows = np.flatnonzero(inverted | (beyond > _ROUNDING))
     if not len(rows):
         return []
-    noise = Noise.of(centre(table.logs()), table.logs(), table.close) if len(table) > 1 else None
+    noise = measures.noise
     count = len(rows)
     exchanged = [_exchanged(table, group) for group in groups(inverted)]
     rows = rows[~inverted[rows]]
@@ -141,8 +143,8 @@ def _exchanged(table: Table, rows: Ints) -> Suspicion:
     )
 
 
-def _crossing(table: Table, row: int, beyond: float, noise: Noise | None, count: int) -> Suspicion:
-    scale = noise.near(row) if noise is not None else 0.02
+def _crossing(table: Table, row: int, beyond: float, noise: Noise, count: int) -> Suspicion:
+    scale = noise.near(row)
     far = beyond / scale
     confidence = min(0.2 + 0.04 * far, 0.45) if far < 8 and beyond < 0.25 else 0.9
     values = [float(table.column(name)[row]) for name in PRICES]
@@ -162,8 +164,8 @@ def stale(table: Table) -> list[Suspicion]:
     """Find bars that repeat the one before, more often than repeats are here."""
     if len(table) < 4:
         return []
-    same = np.ones(len(table) - 1, np.bool_)
-    for name in PRICES:
+    same = table.close[1:] == table.close[:-1]
+    for name in PRICES[:3]:
         values = table.column(name)
         same &= values[1:] == values[:-1]
     traded = np.ones(len(table), np.bool_)
@@ -200,13 +202,11 @@ def _repeated(rows: Ints, confidence: float, usual: float) -> Suspicion:
     )
 
 
-def outliers(table: Table) -> list[Suspicion]:
+def outliers(measures: Measures) -> list[Suspicion]:
     """Find single bars that leave their neighbours and come back at once, and wicks that nothing stands beside."""
+    table, moves, noise = measures.table, measures.plain, measures.noise
     if len(table) < 8:
         return []
-    logs = table.logs()
-    moves = centre(logs)
-    noise = Noise.of(moves, logs, table.close)
     least = max(log(1.1), 6 * noise.everywhere)
     found = [_spike(table, first, end, moves, noise) for first, end in _excursions(moves, least)]
     return [one for one in [*found, *_wicks(table, noise)] if one.confidence >= 0.1]
@@ -263,9 +263,11 @@ def _quiet(table: Table, first: int, end: int) -> float:
 
 def _wicks(table: Table, noise: Noise) -> list[Suspicion]:
     """Find a high or a low that is far from its bar."""
+    if float(noise.ranges.max()) <= _LEAST_WICK:
+        return []
     usual = max(float(np.median(noise.ranges)), 0.003)
     found = []
-    for row in np.flatnonzero(noise.ranges > max(12 * usual, 0.2))[:_MOST].tolist():
+    for row in np.flatnonzero(noise.ranges > max(12 * usual, _LEAST_WICK))[:_MOST].tolist():
         top, bottom = max(table.open[row], table.close[row]), min(table.open[row], table.close[row])
         up, down = log(float(table.high[row] / top)), log(float(bottom / table.low[row]))
         name, reach, value = ("high", up, top) if up > down else ("low", down, bottom)

@@ -75,7 +75,10 @@ class Table:
 
     def logs(self) -> npt.NDArray[np.float64]:
         """Return the logarithms of open, high, low and close, as four rows."""
-        return np.log(np.vstack([self.open, self.high, self.low, self.close]))
+        logs = np.empty((4, len(self)))
+        for row, name in zip(logs, PRICES, strict=True):
+            np.log(self.column(name), out=row)
+        return logs
 
     def edited(self, edits: Iterable[Edit]) -> "Table":
         """Return the table after these changes."""
@@ -87,6 +90,8 @@ class Table:
         An event of a row that is left out goes to the next one, whose ``at`` stays its own.
         """
         close = self.close
+        if self._whole():
+            return self
         fit = np.isfinite(close) & (close > 0)
         for name in PRICES[:3]:
             values = self.column(name)
@@ -101,6 +106,13 @@ class Table:
             columns[name] = None if not self.has(name) else _gathered(self.column(name), fit, name)
         columns["events_at"] = self._places_of_events(fit)
         return replace(self, **columns)
+
+    def _whole(self) -> bool:
+        """Whether all rows have all prices; infinities are none."""
+        if not len(self):
+            return False
+        ends = [(float(np.min(self.column(name))), float(np.max(self.column(name)))) for name in PRICES]
+        return all(low > 0 and np.isfinite(high) for low, high in ends)
 
     def _places_of_events(self, fit: Flags) -> Ints:
         """Return for each row that fits where its events stand: in itself, or in a row before it that is left out."""

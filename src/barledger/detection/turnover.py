@@ -22,10 +22,10 @@ def volume_switches(table: Table) -> list[Suspicion]:
     """Find them; volumes of zero are left out."""
     if table.volume is None:
         return []
-    rows = np.flatnonzero(np.nan_to_num(table.volume) > 0)
+    rows = np.flatnonzero(table.volume > 0)
     if len(rows) < 2 * _LEAST_SIDE:
         return []
-    logs = np.log(table.volume[rows])
+    logs = np.log(table.volume if len(rows) == len(table) else table.volume[rows])
     found = []
     for place in _candidates(logs):
         one = _judged(table, logs, rows, place)
