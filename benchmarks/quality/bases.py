@@ -34,15 +34,13 @@ def folder() -> Path:
 def raw_series(vintage: str) -> dict[str, pd.DataFrame]:
     """Return the sample's five shares as traded, of one vintage."""
     if vintage == "2026.1":
-        import bokeh_sampledata
+        import bokeh_sampledata  # noqa: PLC0415 - the sample is an extra
 
         every = pd.read_csv(Path(bokeh_sampledata.__file__).parent / "_data" / "stocks.csv.gz")
         frames = {name: every[every["Ticker"] == name].drop(columns="Ticker") for name in SPLITS}
     else:
         wheel = zipfile.ZipFile(ensure(vintage, folder()))
-        frames = {
-            name: pd.read_csv(io.BytesIO(wheel.read(f"bokeh_sampledata/_data/{name}.csv"))) for name in SPLITS
-        }
+        frames = {name: pd.read_csv(io.BytesIO(wheel.read(f"bokeh_sampledata/_data/{name}.csv"))) for name in SPLITS}
     return {name: _by_day(frame) for name, frame in frames.items()}
 
 
@@ -90,7 +88,16 @@ def with_adjustment(frame: pd.DataFrame, *, paid: np.ndarray | None = None) -> p
     after = np.append(np.cumprod(multiplier[::-1])[::-1][1:], 1.0)
     out = frame.copy()
     out["Adj Close"] = close * after
-    return out[[*PRICES, "Adj Close", "Volume", "Dividends", "Stock Splits", *(["Capital Gains"] if "Capital Gains" in frame else [])]]
+    return out[
+        [
+            *PRICES,
+            "Adj Close",
+            "Volume",
+            "Dividends",
+            "Stock Splits",
+            *(["Capital Gains"] if "Capital Gains" in frame else []),
+        ]
+    ]
 
 
 @cache
@@ -155,7 +162,9 @@ def window(frame: pd.DataFrame, rng: np.random.Generator, rows: int) -> pd.DataF
     return frame.iloc[first : first + rows].copy()
 
 
-def base(rng: np.random.Generator, *, rows: int, dividends: int = 0, kinds: Sequence[str] = ("real", "file", "random")) -> pd.DataFrame:
+def base(
+    rng: np.random.Generator, *, rows: int, dividends: int = 0, kinds: Sequence[str] = ("real", "file", "random")
+) -> pd.DataFrame:
     """Return a clean series with at least so many dividends inside."""
     for _ in range(60):
         kind = str(rng.choice(list(kinds)))

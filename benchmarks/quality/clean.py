@@ -22,7 +22,8 @@ def whole_files(rng: Rng) -> pd.DataFrame:
 def raw_between_splits(rng: Rng) -> pd.DataFrame:
     """Raw prices of years without a split, crashes included."""
     name, first, last = [
-        ("AAPL", "2000-07-01", "2005-02-01"), ("AAPL", "2005-03-05", "2013-03-01"), ("MSFT", "2000-03-01", "2003-02-01"),
+        ("AAPL", "2000-07-01", "2005-02-01"), ("AAPL", "2005-03-05", "2013-03-01"),
+        ("MSFT", "2000-03-01", "2003-02-01"),
         ("IBM", "2000-03-01", "2013-03-01"), ("GOOG", "2004-08-19", "2013-03-01"), ("FB", "2012-05-18", "2013-03-01"),
         ("MSFT", "2003-03-01", "2013-03-01"),
     ][int(rng.integers(7))]  # fmt: skip

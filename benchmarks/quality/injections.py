@@ -9,7 +9,26 @@ from benchmarks.quality.bases import PRICES, base, random_walk, vendor_series, w
 from benchmarks.quality.case import Case
 
 Rng = np.random.Generator
-RATIOS = [2.0, 3.0, 1.5, 4.0, 5.0, 10.0, 7.0, 20.0, 0.1, 0.05, 0.2, 0.5, 1.3158, 1 / 1.3158, 10_000.0, 1e-4, 0.4714, 1.4]
+RATIOS = [
+    2.0,
+    3.0,
+    1.5,
+    4.0,
+    5.0,
+    10.0,
+    7.0,
+    20.0,
+    0.1,
+    0.05,
+    0.2,
+    0.5,
+    1.3158,
+    1 / 1.3158,
+    10_000.0,
+    1e-4,
+    0.4714,
+    1.4,
+]
 SIZES = [12, 20, 30, 60, 250, 600]
 
 
@@ -226,7 +245,9 @@ def phantom_large(rng: Rng) -> Case:
     frame, events, _ = _paid(rng)
     free = np.setdiff1d(np.arange(2, len(frame) - 2), np.concatenate([events + step for step in range(-15, 16)]))
     row = int(rng.choice(free))
-    wrong = with_adjustment(_dividend(frame, row, round(float(frame["Close"].iloc[row - 1] * rng.uniform(0.1, 0.4)), 4)))
+    wrong = with_adjustment(
+        _dividend(frame, row, round(float(frame["Close"].iloc[row - 1] * rng.uniform(0.1, 0.4)), 4))
+    )
     return _case("large dividend that never was", "dividend_phantom", wrong, frame, np.arange(row + 1), 0.0)
 
 
@@ -353,9 +374,9 @@ def half_open(rng: Rng) -> Case:
 ERRORS: Mapping[str, Callable[[Rng], Case]] = {
     one.__name__: one
     for one in (
-        split_before, split_rows, split_columns, split_unknown, half_open, split_phantom, unit_rows, unit_scattered, unit_columns,
-        unit_switch, unit_block, big_column, big_both, small_column, small_both, not_adjusted, missing, phantom_copy,
-        phantom_adjusted, phantom_large, double_gains, double_dividend, wrong_step, adjusted_rows, wrong_row, duplicated,
+        split_before, split_rows, split_columns, split_unknown, half_open, split_phantom, unit_rows, unit_scattered,
+        unit_columns, unit_switch, unit_block, big_column, big_both, small_column, small_both, not_adjusted, missing,
+        phantom_copy, phantom_adjusted, phantom_large, double_gains, double_dividend, wrong_step, adjusted_rows, wrong_row, duplicated,
         repeated, zeroes, inverted, spike, lots,
     )
 }  # fmt: skip

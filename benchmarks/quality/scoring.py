@@ -9,7 +9,15 @@ import barledger
 from benchmarks.quality.case import Case
 
 LIKELY = 0.5
-TOLERANCE = {"Open": 1e-5, "High": 1e-5, "Low": 1e-5, "Close": 1e-5, "Adj Close": 1e-3, "Volume": 1e-2, "Dividends": 0.03}
+TOLERANCE = {
+    "Open": 1e-5,
+    "High": 1e-5,
+    "Low": 1e-5,
+    "Close": 1e-5,
+    "Adj Close": 1e-3,
+    "Volume": 1e-2,
+    "Dividends": 0.03,
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,7 +33,11 @@ class Score:
 
 def score(case: Case, rng: np.random.Generator) -> Score:
     """Inspect a case, its rows in a random order."""
-    order = rng.permutation(len(case.wrong)) if rng.random() < 0.5 else np.arange(len(case.wrong))[:: int(rng.choice([1, -1]))]
+    order = (
+        rng.permutation(len(case.wrong))
+        if rng.random() < 0.5
+        else np.arange(len(case.wrong))[:: int(rng.choice([1, -1]))]
+    )
     report = barledger.inspect(case.wrong.iloc[order])
     likely = [one for one in report.findings if one.confidence >= LIKELY]
     if case.kind is None:

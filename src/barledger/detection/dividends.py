@@ -6,23 +6,20 @@ predictions, with its prior, give its probability.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from math import exp, log, log1p
+from math import exp
 from typing import Final
 
 import numpy as np
 
-from barledger.detection.likelihood import fitting, probability
-from barledger.detection.moves import Measures, implied
-from barledger.detection.payout import Payout, payouts_of, step_blur
-from barledger.detection.suspicion import LIKELY, Suspicion, span
+from barledger.detection.copies import copies_of
+from barledger.detection.gains import gains_taken_twice
+from barledger.detection.moves import Measures
+from barledger.detection.payout import Payout, payouts_of
+from barledger.detection.strays import steps_without_events, stray_steps
+from barledger.detection.suspicion import Suspicion, span
 from barledger.detection.table import Edit, Table
 from barledger.domain.finding import FindingKind
-from barledger.domain.rows import Floats, Ints
-
-_DAY: Final = 86_400_000_000_000
-_COPY: Final = 17 * _DAY
-_COPY_ALIKE: Final = 0.08
-_ORDINARY_GAP: Final = 45 * _DAY
+from barledger.domain.rows import Ints
 
 _UNITS: Final = {0.01: -5.0, 100.0: -5.0, 0.001: -7.5, 1000.0: -7.5}
 _FROM_WRONG: Final = -0.7
@@ -39,8 +36,6 @@ _PRE_SPLIT: Final = -5.5
 _TWICE: Final = -5.5
 _UNDECIDED: Final = 0.45
 _SLIGHT: Final = 0.005
-_STRAY: Final = 2e-4
-_LARGEST: Final = 0.35
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,11 +54,11 @@ def dividend_suspicions(measures: Measures, *, trusted: bool | None) -> list[Sus
     payouts = payouts_of(measures, trusted=trusted is not False)
     if trusted is None and table.adj_close is None and not _falls_show(payouts):
         payouts = payouts_of(measures, trusted=False)
-    copies = _copies(payouts)
-    strays = _stray_steps(table, payouts)
-    found = [*_double_counted(table, payouts)]
+    copies = copies_of(payouts)
+    strays = stray_steps(table, payouts)
+    found = [*gains_taken_twice(payouts)]
     done = {int(one.evidence["row"]) for one in found}
-    systematic = _systematic(payouts, table)
+    systematic = _systematic(payouts)
     for one in payouts:
         if one.row in done:
             continue
@@ -72,8 +67,8 @@ def dividend_suspicions(measures: Measures, *, trusted: bool | None) -> list[Sus
             found.extend(strays.explained(table, one, stray))
             continue
         cases = _cases(one, table, copies.get(one.row), systematic)
-        found.extend(_decided(table, one, cases, copies))
-    found.extend(_missing(table, strays))
+        found.extend(_decided(one, cases, copies))
+    found.extend(steps_without_events(table, strays))
     return found
 
 
@@ -86,10 +81,14 @@ def _cases(one: Payout, table: Table, copy: float | None, systematic: dict[float
     """Return the cases of one dividend."""
     amount = one.amount
     if amount <= 0:
-        return [
-            _Case(kind="dividend_phantom", paid=0.0, odds=3.0, rule="a dividend is not negative"),
-            _Case(kind=None, paid=amount, odds=0.0),
-        ] if amount < 0 else []
+        return (
+            [
+                _Case(kind="dividend_phantom", paid=0.0, odds=3.0, rule="a dividend is not negative"),
+                _Case(kind=None, paid=amount, odds=0.0),
+            ]
+            if amount < 0
+            else []
+        )
 
     def weigh(paid: float, prior: float) -> float:
         return prior + one.by_price(paid) + one.by_size(paid)
@@ -110,7 +109,11 @@ def _cases(one: Payout, table: Table, copy: float | None, systematic: dict[float
     prior = (_PHANTOM + (_EXTRA if one.extra else 0.0)) if copy is None else copy
     size = one.by_size(0.0) if copy is None else one.by_size(amount)
     step = max(one.by_step(amount), one.by_step(0.0))
-    rule = "prices show no dividend here" if copy is None else "another dividend of the same amount is near, and this one shows less"
+    rule = (
+        "prices show no dividend here"
+        if copy is None
+        else "another dividend of the same amount is near, and this one shows less"
+    )
     cases.append(_Case(kind="dividend_phantom", paid=0.0, odds=prior + one.by_price(0.0) + size + step, rule=rule))
     if one.step is not None:
         cases.extend(_cases_of_adjustment(one, weigh(amount, 0.0)))
@@ -164,9 +167,8 @@ def _later_splits(table: Table, row: int) -> list[float]:
     return factors[:4]
 
 
-def _systematic(payouts: Sequence[Payout], table: Table) -> dict[float, float]:
+def _systematic(payouts: Sequence[Payout]) -> dict[float, float]:
     """Return for each unit how much more likely it is because other dividends of the series have it as well."""
-    del table
     raised = {}
     for factor in _UNITS:
         gains = []
@@ -182,58 +184,7 @@ def _systematic(payouts: Sequence[Payout], table: Table) -> dict[float, float]:
     return raised
 
 
-def _copies(payouts: Sequence[Payout]) -> dict[int, float]:
-    """Return the prior log odds of being a phantom for dividends that have another of their amount close by."""
-    priors: dict[int, float] = {}
-    for left, right in zip(payouts[:-1], payouts[1:], strict=True):
-        if left.amount <= 0 or right.amount <= 0 or right.time - left.time > _COPY:
-            continue
-        if abs(left.amount / right.amount - 1) > _COPY_ALIKE or not _seldom(payouts, left, right):
-            continue
-        pair = 1.5 if abs(left.amount / right.amount - 1) < 1e-4 else 0.0
-        first = _as_phantom(left, right, payouts)
-        priors[left.row] = pair - (4.0 if first < 0 else 0.0) - _split_of(first)
-        priors[right.row] = pair - (4.0 if first >= 0 else 0.0) - _split_of(first)
-    return priors
-
-
-def _split_of(lead: float) -> float:
-    """Return what not knowing which of two is the phantom costs."""
-    return float(np.log1p(exp(-min(abs(lead), 20.0))))
-
-
-def _seldom(payouts: Sequence[Payout], left: Payout, right: Payout) -> bool:
-    """Whether dividends usually lie far apart."""
-    times = [one.time for one in payouts if one.row != left.row and one.amount > 0]
-    gaps = np.diff(times)
-    del right
-    return not len(gaps) or float(np.median(gaps)) >= _ORDINARY_GAP
-
-
-def _as_phantom(left: Payout, right: Payout, payouts: Sequence[Payout]) -> float:
-    """Return the log odds that the left one of two is the phantom, and not the right one."""
-    prices = (left.by_price(0.0) + right.by_price(right.amount)) - (left.by_price(left.amount) + right.by_price(0.0))
-    steps = 0.0
-    if left.step is not None and right.step is not None:
-        flat = left.by_step(0.0) > left.by_step(left.amount), right.by_step(0.0) > right.by_step(right.amount)
-        steps = 6.0 * (int(flat[0]) - int(flat[1]))
-    return prices + steps + _rhythm(left, right, payouts) - 0.3
-
-
-def _rhythm(left: Payout, right: Payout, payouts: Sequence[Payout]) -> float:
-    """Return how much better the right one keeps the rhythm of the others than the left one."""
-    others = [one.time for one in payouts if one.row not in (left.row, right.row) and one.amount > 0]
-    if len(others) < 3:
-        return 0.0
-    gap = float(np.median(np.diff(others)))
-    near = min(others, key=lambda time: abs(time - left.time))
-    phase = [abs(abs(one.time - near) - max(1, round(abs(one.time - near) / gap)) * gap) / _DAY for one in (left, right)]
-    return max(min((phase[0] - phase[1]) / 6, 2.0), -2.0)
-
-
-def _decided(
-    table: Table, one: Payout, cases: Sequence[_Case], copies: dict[int, float]
-) -> list[Suspicion]:
+def _decided(one: Payout, cases: Sequence[_Case], copies: dict[int, float]) -> list[Suspicion]:
     """Weigh the cases; give the most likely one that is not that all is right."""
     if not cases:
         return []
@@ -253,7 +204,7 @@ def _decided(
     best = max((case for case in cases if case.kind == kind), key=lambda case: case.odds)
     if kind in {"dividend_double_counted", "adjustment_error"} and (_holds_a_phantom(one, copies) or _slight(one)):
         confidence = min(confidence, _UNDECIDED)
-    return [_suspicion(table, one, best, confidence)]
+    return [_suspicion(one, best, confidence)]
 
 
 def _slight(one: Payout) -> bool:
@@ -266,7 +217,7 @@ def _holds_a_phantom(one: Payout, copies: dict[int, float]) -> bool:
     return one.row in copies
 
 
-def _suspicion(table: Table, one: Payout, case: _Case, confidence: float) -> Suspicion:
+def _suspicion(one: Payout, case: _Case, confidence: float) -> Suspicion:
     """Make the suspicion of a case, with the amounts and the Adj Close that it asks for."""
     kind = case.kind or "adjustment_error"
     edits: list[Edit] = []
@@ -292,7 +243,7 @@ def _suspicion(table: Table, one: Payout, case: _Case, confidence: float) -> Sus
         factor=factor,
         confidence=confidence,
         rule=case.rule,
-        evidence=_evidence(one, case.paid),
+        evidence=one.evidence(case.paid),
         edits=tuple(edits),
     )
 
@@ -304,204 +255,3 @@ def _adjustment_factor(one: Payout, paid: float) -> float | None:
     if one.by_step(paid) > one.by_any_step() and abs(step - wanted) <= max(3 * one.blur, 0.1 * wanted):
         return None
     return exp(step - wanted) if np.isfinite(wanted) else None
-
-
-def _evidence(one: Payout, paid: float) -> dict[str, float | int | None]:
-    return {
-        "row": one.row,
-        "amount": one.amount,
-        "proposed_amount": paid,
-        "close_before": one.price,
-        "share_of_price": round(one.share(one.amount), 6),
-        "move": round(exp(one.move), 6),
-        "noise": round(one.noise, 6),
-        "adjustment": None if one.step is None else round(exp(-one.step), 9),
-        "adjustment_asked_for": round(max(1 - one.share(one.amount), 0.0), 9),
-        "capital_gain": one.gain,
-    }
-
-
-def _double_counted(table: Table, payouts: Sequence[Payout]) -> list[Suspicion]:
-    """Judge all capital gains together: whether the dividends hold them already and Adj Close takes them again."""
-    gains = [one for one in payouts if one.gain > 0 and one.step is not None and one.amount >= one.gain]
-    counted = [one for one in gains if one.by_step(one.amount + one.gain) > one.by_step(one.amount) + 2]
-    if not counted:
-        return []
-    odds = -0.5 + sum(one.by_price(one.amount) - one.by_price(one.amount + one.gain) for one in counted)
-    confidence = probability(odds)
-    if confidence < 0.05:
-        return []
-    case = "the price falls by the dividend alone, and Adj Close steps by dividend and capital gain"
-    found = []
-    for one in counted:
-        factor = exp((one.step or 0.0) - one.predicted(one.amount))
-        rows = span(0, one.step_row)
-        found.append(
-            Suspicion(
-                kind="dividend_double_counted",
-                rows=rows,
-                fields=("adj_close",),
-                factor=factor,
-                confidence=confidence,
-                rule=case,
-                evidence=_evidence(one, one.amount),
-                edits=(Edit(column="adj_close", rows=rows, factor=factor),),
-            )
-        )
-    return found
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Strays:
-    """Steps of Adj Close at rows without an event."""
-
-    rows: list[int]
-    steps: dict[int, float]
-    used: set[int]
-    times: Ints
-
-    def near(self, one: Payout) -> int | None:
-        """Return a step within 45 days that has the size of this dividend's."""
-        wanted = one.predicted(one.amount)
-        for row in self.rows:
-            close = abs(int(self.times[row]) - one.time) <= _ORDINARY_GAP
-            if close and row not in self.used and abs(self.steps[row] / wanted - 1) < 0.12:
-                return row
-        return None
-
-    def explained(self, table: Table, one: Payout, row: int) -> list[Suspicion]:
-        """Say that a dividend is written at another row than Adj Close takes it, or Adj Close at another row.
-
-        A vendor makes Adj Close of its events, so a step without one tells of an event that was moved.
-        """
-        self.used.add(row)
-        move = log(float(table.close[row]) / float(table.close[row - 1]))
-        here = one.by_price(one.amount) - one.by_price(0.0)
-        there = fitting(move + self.steps[row], one.noise) - fitting(move, one.noise)
-        sure = 0.6 + 0.38 * probability(abs(there + 1 - here))
-        if there + 1 > here:
-            amount = float(table.close[row - 1]) * (1 - exp(-self.steps[row]))
-            amount = one.amount if abs(amount / one.amount - 1) < 0.05 else amount
-            gone = Suspicion(
-                kind="dividend_phantom",
-                rows=np.array([one.row]),
-                fields=("dividends",),
-                factor=0.0,
-                confidence=sure,
-                rule="Adj Close and the price take this dividend at another bar",
-                evidence=_evidence(one, 0.0),
-                edits=(Edit(column="dividends", rows=np.array([one.row]), value=0.0),),
-            )
-            return [gone, _found_missing(table, row, amount, sure)]
-        first, end = min(row, one.row), max(row, one.row)
-        factor = exp(self.steps[row] * (-1 if row < one.row else 1))
-        return [
-            Suspicion(
-                kind="dividend_not_adjusted" if row < one.row else "adjustment_error",
-                rows=span(first, end),
-                fields=("adj_close",),
-                factor=factor,
-                confidence=sure,
-                rule="Adj Close steps for this dividend at another bar than its ex-date",
-                evidence=_evidence(one, one.amount),
-                edits=(Edit(column="adj_close", rows=span(first, end), factor=factor),),
-            )
-        ]
-
-
-def _stray_steps(table: Table, payouts: Sequence[Payout]) -> _Strays:
-    """Find steps of Adj Close where no event is, if the table has a column of dividends at all."""
-    nothing = _Strays(rows=[], steps={}, used=set(), times=table.time)
-    if table.adj_close is None or table.dividends is None or len(table) < 3:
-        return nothing
-    ratio = implied(table)
-    steps = np.diff(ratio)
-    blur = step_blur(table, ratio)
-    known = {one.row for one in payouts} | {one.step_row for one in payouts}
-    known |= {int(row) for row in table.events("stock_splits")}
-    rows = [int(row) + 1 for row in np.flatnonzero(np.abs(steps) > max(_STRAY, 6 * blur)) if int(row) + 1 not in known]
-    if len(rows) > max(3, len(table) // 8):
-        return nothing
-    return _Strays(rows=rows, steps={row: float(steps[row - 1]) for row in rows}, used=set(), times=table.time)
-
-
-def _missing(table: Table, strays: _Strays) -> list[Suspicion]:
-    """Judge the steps that no dividend explains: a dividend that is not told, or a fault of Adj Close."""
-    found: list[Suspicion] = []
-    left = [row for row in strays.rows if row not in strays.used]
-    spikes = _spikes(table, left, strays.steps)
-    found.extend(one for _, one in spikes)
-    taken = {row for rows, _ in spikes for row in rows}
-    for row in left:
-        if row in taken:
-            continue
-        step = strays.steps[row]
-        amount = float(table.close[row - 1]) * (1 - exp(-step))
-        if 0 < step < -log1p(-_LARGEST):
-            found.append(_found_missing(table, row, amount, 0.9))
-        else:
-            found.append(_wrong_step(table, row, step))
-    return found
-
-
-def _found_missing(table: Table, row: int, amount: float, confidence: float) -> Suspicion:
-    price = float(table.close[row - 1])
-    return Suspicion(
-        kind="dividend_missing",
-        rows=np.array([row]),
-        fields=("dividends",),
-        factor=None,
-        confidence=confidence,
-        rule="Adj Close steps as for a dividend, and none is told",
-        evidence={
-            "row": row,
-            "proposed_amount": amount,
-            "close_before": price,
-            "move": round(float(table.close[row]) / price, 6),
-        },
-        edits=(Edit(column="dividends", rows=np.array([row]), value=amount),),
-    )
-
-
-def _wrong_step(table: Table, row: int, step: float) -> Suspicion:
-    rows = span(0, row)
-    return Suspicion(
-        kind="adjustment_error",
-        rows=rows,
-        fields=("adj_close",),
-        factor=exp(step),
-        confidence=0.7,
-        rule="Adj Close steps where no event is, as no dividend would make it",
-        evidence={"row": row, "step": round(exp(-step), 9)},
-        edits=(Edit(column="adj_close", rows=rows, factor=exp(step)),),
-    )
-
-
-def _spikes(table: Table, rows: Sequence[int], steps: dict[int, float]) -> list[tuple[tuple[int, int], Suspicion]]:
-    """Find rows whose adjustment leaves that of the others and comes back."""
-    found = []
-    taken: set[int] = set()
-    for first, end in zip(rows[:-1], rows[1:], strict=True):
-        if first in taken or abs(steps[first] + steps[end]) > 0.05 * abs(steps[first]):
-            continue
-        taken |= {first, end}
-        factor = exp(-steps[first])
-        one = Suspicion(
-            kind="adjustment_error",
-            rows=span(first, end),
-            fields=("adj_close",),
-            factor=factor,
-            confidence=0.9,
-            rule="Adj Close of these bars is off by one factor from that of the bars before and after",
-            evidence={"row": first, "factor": factor},
-            edits=(Edit(column="adj_close", rows=span(first, end), factor=factor),),
-        )
-        found.append(((first, end), one))
-    return found
-
-
-def applied_adjustments(found: Iterable[Suspicion]) -> Iterable[Edit]:
-    """Give the edits of those that are likely."""
-    return (edit for one in found if one.confidence >= LIKELY for edit in one.edits)
-
-

@@ -65,14 +65,14 @@ class Frame:
         first[1:] = np.diff(times[order]) != 0
         kept = order[first]
         table = _table(times[kept], {name: values[kept] for name, values in columns.items()}, timeframe)
-        return Frame(
-            given=data, pandas=frame, stamps=stamps, names=names, order=order, kept=kept, table=table
-        )
+        return Frame(given=data, pandas=frame, stamps=stamps, names=names, order=order, kept=kept, table=table)
 
     def corrected(self, edits: Iterable[Edit], dropped: Ints) -> Any:
         """Return the caller's kind of table after the changes, its rows in their order, without those dropped."""
         frame = self.pandas.copy()
-        moved = [Edit(column=edit.column, rows=self.kept[edit.rows], factor=edit.factor, value=edit.value) for edit in edits]
+        moved = [
+            Edit(column=edit.column, rows=self.kept[edit.rows], factor=edit.factor, value=edit.value) for edit in edits
+        ]
         changed = {edit.column for edit in moved if edit.column in self.names}
         before = {name: _numbers(self.pandas, self.names[name]) for name in changed}
         for name, values in applied(before, moved).items():
@@ -152,7 +152,7 @@ def _parsed(values: list[Any]) -> Any:
         stamps = [pd.Timestamp(value) for value in values]
     except (ValueError, TypeError, OverflowError) as error:
         raise WrongType(count=len(values), column="time", found=f"what is no time ({error})") from error
-    if any(stamp is pd.NaT for stamp in stamps):
+    if any(pd.isna(stamp) for stamp in stamps):
         raise WrongType(count=len(values), column="time", found="missing in some rows")
     if len({stamp.tz is None for stamp in stamps}) > 1:
         raise WrongType(count=len(values), column="time", found="partly with and partly without a zone")
@@ -162,11 +162,13 @@ def _parsed(values: list[Any]) -> Any:
 def _times(stamps: Any, frame: pd.DataFrame) -> Ints:
     """Return ns since the epoch; times without a zone are taken for UTC."""
     try:
-        index = pd.DatetimeIndex(pd.to_datetime(pd.Series(list(stamps), dtype=object), utc=True)) if isinstance(
-            stamps, list
-        ) else stamps
+        index = (
+            pd.DatetimeIndex(pd.to_datetime(pd.Series(list(stamps), dtype=object), utc=True))
+            if isinstance(stamps, list)
+            else stamps
+        )
         if index.hasnans:
-            raise WrongType(count=int(index.isna().sum()), column="time", found="missing in some rows")
+            raise WrongType(count=int(np.sum(index.isna())), column="time", found="missing in some rows")
         return np.asarray(index.as_unit("ns").asi8) if len(frame) else np.empty(0, np.int64)
     except (pd.errors.OutOfBoundsDatetime, OverflowError) as error:
         raise WrongType(count=len(frame), column="time", found="beyond what nanoseconds can count") from error
@@ -217,7 +219,9 @@ def _like(column: pd.Series, values: Floats, *, rounds: bool) -> pd.Series:
     """Return values in the column's own type, where they fit it; volume is rounded to it."""
     if pd.api.types.is_integer_dtype(column.dtype):
         whole = np.rint(values)
-        near = np.isfinite(values).all() and (rounds or bool((np.abs(values - whole) < 1e-6 * np.abs(values) + 1e-9).all()))
+        near = np.isfinite(values).all() and (
+            rounds or bool((np.abs(values - whole) < 1e-6 * np.abs(values) + 1e-9).all())
+        )
         if not near:
             return pd.Series(values, index=column.index, name=column.name)
         values = whole

@@ -73,9 +73,7 @@ class Inspection:
         return "\n".join([repr(self), *(f"  {finding}" for finding in self.findings)])
 
 
-def inspect(
-    frame: Any, *, timeframe: str | Timeframe | None = None, adjusted: Adjustment | None = None
-) -> Inspection:
+def inspect(frame: Any, *, timeframe: str | Timeframe | None = None, adjusted: Adjustment | None = None) -> Inspection:
     """Find what looks wrong in a frame of bars, without any other source.
 
     ``frame`` is a pandas or polars frame, an Arrow table or a list of mappings with a close, and whatever else it has

@@ -93,7 +93,9 @@ def _judged(table: Table, logs: Floats, noise: Noise, row: int) -> list[Suspicio
     confidence = min(probability(odds), most)
     if confidence < 0.05:
         return []
-    return [_suspicion(table, row, split, confidence, {**about, "prices": best, "told": told, "noise": scale, "gap": gap})]
+    return [
+        _suspicion(table, row, split, confidence, {**about, "prices": best, "told": told, "noise": scale, "gap": gap})
+    ]
 
 
 def _price_odds(gap: float, centre: float, move: float, scale: float) -> float:

@@ -15,7 +15,7 @@ from barledger.detection.likelihood import moving
 from barledger.detection.noise import Noise
 from barledger.domain.rows import Floats, Ints
 
-Score = Callable[[int, int, int], float]
+Score = Callable[[int, int], float]
 
 _MOST: Final = 600
 _LEAVING: Final = 0.3
@@ -73,7 +73,7 @@ class Moves:
 def runs_at(levels: Sequence[Level], moves: Moves, rows: int, cost: Score) -> list[Run]:
     """Return the runs of rows at false levels.
 
-    ``cost(level, first, end)`` is what it costs that rows first up to end are at a level, of which 0 is the true one
+    ``cost(level, end)`` is what it costs that rows up to end are at a level, of which 0 is the true one
     and level i ``levels[i - 1]``.
     """
     offsets = np.array([0.0, *(level.offset for level in levels)])
@@ -106,11 +106,11 @@ def _best_path(
 ) -> list[int]:
     """Return the most likely level of each piece."""
     count = len(offsets)
-    best = np.array([-cost(level, edges[0], edges[1]) for level in range(count)])
+    best = np.array([-cost(level, edges[1]) for level in range(count)])
     came: list[Ints] = []
     for place in range(1, len(edges) - 1):
         here = _transitions(offsets, moves, edges[place], scales[place - 1])
-        costs = np.array([cost(level, edges[place], edges[place + 1]) for level in range(count)])
+        costs = np.array([cost(level, edges[place + 1]) for level in range(count)])
         staying = np.where(np.eye(count, dtype=bool), 0.0, costs[None, :] + _LEAVING * (np.arange(count) == 0))
         total = best[:, None] + here - staying - barred
         came.append(np.argmax(total, axis=0))

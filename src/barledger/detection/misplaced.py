@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from math import exp, inf, log, log1p
 from typing import Final
 
@@ -93,7 +94,7 @@ class _Costs:
     causes: Sequence[_Cause]
     long_bars: bool
 
-    def __call__(self, level: int, first: int, end: int) -> float:
+    def __call__(self, level: int, end: int) -> float:
         """Return them; rows behind a split's ex-date, but for the first few, cannot lack it."""
         if not level:
             return 0.0
@@ -144,9 +145,7 @@ def _by_column(measures: Measures, levels: Sequence[Level], ragged: Flags, *, ra
     return _cells(table, offsets, believed, odds, about)
 
 
-def _tighter(
-    logs: npt.NDArray[np.float64], offsets: npt.NDArray[np.float64], ragged: Flags
-) -> tuple[Flags, Floats]:
+def _tighter(logs: npt.NDArray[np.float64], offsets: npt.NDArray[np.float64], ragged: Flags) -> tuple[Flags, Floats]:
     """Tell which rows are set right by their columns' offsets, and the log odds of each.
 
     Reaches of real bars have a heavy tail, P(reach > x) ~ x ** -3; an open or a close that is off is no wick.
@@ -220,7 +219,7 @@ def _anchored(table: Table, runs: list[Run], levels: Sequence[Level], moves: Mov
     found = []
     edges = np.flatnonzero(np.diff(at)) + 1
     bounds = [0, *edges.tolist(), len(table)]
-    for first, end in zip(bounds[:-1], bounds[1:], strict=True):
+    for first, end in pairwise(bounds):
         offset = float(at[first]) - true
         if offset:
             odds = _odds_of(first, end, offset, at - true, moves) - _UNITS.get(round(exp(abs(offset)), 3), 9.0)
@@ -290,7 +289,7 @@ def _total_moves(table: Table, rows: Ints, offset: float) -> bool:
 def _split(table: Table, run: Run, levels: Sequence[Level], moves: Moves) -> Suspicion:
     level = levels[run.level - 1]
     cause: _Cause = level.about
-    cost = _costs(levels, table)(run.level, run.first, run.end)
+    cost = _costs(levels, table)(run.level, run.end)
     rows, factor = span(run.first, run.end), exp(-level.offset)
     fields = [*PRICES]
     if _total_moves(table, rows, level.offset):

@@ -1,7 +1,7 @@
 """Payouts: one dividend with what is measured of it, and how well an amount explains that."""
 
 from dataclasses import dataclass, replace
-from math import log, log1p
+from math import exp, log, log1p
 from typing import Final
 
 import numpy as np
@@ -108,6 +108,21 @@ class Payout:
         )
         return either((0.8, beside), (0.2, everywhere))
 
+    def evidence(self, paid: float) -> dict[str, float | int | None]:
+        """Return what a person needs to judge it, if so much was paid."""
+        return {
+            "row": self.row,
+            "amount": self.amount,
+            "proposed_amount": paid,
+            "close_before": self.price,
+            "share_of_price": round(self.share(self.amount), 6),
+            "move": round(exp(self.move), 6),
+            "noise": round(self.noise, 6),
+            "adjustment": None if self.step is None else round(exp(-self.step), 9),
+            "adjustment_asked_for": round(max(1 - self.share(self.amount), 0.0), 9),
+            "capital_gain": self.gain,
+        }
+
     @property
     def steady(self) -> bool:
         """Whether it keeps the rhythm of others that are much alike."""
@@ -115,7 +130,7 @@ class Payout:
 
     @property
     def spread(self) -> float:
-        """Return how far the others' shares of the price lie apart, in logarithms; one that stands alone says little."""
+        """Return how far the others' shares of the price lie apart, in logarithms, but for the one farthest off."""
         if not self.siblings:
             return 1.2
         others = np.log(np.array(self.siblings))
@@ -183,16 +198,17 @@ def step_blur(table: Table, ratio: Floats) -> float:
     return max(_FINEST, 2 * float(np.quantile(calm, 0.8)) if len(calm) else 0.0)
 
 
-def _payout(
-    table: Table, row: int, noise: Noise, ratio: Floats | None, blur: float, *, trusted: bool
-) -> Payout:
+def _payout(table: Table, row: int, noise: Noise, ratio: Floats | None, blur: float, *, trusted: bool) -> Payout:
     amount = float(table.column("dividends")[row]) if table.dividends is not None else 0.0
     gain = float(table.column("capital_gains")[row]) if table.capital_gains is not None else 0.0
     price = float(table.close[row - 1])
     step_row = _step_row(table, row, ratio, blur)
     low, high = price * 0.998, price * 1.002
     if table.long_bars:
-        low, high = min(low, float(table.low[row - 1 : row + 1].min())), max(high, float(table.high[row - 1 : row + 1].max()))
+        low, high = (
+            min(low, float(table.low[row - 1 : row + 1].min())),
+            max(high, float(table.high[row - 1 : row + 1].max())),
+        )
     after = _next_traded(table, row)
     return Payout(
         row=row,
@@ -220,4 +236,3 @@ def _step_row(table: Table, row: int, ratio: Floats | None, blur: float) -> int:
         return row if abs(float(ratio[row] - ratio[row - 1])) > 3 * blur else -1
     here, there = (abs(float(ratio[at] - ratio[at - 1])) for at in (row, row + 1))
     return row + 1 if there > 3 * blur and here <= 3 * blur else row
-

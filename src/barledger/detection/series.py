@@ -59,7 +59,7 @@ def suspected(
 
 
 def _table(rows: Rows, timeframe: Timeframe, actions: Sequence[CorporateAction]) -> Table:
-    factor = rows.adjustment_factor
+    factor, events = rows.adjustment_factor, _events(rows.time, actions)
     return Table(
         time=rows.time,
         open=rows.open,
@@ -68,7 +68,9 @@ def _table(rows: Rows, timeframe: Timeframe, actions: Sequence[CorporateAction])
         close=rows.close,
         adj_close=None if factor is None else rows.close * factor,
         volume=rows.volume if bool(np.isfinite(rows.volume).any()) else None,
-        **_events(rows.time, actions),
+        dividends=events.get("dividends"),
+        stock_splits=events.get("stock_splits"),
+        capital_gains=events.get("capital_gains"),
         bar=timeframe.duration,
         at=np.arange(len(rows), dtype=np.int64),
     )

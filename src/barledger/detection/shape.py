@@ -38,7 +38,7 @@ def groups(mask: Flags) -> Iterable[Ints]:
 
 def non_positive(table: Table) -> list[Suspicion]:
     """Find prices of zero or less, and volumes of less; where they are a habit, they are less of a fault."""
-    found = []
+    found: list[Suspicion] = []
     for name in (*PRICES, "volume"):
         if not table.has(name):
             continue
@@ -47,8 +47,8 @@ def non_positive(table: Table) -> list[Suspicion]:
             continue
         wrong = values < 0 if name == "volume" else values <= 0
         share = float(wrong.mean()) if len(wrong) else 0.0
-        for rows in groups(wrong) if share else []:
-            found.append(_nothing(name, rows, _HABITUAL if share > _HABIT else _IMPOSSIBLE))
+        sure = _HABITUAL if share > _HABIT else _IMPOSSIBLE
+        found.extend(_nothing(name, rows, sure) for rows in groups(wrong))
     return [*_by_rows(found), *_adjusted_to_nothing(table)]
 
 
@@ -286,5 +286,3 @@ def _wicks(table: Table, noise: Noise) -> list[Suspicion]:
             )
         )
     return found
-
-

@@ -30,8 +30,8 @@ class Table:
     """Columns of one series; a column that is not there is None.
 
     ``time`` is in ns, ascending and unique; ``bar`` is a bar's length in ns. ``at`` tells for each row where it stands
-    in the table that it was picked from, ``events_at`` where its events stand there. Events (``dividends``, ``stock_splits``, ``capital_gains``) are 0 where there
-    is none.
+    in the table that it was picked from, ``events_at`` where its events stand there. Events (``dividends``,
+    ``stock_splits``, ``capital_gains``) are 0 where there is none.
     """
 
     time: Ints

@@ -8,7 +8,7 @@ import numpy as np
 from barledger.detection.likelihood import normal, probability
 from barledger.detection.suspicion import Suspicion, span
 from barledger.detection.table import Edit, Table
-from barledger.domain.rows import Floats
+from barledger.domain.rows import Floats, Ints
 
 _FACTORS: Final = (10.0, 100.0, 1000.0, 10_000.0, 1e6)
 _BLOCK: Final = 8
@@ -28,7 +28,7 @@ def volume_switches(table: Table) -> list[Suspicion]:
     logs = np.log(table.volume if len(rows) == len(table) else table.volume[rows])
     found = []
     for place in _candidates(logs):
-        one = _judged(table, logs, rows, place)
+        one = _judged(logs, rows, place)
         if one is not None:
             found.append(one)
     return found
@@ -50,13 +50,15 @@ def _candidates(logs: Floats) -> list[int]:
     return sorted(places)
 
 
-def _judged(table: Table, logs: Floats, rows: Floats, place: int) -> Suspicion | None:
+def _judged(logs: Floats, rows: Ints, place: int) -> Suspicion | None:
     before, after = logs[max(0, place - _SIDE) : place], logs[place : place + _SIDE]
     if min(len(before), len(after)) < _LEAST_SIDE:
         return None
     shift = float(np.median(after) - np.median(before))
-    apart = np.quantile(after, 0.2) - np.quantile(before, 0.8) if shift > 0 else np.quantile(before, 0.2) - np.quantile(
-        after, 0.8
+    apart = (
+        np.quantile(after, 0.2) - np.quantile(before, 0.8)
+        if shift > 0
+        else np.quantile(before, 0.2) - np.quantile(after, 0.8)
     )
     if apart < 0.3 * abs(shift):
         return None
