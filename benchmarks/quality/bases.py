@@ -120,7 +120,8 @@ def read(path: Path) -> pd.DataFrame:
 
 
 def random_walk(rng: np.random.Generator, *, rows: int, volatility: float, level: float, tick: float = 0.01,
-                yearly: int = 4, share: float = 0.008, volume: float = 1e6, week: bool = False) -> pd.DataFrame:  # fmt: skip
+                yearly: int = 4, share: float = 0.008, volume: float = 1e6,
+                week: bool = False) -> pd.DataFrame:  # fmt: skip
     """Return a fat-tailed random series with clustered volatility that pays dividends, and falls by them."""
     cluster = np.exp(0.35 * np.convolve(rng.standard_normal(rows + 20), np.ones(20) / 20**0.5, "valid")[:rows])
     scale = volatility * cluster

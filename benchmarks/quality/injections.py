@@ -376,7 +376,8 @@ ERRORS: Mapping[str, Callable[[Rng], Case]] = {
     for one in (
         split_before, split_rows, split_columns, split_unknown, half_open, split_phantom, unit_rows, unit_scattered,
         unit_columns, unit_switch, unit_block, big_column, big_both, small_column, small_both, not_adjusted, missing,
-        phantom_copy, phantom_adjusted, phantom_large, double_gains, double_dividend, wrong_step, adjusted_rows, wrong_row, duplicated,
+        phantom_copy, phantom_adjusted, phantom_large, double_gains, double_dividend, wrong_step,
+        adjusted_rows, wrong_row, duplicated,
         repeated, zeroes, inverted, spike, lots,
     )
 }  # fmt: skip

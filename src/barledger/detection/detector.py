@@ -13,6 +13,7 @@ from barledger.detection.shape import crossed, non_positive, outliers, stale
 from barledger.detection.suspicion import LIKELY, Suspicion
 from barledger.detection.table import Edit, Table
 from barledger.detection.turnover import volume_switches
+from barledger.detection.unseen import unseen_splits
 from barledger.domain.declared import Adjustment
 
 _LEAST: Final = 0.1
@@ -48,6 +49,8 @@ def _judged(fit: Table, adjustment: Adjustment | None) -> list[Suspicion]:
     state = State.of(adjustment, fit)
     measures = Measures.of(fit)
     found = misplaced(measures, raw=state.splits_show)
+    if state.splits_show:
+        found += unseen_splits(measures)
     measures = measures.after(_likely(found))
     jumps = unknown_splits(measures, raw=state.splits_show)
     measures = measures.after(_likely(jumps))

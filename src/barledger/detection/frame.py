@@ -180,8 +180,15 @@ def _numbers(frame: pd.DataFrame, column: Any) -> Floats:
     if isinstance(values, pd.DataFrame):
         raise DuplicateColumns(count=len(frame), column=str(column), name=str(column))
     text = values.dtype == object and any(isinstance(one, str | bytes | bool) for one in values)
-    if text or pd.api.types.is_bool_dtype(values.dtype) or isinstance(values.dtype, pd.StringDtype):
+    kinds = pd.api.types
+    if (
+        text
+        or not (values.dtype == object or kinds.is_numeric_dtype(values.dtype))
+        or kinds.is_bool_dtype(values.dtype)
+    ):
         raise WrongType(count=len(values), column=str(column), found="text or truth values")
+    if kinds.is_complex_dtype(values.dtype):
+        raise WrongType(count=len(values), column=str(column), found="complex numbers")
     try:
         numbers = values.to_numpy(np.float64, na_value=np.nan, copy=True)
     except (ValueError, TypeError, OverflowError) as error:
