@@ -72,7 +72,7 @@ def split_before(rng: Rng) -> Case:
 def _volume(frame: pd.DataFrame, rows: np.ndarray, factor: float) -> pd.DataFrame:
     wrong = frame.copy()
     values = wrong["Volume"].to_numpy(float, copy=True)
-    values[rows] = np.round(values[rows] * factor)
+    values[rows] *= factor
     wrong["Volume"] = values
     return wrong
 

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 import barledger
+from barledger.detection import FrameFinding
 from benchmarks.quality.case import Case
 
 LIKELY = 0.5
@@ -29,6 +30,7 @@ class Score:
     confidence: float
     others: tuple[str, ...]
     certain: tuple[str, ...]
+    factor_off: float | None = None
 
 
 def score(case: Case, rng: np.random.Generator) -> Score:
@@ -57,7 +59,16 @@ def score(case: Case, rng: np.random.Generator) -> Score:
         confidence=max((one.confidence for one in named), default=0.0),
         others=tuple(one.kind for one in likely if one.kind != case.kind and one.kind not in case.also),
         certain=tuple(one.kind for one in likely if one.certain and one.kind != case.kind),
+        factor_off=_factor_off(named, case.factor),
     )
+
+
+def _factor_off(named: list[FrameFinding], factor: float | None) -> float | None:
+    """Return the relative error of the nearest factor; of a phantom's factor, 0, the absolute one."""
+    told = [one.factor for one in named if one.factor is not None]
+    if factor is None or not told:
+        return None
+    return min(abs(one - factor) / (factor or 1.0) for one in told)
 
 
 def difference(corrected: pd.DataFrame, right: pd.DataFrame) -> float:

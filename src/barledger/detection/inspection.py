@@ -104,11 +104,8 @@ def _told(read: Frame, one: Suspicion) -> FrameFinding:
     """Return a suspicion in the frame's own words."""
     inner = one.finding(read.table)
     first, last = int(read.kept[one.rows[0]]), int(read.kept[one.rows[-1]])
-    evidence = {name: value for name, value in inner.evidence.items() if name not in {"row", "split_row"}}
-    for name in ("row", "split_row"):
-        if name in inner.evidence:
-            when = read.stamps[int(read.kept[int(inner.evidence[name])])]
-            evidence["ex_date" if name == "row" else "split_date"] = when.isoformat()
+    told = one.told(lambda row: read.stamps[int(read.kept[row])].isoformat())
+    evidence = {**told, "bars": inner.evidence["bars"]}
     return FrameFinding(
         kind=one.kind,
         start=read.stamps[first],

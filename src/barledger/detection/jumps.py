@@ -33,6 +33,9 @@ _RATE: Final = log(1e-3)
 _SMALLEST: Final = log(1.18)
 _OVERNIGHT: Final = 0.7
 _QUIETEST: Final = 0.004
+_SAGGING: Final = 0.02
+"""By how much shares tend to fall on the day of a large reverse split."""
+
 _MOST: Final = 300
 _SOON: Final = 8
 _ENOUGH_BEFORE: Final = 15
@@ -76,7 +79,9 @@ def _judged(table: Table, logs: Floats, noise: Noise, row: int) -> list[Suspicio
     judged = []
     for ratio, share in ratios.items():
         split = ratio if centre < 0 else 1 / ratio
-        odds = _price_odds(gap, centre, -log(split), scale) + log(share)
+        odds = _price_odds(gap, centre, -log(split) - (_SAGGING if ratio >= 5 and split < 1 else 0.0), scale) + log(
+            share
+        )
         if abs(centre + log(split)) < 6 * scale + 0.15:
             judged.append((odds, split))
     if not judged:
@@ -206,6 +211,7 @@ def _suspicion(table: Table, row: int, split: float, confidence: float, evidence
         confidence=confidence,
         rule="prices jump by a customary ratio of shares and stay there, and none of the given events says why",
         evidence={
+            "row": row,
             "ratio": round(split, 9),
             "move": round(exp(evidence.pop("gap")), 6),
             **{name: round(value, 3) for name, value in evidence.items()},

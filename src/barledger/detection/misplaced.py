@@ -27,6 +27,7 @@ _LATE: Final = 3
 
 _NEWEST: Final = 1.2
 _UNTRADED: Final = 0.2
+_AROUND: Final = 40
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -232,7 +233,8 @@ def _odds_of(first: int, end: int, offset: float, at: Floats, moves: Moves) -> f
     odds = 0.0
     for row, shift in ((first, offset), (end, -offset)):
         if 0 < row < len(at):
-            scale = moves.noise.near(row, without=(first, end))
+            nearest = max(0, row - _AROUND) + np.flatnonzero(np.diff(at[max(0, row - _AROUND) : row + _AROUND])) + 1
+            scale = moves.noise.near(row, without=tuple(nearest.tolist()))
             odds += moves.likelihood(row, float(at[row] - at[row - 1]), scale)
             odds -= moves.likelihood(row, float(at[row] - at[row - 1]) - shift, scale)
     return odds

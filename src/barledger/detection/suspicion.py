@@ -1,6 +1,6 @@
 """Suspicions: findings while they are made, by rows, with the changes that would mend them."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from math import isfinite
 from typing import Any, Final
@@ -15,6 +15,7 @@ from barledger.domain.rows import Ints
 LIKELY: Final = 0.5
 """From this confidence on a suspicion is acted upon: its edits are proposed, and what follows is judged with them."""
 
+_DATES: Final = {"row": "ex_date", "split_row": "split_date"}
 _AROUND: Final = 3
 
 
@@ -49,8 +50,18 @@ class Suspicion:
             factor=self.factor,
             confidence=round(self.confidence, 4),
             rule=self.rule,
-            evidence={**self.evidence, "bars": _bars_around(table, first, last)},
+            evidence={
+                **self.told(lambda row: format_time(int(table.time[row]))),
+                "bars": _bars_around(table, first, last),
+            },
         )
+
+    def told(self, when: Callable[[int], str]) -> dict[str, Any]:
+        """Return the evidence with times in place of rows."""
+        return {
+            _DATES.get(name, name): when(int(value)) if name in _DATES else value
+            for name, value in self.evidence.items()
+        }
 
 
 def _bars_around(table: Table, first: int, last: int) -> list[dict[str, Any]]:

@@ -14,7 +14,7 @@ _FACTORS: Final = (10.0, 100.0, 1000.0, 10_000.0, 1e6)
 _BLOCK: Final = 8
 _SIDE: Final = 20
 _LEAST_SIDE: Final = 6
-_PRIOR: Final = 7.0
+_PRIOR: Final = 5.5
 _MOST: Final = 0.94
 
 
