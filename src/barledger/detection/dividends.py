@@ -97,7 +97,7 @@ def _cases(one: Payout, table: Table, copy: float | None, systematic: dict[float
     right = max(one.by_step(step) for step in steps)
     cases = [_Case(kind=None, paid=amount, odds=weigh(amount, 0.0) + right)]
     recorded = one.by_step(amount) + _FROM_WRONG
-    nothing = one.by_step(0.0) + _FROM_WRONG - 1.0
+    nothing = one.by_step(0.0) + _FROM_WRONG - 2.5
     factors = dict(_UNITS) | dict.fromkeys(_later_splits(table, one.row), _PRE_SPLIT)
     for factor, prior in factors.items():
         kind: FindingKind = "dividend_too_big" if factor < 1 else "dividend_too_small"
@@ -137,7 +137,7 @@ def _cases_of_adjustment(one: Payout, base: float) -> Iterable[_Case]:
         odds=base + _TWICE + twice,
         rule="Adj Close steps by this dividend twice",
     )
-    in_unit = max(one.by_step(amount * 100), one.by_step(amount / 100)) - 1.0
+    in_unit = max(one.by_step(amount * 100), one.by_step(amount / 100)) - 2.5
     yield _Case(
         kind="adjustment_error",
         paid=amount,

@@ -38,6 +38,9 @@ _SAGGING: Final = 0.02
 
 _MOST: Final = 300
 _SOON: Final = 8
+_MEDIANS: Final = 0.6
+"""How far the median volume of thirty bars strays from that of the thirty before, in logarithms."""
+
 _ENOUGH_BEFORE: Final = 15
 _BEYOND_PROOF: Final = 0.985
 _WITHOUT_VOLUME: Final = 0.94
@@ -228,4 +231,4 @@ def _volume_lacks_it(table: Table, row: int, split: float) -> bool:
     if len(before) < 5 or len(after) < 5:
         return True
     shift = float(np.median(np.log(after)) - np.median(np.log(before)))
-    return normal(shift, log(split), 0.5) - normal(shift, 0.0, 0.5) > -2
+    return normal(shift, log(split), _MEDIANS) - normal(shift, 0.0, _MEDIANS) > -2
