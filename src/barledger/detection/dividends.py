@@ -126,7 +126,7 @@ def _cases_of_adjustment(one: Payout, base: float) -> Iterable[_Case]:
     yield _Case(
         kind="dividend_not_adjusted",
         paid=amount,
-        odds=base + _NOT_ADJUSTED + one.by_step(0.0),
+        odds=base + _NOT_ADJUSTED - (_NOT_KEPT if one.extra else 0.0) + one.by_step(0.0),
         rule="Adj Close does not step at this dividend",
     )
     compounded = amount * max(2 - one.share(amount), 0.0)

@@ -4,9 +4,9 @@ Rows are cut where the series jumps, and the most likely sequence of levels of t
 programming (Viterbi 1967): what a jump costs is the likelihood of the move that is left after the change of level.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +15,16 @@ from barledger.detection.likelihood import moving
 from barledger.detection.noise import Noise
 from barledger.domain.rows import Floats, Ints
 
-Score = Callable[[int, int], float]
+
+class Costs(Protocol):
+    """Prior log odds against rows at a level, of which 0 is the true one and i the i-th of the false ones."""
+
+    def entering(self, level: int, end: int) -> float:
+        """Return what it costs that rows up to ``end`` begin to be at a level; infinite where they cannot be."""
+
+    def leaving(self, level: int, row: int) -> float:
+        """Return what it costs that ``row`` is the first behind it."""
+
 
 _MOST: Final = 600
 _LEAVING: Final = 0.3
@@ -70,12 +79,8 @@ class Moves:
         return rows
 
 
-def runs_at(levels: Sequence[Level], moves: Moves, rows: int, cost: Score) -> list[Run]:
-    """Return the runs of rows at false levels.
-
-    ``cost(level, end)`` is what it costs that rows up to end are at a level, of which 0 is the true one
-    and level i ``levels[i - 1]``.
-    """
+def runs_at(levels: Sequence[Level], moves: Moves, rows: int, cost: Costs) -> list[Run]:
+    """Return the runs of rows at false levels."""
     offsets = np.array([0.0, *(level.offset for level in levels)])
     if len(offsets) < 2 or rows < 2:
         return []
@@ -102,17 +107,18 @@ def _barred(alone: npt.NDArray[np.bool_]) -> Floats:
 
 
 def _best_path(
-    offsets: Floats, moves: Moves, edges: list[int], scales: list[float], cost: Score, barred: Floats
+    offsets: Floats, moves: Moves, edges: list[int], scales: list[float], cost: Costs, barred: Floats
 ) -> list[int]:
     """Return the most likely level of each piece."""
     count = len(offsets)
-    best = np.array([-cost(level, edges[1]) for level in range(count)])
+    best = np.array([-cost.entering(level, edges[1]) for level in range(count)])
     came: list[Ints] = []
     for place in range(1, len(edges) - 1):
         here = _transitions(offsets, moves, edges[place], scales[place - 1])
-        costs = np.array([cost(level, edges[place + 1]) for level in range(count)])
+        costs = np.array([cost.entering(level, edges[place + 1]) for level in range(count)])
         staying = np.where(np.eye(count, dtype=bool), 0.0, costs[None, :] + _LEAVING * (np.arange(count) == 0))
-        total = best[:, None] + here - staying - barred
+        left = np.array([cost.leaving(level, edges[place]) for level in range(count)])
+        total = best[:, None] + here - staying - barred - np.where(np.eye(count, dtype=bool), 0.0, left[:, None])
         came.append(np.argmax(total, axis=0))
         best = np.max(total, axis=0) - np.where(np.isinf(costs), np.inf, 0.0)
     path = [int(np.argmax(best))]

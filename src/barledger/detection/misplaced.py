@@ -16,6 +16,7 @@ from barledger.detection.noise import Noise
 from barledger.detection.suspicion import LIKELY, Suspicion, span
 from barledger.detection.table import PRICES, Edit, Table
 from barledger.domain.rows import Flags, Floats, Ints
+from barledger.domain.timeframe import DAY
 
 _UNITS: Final = {100.0: 7.0, 1000.0: 9.0}
 """Pence for pounds, cents for rands; fils for dinars; with the prior log odds against each."""
@@ -23,6 +24,10 @@ _UNITS: Final = {100.0: 7.0, 1000.0: 9.0}
 _SMALLEST_SPLIT: Final = log(1.15)
 _MOST_SPLITS: Final = 12
 _LATE: Final = 3
+_TOO_LATE: Final = 3.0
+_DISTANCE: Final = 1.2
+_NEAR: Final = 15.0
+_JOINED: Final = 0.3
 """Rows for which a vendor may go on giving prices without a split after its ex-date."""
 
 _NEWEST: Final = 1.2
@@ -85,17 +90,19 @@ def _splits(table: Table) -> Iterable[Level]:
 
 
 def _costs(levels: Sequence[Level], table: Table) -> "_Costs":
-    return _Costs(causes=[level.about for level in levels], long_bars=table.long_bars)
+    days = (table.time - table.time[0]) / DAY
+    return _Costs(causes=[level.about for level in levels], days=days, long_bars=table.long_bars)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Costs:
-    """Prior log odds against rows standing at a level."""
+    """Prior log odds against rows standing at a level: the farther from the split, the less likely."""
 
     causes: Sequence[_Cause]
+    days: Floats
     long_bars: bool
 
-    def __call__(self, level: int, end: int) -> float:
+    def entering(self, level: int, end: int) -> float:
         """Return them; rows behind a split's ex-date, but for the first few, cannot lack it."""
         if not level:
             return 0.0
@@ -104,8 +111,15 @@ class _Costs:
             return cause.odds
         if end > cause.row + _LATE:
             return inf
-        late = 3.0 if end > cause.row and not self.long_bars else 0.0
-        return cause.odds + late + 0.5 * log1p(max(0, cause.row - end) / 60)
+        late = _TOO_LATE if end > cause.row + self.long_bars else 0.0
+        return cause.odds + late
+
+    def leaving(self, level: int, row: int) -> float:
+        """Return what it costs to end a level before its split."""
+        if not level or self.causes[level - 1].row < 0:
+            return 0.0
+        apart = max(0.0, float(self.days[self.causes[level - 1].row] - self.days[row]))
+        return _DISTANCE * log1p(apart / _NEAR)
 
 
 def _ragged_rows(measures: Measures, levels: Sequence[Level]) -> Flags:
@@ -143,7 +157,7 @@ def _by_column(measures: Measures, levels: Sequence[Level], ragged: Flags, *, ra
             for row in rows.tolist():
                 about.setdefault((row, level.offset), (run, level))
     believed, odds = _tighter(logs, offsets, ragged)
-    return _cells(table, offsets, believed, odds, about)
+    return _cells(table, logs, offsets, believed, odds, about)
 
 
 def _tighter(logs: npt.NDArray[np.float64], offsets: npt.NDArray[np.float64], ragged: Flags) -> tuple[Flags, Floats]:
@@ -160,8 +174,23 @@ def _tighter(logs: npt.NDArray[np.float64], offsets: npt.NDArray[np.float64], ra
     return believed, np.asarray(tightened + 2.0 * body)
 
 
+def _goes_on(logs: npt.NDArray[np.float64], offsets: npt.NDArray[np.float64], believed: Flags, rows: Ints) -> bool:
+    """Whether prices go on from the bar before to an open, or from a close to the bar behind, that is taken for false.
+
+    Then the bar was opened at the one level and closed at the other, as in a crash.
+    """
+    first, last = int(rows[0]), int(rows[-1])
+    opened, closed = float(offsets[0, first]), float(offsets[3, last])
+    if opened and first and not believed[first - 1]:
+        return abs(float(logs[0, first] - logs[3, first - 1])) < _JOINED * abs(opened)
+    if closed and last + 1 < logs.shape[1] and not believed[last + 1]:
+        return abs(float(logs[0, last + 1] - logs[3, last])) < _JOINED * abs(closed)
+    return False
+
+
 def _cells(
     table: Table,
+    logs: npt.NDArray[np.float64],
     offsets: npt.NDArray[np.float64],
     believed: Flags,
     odds: Floats,
@@ -176,6 +205,8 @@ def _cells(
     breaks = np.flatnonzero((np.diff(rows) > 1) | (np.diff(patterns, axis=1) != 0).any(axis=0)) + 1
     for group in np.split(rows, breaks):
         row = int(group[0])
+        if _goes_on(logs, offsets, believed, group):
+            continue
         off = [(name, float(value)) for name, value in zip(PRICES, offsets[:, row], strict=True) if value]
         offset = off[0][1]
         level = about[row, offset][1]
@@ -291,7 +322,8 @@ def _total_moves(table: Table, rows: Ints, offset: float) -> bool:
 def _split(table: Table, run: Run, levels: Sequence[Level], moves: Moves) -> Suspicion:
     level = levels[run.level - 1]
     cause: _Cause = level.about
-    cost = _costs(levels, table)(run.level, run.end)
+    costs = _costs(levels, table)
+    cost = costs.entering(run.level, run.end) + costs.leaving(run.level, min(run.end, len(table) - 1))
     rows, factor = span(run.first, run.end), exp(-level.offset)
     fields = [*PRICES]
     if _total_moves(table, rows, level.offset):
