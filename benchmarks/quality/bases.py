@@ -100,6 +100,14 @@ def with_adjustment(frame: pd.DataFrame, *, paid: np.ndarray | None = None) -> p
     ]
 
 
+def weekly(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return a vendor's daily bars as weekly ones."""
+    week = frame.groupby(pd.Grouper(freq="W-MON", closed="left", label="left"))
+    rules = {"Open": "first", "High": "max", "Low": "min", "Close": "last", "Volume": "sum", "Dividends": "sum",
+             "Stock Splits": "sum"}  # fmt: skip
+    return with_adjustment(week.agg(rules).dropna().rename_axis("Date"))
+
+
 @cache
 def vendor_files() -> dict[str, pd.DataFrame]:
     """Return the vendor's clean answers, and its corrected ones that have no fault left."""

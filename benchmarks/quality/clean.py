@@ -5,7 +5,19 @@ from collections.abc import Callable, Mapping
 import numpy as np
 import pandas as pd
 
-from benchmarks.quality.bases import PRICES, base, random_walk, raw_series, vendor_files, window, with_adjustment
+from benchmarks.quality.bases import (
+    PRICES,
+    base,
+    random_walk,
+    raw_series,
+    vendor_files,
+    vendor_series,
+    window,
+    with_adjustment,
+)
+from benchmarks.quality.bases import (
+    weekly as by_week,
+)
 
 Rng = np.random.Generator
 
@@ -30,6 +42,22 @@ def raw_between_splits(rng: Rng) -> pd.DataFrame:
     vintage = str(rng.choice(["2026.1", "2025.0"]))
     frame = raw_series(vintage)[name].loc[first:last, [*PRICES, "Volume"]]
     return frame.drop(columns="Volume") if rng.random() < 0.3 else frame
+
+
+def told_splits(rng: Rng) -> pd.DataFrame:
+    """Real bars, years of them or few, that are adjusted for splits that they tell of."""
+    series = vendor_series()
+    frame = window(series[str(rng.choice(list(series)))], rng, int(rng.choice([15, 60, 600, 4000]))).copy()
+    for row in rng.choice(np.arange(1, len(frame)), size=int(rng.integers(1, 4)), replace=False):
+        frame.iloc[int(row), frame.columns.get_loc("Stock Splits")] = float(
+            rng.choice([2.0, 3.0, 1.5, 0.1, 0.5, 1.3, 7.0])
+        )
+    return frame
+
+
+def real_weeks(rng: Rng) -> pd.DataFrame:
+    series = vendor_series()
+    return window(by_week(series[str(rng.choice(list(series)))]), rng, int(rng.choice([15, 60, 700])))
 
 
 def ordinary(rng: Rng) -> pd.DataFrame:
@@ -136,7 +164,7 @@ def a_few(rng: Rng) -> pd.DataFrame:
 CLEAN: Mapping[str, Callable[[Rng], pd.DataFrame]] = {
     one.__name__: one
     for one in (
-        real_windows, whole_files, raw_between_splits, ordinary, wild, penny, coarse, crashes, thin, rich, monthly_fund,
+        real_windows, whole_files, told_splits, real_weeks, raw_between_splits, ordinary, wild, penny, coarse, crashes, thin, rich, monthly_fund,
         weekly, minutes, first_days, a_few,
     )
 }  # fmt: skip
