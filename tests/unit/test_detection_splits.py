@@ -84,3 +84,30 @@ def test_raw_prices_that_do_not_show_a_told_split_are_doubted() -> None:
     kinds = [one.kind for one in barledger.inspect(frame, adjusted="raw").findings if one.confidence >= 0.5]
     assert kinds == ["split_phantom"]
     assert barledger.inspect(frame).ok
+
+
+def as_adjusted(ticker: str, splits: dict[str, float]) -> pd.DataFrame:
+    """Return a share as a vendor gives it: adjusted for its splits, and telling of them."""
+    frame = as_traded(ticker)[[*PRICES, "Volume"]].astype(float)
+    frame["Stock Splits"] = 0.0
+    for day, ratio in splits.items():
+        row = frame.index.get_loc(pd.Timestamp(day))
+        frame = scaled(scaled(frame, slice(0, row), 1 / ratio, PRICES), slice(0, row), ratio, ["Volume"])
+        frame.iloc[row, frame.columns.get_loc("Stock Splits")] = ratio
+    return frame
+
+
+@pytest.mark.parametrize("weeks", [False, True], ids=["days", "weeks"])
+def test_a_crash_by_the_ratio_of_a_later_split_is_not_that_split(*, weeks: bool) -> None:
+    frame = as_adjusted("AAPL", {"2000-06-21": 2.0, "2005-02-28": 2.0})
+    rules = {"Open": "first", "High": "max", "Low": "min", "Close": "last", "Volume": "sum", "Stock Splits": "sum"}
+    if weeks:
+        frame = frame.resample("W-MON", closed="left", label="left").agg(rules).dropna()
+    assert barledger.inspect(frame).ok
+
+
+def test_rows_far_before_a_split_are_believed_where_both_edges_fit() -> None:
+    frame = as_adjusted("AAPL", {"2000-06-21": 2.0, "2005-02-28": 2.0})
+    wrong = scaled(frame, slice(600, 603), 2.0, PRICES)
+    (finding,) = [one for one in barledger.inspect(wrong).findings if one.confidence >= 0.5]
+    assert (finding.kind, finding.start) == ("split_missed", frame.index[600])

@@ -80,7 +80,7 @@ class Payout:
             return -60.0
         low, high = (-log1p(-min(amount / price, 0.999)) for price in (self.prices[1], self.prices[0]))
         off = max(low - self.step, self.step - high, 0.0) if amount > 0 else abs(self.step)
-        return fitting(off, self.blur + _DIGITS * step)
+        return fitting(off, self.blur + _DIGITS * abs(step))
 
     def by_any_step(self) -> float:
         """Return how likely a step is that nothing foresees: any size is as likely as any other, in logarithms."""
