@@ -17,8 +17,9 @@ from benchmarks.quality.scoring import score
 from benchmarks.quality.vendor import pairs
 
 PAGE = Path(__file__).parent.parent.parent / "docs" / "quality.md"
-SEED = 20_261_125
-"""The errors by which the method was made have other seeds."""
+SEED = 7_340_033
+QUICK_SEED = 20_261_125
+"""The errors by which the method was made have other seeds, those of --quick among them: they are looked at."""
 
 
 def main() -> int:
@@ -26,9 +27,9 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help="few cases of each kind, and no page")
     parser.add_argument("--cases", type=int, default=100, help="of each kind of error")
     options = parser.parse_args()
-    count = 5 if options.quick else options.cases
-    errors = {name: [_scored(name, turn) for turn in range(count)] for name in ERRORS}
-    clean = {name: [_clean(name, turn) for turn in range(count)] for name in CLEAN}
+    count, seed = (5, QUICK_SEED) if options.quick else (options.cases, SEED)
+    errors = {name: [_scored(name, turn, seed) for turn in range(count)] for name in ERRORS}
+    clean = {name: [_clean(name, turn, seed) for turn in range(count)] for name in CLEAN}
     text = page.written(pairs(REAL), errors, clean, _apple(), count)
     print(text)
     if not options.quick:
@@ -36,18 +37,18 @@ def main() -> int:
     return 0
 
 
-def _rng(name: str, turn: int) -> np.random.Generator:
-    return np.random.default_rng([SEED, turn, zlib.crc32(name.encode())])
+def _rng(name: str, turn: int, seed: int) -> np.random.Generator:
+    return np.random.default_rng([seed, turn, zlib.crc32(name.encode())])
 
 
-def _scored(name: str, turn: int) -> tuple[Case, object]:
-    rng = _rng(name, turn)
+def _scored(name: str, turn: int, seed: int) -> tuple[Case, object]:
+    rng = _rng(name, turn, seed)
     case = ERRORS[name](rng)
     return case, score(case, rng)
 
 
-def _clean(name: str, turn: int) -> object:
-    rng = _rng(name, turn)
+def _clean(name: str, turn: int, seed: int) -> object:
+    rng = _rng(name, turn, seed)
     frame = CLEAN[name](rng)
     return score(Case(name=name, wrong=frame, right=frame, kind=None), rng)
 
