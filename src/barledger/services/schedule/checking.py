@@ -187,8 +187,8 @@ def _quality(bl: Any, options: Mapping[str, Any], stop: Event) -> Mapping[str, A
         **span,
         **_asked(options),
     )
-    scores = {name: one.mean for name, one in done.summary.items()}
-    told: dict[str, Any] = {"series": len(done), **{name: score for name, score in scores.items() if score is not None}}
+    scores = {name: round(one.mean, 6) for name, one in done.summary.items() if one.mean is not None}
+    told: dict[str, Any] = {"series": len(done), **scores}
     told |= {"undecided": [one.reason for one in done.undecided[:TOLD]]} if done.undecided else {}
     return {**told, **({"unfinished": True} if stop.is_set() else {})}
 
