@@ -27,6 +27,7 @@ from barledger.services.audit.evidence import Evidence
 from barledger.services.availability import DataAvailabilityService
 from barledger.services.backup import Copied, Progress, back_up, restore
 from barledger.services.cache import DataCacheService
+from barledger.services.cache.afterwards import Afterwards
 from barledger.services.cache.commit import Written
 from barledger.services.cache.history import Edition
 from barledger.services.cache.vault import Patience, Vault, fits, introduce
@@ -68,7 +69,10 @@ class BarLedger:
         self.cache = DataCacheService(self.vault)
         self.availability = DataAvailabilityService(self.vault, self.instruments)
         self.schedule = ScheduleService(self.vault, self, make_timers=ApschedulerTimers, lease=settings.schedule_lease)
-        self.integrity = DataIntegrityService(self.vault, self.cache, self._make_source, self.instruments)
+        self.quality_metrics = QualityService(self.vault, self.instruments, self.availability)
+        self.integrity = DataIntegrityService(
+            self.vault, self.cache, self._make_source, self.instruments, quality=self.quality_metrics
+        )
         self.ingestion = DataIngestionService(
             self.vault, self.cache, self._make_source, self.instruments, screen=self.integrity.screening
         )
@@ -79,7 +83,6 @@ class BarLedger:
             ingestion=self.ingestion,
             before=self.schedule.before_backtest,
         )
-        self.quality_metrics = QualityService(self.vault, self.instruments, self.availability)
         self.audit = AuditLog(self.vault, keys=key_place(ledger, settings), anchor=settings.anchor)
         self.actions = CorporateActionService(self.vault, self.cache, self.instruments, self.retrieval)
 
@@ -102,7 +105,7 @@ class BarLedger:
         options: Mapping[str, Any] | None = None,
     ) -> IngestionReport:
         """Fetch closed bars of [start, end) from a source and write what is new (`DataIngestionService.ingest`)."""
-        done = self.ingestion.ingest(
+        return self.ingestion.ingest(
             instruments,
             timeframe,
             source=source,
@@ -116,8 +119,6 @@ class BarLedger:
             progress=progress,
             options=options,
         )
-        self.actions.follow(one.series.instrument for one in done.instruments)
-        return done
 
     def write(
         self,
@@ -133,7 +134,7 @@ class BarLedger:
         columns: Mapping[str, str] | None = None,
     ) -> Written:
         """Write bars of your own (`DataIngestionService.write`)."""
-        done = self.ingestion.write(
+        return self.ingestion.write(
             instrument,
             timeframe,
             data,
@@ -144,7 +145,6 @@ class BarLedger:
             version=version,
             columns=columns,
         )
-        return self._refreshed(done)
 
     def write_many(
         self,
@@ -155,7 +155,7 @@ class BarLedger:
         on_invalid: OnInvalid = "raise",
     ) -> Written:
         """Write bars of several series as one revision (`DataIngestionService.write_many`)."""
-        return self._refreshed(self.ingestion.write_many(entries, source=source, reason=reason, on_invalid=on_invalid))
+        return self.ingestion.write_many(entries, source=source, reason=reason, on_invalid=on_invalid)
 
     def withdraw(
         self,
@@ -169,13 +169,7 @@ class BarLedger:
     ) -> Written:
         """Withdraw bars; every earlier state keeps them (`DataCacheService.withdraw`)."""
         series = Series.of(instrument, timeframe, source)
-        return self._refreshed(self.cache.withdraw(series, times, reason=reason, expected_revision=expected_revision))
-
-    def _refreshed(self, done: Written) -> Written:
-        """Bring adjusted series that are kept up to what was written."""
-        if done.new or done.changed or done.withdrawn:
-            self.actions.follow(one.instrument for one in done.series)
-        return done
+        return self.cache.withdraw(series, times, reason=reason, expected_revision=expected_revision)
 
     # --- reading -------------------------------------------------------------------------------
 
@@ -307,7 +301,7 @@ class BarLedger:
 
         Raises `InvalidName`.
         """
-        vault = replace(self.vault, actor=check_name("actor", actor))
+        vault = replace(self.vault, actor=check_name("actor", actor), afterwards=Afterwards())
         settings = self.settings.model_copy(update={"actor": actor})
         return BarLedger(vault.store, vault.ledger, settings=settings, lent=vault)
 

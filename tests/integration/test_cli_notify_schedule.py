@@ -149,5 +149,6 @@ def test_jobs_by_commands(command: Command, tmp_path: Path) -> None:
     assert "due" in command("schedule", "enable", "nightly")
     command("schedule", "remove", "nightly")
     assert "reconcile" in command("schedule", "kinds")
-    kinds = {one["kind"]: one["lacks"] for one in command.json("schedule", "kinds")}
-    assert kinds["ingest"] == ""
+    kinds = {one["kind"]: one["options"] for one in command.json("schedule", "kinds")}
+    assert "source_options" in kinds["reconcile"]
+    assert kinds["mirror"] == {}

@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 from audits import signed_library, tamper, write_some
 from barledger import BarLedger
 from barledger.domain.note import PrivateKey
+from barledger.domain.timeframe import DAY
 from barledger.errors import LogRewritten, NotEmpty, StoreDamaged, VersionNotFound
 from barledger.stores.contract import Batch
 from libraries import frame
@@ -147,6 +148,35 @@ def test_a_bundle_has_what_concerns_the_snapshot_and_nothing_else(bundle: tuple[
     assert files["audit.pub"].decode() == bundle[1]
     first = json.loads(files["bars/2.jsonl"].split(b"\n")[0])
     assert first == ["-172800000000000", 100.0, 101.0, 99.0, 100.0, 1000.0, None, 'id 0 "é😀']
+
+
+def test_evidence_of_an_adjusted_dataset_says_how_it_is_adjusted(tmp_path: Path, verify: Verify) -> None:
+    with signed_library(tmp_path) as bl:
+        bl.write("AAPL", "1d", frame(range(100, 140)), source="desk")
+        bl.actions.add("AAPL", "split", 120 * DAY, value=2)
+        data = bl.retrieval.dataset(
+            strategy="m-7",
+            instruments="AAPL",
+            timeframes="1d",
+            start=100 * DAY,
+            end=140 * DAY,
+            adjust="total",
+            fetch_missing=False,
+        )
+        shown = bl.bars("AAPL", "1d", adjust="total", version=data.id, strategy="m-7")
+        bl.evidence(data.id, tmp_path / "evidence.zip")
+        assert verify(tmp_path / "evidence.zip", str(bl.audit.public_key)).startswith("VERIFIED")
+    lines = members(tmp_path / "evidence.zip")["entries.jsonl"].decode().splitlines()
+    entries = [json.loads(json.loads(line)["body"]) for line in lines]
+    (adjusted,) = [one for one in entries if one["operation"] == "adjust"]
+    told = json.loads(adjusted["set"]["adjusted"])
+    assert (adjusted["snapshot"], told["mode"]) == (data.id, "total")
+    assert [one["digest"] for one in told["series"]] == [shown.digest]
+    (read,) = [one for one in entries if one["operation"] == "read"]
+    assert read["shown"][0]["adjusted"]["mode"] == "total"
+    assert read["shown"][0]["digest"] == shown.digest
+    # The bars in the bundle are those that are stored, which is what was pinned.
+    assert "adjust" not in members(tmp_path / "evidence.zip")["manifest.json"].decode().replace("is_adjusted", "")
 
 
 def test_the_same_evidence_is_the_same_bytes(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import pytest
 import barledger
 from barledger import BarLedger
 from barledger.domain.interval import format_time, parse_time
+from barledger.domain.timeframe import DAY
 from barledger.errors import InvalidName, InvalidSetting, ReadOnly
 from barledger.services.audit.receipts import last_instant
 from libraries import TurnableClock, frame
@@ -113,6 +114,28 @@ def test_a_snapshot_and_an_empty_answer_have_receipts_too(bl: BarLedger) -> None
     assert (pinned.shown[0].version, pinned.purpose) == (snap.id, "")
     assert (empty.shown[0].rows, empty.shown[0].first) == (0, 0)
     assert str(empty)
+
+
+def test_a_receipt_of_adjusted_bars_is_of_what_was_shown(bl: BarLedger) -> None:
+    bl.write("SPLIT", "1d", frame(range(100, 140)), source="desk")
+    bl.actions.add("SPLIT", "split", 120 * DAY, value=2)
+    shown = bl.bars("SPLIT", "1d", adjust="total", strategy="momentum-7", purpose="live")
+    beside = bl.bars("SPLIT", "1d", include_adjusted=True, strategy="momentum-8")
+    (receipt,) = bl.audit.receipts(strategy="momentum-7")
+    (one,) = receipt.shown
+    assert (one.adjustment, one.digest, one.adjusted_digest) == ("total", shown.digest, "")
+    assert format_time(one.known_at) == shown.provenance["adjusted"]["known_at"]
+    assert "adjusted (total)" in str(receipt)
+    (other,) = bl.audit.receipts(strategy="momentum-8")[0].shown
+    assert (other.digest, other.adjusted_digest) == (beside.digest, shown.digest)
+    assert other.digest != other.adjusted_digest
+    # Events that came later change what is shown now, and not what was shown then.
+    bl.actions.add("SPLIT", "split", 130 * DAY, value=5)
+    assert bl.bars("SPLIT", "1d", adjust="total").digest != one.digest
+    again = bl.bars("SPLIT", "1d", adjust=one.adjustment, version=format_time(receipt.time))
+    assert again.digest == one.digest
+    stored = bl.bars("SPLIT", "1d", version=one.revision)
+    assert (stored.digest, one.revision) == (other.digest, other.revision)
 
 
 def test_resampled_bars_say_of_what_they_are_made(bl: BarLedger) -> None:

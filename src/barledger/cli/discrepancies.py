@@ -57,9 +57,15 @@ def reconcile(
     with library(store, ledger) as opened:
         report: Report
         if everything:
-            _refuse(against=against, start=start, end=end, option=option)
+            _refuse(against=against, start=start, end=end)
             report = opened.integrity.reconcile_all(
-                instrument or "*", timeframe, source=source, budget=budget, concurrency=concurrency, reason=reason
+                instrument or "*",
+                timeframe,
+                source=source,
+                budget=budget,
+                concurrency=concurrency,
+                reason=reason,
+                options=dict(_pair(text) for text in option or []),
             )
         else:
             report = opened.integrity.reconcile(

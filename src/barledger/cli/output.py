@@ -19,7 +19,7 @@ from barledger.domain.timeframe import Timeframe
 from barledger.errors import BarledgerError
 
 _UNBOUNDED: Final = 1_000_000
-_REVISIONS: Final = frozenset({"revision", "allocated", "pending", "horizon", "result"})
+_REVISIONS: Final = frozenset({"revision", "revisions", "allocated", "pending", "horizon", "result", "undone_by"})
 
 
 class Output:

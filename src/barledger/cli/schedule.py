@@ -44,15 +44,12 @@ def list_jobs(store: Store = "", ledger: Ledger = "", json: Json = False) -> Non
 
 @app.command()
 def kinds(store: Store = "", ledger: Ledger = "", json: Json = False) -> None:
-    """List the kinds of jobs with their options, and what keeps some from being scheduled."""
+    """List the kinds of jobs with their options."""
     with library(store, ledger) as opened:
-        found = [(kind, kind.lacks(opened)) for kind in opened.schedule.kinds.all()]
-    rows = [(kind.name, kind.about, ", ".join(kind.options), lacking or None) for kind, lacking in found]
-    data = [
-        {"kind": kind.name, "about": kind.about, "options": dict(kind.options), "lacks": lacking}
-        for kind, lacking in found
-    ]
-    Output(as_json=json).table("", ("kind", "what it does", "options", "lacks"), rows, data)
+        found = opened.schedule.kinds.all()
+    rows = [(kind.name, kind.about, ", ".join(kind.options) or None) for kind in found]
+    data = [{"kind": kind.name, "about": kind.about, "options": dict(kind.options)} for kind in found]
+    Output(as_json=json).table("", ("kind", "what it does", "options"), rows, data)
 
 
 @app.command()

@@ -51,6 +51,7 @@ class CorporateActionService:
         self._cache = cache
         self._instruments = instruments
         self._retrieval = retrieval
+        vault.afterwards.tell(self.follow)
 
     # --- looking -------------------------------------------------------------------------------
 
@@ -228,10 +229,10 @@ class CorporateActionService:
     ) -> Materialisation:
         """Write the adjusted bars as a series of their own (``is_adjusted``), and keep it so.
 
-        It is brought up by `refresh`, which every change of an action does, and so do `BarLedger.ingest`, ``write``,
-        ``write_many`` and ``withdraw``: a new revision if a bar or an event has changed. Another ``adjust`` than before
-        rewrites it. Reading it: ``bars(..., is_adjusted=True)``. Raises `InvalidSetting` where the source itself has
-        adjusted bars, and what reading and writing raise.
+        It is brought up after every change of a bar or of an action, whatever made it, as a new revision
+        (`services.cache.afterwards`), and by `refresh`. Another ``adjust`` than before rewrites it. Reading it:
+        ``bars(..., is_adjusted=True)``. Raises `InvalidSetting` where the source itself has adjusted bars, and what
+        reading and writing raise.
         """
         self._vault.check_writable()
         mode = mode_of(adjust)
@@ -251,7 +252,8 @@ class CorporateActionService:
     def refresh(self, instruments: str | Iterable[str] | None = None) -> builtins.list[Materialisation]:
         """Bring the adjusted series that are kept up to their originals, and return what was done for each.
 
-        An event whose ex-date was yet to come counts from that day on, so that this is worth a call every day.
+        An event whose ex-date was yet to come counts from that day on, so that this is worth a call every day: the
+        schedule's ``adjust`` jobs do it.
         """
         listed = [instruments] if isinstance(instruments, str) else instruments
         names = None if listed is None else {normalise_instrument(one) for one in listed}
@@ -263,7 +265,7 @@ class CorporateActionService:
         ]
 
     def follow(self, instruments: Iterable[str]) -> None:
-        """Do as `refresh` after a write that has happened: what cannot be adjusted is said by `NotRefreshed`."""
+        """Do as `refresh` after a change that has happened: what cannot be adjusted is said by `NotRefreshed`."""
         names = {*instruments}
         for one in self._vault.ledger.actions.kept():
             if one.series.instrument not in names:
@@ -280,7 +282,7 @@ class CorporateActionService:
         who: Who = self._vault.who(operation, reason=reason)
         if self._vault.ledger.actions.record(actions, who):
             deliver_actions(self._vault)
-            self.follow({one.instrument for one in actions})
+            self._vault.afterwards.changed({one.instrument for one in actions})
 
     def _standing(self, action: CorporateAction) -> CorporateAction:
         """Return an action as the ledger has it now."""

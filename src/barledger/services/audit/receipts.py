@@ -47,6 +47,8 @@ class Shown:
     """The bars of one instrument that somebody was shown; ``digest`` is the canonical one of exactly these bars.
 
     ``interval`` is what was asked for, ``first`` and ``last`` (ns) are the opening times of its bars, 0 if it has none.
+    Of bars that reading adjusted, ``known_at`` (ns) says as of when events counted, else 0; if they were shown beside
+    the stored ones, ``adjusted_digest`` is theirs.
     """
 
     instrument: str
@@ -60,6 +62,8 @@ class Shown:
     revision: int
     adjustment: str
     digest: str
+    known_at: int = 0
+    adjusted_digest: str = ""
 
     def __repr__(self) -> str:
         """Say it in a line."""
@@ -71,7 +75,9 @@ class Shown:
         if self.rows:
             bars += f", {format_time(self.first)} to {format_time(self.last)}"
         series = f"{self.instrument} {self.timeframe} from {', '.join(self.sources)}"
-        return f"{series}: {bars}, revision {self.revision}, digest {self.digest[:16]}…"
+        adjusted = f", adjusted ({self.adjustment})" if self.known_at and not self.adjusted_digest else ""
+        beside = f", and adjusted ones, digest {self.adjusted_digest[:16]}…" if self.adjusted_digest else ""
+        return f"{series}: {bars}{adjusted}, revision {self.revision}, digest {self.digest[:16]}…{beside}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -169,6 +175,9 @@ def _newest(read: Sequence[Receipt]) -> list[Receipt]:
 
 
 def _told(bars: Bars) -> dict[str, Any]:
+    adjusted = {"adjusted": dict(bars.notes["adjusted"])} if "adjusted" in bars.notes else {}
+    if bars.adjusted is not None:
+        adjusted["adjusted"] |= {"digest": bars.adjusted.digest}
     return {
         "instrument": bars.instrument,
         "timeframe": bars.timeframe.name,
@@ -185,10 +194,12 @@ def _told(bars: Bars) -> dict[str, Any]:
             {"source": one.source, "is_adjusted": one.is_adjusted, "revision": str(bars.revisions[one])}
             for one in bars.series
         ],
+        **adjusted,
     }
 
 
 def _read(told: Mapping[str, Any]) -> Shown:
+    adjusted = told.get("adjusted", {})
     return Shown(
         instrument=told["instrument"],
         timeframe=told["timeframe"],
@@ -201,4 +212,6 @@ def _read(told: Mapping[str, Any]) -> Shown:
         revision=int(told["revision"]),
         adjustment=told["adjustment"],
         digest=told["digest"],
+        known_at=parse_time(adjusted["known_at"]) if adjusted else 0,
+        adjusted_digest=adjusted.get("digest", ""),
     )

@@ -68,8 +68,22 @@ def commit(
 
     ``details`` are what else the audit log is to keep of each series.
     """
-    told = details or {}
     vault.check_writable()
+    done, written = _commit(vault, drafts, who, coverage=coverage, told=details or {})
+    if written:
+        # An adjusted series follows its original, and nothing follows it.
+        vault.afterwards.changed(draft.series.instrument for draft in drafts if not draft.series.is_adjusted)
+    return done
+
+
+def _commit(
+    vault: Vault,
+    drafts: Sequence[Draft],
+    who: Who,
+    *,
+    coverage: Sequence[Cover],
+    told: Mapping[Series, Mapping[str, Any]],
+) -> tuple[Written, bool]:
     with holding(vault, [draft.intent for draft in drafts], who) as lease:
         try:
             repair_held(vault, lease)
@@ -80,10 +94,10 @@ def commit(
         if not any(prepared.current for prepared in plans):
             outcome = _outcome(plans, coverage, told) if coverage or any(len(done.jitter) for done in plans) else None
             vault.ledger.revisions.discard(lease.pending, who, outcome=outcome)
-            return _written(plans, max(state.revision for state in lease.pending.states))
+            return _written(plans, max(state.revision for state in lease.pending.states)), False
         _send(vault, lease, plans, _outcome(plans, coverage, told), who)
         _keep_tails(vault, lease, plans)
-        return _written(plans, lease.revision)
+        return _written(plans, lease.revision), True
 
 
 def _plan(vault: Vault, lease: Lease, drafts: Sequence[Draft]) -> list[Plan]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from barledger.domain.notice import Notice
 from barledger.errors import LedgerMismatch, ReadOnly
 from barledger.ledger.contract import Ledger, Who
+from barledger.services.cache.afterwards import Afterwards
 from barledger.services.cache.tails import Tails
 from barledger.stores.contract import Mark, Store
 
@@ -26,7 +27,8 @@ class Patience:
 class Vault:
     """Both halves, as the services use them; ``mismatch`` says why they may not be written, if they may not.
 
-    ``notify`` takes what somebody may want to hear of; it neither waits for a delivery nor fails.
+    ``notify`` takes what somebody may want to hear of; it neither waits for a delivery nor fails. ``afterwards`` is
+    told which instruments have changed.
     """
 
     store: Store
@@ -37,6 +39,7 @@ class Vault:
     read_only: bool = False
     tails: Tails = field(default_factory=Tails)
     notify: Callable[[Notice], None] = _nobody
+    afterwards: Afterwards = field(default_factory=Afterwards)
 
     def who(self, operation: str, *, reason: str = "", purpose: str = "", trigger: str = "") -> Who:
         """Sign an operation with this session's actor."""

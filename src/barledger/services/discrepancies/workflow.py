@@ -185,14 +185,15 @@ class Workflow:
     def each(self, wanted: Filter, decide: Callable[[Discrepancy], Written | Discrepancy]) -> tuple[Decided, ...]:
         """Decide about all that a filter is about, the oldest first; one that fails stops none of the others."""
         decided: list[Decided] = []
-        for one in reversed(self.list(wanted)):
-            try:
-                done = decide(one)
-            except (Refused, RevisionConflict) as error:
-                decided.append(Decided(discrepancy=one, error=error))
-                continue
-            written = done if isinstance(done, Written) else None
-            decided.append(Decided(discrepancy=self.get(one.id), written=written))
+        with self._vault.afterwards.gathering():
+            for one in reversed(self.list(wanted)):
+                try:
+                    done = decide(one)
+                except (Refused, RevisionConflict) as error:
+                    decided.append(Decided(discrepancy=one, error=error))
+                    continue
+                written = done if isinstance(done, Written) else None
+                decided.append(Decided(discrepancy=self.get(one.id), written=written))
         return tuple(decided)
 
     # --- rules -----------------------------------------------------------------------------------

@@ -291,6 +291,7 @@ class Job:
     def _record(self, actions: Sequence[CorporateAction]) -> None:
         if actions and self._vault.ledger.actions.record(actions, self._vault.who("record")):
             deliver_actions(self._vault)
+            self._vault.afterwards.changed([self.series.instrument])
 
     def _rewrite(self, answer: Answer) -> None:
         """Ask for all that is held and all that is wanted at once, before anything of it is written."""

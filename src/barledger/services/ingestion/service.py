@@ -129,12 +129,14 @@ class DataIngestionService:
         on_invalid: OnInvalid = "raise",
         reason: str = "",
         progress: Listener | None = None,
+        stop: Event | None = None,
         options: Mapping[str, Any] | None = None,
     ) -> IngestionReport:
         """Ask the sources of these series for what is missing in them, as far as asking can close it.
 
         ``gaps`` are what `DataAvailabilityService.gaps` gives: each has a ``series``, and in ``missing`` the intervals
-        with their reasons. A series whose source cannot be made is in the report with the error.
+        with their reasons. A series whose source cannot be made is in the report with the error. ``stop`` ends it after
+        the chunk that is being stored.
         """
         self._vault.check_writable()
         reports: list[InstrumentReport] = []
@@ -142,7 +144,7 @@ class DataIngestionService:
         for source, orders in by_source(gaps).items():
             try:
                 with self._source(source, options) as (name, made):
-                    task = self._task(name, made, on_change=on_change, on_invalid=on_invalid, reason=reason)
+                    task = self._task(name, made, on_change=on_change, on_invalid=on_invalid, reason=reason, stop=stop)
                     task = replace(task, spending=spending, progress=Progress(progress, self._timing.steady))
                     reports += self._work(task, orders)
             except BarledgerError as error:
@@ -198,7 +200,8 @@ class DataIngestionService:
             Job(self._vault, self._cache, self._instruments, task=task, series=series, wanted=wanted)
             for series, wanted in orders
         ]
-        return crew.work(jobs, concurrency=max(task.declaration.concurrency, 1), stop=task.stop)
+        with self._vault.afterwards.gathering():
+            return crew.work(jobs, concurrency=max(task.declaration.concurrency, 1), stop=task.stop)
 
     def _task(
         self,

@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
@@ -63,11 +63,19 @@ class LibraryPass:
         self._vault, self._refetcher, self._make = vault, refetcher, make
         self._sampling, self._concurrency = sampling, concurrency
 
-    def run(self, task: Task, *, pattern: str, timeframe: str | None, source: str | None) -> LibraryReport:
+    def run(
+        self,
+        task: Task,
+        *,
+        pattern: str,
+        timeframe: str | None,
+        source: str | None,
+        options: Mapping[str, Any] | None = None,
+    ) -> LibraryReport:
         """Look at the series that match, those that have been due for longest first."""
         turns = self._turns(pattern, timeframe, source)
         with ExitStack() as stack:
-            opened, broken = self._opened(stack, [turn.series.source for turn in turns if turn.blocks])
+            opened, broken = self._opened(stack, [turn.series.source for turn in turns if turn.blocks], options)
             with ThreadPoolExecutor(self._concurrency, thread_name_prefix="barledger-reconcile") as pool:
                 running = [pool.submit(self._take, turn, opened, broken, task) for turn in turns]
                 try:
@@ -108,12 +116,14 @@ class LibraryPass:
             turns.append(Turn(series=series, due=due, blocks=due[: self._sampling.blocks], starts=starts, looks=known))
         return sorted(turns, key=lambda turn: -max((self._sampling.overdue(one, now) for one in turn.due), default=0))
 
-    def _opened(self, stack: ExitStack, names: Sequence[str]) -> tuple[dict[str, Opened], dict[str, BarledgerError]]:
+    def _opened(
+        self, stack: ExitStack, names: Sequence[str], options: Mapping[str, Any] | None
+    ) -> tuple[dict[str, Opened], dict[str, BarledgerError]]:
         opened: dict[str, Opened] = {}
         broken: dict[str, BarledgerError] = {}
         for name in dict.fromkeys(names):
             try:
-                opened[name] = stack.enter_context(self._refetcher.opened(name))
+                opened[name] = stack.enter_context(self._refetcher.opened(name, options))
             except BarledgerError as error:
                 broken[name] = error
         return opened, broken

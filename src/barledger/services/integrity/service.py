@@ -18,6 +18,7 @@ from barledger.domain.series import Series, normalise_instrument
 from barledger.domain.timeframe import Timeframe
 from barledger.domain.version import Version
 from barledger.errors import InvalidSetting, SourceNotFound
+from barledger.services.availability import DataAvailabilityService
 from barledger.services.cache import DataCacheService
 from barledger.services.cache.commit import Written
 from barledger.services.cache.priority import choose, hint, unknown
@@ -39,6 +40,7 @@ from barledger.services.integrity.refetching import Opened, Refetcher, SourceMak
 from barledger.services.integrity.report import Comparison, LibraryReport, Report
 from barledger.services.integrity.screening import Screening
 from barledger.services.integrity.tolerances import Tolerances
+from barledger.services.quality import QualityHistory, QualityReport, QualityService
 from barledger.sources.contract import Source
 
 
@@ -55,6 +57,7 @@ class DataIntegrityService:
         timing: Timing | None = None,
         retries: Retries | None = None,
         findings: Findings = detection.findings,
+        quality: QualityService | None = None,
     ) -> None:
         """Work on this store and ledger, with sources from this maker; ``findings`` replaces the detection."""
         self._vault = vault
@@ -63,6 +66,9 @@ class DataIntegrityService:
         self._refetcher = Refetcher(vault, self._instruments, make_source, timing=timing, retries=retries)
         self._tolerances = Tolerances(vault)
         self._findings = findings
+        self._quality = quality or QualityService(
+            vault, self._instruments, DataAvailabilityService(vault, self._instruments)
+        )
         self.screening = Screening(vault, self._workflow, self._instruments, findings)
 
     # --- against sources -------------------------------------------------------------------------
@@ -99,7 +105,8 @@ class DataIntegrityService:
         if not others:
             raise InvalidSetting(setting="against", reason="there is no source to compare with")
         interval = Interval.of(start, end)
-        compared = [self._compare(series, interval, one, task, options if one is own else None) for one in others]
+        with self._vault.afterwards.gathering():
+            compared = [self._compare(series, interval, one, task, options if one is own else None) for one in others]
         if len(compared) == 1 and compared[0].error is not None:
             raise compared[0].error
         return Report(comparisons=tuple(compared))
@@ -115,16 +122,20 @@ class DataIntegrityService:
         sampling: Sampling | None = None,
         reason: str = "",
         stop: Event | None = None,
+        options: Mapping[str, Any] | None = None,
     ) -> LibraryReport:
         """Look at a few blocks of each series whose instrument matches a glob, and at more where something differs.
 
         Which blocks, the `Sampling` says: recent ones often, old ones seldom. What was looked at is in the ledger, so a
         pass that was ended, by its budget, by ``stop`` or by a kill, is gone on with by the next. A series that fails
-        stops none of the others and is in the report; a store that fails stops all.
+        stops none of the others and is in the report; a store that fails stops all. ``options`` are those of the
+        one ``source`` that is named.
         """
         self._vault.check_writable()
         if concurrency < 1:
             raise InvalidSetting(setting="concurrency", reason=f"{concurrency} is below 1")
+        if options and source is None:
+            raise InvalidSetting(setting="options", reason="they need the source whose they are")
         task = Task(
             spending=Spending(budget or Budget(), self._refetcher.timing.steady), stop=stop or Event(), reason=reason
         )
@@ -132,7 +143,9 @@ class DataIntegrityService:
             self._vault, self._refetcher, self._reconciler, sampling=sampling or Sampling(), concurrency=concurrency
         )
         wanted = pattern if set(pattern) & set("*?[") else normalise_instrument(pattern)
-        return made.run(task, pattern=wanted, timeframe=timeframe, source=source)
+        # What rules accept is followed at the end, by one revision of each series that depends on it.
+        with self._vault.afterwards.gathering():
+            return made.run(task, pattern=wanted, timeframe=timeframe, source=source, options=options)
 
     def _compare(
         self, series: Series, interval: Interval, other: str | Source, task: Task, options: Mapping[str, Any] | None
@@ -221,6 +234,58 @@ class DataIntegrityService:
             rows=len(seen.rows),
             findings=tuple(found),
             discrepancies=tuple(kept),
+        )
+
+    # --- how good they are -----------------------------------------------------------------------
+
+    def quality(
+        self,
+        instrument: str,
+        timeframe: str,
+        *,
+        start: Instant | None = None,
+        end: Instant | None = None,
+        version: str | Instant = "latest",
+        source: str | None = None,
+        is_adjusted: bool = False,
+        metrics: Sequence[str] | str | None = None,
+        tolerance: Tolerance | None = None,
+        record: bool | None = None,
+    ) -> QualityReport:
+        """Measure completeness, consistency, timeliness, accuracy and integrity (`QualityService.measure`)."""
+        return self._quality.measure(
+            instrument,
+            timeframe,
+            start=start,
+            end=end,
+            version=version,
+            source=source,
+            is_adjusted=is_adjusted,
+            metrics=metrics,
+            tolerance=tolerance,
+            record=record,
+        )
+
+    def quality_history(
+        self,
+        instrument: str,
+        timeframe: str,
+        *,
+        metric: str | None = None,
+        since: Instant | None = None,
+        source: str | None = None,
+        version: str | None = "latest",
+        is_adjusted: bool = False,
+    ) -> QualityHistory:
+        """Return what was measured before, the oldest first (`QualityService.history`)."""
+        return self._quality.history(
+            instrument,
+            timeframe,
+            metric=metric,
+            since=since,
+            source=source,
+            version=version,
+            is_adjusted=is_adjusted,
         )
 
     # --- the register ----------------------------------------------------------------------------

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from fnmatch import fnmatchcase
+from threading import Event
 
 from barledger.domain.comparison import Tolerance
 from barledger.domain.instrument import is_glob
@@ -94,7 +95,7 @@ class QualityService:
         report = measuring.report(names)
         return self._keep([(measuring, report)], "measure")[0] if recording else report
 
-    def measure_library(
+    def measure_library(  # noqa: PLR0913 - each option is a question of its own
         self,
         pattern: str = "*",
         *,
@@ -107,12 +108,14 @@ class QualityService:
         tolerance: Tolerance | None = None,
         record: bool | None = None,
         progress: Progress | None = None,
+        stop: Event | None = None,
     ) -> LibraryQuality:
         """Measure every series of instruments that match a glob, and sum it up; see `measure`.
 
         Each source's series is measured for itself, whatever the priorities are. At a snapshot these are the series
         that it pins. Series that cannot be measured are in `LibraryQuality.undecided`, with the reason, and stop no
-        other. What was measured is recorded in transactions of 64 series.
+        other. What was measured is recorded in transactions of 64 series. ``stop`` ends it after the series that is
+        being measured; those that follow are in no list.
         """
         names = check_metrics(metrics)
         recording = self._recording(record)
@@ -122,10 +125,14 @@ class QualityService:
         reports: list[QualityReport] = []
         undecided: list[Undecided] = []
         for at in range(0, len(listed), _AT_ONCE):
+            if stop is not None and stop.is_set():
+                break
             sights = self._sights(listed[at : at + _AT_ONCE], asked, wanted, snapshot, undecided)
             answers = self._answers(sights)
             done = []
             for sight in sights:
+                if stop is not None and stop.is_set():
+                    break
                 measuring = self._measuring(sight, answers[sight.series], tolerance)
                 try:
                     done.append((measuring, measuring.report(names)))
@@ -175,19 +182,23 @@ class QualityService:
         timeframe: str | None = None,
         source: str | None = None,
         progress: Listener | None = None,
+        stop: Event | None = None,
     ) -> LibraryVerification:
         """Read blocks again and compare them with the ledger's digests, the one whose check is the oldest first.
 
         ``budget`` is in seconds (``60``, ``60s``, ``5m``) or blocks (``500 blocks``); without one, every block is read
         once. What was checked is in the ledger after each step, so the next run goes on where this one ends, however
         it ends. A damaged block is named, is told in a notice and in the audit log, and keeps no other from being
-        verified. Raises `InvalidSetting`, `ReadOnly`, `LedgerMismatch`, and the store's errors.
+        verified. ``stop`` ends it after the step that is under way. Raises `InvalidSetting`, `ReadOnly`,
+        `LedgerMismatch`, and the store's errors.
         """
         room = VerificationBudget.of(budget)
         self._vault.check_writable()
         everything_asked = pattern == "*" and timeframe is None and source is None
         series = None if everything_asked else self._listed(pattern, timeframe, source, None)
-        return Verifier(self._vault, budget=room, series=series, steady=self._steady, progress=progress).run()
+        return Verifier(
+            self._vault, budget=room, series=series, steady=self._steady, progress=progress, stop=stop
+        ).run()
 
     def checks(
         self,

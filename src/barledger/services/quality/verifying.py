@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import groupby
+from threading import Event
 from typing import Any, Final, Protocol
 
 from barledger import faults
@@ -122,6 +123,7 @@ class Verifier:
         series: Sequence[Series] | None,
         steady: Steady,
         progress: Listener | None,
+        stop: Event | None = None,
     ) -> None:
         """Begin the run: blocks that are checked from now on are not looked at again."""
         self._vault = vault
@@ -129,6 +131,7 @@ class Verifier:
         self._series = series
         self._steady = steady
         self._progress = progress
+        self._stop = stop or Event()
         self._since = vault.ledger.now()
         self._begun = steady()
         self._tally = _Tally()
@@ -195,6 +198,8 @@ class Verifier:
     def _step(self, part: Sequence[Due]) -> bool:
         """Verify blocks of one series; tells whether there was room for it in the budget."""
         series = part[0].series
+        if self._stop.is_set():
+            return False
         if self._tally.blocks and self._steady() - self._begun >= self._budget.seconds:
             return False
         if series in self._tally.skipped:

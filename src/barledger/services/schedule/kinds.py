@@ -24,8 +24,7 @@ class JobKind:
 
     It looks at ``stop`` between its steps, and ends early with ``{"unfinished": True}`` once it is set; it is run again
     then, so doing twice what was done must do no harm. ``options`` are their names with what they mean, ``check``
-    raises for values that cannot be right. ``needs`` are attributes of the library, one of which it calls: without
-    them the kind is not there.
+    raises for values that cannot be right.
     """
 
     name: str
@@ -33,13 +32,6 @@ class JobKind:
     run: Work = field(repr=False)
     options: Mapping[str, str] = field(default_factory=dict)
     check: Callable[[Any, Mapping[str, Any]], None] = field(default=_anything, repr=False)
-    needs: tuple[str, ...] = ()
-
-    def lacks(self, bl: Any) -> str:
-        """Return what the library lacks for it, or nothing."""
-        if not self.needs or any(found(bl, path) is not None for path in self.needs):
-            return ""
-        return f"this barledger has no {' or '.join(f'bl.{path}' for path in self.needs)}"
 
 
 class JobKinds:
@@ -59,20 +51,17 @@ class JobKinds:
         self._kinds[check_name("job kind", kind.name)] = kind
         return kind
 
-    def get(self, name: str, bl: Any) -> JobKind:
-        """Return a kind that can be run; raises `JobKindMissing`."""
+    def get(self, name: str) -> JobKind:
+        """Return a kind; raises `JobKindMissing`."""
         kind = self._kinds.get(name)
         if kind is None:
             known = ", ".join(sorted(self._kinds))
             raise JobKindMissing(who=f"job kind {name!r}", capability=f"there is none of that name, but {known}")
-        lacking = kind.lacks(bl)
-        if lacking:
-            raise JobKindMissing(who=f"job kind {name!r}", capability=lacking)
         return kind
 
     def checked(self, name: str, bl: Any, options: Mapping[str, Any]) -> JobKind:
         """Return a kind for these options; raises `JobKindMissing`, `InvalidSetting` and what its check raises."""
-        kind = self.get(name, bl)
+        kind = self.get(name)
         wrong = [option for option in options if option not in kind.options]
         if wrong:
             has = ", ".join(kind.options) or "none"
@@ -83,10 +72,3 @@ class JobKinds:
     def all(self) -> list[JobKind]:
         """Return all of them, by name."""
         return [self._kinds[name] for name in sorted(self._kinds)]
-
-
-def found(bl: Any, path: str) -> Any:
-    """Return an attribute of an attribute, or None if there is none."""
-    for name in path.split("."):
-        bl = getattr(bl, name, None)
-    return bl

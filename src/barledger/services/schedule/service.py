@@ -132,7 +132,7 @@ class ScheduleService:
         """
         self._vault.check_writable()
         job = self._called(name)
-        self.kinds.get(job.kind, self._library)
+        self.kinds.get(job.kind)
         run = self._run_here(job, trigger="by hand", more={}, stop=stop)
         if run.state == "skipped":
             running = next(one for one in self._vault.ledger.schedule.runs(job=name) if one.state == "running")

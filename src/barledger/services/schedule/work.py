@@ -62,7 +62,7 @@ def _attempt(library: Any, kinds: JobKinds, work: Work) -> tuple[Mapping[str, An
     try:
         if work.guard.is_set():
             return {"unfinished": True}, ""
-        kind = kinds.get(work.job.kind, library)
+        kind = kinds.get(work.job.kind)
         return kind.run(library, {**work.job.options, **work.more}, work.guard) or {}, ""
     except RunnerLost:
         return {"unfinished": True}, ""
