@@ -101,6 +101,21 @@ def test_a_failure_is_noted_with_its_error_and_asked_for_again(bl: BarLedger, cl
     assert coverage(bl) == {"fetched": [(900, 950), (960, 1_000)]}
 
 
+@pytest.mark.parametrize("incremental", [False, True])
+def test_a_question_that_succeeds_does_away_with_the_failure_of_the_one_before(
+    bl: BarLedger, clock: SetClock, *, incremental: bool
+) -> None:
+    script = [SourceError(source="scripted", detail="several points of one time")]
+    source = ScriptedSource({"A": Market(listed=900 * DAY)}, clock, script=script, incremental=incremental)
+    ingestion = service(bl, clock, source)
+    with pytest.raises(SourceError):
+        ingestion.ingest("A", "1d", source="scripted")
+    assert ingestion.ingest("A", "1d", source="scripted").new == 100
+    clock.now += 10 * DAY
+    assert set(coverage(bl)) == {"fetched", "unconfirmed"}
+    assert bl.availability.check("A", "1d").reasons == {"never_requested": 10}
+
+
 def test_a_defect_in_a_source_is_an_error_of_the_source(bl: BarLedger, clock: SetClock) -> None:
     source = ScriptedSource({"A": Market(listed=900 * DAY)}, clock, script=[None, KeyError("Close")])
     with pytest.raises(SourceError, match="KeyError: 'Close'"):

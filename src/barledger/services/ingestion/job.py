@@ -10,7 +10,7 @@ from barledger.domain.action import CorporateAction
 from barledger.domain.calendar import Calendar
 from barledger.domain.declared import Adjusted, is_raw
 from barledger.domain.instrument import Facts
-from barledger.domain.interval import BEGINNING, END_OF_TIME, Interval, difference, intersection
+from barledger.domain.interval import BEGINNING, END_OF_TIME, Interval, difference, intersection, union
 from barledger.domain.rows import Rows, empty_rows
 from barledger.domain.series import Series
 from barledger.errors import BarledgerError, DataNotFound, SourceError, StoreError
@@ -39,7 +39,7 @@ from barledger.sources.contract import FetchRequest
 
 _SPLITS: Final = frozenset({"split", "stock_dividend"})
 _PAYMENTS: Final = frozenset({"cash_dividend", "special_dividend", "capital_gain"})
-_NOBODY_ANSWERED: Final = "the source's answer ended before it"
+_NOBODY_ANSWERED: Final = "the source's answer did not reach it"
 
 
 class _SourceFailed(Exception):
@@ -334,15 +334,22 @@ class Job:
 
     def _note_unanswered(self) -> None:
         """Note the stretches of which the source's answer said nothing, so that they are asked for again."""
-        if self._scribe.held or not self._task.declaration.incremental:
+        if self._scribe.held:
             return
+        left = [one for one in self._left if one.start != BEGINNING and self._task.declaration.incremental]
         covers = [
-            Cover(series=self.series, interval=left, outcome=UNCONFIRMED, detail=_NOBODY_ANSWERED)
-            for left in self._left
-            if left.start != BEGINNING
+            Cover(series=self.series, interval=one, outcome=UNCONFIRMED, detail=_NOBODY_ANSWERED)
+            for one in union([*left, *self._failed_before])
         ]
         if covers:
             self._vault.ledger.catalog.cover(covers, self._scribe.who(OPERATION))
+
+    @property
+    def _failed_before(self) -> list[Interval]:
+        """Return what failed when it was asked for before, was asked for again, and was not even given an answer to."""
+        covers = self._vault.ledger.catalog.coverage(self.series)
+        failed = [one.interval for one in covers if one.outcome == FAILED]
+        return intersection(failed, self._plan.stretches)
 
     @property
     def _outcome(self) -> State:
