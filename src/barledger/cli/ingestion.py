@@ -40,7 +40,11 @@ def ingest(
     start: Start = None,
     end: End = None,
     refresh: Annotated[
-        str | None, typer.Option(help="Ask again for the last so many bars, or for START..END.", show_default=False)
+        str | None,
+        typer.Option(
+            help="Ask again for the last so many bars, beside what is new up to now; or for START..END.",
+            show_default=False,
+        ),
     ] = None,
     on_change: OnChange = None,
     budget_calls: Annotated[
