@@ -110,6 +110,15 @@ def test_a_budget_tells_what_is_left(cli: FilesCli) -> None:
     assert told["calls"] == 0
 
 
+@pytest.mark.parametrize("instruments", ["AAPL", "AAPL,IBM"])
+def test_people_read_too_what_the_budget_left_undone(cli: FilesCli, instruments: str) -> None:
+    path = f"path={cli.folder}/{{instrument}}.csv"
+    asked = ("ingest", instruments, "1d", "--source", "files", "--option", path, "--start", "2024-01-01")
+    text = cli(*asked, "--end", "2024-01-06", "--budget-calls", "0")
+    assert "not done" in text
+    assert "left [2024-01-01T00:00:00Z, 2024-01-06T00:00:00Z)" in text
+
+
 def test_proposals_are_listed_shown_and_decided(cli: FilesCli) -> None:
     cli.ingest("AAPL", "1d")
     cli.file("AAPL", [10.0, 11.5, 12.0, 13.0, 14.0, 15.0])

@@ -71,7 +71,7 @@ class Fetched:
 
     ``complete`` is False where the source may have left bars out, so that what it lacks says nothing. ``actions`` are
     the corporate actions with an ex-date in the stretch; ``asked`` is the request in the source's own words, for the
-    audit log.
+    audit log. ``adjustment`` tells per column what these bars are adjusted for, where that shows only in what was read.
     """
 
     rows: Rows
@@ -80,6 +80,7 @@ class Fetched:
     complete: bool = True
     actions: tuple[CorporateAction, ...] = ()
     asked: str = ""
+    adjustment: Mapping[str, Adjustment] | None = None
 
 
 class Source(ABC):

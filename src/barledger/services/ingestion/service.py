@@ -96,10 +96,11 @@ class DataIngestionService:
         """Fetch the closed bars of [start, end) from a source, and write what is new or changed.
 
         Only what is not known to have been answered is asked for. Without a ``start`` that is from where the series
-        ends, or from where the source begins. ``refresh`` asks once more: for the last so many bars, or for an interval
-        (alone, if neither start nor end is given). Each chunk is a commit of its own, so what was acknowledged stays,
-        and the next call goes on behind it. Several instruments are fetched at once, as far as the source allows; one
-        that fails stops none of the others, and is in the report. Of a single one the error is raised.
+        ends, or from where the source begins. ``refresh`` asks once more: for the last so many bars that are held,
+        beside what is new up to now, or for an interval (alone, if neither start nor end is given). Each chunk is a
+        commit of its own, so what was acknowledged stays, and the next call goes on behind it. Several instruments are
+        fetched at once, as far as the source allows; one that fails stops none of the others, and is in the report. Of
+        a single one the error is raised.
 
         ``on_change`` is what counts for this call instead of the source's policy, ``progress`` is told events
         (`services.ingestion.progress`), ``stop`` ends it after the chunk that is being stored.
