@@ -377,3 +377,22 @@ def test_every_kind_of_notice_arrives_in_the_outbox(bl: BarLedger, clock: SetClo
     bl.notifications.deliver()
     outbox = bl.notifications.outbox()
     assert {(line.kind, line.state) for line in outbox} == {(kind, "sent") for kind, _ in told}
+
+
+def test_an_approved_snapshot_is_told_of_whoever_rewrites_its_bars(bl: BarLedger, clock: SetClock, file: File) -> None:
+    loaded(bl, file)
+    snap = bl.snapshot("A", "1d", start=(TODAY - 60) * DAY, end=(TODAY - 30) * DAY, strategy="m-7", purpose="approval")
+    bl.cache.approve(snap.id, strategy="m-7")
+    bl.withdraw("A", "1d", (TODAY - 5) * DAY, source="files", reason="behind what is pinned")
+    bl.write("A", "1d", frame([TODAY]), source="files")
+    assert kinds_noticed(bl) == []
+    file.restated(range(TODAY - 60, TODAY), split=TODAY - 10)
+    loaded(bl, file, refresh=30, on_change="apply")
+    (noticed,) = bl.notifications.notices()
+    assert (noticed.notice.kind, noticed.notice.severity) == ("approved_snapshot_touched", "critical")
+    told = noticed.notice.details
+    assert (told["strategy"], told["snapshots"], told["bars"]) == ("m-7", [snap.id], 30)
+    assert (told["trigger"], told["revision"]) == ("restatement", str(bl.bars("A", "1d").revision))
+    clock.now += DAY
+    bl.write("A", "1d", frame([TODAY - 40], 7.0), source="files", reason="by hand")
+    assert [one.notice.details["bars"] for one in bl.notifications.notices()] == [30, 1]

@@ -46,6 +46,9 @@ TRUNCATED: Final = "truncated"
 KINDS: Final = (CORRECTION, RESTATEMENT, SHIFT, RELABELLED, WITHDRAWN, ADDED, VOLUME_ONLY, TRUNCATED)
 """What reconciliation finds; findings within a series have the names of `domain.finding.FindingKind`."""
 
+IDS: Final = ("disc-", "prop-")
+"""How the ids of discrepancies begin; the latter are from before there was anything but proposals."""
+
 WHOLE: Final = frozenset({RESTATEMENT, SHIFT, RELABELLED})
 """The kinds that are one event over a stretch, so that no part of it is decided by itself."""
 

@@ -51,7 +51,7 @@ class CorporateActionService:
         self._cache = cache
         self._instruments = instruments
         self._retrieval = retrieval
-        vault.afterwards.tell(self.follow)
+        vault.afterwards.tell(follow=self.follow)
 
     # --- looking -------------------------------------------------------------------------------
 

@@ -9,9 +9,11 @@ There is nothing to undo: until step 4 the rows of this revision are invisible, 
 their edition layers.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+import numpy as np
 
 from barledger import faults
 from barledger.domain.readable import Readable
@@ -19,6 +21,7 @@ from barledger.domain.rows import VALUES, Rows
 from barledger.domain.series import Series
 from barledger.errors import LeaseLost
 from barledger.ledger.contract import Cover, Outcome, SeriesState, Who
+from barledger.services.cache.afterwards import Superseded
 from barledger.services.cache.changes import Draft, Plan, plan
 from barledger.services.cache.lease import Lease, holding
 from barledger.services.cache.repair import repair_held
@@ -69,11 +72,20 @@ def commit(
     ``details`` are what else the audit log is to keep of each series.
     """
     vault.check_writable()
-    done, written = _commit(vault, drafts, who, coverage=coverage, told=details or {})
-    if written:
+    done, plans = _commit(vault, drafts, who, coverage=coverage, told=details or {})
+    if plans:
         # An adjusted series follows its original, and nothing follows it.
-        vault.afterwards.changed(draft.series.instrument for draft in drafts if not draft.series.is_adjusted)
+        originals = [draft.series.instrument for draft in drafts if not draft.series.is_adjusted]
+        vault.afterwards.changed(originals, _superseded(plans, done.revision, who.trigger))
     return done
+
+
+def _superseded(plans: Sequence[Plan], revision: int, trigger: str) -> Iterator[Superseded]:
+    for prepared in plans:
+        times = [batch.rows.time for batch in prepared.copies]
+        if times:
+            series, moved = prepared.draft.series, np.concatenate(times)
+            yield Superseded(series=series, times=moved, revision=revision, trigger=trigger)
 
 
 def _commit(
@@ -83,7 +95,8 @@ def _commit(
     *,
     coverage: Sequence[Cover],
     told: Mapping[Series, Mapping[str, Any]],
-) -> tuple[Written, bool]:
+) -> tuple[Written, Sequence[Plan]]:
+    """Return what was done, and the plans that became true, none of them if nothing changed."""
     with holding(vault, [draft.intent for draft in drafts], who) as lease:
         try:
             repair_held(vault, lease)
@@ -94,10 +107,10 @@ def _commit(
         if not any(prepared.current for prepared in plans):
             outcome = _outcome(plans, coverage, told) if coverage or any(len(done.jitter) for done in plans) else None
             vault.ledger.revisions.discard(lease.pending, who, outcome=outcome)
-            return _written(plans, max(state.revision for state in lease.pending.states)), False
+            return _written(plans, max(state.revision for state in lease.pending.states)), ()
         _send(vault, lease, plans, _outcome(plans, coverage, told), who)
         _keep_tails(vault, lease, plans)
-        return _written(plans, lease.revision), True
+        return _written(plans, lease.revision), plans
 
 
 def _plan(vault: Vault, lease: Lease, drafts: Sequence[Draft]) -> list[Plan]:

@@ -5,6 +5,7 @@ from typing import Any
 
 from barledger.domain.discrepancy import Discrepancy
 from barledger.domain.notice import Notice
+from barledger.services.cache.afterwards import Superseded
 from barledger.services.cache.commit import Written
 from barledger.services.discrepancies.touching import Touched, strategies_of
 
@@ -63,6 +64,31 @@ def _touching(one: Discrepancy, done: Written, seen: Sequence[Touched]) -> Itera
                 "strategy": strategy,
                 "snapshots": [each.snapshot for each in mine],
                 "revision": str(done.revision),
+                "bars": max(each.bars for each in mine),
+            },
+        )
+
+
+def rewritten(one: Superseded, seen: Sequence[Touched]) -> Iterator[Notice]:
+    """Name each strategy whose approved snapshot holds bars that were written otherwise since, by nobody's decision."""
+    why = f" ({one.trigger})" if one.trigger else ""
+    for strategy in strategies_of(seen, approved=True):
+        mine = [each for each in seen if each.approved and strategy in each.strategies]
+        snapshots = ", ".join(each.snapshot for each in mine)
+        yield Notice(
+            kind="approved_snapshot_touched",
+            severity="critical",
+            subject=f"strategy {strategy}: {snapshots} holds bars of {one.series} that are others now{why}",
+            about=f"strategy {strategy}",
+            body=f"The snapshot stays as it is; revision {one.revision} has the other bars.",
+            details={
+                "instrument": one.series.instrument,
+                "timeframe": one.series.timeframe.name,
+                "source": one.series.source,
+                "trigger": one.trigger,
+                "strategy": strategy,
+                "snapshots": [each.snapshot for each in mine],
+                "revision": str(one.revision),
                 "bars": max(each.bars for each in mine),
             },
         )

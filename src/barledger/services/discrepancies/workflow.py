@@ -13,7 +13,7 @@ import numpy as np
 from barledger import faults
 from barledger.domain.comparison import changed_fields
 from barledger.domain.decision_rule import DecisionRule, deciding
-from barledger.domain.discrepancy import WITHDRAWN, Discrepancy
+from barledger.domain.discrepancy import IDS, WITHDRAWN, Discrepancy
 from barledger.domain.interval import Interval
 from barledger.domain.rows import Flags, Ints, Rows, empty_rows, found_in, merge, tombstones
 from barledger.domain.series import Series, check_name
@@ -28,6 +28,7 @@ from barledger.errors import (
 )
 from barledger.ledger.contract import Cover, Who
 from barledger.services.cache import DataCacheService
+from barledger.services.cache.afterwards import Superseded
 from barledger.services.cache.changes import Draft
 from barledger.services.cache.commit import Written
 from barledger.services.cache.reader import Reading, read
@@ -195,6 +196,14 @@ class Workflow:
                 written = done if isinstance(done, Written) else None
                 decided.append(Decided(discrepancy=self.get(one.id), written=written))
         return tuple(decided)
+
+    # --- what others write -----------------------------------------------------------------------
+
+    def heed(self, one: Superseded) -> None:
+        """Tell strategies that bars of their approved snapshots are others now, where no decision of here made them."""
+        if one.trigger.startswith(IDS) or not self._vault.ledger.snapshots.approvals():
+            return
+        self._tell(notices.rewritten(one, touched(self._vault, one.series, one.times)))
 
     # --- rules -----------------------------------------------------------------------------------
 

@@ -63,6 +63,7 @@ class DataIntegrityService:
         self._vault = vault
         self._instruments = instruments or InstrumentService(vault)
         self._workflow = Workflow(vault, cache)
+        vault.afterwards.tell(heed=self._workflow.heed)
         self._refetcher = Refetcher(vault, self._instruments, make_source, timing=timing, retries=retries)
         self._tolerances = Tolerances(vault)
         self._findings = findings

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from barledger.domain.discrepancy import IDS
 from barledger.domain.interval import format_time
 from barledger.domain.series import Series
 from barledger.domain.timeframe import Timeframe
@@ -18,7 +19,7 @@ RESTATEMENT: Final = "restatement"
 _AT_ONCE: Final = 2000
 # Bodies are canonical, so these stand in them as they are.
 _ACTIONS: Final = '"actions":['
-_TRIGGERS: Final = (f'"trigger":"{RESTATEMENT}"', '"trigger":"disc-', '"trigger":"prop-')
+_TRIGGERS: Final = tuple(f'"trigger":"{word}' for word in (RESTATEMENT, *IDS))
 
 Event = Mapping[str, Any]
 
