@@ -3,10 +3,12 @@
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from fnmatch import fnmatchcase
 from threading import BoundedSemaphore, Event
 from typing import Any, Protocol
 
 from barledger.domain.change_policy import ChangePolicy, OnChange
+from barledger.domain.instrument import is_glob
 from barledger.domain.interval import Instant, Interval
 from barledger.domain.series import Series, normalise_instrument
 from barledger.domain.timeframe import Timeframe
@@ -250,6 +252,20 @@ class DataIngestionService:
         """Raise what making this source raises: `SourceNotFound`, `InvalidSetting` or `DriverMissing`."""
         with self._source(name, options):
             return
+
+    def forget(
+        self, instrument: str = "*", *, timeframe: str | None = None, source: str | None = None, reason: str = ""
+    ) -> list[Series]:
+        """Forget what was asked about series of which nothing was ever obtained, and return which those were.
+
+        ``instrument`` may be a glob. What has or had bars is left alone.
+        """
+        self._vault.check_writable()
+        frame = None if timeframe is None else Timeframe.of(timeframe).name
+        pattern = instrument if is_glob(instrument) else normalise_instrument(instrument)
+        asked = self._vault.ledger.catalog.asked(timeframe=frame)
+        mine = [one for one in asked if fnmatchcase(one.instrument, pattern) and source in (None, one.source)]
+        return self._vault.ledger.catalog.forget(mine, self._vault.who("forget_asked", reason=reason)) if mine else []
 
     # --- changes that wait -----------------------------------------------------------------------
 
