@@ -13,7 +13,7 @@ from barledger.domain.interval import Instant, Interval
 from barledger.domain.series import Series, normalise_instrument
 from barledger.domain.timeframe import Timeframe
 from barledger.domain.validation import OnInvalid
-from barledger.errors import BarledgerError, InvalidSetting
+from barledger.errors import BarledgerError, CapabilityMissing, InvalidSetting
 from barledger.ledger.contract import QuarantinedBar
 from barledger.services.cache import DataCacheService
 from barledger.services.cache.commit import Written
@@ -174,7 +174,8 @@ class DataIngestionService:
         meanwhile. The source is asked ``settle`` seconds after each close, again if it is late, and again and again
         while it cannot be reached: that ends nothing. A bar that comes after a later one was given is stored only.
         Ends when all bars that open before ``until`` are through, when ``stop`` is set, or when the iterator is closed.
-        Raises what `ingest` raises for one instrument, except for what may pass.
+        Raises what `ingest` raises for one instrument, except for what may pass, and `CapabilityMissing` for a source
+        that never has a new bar.
         """
         self._vault.check_writable()
         frame, interval = Timeframe.of(timeframe), Interval.of(start, until)
@@ -188,6 +189,8 @@ class DataIngestionService:
             name, made = opened.enter_context(self._source(source, options))
             series = _series(names, frame, name)
             made.check(FetchRequest(instrument=series[0].instrument, timeframe=frame, interval=interval))
+            if not made.declaration.live:
+                raise CapabilityMissing(who=f"source {name}", capability="bars that are still to come")
             task = self._task(
                 name, made, on_change=on_change, on_invalid=on_invalid, reason=reason, stop=following.stop
             )
