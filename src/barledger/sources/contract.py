@@ -31,7 +31,8 @@ class SourceDeclaration:
     is limited. ``concurrency`` is how many threads may fetch from one instance at once. ``on_change`` is how far the
     source may change the past by itself, unless somebody decides otherwise. ``library`` names what asks, with its
     version. ``incremental`` is False where the options choose what is read, as the path of a file does: then all of a
-    request is read each time, while of others only what is not known to have been answered is asked for.
+    request is read each time, while of others only what is not known to have been answered is asked for. ``live`` is
+    False where no bar ever comes that has not closed yet.
     """
 
     name: str
@@ -47,6 +48,7 @@ class SourceDeclaration:
     on_change: ChangePolicy = field(default_factory=ChangePolicy)
     library: str = ""
     incremental: bool = True
+    live: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
