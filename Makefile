@@ -11,7 +11,7 @@ SAMPLE := $(CURDIR)/.cache/sample
 export BARLEDGER_SAMPLE_DIR ?= $(SAMPLE)
 export UV_PROJECT_ENVIRONMENT := $(VENV)
 
-.PHONY: help run test test-fast test-pandas2 lint torture bench setup servers clean
+.PHONY: help run test test-fast test-pandas2 lint torture bench quality setup servers clean
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -42,6 +42,9 @@ torture: setup servers ## a hundred kills and all the slow properties; about hal
 bench: setup servers ## ratios against peers and limits, into docs/benchmarks.md
 	@UV_PROJECT_ENVIRONMENT=$(VENV)-bench $(TOOLS)/bin/uv sync --quiet --frozen --all-extras --no-default-groups --group bench
 	@$(VENV)-bench/bin/python -m benchmarks
+
+quality: setup ## how well errors within a series are found, into docs/quality.md
+	@$(BIN)/python -m benchmarks.quality
 
 setup: $(VENV)/.complete
 

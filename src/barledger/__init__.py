@@ -8,6 +8,7 @@ if TYPE_CHECKING:
 
     from barledger.barledger import BarLedger
     from barledger.client import InfluxDBClient
+    from barledger.detection import Inspection, inspect
     from barledger.domain.bars import Bars
     from barledger.domain.interval import Interval
     from barledger.domain.series import Series
@@ -26,6 +27,8 @@ _HOMES = {
     "Dataset": "barledger.services.retrieval.dataset",
     "Entry": "barledger.services.ingestion",
     "InfluxDBClient": "barledger.client",
+    "Inspection": "barledger.detection",
+    "inspect": "barledger.detection",
     "Interval": "barledger.domain.interval",
     "Series": "barledger.domain.series",
     "Snapshot": "barledger.ledger.contract",
@@ -39,11 +42,13 @@ __all__ = [
     "Dataset",
     "Entry",
     "InfluxDBClient",
+    "Inspection",
     "Interval",
     "Series",
     "Snapshot",
     "__version__",
     "connect",
+    "inspect",
     "verify_audit",
 ]
 

@@ -15,7 +15,7 @@ from adjusting import Event, ImpossibleError, naive
 from barledger import BarLedger
 from barledger.domain.action import CorporateAction
 from barledger.domain.timeframe import DAY
-from barledger.errors import CannotAdjust, InvalidSetting, LockBroken, MissingColumns
+from barledger.errors import CannotAdjust, InvalidSetting, LockBroken, ManifestChanged, MissingColumns
 from barledger.ledger.contract import Who
 from barledger.stores.memory import MemoryStore
 from libraries import TurnableClock, frame, library
@@ -369,7 +369,7 @@ def test_a_lock_holds_the_adjusted_bars_too(told: BarLedger, tmp_path: Path) -> 
     with pytest.raises(LockBroken, match="moved on"):
         told.retrieval.check(file, latest=True)
     file.write_bytes(locked.replace(b'"mode": "total"', b'"mode": "splits"'))
-    with pytest.raises(InvalidSetting, match="was changed"):
+    with pytest.raises(ManifestChanged, match="was changed"):
         told.retrieval.check(file)
 
 

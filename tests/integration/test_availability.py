@@ -641,23 +641,24 @@ def test_the_gaps_of_a_library_begin_with_the_worst(bl: BarLedger, clock: Clock)
     gaps = bl.availability.gaps()
     assert [(one.instrument, one.timeframe.name) for one in gaps] == [
         ("X", "1d"),
+        ("XHOLE", "1d"),
         ("XHOURS", "1h"),
         ("XLATE", "1d"),
-        ("XHOLE", "1d"),
     ]
+    assert [one.inner for one in gaps][1:] == [2, 0, 0]
     assert (len(gaps), gaps.checked) == (4, 6)
     assert [(one.instrument, "XNOWHERE" in one.reason) for one in gaps.undecided] == [("Z", True)]
     table = gaps.df
-    assert table["behind"].tolist() == [0, 140, 8, 0]
-    assert table.loc[3, ["source", "expected", "found", "never_requested", "fetch_failed"]].tolist() == [
+    assert table["behind"].tolist() == [0, 0, 140, 8]
+    assert table.loc[1, ["source", "expected", "found", "never_requested", "fetch_failed"]].tolist() == [
         "desk",
         21,
         19,
         2,
         0,
     ]
-    assert [one.instrument for one in bl.availability.gaps(instrument="XH*")] == ["XHOURS", "XHOLE"]
-    assert [one.instrument for one in bl.availability.gaps(timeframe="1d", source="desk")] == ["XLATE", "XHOLE"]
+    assert [one.instrument for one in bl.availability.gaps(instrument="XH*")] == ["XHOLE", "XHOURS"]
+    assert [one.instrument for one in bl.availability.gaps(timeframe="1d", source="desk")] == ["XHOLE", "XLATE"]
     assert [one.found for one in bl.availability.gaps(instrument="XHOLE", end="2024-01-10")] == [5]
 
 

@@ -110,6 +110,15 @@ def test_a_budget_tells_what_is_left(cli: FilesCli) -> None:
     assert told["calls"] == 0
 
 
+@pytest.mark.parametrize("instruments", ["AAPL", "AAPL,IBM"])
+def test_people_read_too_what_the_budget_left_undone(cli: FilesCli, instruments: str) -> None:
+    path = f"path={cli.folder}/{{instrument}}.csv"
+    asked = ("ingest", instruments, "1d", "--source", "files", "--option", path, "--start", "2024-01-01")
+    text = cli(*asked, "--end", "2024-01-06", "--budget-calls", "0")
+    assert "not done" in text
+    assert "left [2024-01-01T00:00:00Z, 2024-01-06T00:00:00Z)" in text
+
+
 def test_proposals_are_listed_shown_and_decided(cli: FilesCli) -> None:
     cli.ingest("AAPL", "1d")
     cli.file("AAPL", [10.0, 11.5, 12.0, 13.0, 14.0, 15.0])
@@ -170,6 +179,19 @@ def test_bars_are_followed(cli: FilesCli) -> None:
     assert lines[0]["time"] == "1704153600000000000"
     text = cli("follow", *given, "--count", "1")
     assert text.splitlines() == ["2024-01-02T00:00:00Z AAPL 11 12 10 11 100"]
+
+
+def test_a_follower_says_where_it_goes_on_with_an_old_series(cli: FilesCli) -> None:
+    cli.ingest("AAPL", "1d")
+    cli.file("AAPL", [10.0, 11.0, 12.0, 13.0, 14.0, 15.0])
+    path = f"path={cli.folder}/AAPL.csv"
+    text = cli("follow", "AAPL", "1d", "--source", "files", "--option", path, "--count", "1")
+    assert text.startswith("2024-01-06T00:00:00Z AAPL 15 ")
+    assert "AAPL 1d from files: begins at 2024-01-06T00:00:00Z, where the series ends" in cli.err
+
+
+def test_a_source_that_never_has_a_new_bar_is_not_followed(cli: FilesCli) -> None:
+    assert cli.refused("follow", "AAPL", "1d", "--source", "sample", code=4)["error"] == "capability-missing"
 
 
 # --- gaps ------------------------------------------------------------------------------------------

@@ -134,15 +134,24 @@ def test_gaps_are_listed_the_worst_first(cli: Cli, tmp_path: Path) -> None:
     bring(cli, tmp_path, "HOLED", without=("2024-01-08",))
     bring(cli, tmp_path, "LATE", end="2024-01-20")
     told = cli.json("gaps", *JANUARY)
-    assert [(one["instrument"], one["behind"]) for one in told["gaps"]] == [("LATE", 8), ("HOLED", 0)]
+    assert [(one["instrument"], one["behind"]) for one in told["gaps"]] == [("HOLED", 0), ("LATE", 8)]
     assert told["checked"] == 3
     table = cli("gaps", *JANUARY)
-    assert table.index("LATE") < table.index("HOLED")
+    assert table.index("HOLED") < table.index("LATE")
     assert "1 from 2024-01-08T00:00:00Z" in table
     assert "WHOLE" not in table
     assert "2 of 3 are incomplete" in cli.err
     assert [one["instrument"] for one in cli.json("gaps", "H*", *JANUARY, "--timeframe", "1d")["gaps"]] == ["HOLED"]
     assert cli.json("gaps", "--source", "nobody")["checked"] == 0
+    cli("ingest", "GHOST", "1d", "--source", "files", "--option", f"path={tmp_path}/nowhere.csv", code=6)
+    assert "there is no file" in cli("gaps", *JANUARY)
+    cli("gaps")
+    assert "GHOST 1d from files: nothing was ever obtained: " in cli.err
+    assert "nowhere.csv" in cli.err
+    assert "barledger gaps GHOST --forget" in cli.err
+    assert cli("gaps", "HOLED", "--forget") == "forgotten: nothing\n"
+    assert cli.json("gaps", "GHOST", "--forget")["forgotten"][0]["instrument"] == "GHOST"
+    assert cli.json("gaps")["undecided"] == []
     assert cli.refused("gaps", "--timeframe", "7m", code=2)["error"] == "invalid-timeframe"
 
 
@@ -150,7 +159,7 @@ def test_gaps_are_listed_the_worst_first(cli: Cli, tmp_path: Path) -> None:
 
 
 def test_instruments_are_listed_with_who_said_it(cli: Cli, tmp_path: Path) -> None:
-    assert cli.json("instruments") == []
+    assert cli.json("instruments") == cli.json("instruments", "list") == []
     bring(cli, tmp_path, "AAPL")
     bring(cli, tmp_path, "VOD.L")
     said = cli("instruments", "declare", "*.L", "--kind", "stock", "--calendar", "LSE", "--currency", "GBp")

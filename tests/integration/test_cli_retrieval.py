@@ -125,6 +125,13 @@ def test_a_lock_is_written_and_checked(cli: Cli, tmp_path: Path) -> None:
     before = Path("barledger.lock").read_bytes()
     cli("lock", "AAPL", "1d", "--end", "1970-03-01", "--strategy", "momentum-7")
     assert Path("barledger.lock").read_bytes() == before
+    for name in ("-o", "--out", "--file"):
+        cli("lock", "AAPL", "1d", "--end", "1970-03-01", "--strategy", "momentum-7", name, f"{name}.lock")
+        assert Path(f"{name}.lock").read_bytes() == before
+    Path("--out.lock").write_bytes(before.replace(b'"rows": 59', b'"rows": 58'))
+    assert cli.refused("check", "--file=--out.lock", code=5)["error"] == "manifest-changed"
+    Path("--out.lock").write_bytes(before[:99])
+    assert cli.refused("check", "--file=--out.lock", code=2)["error"] == "invalid-manifest"
     assert cli("check") == "checked: 59 bars of 1 series are those in barledger.lock\n"
     assert cli.json("check", "--latest")["moved"] == []
 

@@ -228,6 +228,22 @@ class TestFetchMissing:
         with pytest.raises(SourceNotFound):
             desk.retrieval.bars_of(names, "1d", start=desk.day(20), source="three", fetch_missing=True)
 
+    def test_bars_that_callers_wrote_have_no_source_to_ask_which_is_no_error(self, desk: Desk) -> None:
+        desk.bl.write("AAPL", "1d", frame(desk.days(20, 10)), source="desk")
+        for source in (None, "desk"):
+            with pytest.warns(Incomplete, match=r"10 bars are missing: 10 bars of AAPL 1d in .* \(never_requested\)"):
+                found = desk.retrieval.bars("AAPL", "1d", start=desk.day(20), source=source, fetch_missing=True)
+            assert closes(found) == expected(desk.days(20, 10))
+            told = found.provenance["availability"]
+            assert (told["fetched_from"], [one["bars"] for one in told["missing"]]) == ([], [10])
+        desk.bl.write("IBM", "1d", frame(desk.days(20, 12)), source="desk")
+        wish = {"strategy": "m", "instruments": ["AAPL", "IBM"], "timeframes": "1d", "start": desk.day(20)}
+        with pytest.warns(Incomplete, match="24 bars are missing"):
+            data = desk.retrieval.dataset(**wish, lookback=1, source="desk")
+        assert (len(data["AAPL"].df), len(data["IBM"].df)) == (10, 8)
+        with pytest.raises(SourceNotFound, match="desk"):
+            desk.ingestion.ingest("AAPL", "1d", source="desk")
+
     def test_a_library_without_these_services_says_so(self, in_memory: BarLedger) -> None:
         alone = DataRetrievalService(in_memory.vault)
         with pytest.raises(CapabilityMissing, match="fetching what is missing"):

@@ -272,6 +272,18 @@ def test_several_points_of_one_time_are_refused_with_what_helps(table: Making, p
     assert len(bars(table(measurement="bars", where="venue=X", chunk_rows=3), "A")) == 10
 
 
+def test_an_error_is_history_once_the_table_was_read(put: Put, influx_server: InfluxServer, influx_bucket: str) -> None:
+    fields = "open=1,high=2,low=0.5,close=1.5,volume=10"
+    put(points("bars", "instrument=X,timeframe=1d,venue=A", fields, [FIRST, FIRST + DAY, FIRST + 2 * DAY]))
+    put(points("bars", "instrument=X,timeframe=1d,venue=B", fields, [FIRST]))
+    options = {"url": influx_server.url, "bucket": influx_bucket, "token": influx_server.token, "measurement": "bars"}
+    with library(MemoryStore()) as bl:
+        with pytest.raises(DuplicateTimes):
+            bl.ingest("X", "1d", source="influx_table", start=FIRST, options=options)
+        bl.ingest("X", "1d", source="influx_table", options={**options, "where": "venue=A"})
+        assert set(bl.availability.check("X", "1d").reasons) == {"unconfirmed"}
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [

@@ -12,7 +12,15 @@ import barledger
 from barledger import BarLedger
 from barledger.domain.interval import Interval
 from barledger.domain.series import Series
-from barledger.errors import InvalidSetting, LockBroken, ManifestNotFound, SeriesNotFound
+from barledger.errors import (
+    IntegrityError,
+    InvalidManifest,
+    InvalidSetting,
+    LockBroken,
+    ManifestChanged,
+    ManifestNotFound,
+    SeriesNotFound,
+)
 from barledger.services.retrieval.manifest import LOCK, Manifest
 from barledger.stores.contract import Batch
 from barledger.testing.bars import rows
@@ -181,8 +189,9 @@ class TestBadFiles:
         with pytest.raises(ManifestNotFound, match=r"nothing\.lock"):
             bl.retrieval.check(tmp_path / "nothing.lock")
         (tmp_path / "x.lock").write_text("<<<<<<< HEAD")
-        with pytest.raises(InvalidSetting, match="not JSON"):
+        with pytest.raises(InvalidManifest, match="not JSON") as caught:
             bl.retrieval.check(tmp_path / "x.lock")
+        assert "`barledger lock`" in caught.value.advice
         (tmp_path / "x.lock").write_bytes(b"\xff\xfe")
         with pytest.raises(InvalidSetting, match="not JSON"):
             bl.retrieval.check(tmp_path / "x.lock")
@@ -196,8 +205,10 @@ class TestBadFiles:
     def test_a_changed_file_is_said(self, bl: BarLedger, file: Path) -> None:
         told = json.loads(file.read_text())
         told["series"][0]["rows"] = 7
-        with pytest.raises(InvalidSetting, match="was changed"):
+        with pytest.raises(ManifestChanged, match="was changed") as caught:
             bl.retrieval.check(self.spoilt(file, series=told["series"]))
+        assert isinstance(caught.value, IntegrityError)
+        assert "version control" in caught.value.advice
 
     def test_a_format_of_tomorrow_is_said(self, bl: BarLedger, file: Path) -> None:
         with pytest.raises(InvalidSetting, match="has format 'barledger/lock/2'"):

@@ -13,7 +13,7 @@ from barledger.domain.finding import Finding
 from barledger.domain.interval import Interval
 from barledger.domain.rows import Rows
 from barledger.domain.timeframe import DAY
-from barledger.errors import DriverMissing, InvalidSetting, SeriesNotFound
+from barledger.errors import InvalidSetting, SeriesNotFound
 from barledger.services.ingestion import DataIngestionService
 from barledger.services.ingestion.screening import CONTEXT
 from barledger.services.integrity import DataIntegrityService
@@ -230,15 +230,3 @@ def test_a_restated_history_is_looked_at_too(bl: BarLedger, clock: SetClock) -> 
     done = ingestion.ingest("A", "1d", **SCRIPTED)
     assert (done.changed, len(done.instruments[0].flagged)) == (200, 1)
     assert made.discrepancies()[0].interval.start == 1_000 * DAY
-
-
-def test_without_a_detection_nothing_is_screened_and_inspecting_says_so(bl: BarLedger, clock: SetClock) -> None:
-    def missing() -> Any:
-        raise DriverMissing(package="barledger.detection", extra="all")
-
-    made, ingestion = screened(bl, clock, spiked(clock, 850), Detector())
-    made._detection = missing  # type: ignore[method-assign]
-    made.screening._findings = missing
-    assert ingestion.ingest("A", "1d", **SCRIPTED).new == 200
-    with pytest.raises(DriverMissing):
-        made.inspect("A", "1d")

@@ -20,6 +20,7 @@ from barledger.errors import (
     FutureTime,
     Held,
     NameTaken,
+    NoBars,
     NotEnclosing,
     RevisionConflict,
     SeriesNotFound,
@@ -350,7 +351,8 @@ class TestTimes:
 
     def test_before_the_first_write_there_was_nothing(self, bl: BarLedger) -> None:
         bl.write("AAPL", "1d", frame(range(3)), **DESK)
-        assert not len(bl.bars("AAPL", "1d", version="2001-01-01T00:00:00Z"))
+        with pytest.warns(NoBars, match="the first were written at"):
+            assert not len(bl.bars("AAPL", "1d", version="2001-01-01T00:00:00Z"))
 
 
 class TestRetention:

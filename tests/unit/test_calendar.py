@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from barledger.domain.calendar import AlwaysOpen
+from barledger.domain.exchange_calendar import calendar_called
 from barledger.domain.interval import Interval
 from barledger.domain.timeframe import DAY, HOUR, TIMEFRAMES, Timeframe
 
@@ -44,3 +45,8 @@ def test_each_bar_is_part_of_the_coarser_bar_that_holds_it(fine: str, coarse: st
     labels = CALENDAR.expected(Timeframe.of(fine), Interval(0, 3 * whole.duration))
     coarser = CALENDAR.coarser(Timeframe.of(fine), labels, whole)
     assert ((coarser <= labels) & (labels < whole.close_of(coarser))).all()
+
+
+def test_a_calendar_names_itself() -> None:
+    assert repr(AlwaysOpen()) == "<AlwaysOpen 24/7>"
+    assert repr(calendar_called("XNYS")) == "<ExchangeCalendar XNYS>"

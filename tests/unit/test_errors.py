@@ -10,7 +10,9 @@ from typing import Any
 import pytest
 
 from barledger import errors
-from barledger.errors import BarledgerError
+from barledger.errors import BarledgerError, InvalidSetting
+from barledger.errors.input import SETTINGS
+from barledger.settings import Settings
 
 SAMPLES: dict[str, Any] = {"str": "text {with} braces", "int": 7, "float": 1.5, "tuple": ("one", "two")}
 
@@ -55,6 +57,13 @@ def test_an_error_tells_what_happened_and_what_to_do(kind: type[BarledgerError])
     assert str(error)
     assert error.advice.endswith((".", "'", "?", "]'"))
     assert error.args == (str(error),)
+
+
+def test_only_what_is_a_setting_is_said_to_be_in_the_environment() -> None:
+    assert set(SETTINGS) == set(Settings.model_fields)
+    assert "BARLEDGER_TOKEN in the environment" in InvalidSetting(setting="token", reason="it is short").advice
+    for name in ("--option", "align", "option url of source files", "refresh"):
+        assert "BARLEDGER" not in InvalidSetting(setting=name, reason="it is wrong").advice
 
 
 @pytest.mark.parametrize("kind", KINDS)

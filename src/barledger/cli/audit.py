@@ -7,6 +7,7 @@ import typer
 
 from barledger.cli.output import Output, moment
 from barledger.cli.session import Json, Ledger, Reason, Store, library
+from barledger.domain.interval import format_time
 from barledger.errors import InvalidSetting
 from barledger.ledger.contract import AuditEntry, SignedCheckpoint
 from barledger.services.audit import verify_audit
@@ -202,7 +203,8 @@ def evidence(
 
 def _list(found: "list[AuditEntry] | Any", *, json: bool) -> None:
     rows = [(one.sequence, moment(one.time), one.actor, one.operation, _summary(one.data)) for one in found]
-    Output(as_json=json).table("", ("# entry", "when", "who", "what", "details"), rows, [one.data for one in found])
+    data = [{**one.data, "time_utc": format_time(one.time)} for one in found]
+    Output(as_json=json).table("", ("# entry", "when", "who", "what", "details"), rows, data)
 
 
 def _summary(data: dict[str, Any]) -> str:

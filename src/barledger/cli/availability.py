@@ -9,7 +9,7 @@ from rich.text import Text
 
 from barledger.cli.data import Instrument, Timeframe
 from barledger.cli.output import Output, moment
-from barledger.cli.session import End, Json, Ledger, Source, Start, Store, library
+from barledger.cli.session import End, Json, Ledger, Reason, Source, Start, Store, library
 from barledger.domain.interval import format_time
 from barledger.services.availability import Availability, Cell, Missing
 
@@ -66,13 +66,24 @@ def gaps(
     source: Source = None,
     start: Start = None,
     end: End = None,
+    forget: Annotated[
+        bool, typer.Option("--forget", help="Forget instead the failures of series of which nothing was ever obtained.")
+    ] = False,
+    reason: Reason = "",
     store: Store = "",
     ledger: Ledger = "",
     json: Json = False,
 ) -> None:
-    """List what is incomplete in the whole library, the worst first."""
+    """List what is incomplete in the whole library, the worst first.
+
+    Those with holes come first; behind them those that only end early, as a history that nobody goes on with does. What
+    is behind does not count as missing.
+    """
     output = Output(as_json=json)
     with library(store, ledger) as opened:
+        if forget:
+            gone = opened.ingestion.forget(instrument, timeframe=timeframe, source=source, reason=reason)
+            return output.say(f"forgotten: {', '.join(map(str, gone)) or 'nothing'}", {"forgotten": gone})
         found = opened.availability.gaps(
             instrument=instrument, timeframe=timeframe, source=source, start=start, end=end
         )
@@ -93,7 +104,7 @@ def gaps(
     )
     output.table("", columns, [_gap(one) for one in found], None)
     for one in found.undecided:
-        output.note(str(one))
+        output.note(f"{one}{f'; barledger gaps {one.instrument} --forget' if one.failed else ''}")
     output.note(f"{len(found):,} of {found.checked:,} are incomplete")
     _note_assumption(output, found.rows)
     return None
@@ -113,19 +124,26 @@ def _percent(ratio: float) -> str:
 
 
 def _gap(one: Availability) -> tuple[object, ...]:
-    worst = one.largest
+    holes = one.missing[:-1] if one.inner and one.behind else one.missing
+    worst = max((hole for hole in holes if not hole.excused), key=lambda hole: hole.bars, default=None)
     return (
         one.instrument,
         one.timeframe.name,
         _sources(one),
         _percent(one.ratio),
         one.found,
-        one.expected - one.found,
+        one.inner,
         one.behind or None,
         None if worst is None else f"{worst.bars:,} from {moment(worst.interval.start)}",
-        ", ".join(f"{count:,} {reason}" for reason, count in one.reasons.items()),
+        _reasons(one),
         f"{one.calendar} (assumed)" if one.assumed else one.calendar,
     )
+
+
+def _reasons(one: Availability) -> str:
+    told = ", ".join(f"{count:,} {reason}" for reason, count in one.reasons.items())
+    failure = next((hole.detail for hole in one.missing if hole.reason == "fetch_failed"), "")
+    return f"{told}: {failure}" if failure and not one.found else told
 
 
 def _show_missing(output: Output, found: Availability, limit: int) -> None:

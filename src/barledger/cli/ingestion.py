@@ -40,7 +40,11 @@ def ingest(
     start: Start = None,
     end: End = None,
     refresh: Annotated[
-        str | None, typer.Option(help="Ask again for the last so many bars, or for START..END.", show_default=False)
+        str | None,
+        typer.Option(
+            help="Ask again for the last so many bars, beside what is new up to now; or for START..END.",
+            show_default=False,
+        ),
     ] = None,
     on_change: OnChange = None,
     budget_calls: Annotated[
@@ -148,6 +152,8 @@ def _show(output: Output, done: IngestionReport) -> None:
         output.table("", columns, [_row(one) for one in done.instruments], done)
     output.say(done.headline, done)
     if len(done.instruments) == 1:
+        if done.not_done:
+            output.say(f"not done: {_left(done.instruments[0])}", None)
         for note in done.instruments[0].notes:
             output.note(note)
     for one in done.restated:
@@ -159,10 +165,14 @@ def _row(one: InstrumentReport) -> tuple[object, ...]:
     written, series = one.written, one.series
     told = [f"[{one.error.code}] {one.error}"] if one.error is not None else [*one.proposals]
     if one.state == "not_done" and not told:
-        told = [f"left: {', '.join(map(str, one.left))}"]
+        told = [_left(one)]
     why = "; ".join([", ".join(told), *one.notes] if told else one.notes)
     counts = (written.new, written.changed, written.withdrawn, written.same)
     return series.instrument, series.timeframe.name, series.source, one.state.replace("_", " "), *counts, why
+
+
+def _left(one: InstrumentReport) -> str:
+    return f"left {', '.join(map(str, one.left))}"
 
 
 def _refresh(text: str | None) -> Refresh | None:

@@ -28,9 +28,22 @@ def list_(
     json: Json = False,
 ) -> None:
     """List the instruments with what is known of them, and who said it; see also the commands below."""
-    if context.invoked_subcommand is not None:
-        return
-    output = Output(as_json=json)
+    if context.invoked_subcommand is None:
+        _list(match, store=store, ledger=ledger, output=Output(as_json=json))
+
+
+@app.command("list")
+def list_all(
+    match: Annotated[str | None, typer.Option(help="Only these: an instrument or a glob.", show_default=False)] = None,
+    store: Store = "",
+    ledger: Ledger = "",
+    json: Json = False,
+) -> None:
+    """List the instruments with what is known of them, and who said it; as `instruments` alone does."""
+    _list(match, store=store, ledger=ledger, output=Output(as_json=json))
+
+
+def _list(match: str | None, *, store: str, ledger: str, output: Output) -> None:
     with library(store, ledger) as opened:
         found = opened.instruments.list(match)
     columns = ("instrument", "kind", "calendar", "currency", "first trade", "last trade", "who said it")

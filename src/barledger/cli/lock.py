@@ -11,6 +11,7 @@ from barledger.cli.session import Adjust, End, Json, Ledger, Source, Start, Stor
 from barledger.services.retrieval.lock import FILE
 
 File = Annotated[Path, typer.Option("--file", help="The lock file.")]
+Out = Annotated[Path, typer.Option("--out", "--file", "-o", help="The lock file to write.")]
 
 
 def lock(
@@ -22,7 +23,7 @@ def lock(
     version: Version = "latest",
     adjust: Adjust = None,
     strategy: Annotated[str, typer.Option(help="Which strategy relies on it.", show_default=False)] = "",
-    file: File = Path(FILE),
+    file: Out = Path(FILE),
     store: Store = "",
     ledger: Ledger = "",
     json: Json = False,

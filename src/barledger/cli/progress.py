@@ -5,7 +5,8 @@ from typing import Final
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
 from barledger.cli.output import Output
-from barledger.services.ingestion.progress import Advanced, Event, Finished, Refetching, Retrying, Started
+from barledger.domain.interval import format_time
+from barledger.services.ingestion.progress import Advanced, Event, Finished, Refetching, Resumed, Retrying, Started
 
 _MINUTE: Final = 60
 _HOUR: Final = 3_600
@@ -59,6 +60,8 @@ class ChangesOfState:
         """Heed an event."""
         name = str(event.series)
         match event:
+            case Resumed(start=start):
+                self._output.note(f"{name}: begins at {format_time(start)}, where the series ends")
             case Retrying() if name not in self._silent:
                 self._silent.add(name)
                 self._output.note(f"{name}: does not answer: {event.error}; trying again")

@@ -23,6 +23,10 @@ class Calendar(ABC):
 
     name: str
 
+    def __repr__(self) -> str:
+        """Name it."""
+        return f"<{type(self).__name__} {self.name}>"
+
     @abstractmethod
     def timetable(self, timeframe: Timeframe, interval: Interval) -> Timetable:
         """Return the numbered bars of a full record, those of a bounded interval among them.

@@ -5,6 +5,7 @@ The tree (each class also inherits the kin from the standard library that caller
     BarledgerError
     ├── InvalidInput (ValueError)
     │   ├── InvalidName, InvalidTimeframe, InvalidInterval, InvalidVersion, InvalidPolicy, InvalidSetting
+    │   ├── InvalidManifest (InvalidSetting)
     │   ├── InvalidAction, ActionsRejected, InvalidNote
     │   ├── InvalidBars
     │   │   ├── MissingColumns, DuplicateColumns, WrongType, NaiveTimes, UnsortedTimes, DuplicateTimes
@@ -24,7 +25,7 @@ The tree (each class also inherits the kin from the standard library that caller
     │   └── LeaseLost
     │       └── RunnerLost
     ├── IntegrityError (RuntimeError)
-    │   └── StoreDamaged, BlockDamaged, StoreDiverged, LedgerMismatch, LockBroken, LogRewritten
+    │   └── StoreDamaged, BlockDamaged, StoreDiverged, LedgerMismatch, LockBroken, LogRewritten, ManifestChanged
     ├── StoreError (OSError)
     │   ├── StoreUnavailable (ConnectionError), StoreUnwritable, StoreTimeout, TlsFailed
     │   ├── NotAuthenticated, NotPermitted (PermissionError)
@@ -82,6 +83,7 @@ from barledger.errors.input import (
     InvalidBars,
     InvalidInput,
     InvalidInterval,
+    InvalidManifest,
     InvalidName,
     InvalidNote,
     InvalidPolicy,
@@ -105,6 +107,7 @@ from barledger.errors.integrity import (
     LedgerMismatch,
     LockBroken,
     LogRewritten,
+    ManifestChanged,
     StoreDamaged,
     StoreDiverged,
 )
@@ -211,6 +214,7 @@ __all__ = [
     "InvalidBars",
     "InvalidInput",
     "InvalidInterval",
+    "InvalidManifest",
     "InvalidName",
     "InvalidNote",
     "InvalidPolicy",
@@ -230,6 +234,7 @@ __all__ = [
     "LedgerRejected",
     "LockBroken",
     "LogRewritten",
+    "ManifestChanged",
     "ManifestNotFound",
     "Mismatch",
     "MissingColumns",

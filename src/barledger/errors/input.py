@@ -8,6 +8,26 @@ from barledger.errors.root import BarledgerError
 ASIDE: Final = "pass on_invalid='quarantine' (--quarantine) to keep them aside"
 """What helps where single bars are wrong, in a sentence on the next step."""
 
+SETTINGS: Final = frozenset(
+    {
+        "home",
+        "url",
+        "token",
+        "org",
+        "accept_expiry",
+        "ledger",
+        "actor",
+        "anchor",
+        "lease",
+        "wait",
+        "sample_dir",
+        "notice_window",
+        "schedule_lease",
+        "mirrored",
+    }
+)
+"""What the environment and the configuration file may say too."""
+
 
 @dataclass(kw_only=True, eq=False)
 class InvalidInput(BarledgerError, ValueError):
@@ -78,10 +98,26 @@ class InvalidSetting(InvalidInput):
     reason: str
     code = "invalid-setting"
     message = "{setting}: {reason}"
-    next_step = (
-        "Correct it where it is given: as an argument or option, or, if it is a setting, by BARLEDGER_* in the "
-        "environment or in the configuration file."
-    )
+    next_step = "Correct it where it is given, as the message says."
+
+    @property
+    def advice(self) -> str:
+        """Return the next step; what may be a setting is perhaps given by the environment or the file."""
+        if self.setting not in SETTINGS:
+            return super().advice
+        return (
+            f"Correct it where it is given: as an argument or option, by BARLEDGER_{self.setting.upper()} in the "
+            "environment, or in the configuration file."
+        )
+
+
+@dataclass(kw_only=True, eq=False)
+class InvalidManifest(InvalidSetting):
+    """A file is no lock or other manifest of the kind that is needed, or cannot be read."""
+
+    setting: str = "manifest"
+    code = "invalid-manifest"
+    next_step = "Name a file that `barledger lock`, `save_manifest` or `barledger export` wrote, or write it anew."
 
 
 @dataclass(kw_only=True, eq=False)

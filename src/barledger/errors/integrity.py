@@ -72,6 +72,19 @@ class LockBroken(IntegrityError):
 
 
 @dataclass(kw_only=True, eq=False)
+class ManifestChanged(IntegrityError):
+    """A lock or another manifest was changed after it was written, so that it proves nothing."""
+
+    file: str
+    code = "manifest-changed"
+    message = "{file} was changed after it was written: its digest is not that of its series"
+    next_step = (
+        "Take the file back from version control; or, if the data are those that are wanted, write it again "
+        "(`barledger lock`, `save_manifest`, `barledger export`)."
+    )
+
+
+@dataclass(kw_only=True, eq=False)
 class LogRewritten(IntegrityError):
     """The audit log is not a continuation of what was signed before, so nothing more is signed."""
 

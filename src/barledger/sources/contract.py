@@ -31,7 +31,8 @@ class SourceDeclaration:
     is limited. ``concurrency`` is how many threads may fetch from one instance at once. ``on_change`` is how far the
     source may change the past by itself, unless somebody decides otherwise. ``library`` names what asks, with its
     version. ``incremental`` is False where the options choose what is read, as the path of a file does: then all of a
-    request is read each time, while of others only what is not known to have been answered is asked for.
+    request is read each time, while of others only what is not known to have been answered is asked for. ``live`` is
+    False where no bar ever comes that has not closed yet.
     """
 
     name: str
@@ -47,6 +48,7 @@ class SourceDeclaration:
     on_change: ChangePolicy = field(default_factory=ChangePolicy)
     library: str = ""
     incremental: bool = True
+    live: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +73,7 @@ class Fetched:
 
     ``complete`` is False where the source may have left bars out, so that what it lacks says nothing. ``actions`` are
     the corporate actions with an ex-date in the stretch; ``asked`` is the request in the source's own words, for the
-    audit log.
+    audit log. ``adjustment`` tells per column what these bars are adjusted for, where that shows only in what was read.
     """
 
     rows: Rows
@@ -80,6 +82,7 @@ class Fetched:
     complete: bool = True
     actions: tuple[CorporateAction, ...] = ()
     asked: str = ""
+    adjustment: Mapping[str, Adjustment] | None = None
 
 
 class Source(ABC):

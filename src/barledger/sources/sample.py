@@ -55,6 +55,7 @@ class SampleSource(Source):
             empty_is_proof=True,
             tolerance=Tolerance(price=2e-6, volume=5e-3),
             incremental=False,
+            live=False,
         )
 
     def facts(self, request: FetchRequest) -> Facts | None:

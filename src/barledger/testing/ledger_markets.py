@@ -425,6 +425,23 @@ class BulkPromises:
         assert ledger.catalog.asked(instrument=A.instrument, timeframe="1d") == [A]
         assert ledger.catalog.asked(instrument=B.instrument) == []
 
+    def test_what_was_asked_about_nothing_can_be_forgotten(
+        self, ledger: Ledger, open_ledger: Callable[..., Ledger]
+    ) -> None:
+        commit(ledger, B)
+        failed = [Cover(series=one, interval=stretch(0, 10), outcome="fetch_failed", detail="x") for one in (A, B)]
+        ledger.catalog.cover(failed, WHO)
+        entries = ledger.audit.count()
+        assert ledger.catalog.forget([series("NEVER")], WHO) == []
+        assert ledger.catalog.forget([A, B, series("NEVER")], WHO) == [A]
+        assert ledger.catalog.forget([A, B], WHO) == []
+        for one in (ledger, open_ledger()):
+            assert one.catalog.asked() == [B]
+            assert one.catalog.coverage(A) == []
+        assert ledger.audit.count() == entries + 1
+        ledger.catalog.cover(failed[:1], WHO)
+        assert ledger.catalog.asked() == sorted([A, B])
+
     def test_withdrawals_are_found_by_series(self, ledger: Ledger) -> None:
         never = series("NEVER")
         commit(ledger, A, B)

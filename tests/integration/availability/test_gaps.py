@@ -6,9 +6,10 @@ from typing import Any
 
 from barledger.barledger import BarLedger
 from barledger.domain.instrument import Facts
-from barledger.domain.interval import Interval, format_time
+from barledger.domain.interval import Interval, everything, format_time
 from barledger.domain.rows import Rows
 from barledger.domain.series import Series
+from barledger.ledger.contract import Cover
 from barledger.stores.memory import MemoryStore
 from records import NOW, WHO, Clock, check, cover, labels, standing, write
 
@@ -29,24 +30,46 @@ def test_the_gaps_of_a_library_begin_with_the_worst(bl: BarLedger, clock: Clock)
     gaps = bl.availability.gaps()
     assert [(one.instrument, one.timeframe.name) for one in gaps] == [
         ("X", "1d"),
+        ("XHOLE", "1d"),
         ("XHOURS", "1h"),
         ("XLATE", "1d"),
-        ("XHOLE", "1d"),
     ]
+    assert [one.inner for one in gaps][1:] == [2, 0, 0]
     assert (len(gaps), gaps.checked) == (4, 6)
     assert [(one.instrument, "XNOWHERE" in one.reason) for one in gaps.undecided] == [("Z", True)]
     table = gaps.df
-    assert table["behind"].tolist() == [0, 140, 8, 0]
-    assert table.loc[3, ["source", "expected", "found", "never_requested", "fetch_failed"]].tolist() == [
+    assert table["behind"].tolist() == [0, 0, 140, 8]
+    assert table.loc[1, ["source", "expected", "found", "never_requested", "fetch_failed"]].tolist() == [
         "desk",
         21,
         19,
         2,
         0,
     ]
-    assert [one.instrument for one in bl.availability.gaps(instrument="XH*")] == ["XHOURS", "XHOLE"]
-    assert [one.instrument for one in bl.availability.gaps(timeframe="1d", source="desk")] == ["XLATE", "XHOLE"]
+    assert [one.instrument for one in bl.availability.gaps(instrument="XH*")] == ["XHOLE", "XHOURS"]
+    assert [one.instrument for one in bl.availability.gaps(timeframe="1d", source="desk")] == ["XHOLE", "XLATE"]
     assert [one.found for one in bl.availability.gaps(instrument="XHOLE", end="2024-01-10")] == [5]
+
+
+def test_what_only_ever_failed_is_told_so_and_can_be_forgotten(bl: BarLedger, clock: Clock) -> None:
+    clock.set("2024-02-01")
+    write(bl, labels("2024-01-01", "2024-02-01", calendar="24/7"), name="Y")
+    failed = Cover(
+        series=Series.of("GHOST", "1d", "feed"), interval=everything(), outcome="fetch_failed", detail="no host"
+    )
+    mine = Cover(series=Series.of("Y", "1d", "desk"), interval=everything(), outcome="fetch_failed", detail="once")
+    bl.vault.ledger.catalog.cover([failed, mine], WHO)
+    (ghost,) = bl.availability.gaps().undecided
+    assert (ghost.instrument, ghost.source, ghost.failed) == ("GHOST", "feed", True)
+    assert str(ghost).startswith("GHOST 1d from feed: nothing was ever obtained: no host (asked at 2024-02-01T00:00:")
+    assert bl.ingestion.forget("G*", source="desk") == []
+    assert bl.ingestion.forget("G*", timeframe="1h") == []
+    assert bl.ingestion.forget(reason="a slip") == [failed.series]
+    assert bl.ingestion.forget() == []
+    entry = bl.audit.entries(operation="forget_asked")[-1]
+    assert (entry.data["reason"], entry.data["forgotten"][0]["detail"]) == ("a slip", "no host")
+    assert bl.availability.gaps().undecided == ()
+    assert [one.outcome for one in bl.vault.ledger.catalog.coverage(mine.series)] == ["fetch_failed"]
 
 
 def test_where_nobody_chooses_each_source_has_its_gaps(bl: BarLedger) -> None:

@@ -1,17 +1,23 @@
 """What is tried again, and within which budget."""
 
+from dataclasses import replace
+from threading import Event
+
 import pytest
 import stamina
 
 from barledger.barledger import BarLedger
 from barledger.domain.instrument import Facts
 from barledger.domain.interval import Interval
-from barledger.domain.timeframe import DAY
+from barledger.domain.timeframe import DAY, Timeframe
 from barledger.errors import InvalidSetting, RateLimited, SourceError, SourceUnavailable
 from barledger.services.ingestion import Budget
+from barledger.services.ingestion.budget import Spending
+from barledger.services.ingestion.fetching import Asking, ask
 from barledger.services.ingestion.progress import Event as Told
 from barledger.services.ingestion.progress import Retrying
 from barledger.services.ingestion.retries import Retries
+from barledger.sources.contract import FetchRequest
 from days import asked, coverage, days_of
 from scripted import Market, ScriptedSource, SetClock, service
 
@@ -95,6 +101,21 @@ def test_a_failure_is_noted_with_its_error_and_asked_for_again(bl: BarLedger, cl
     assert coverage(bl) == {"fetched": [(900, 950), (960, 1_000)]}
 
 
+@pytest.mark.parametrize("incremental", [False, True])
+def test_a_question_that_succeeds_does_away_with_the_failure_of_the_one_before(
+    bl: BarLedger, clock: SetClock, *, incremental: bool
+) -> None:
+    script = [SourceError(source="scripted", detail="several points of one time")]
+    source = ScriptedSource({"A": Market(listed=900 * DAY)}, clock, script=script, incremental=incremental)
+    ingestion = service(bl, clock, source)
+    with pytest.raises(SourceError):
+        ingestion.ingest("A", "1d", source="scripted")
+    assert ingestion.ingest("A", "1d", source="scripted").new == 100
+    clock.now += 10 * DAY
+    assert set(coverage(bl)) == {"fetched", "unconfirmed"}
+    assert bl.availability.check("A", "1d").reasons == {"never_requested": 10}
+
+
 def test_a_defect_in_a_source_is_an_error_of_the_source(bl: BarLedger, clock: SetClock) -> None:
     source = ScriptedSource({"A": Market(listed=900 * DAY)}, clock, script=[None, KeyError("Close")])
     with pytest.raises(SourceError, match="KeyError: 'Close'"):
@@ -140,6 +161,35 @@ def test_a_wait_beyond_the_budget_is_not_begun(bl: BarLedger, clock: SetClock) -
     with pytest.raises(RateLimited):
         service(bl, clock, source).ingest("A", "1d", source="scripted", budget=Budget(seconds=30))
     assert clock.slept == []
+
+
+def test_a_budget_that_vain_tries_used_up_names_what_failed(bl: BarLedger, clock: SetClock) -> None:
+    source = ScriptedSource({"A": Market(listed=900 * DAY)}, clock, script=[unavailable() for _ in range(9)])
+    ingestion = service(bl, clock, source)
+    with pytest.raises(SourceUnavailable, match="no answer"):
+        ingestion.ingest("A", "1d", source="scripted", start=900 * DAY, budget=Budget(calls=2))
+    assert (len(source.requests), clock.slept) == (2, [0.5])
+    (missing,) = bl.availability.check("A", "1d", start=900 * DAY, source="scripted").missing
+    assert (missing.reason, missing.bars, "no answer" in missing.detail) == ("fetch_failed", 100, True)
+
+
+def test_a_failure_behind_what_a_budget_brought_is_named_and_noted_too(bl: BarLedger, clock: SetClock) -> None:
+    script = [unavailable(), None, unavailable()]
+    source = ScriptedSource({"A": Market(listed=900 * DAY)}, clock, script=script)
+    with pytest.raises(SourceUnavailable):
+        service(bl, clock, source).ingest("A", "1d", source="scripted", start=900 * DAY, budget=Budget(calls=3))
+    assert coverage(bl) == {"fetched": [(900, 910)], "fetch_failed": [(910, 1_000)]}
+
+
+def test_another_task_may_use_up_the_budget_while_one_waits(clock: SetClock) -> None:
+    source = ScriptedSource({"A": Market(listed=900 * DAY)}, clock, script=[unavailable()])
+    spending = Spending(Budget(calls=2), clock.steady)
+    timing = replace(clock.timing, sleep=lambda *_: spending.call())
+    asking = Asking(source=source, retries=Retries(), timing=timing, spending=spending, stop=Event(), now=clock)
+    request = FetchRequest(instrument="A", timeframe=Timeframe.of("1d"), interval=Interval(900 * DAY, 950 * DAY))
+    with pytest.raises(SourceUnavailable, match="no answer"):
+        list(ask(asking, request, [request.interval]))
+    assert len(source.requests) == 1
 
 
 @pytest.mark.parametrize("budget", [{"calls": -1}, {"seconds": -0.5}, {"seconds": float("nan")}])

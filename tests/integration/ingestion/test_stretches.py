@@ -255,6 +255,9 @@ def test_refresh_sees_corrections_of_the_last_bars(bl: BarLedger, clock: SetCloc
     done = ingestion.ingest("A", "1d", source="scripted", refresh=Interval(940 * DAY, 945 * DAY), start=900 * DAY)
     assert (done.same, asked(source)) == (5, [("A", 940)])
     assert ingestion.ingest("A", "1d", source="scripted", refresh=10_000).same == 100
+    clock.now += 3 * DAY
+    done = ingestion.ingest("A", "1d", source="scripted", refresh=10)
+    assert (done.same, done.new) == (10, 3)
 
 
 @pytest.mark.parametrize("refresh", [0, -1, True, "10", (1, 2, 3), 1.5])

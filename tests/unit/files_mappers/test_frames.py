@@ -73,7 +73,7 @@ def test_an_event_that_cannot_be_is_refused_with_its_place(write: Write) -> None
 
 def test_prices_that_may_be_adjusted_are_said_to_be_so(write: Write) -> None:
     (chunk,) = chunks(write(yahoo_frame(yahoo_days(), adjusted=True).to_csv()))
-    assert "may be adjusted for dividends" in chunk.asked
+    assert "taken as adjusted for splits and dividends" in chunk.asked
     (chunk,) = chunks(write(yahoo_frame(yahoo_days()).to_csv()))
     assert "may be adjusted" not in chunk.asked
     assert "left out 'Adj Close'" in chunk.asked

@@ -57,5 +57,9 @@ class Catalog(ABC):
         """Return what sources were asked for, by start, of many series as of one instant."""
 
     @abstractmethod
+    def forget(self, series: Sequence[Series], who: Who) -> list[Series]:
+        """Forget what was asked about series without any revision, with one audit entry; returns which those were."""
+
+    @abstractmethod
     def cover(self, covers: Sequence[Cover], who: Who, *, details: Mapping[str, Any] | None = None) -> None:
         """Note what came of questions that brought no bars to commit, with one audit entry."""

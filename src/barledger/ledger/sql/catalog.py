@@ -104,6 +104,21 @@ class SqlCatalog(Catalog):
             found = coverage.of(transaction, list(known), list(known.values()))
         return {one: found.get(one, []) for one in series}
 
+    def forget(self, series: Sequence[Series], who: Who) -> list[Series]:
+        """Forget what was asked about series without any revision, with one audit entry; returns which those were."""
+        with self._database.write() as writing:
+            known = zip(series, self._names.ids_of(writing, series), strict=True)
+            numbers = {number: one for one, number in known if number is not None}
+            rows = self._names.rows(writing, list(numbers))
+            bare = {number: one for number, one in numbers.items() if not rows[number].revision}
+            found = coverage.of(writing, list(bare.values()), list(bare))
+            gone = {number: one for number, one in bare.items() if found[one]}
+            if gone:
+                coverage.forget(writing, gone, found)
+                told = {"forgotten": [_asked(cover) for one in gone.values() for cover in found[one]]}
+                append(writing, who, writing.tick(), told, list(gone))
+        return sorted(gone.values())
+
     def cover(self, covers: Sequence[Cover], who: Who, *, details: Mapping[str, Any] | None = None) -> None:
         """Note what came of questions that brought no bars to commit, with one audit entry."""
         if not covers:

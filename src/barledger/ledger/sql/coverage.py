@@ -56,6 +56,12 @@ def of(transaction: Transaction, series: Sequence[Series], ids: Sequence[int]) -
     return found
 
 
+def forget(writing: Writing, series: Mapping[int, Series], covers: Mapping[Series, Sequence[Cover]]) -> None:
+    """Delete the coverage of series, by their numbers."""
+    rows = [_row(number, cover)[:3] for number, one in series.items() for cover in covers[one]]
+    writing.delete(schema.coverage, _KEY, rows)
+
+
 def asked(transaction: Transaction, where: Mapping[str, str]) -> list[Series]:
     """Return the series that have coverage, of an instrument, a timeframe, both or any."""
     conditions = "".join(f' AND "{name}" = ?' for name in where)

@@ -135,6 +135,11 @@ class Availability:
         return 0 if self.present and self.present[-1].start > last.interval.start else last.bars
 
     @property
+    def inner(self) -> int:
+        """Return how many bars are missing that are no mere end which was never asked for: the real holes."""
+        return self.expected - self.found - self.behind
+
+    @property
     def assumed(self) -> bool:
         """Whether nobody said when the instrument trades, so that the answer rests on an assumption."""
         return self.calendar_origin == DEFAULT
@@ -193,20 +198,24 @@ class RequiredInterval(Interval):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Undecided:
-    """An instrument that could not be judged, and why not."""
+    """An instrument that could not be judged, and why not: perhaps every question about it ``failed``."""
 
     instrument: str
     timeframe: Timeframe
     reason: str
+    source: str = ""
+    failed: bool = False
 
     def __str__(self) -> str:
         """Say it in a line."""
-        return f"{self.instrument} {self.timeframe} cannot be judged: {self.reason}"
+        whose = f" from {self.source}" if self.source else ""
+        what = "nothing was ever obtained" if self.failed else "cannot be judged"
+        return f"{self.instrument} {self.timeframe}{whose}: {what}: {self.reason}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gaps:
-    """What a library lacks, the worst first; ``checked`` counts what was looked at, complete ones too."""
+    """What a library lacks, real holes first, then what is only behind; ``checked`` counts complete ones too."""
 
     rows: tuple[Availability, ...]
     undecided: tuple[Undecided, ...]

@@ -8,7 +8,7 @@ import numpy as np
 
 from barledger.domain.exchange_calendar import calendar_called
 from barledger.domain.instrument import Halt
-from barledger.domain.interval import BEGINNING, END_OF_TIME, Instant, Interval, everything
+from barledger.domain.interval import BEGINNING, END_OF_TIME, Instant, Interval, everything, format_time
 from barledger.domain.rows import VALUES
 from barledger.domain.series import Series
 from barledger.domain.timeframe import Timeframe
@@ -128,7 +128,9 @@ class DataAvailabilityService:
     ) -> Gaps:
         """Return all that is incomplete in the library, the worst first; ``instrument`` may be a glob.
 
-        Each is judged as `check` does. What cannot be judged is in `Gaps.undecided`, with the reason.
+        The worst are those with the smallest share of what they should have up to where they were last asked for.
+        Behind them come those that have all of that, and only end early (`Availability.behind`). Each is judged as
+        `check` does. What cannot be judged is in `Gaps.undecided`, with the reason.
         """
         frame, asked = None if timeframe is None else Timeframe.of(timeframe), Interval.of(start, end)
         found, undecided = whole_library(self._vault, self._instruments.register(), instrument, frame, source)
@@ -146,10 +148,20 @@ class DataAvailabilityService:
             return _Check(self._vault, found, asked).judge((), exact=False), []
         except BarledgerError as error:
             if len(found) == 1:
-                refused = found[0].instrument.name
-                return [], [Undecided(instrument=refused, timeframe=found[0].timeframe, reason=str(error))]
+                return [], [self._undecided(found[0], error)]
         each = [self._judge_all([one], asked) for one in found]
         return [row for rows, _ in each for row in rows], [one for _, refused in each for one in refused]
+
+    def _undecided(self, subject: Subject, error: BarledgerError) -> Undecided:
+        """Say why a subject cannot be judged; where questions alone are known of it, how the last one failed."""
+        name, frame = subject.instrument.name, subject.timeframe
+        listed = self._vault.ledger.catalog.coverage_of(list(subject.series))
+        failed = [cover for covers in listed.values() for cover in covers if cover.outcome == "fetch_failed"]
+        if not isinstance(error, SeriesNotFound) or not failed:
+            return Undecided(instrument=name, timeframe=frame, reason=str(error))
+        last = max(failed, key=lambda cover: cover.checked_at)
+        reason = f"{last.detail} (asked at {format_time(last.checked_at)})"
+        return Undecided(instrument=name, timeframe=frame, reason=reason, source=last.series.source, failed=True)
 
 
 class _Check:
@@ -326,5 +338,8 @@ def _timeframe(subject: Subject) -> Timeframe:
     return subject.timeframe
 
 
-def _badness(one: Availability) -> tuple[float, int, str]:
-    return one.ratio, one.found - one.expected, str(one)
+def _badness(one: Availability) -> tuple[bool, float, int, str]:
+    """Order real holes before histories that only end early, as those do that nobody goes on with."""
+    reached = one.expected - one.behind
+    share = one.found / reached if one.inner else one.ratio
+    return not one.inner, share, one.found - one.expected, str(one)

@@ -9,9 +9,9 @@ from typing import Final
 
 from barledger.domain.interval import Interval
 from barledger.domain.timeframe import Timeframe
-from barledger.errors import BarledgerError, SourceError
+from barledger.errors import BarledgerError, SourceError, SourceUnavailable
 from barledger.services.ingestion.answers import Received
-from barledger.services.ingestion.budget import Spending
+from barledger.services.ingestion.budget import BudgetSpent, Spending
 from barledger.services.ingestion.retries import Retries, Vain, persist
 from barledger.services.ingestion.timing import Timing
 from barledger.sources.contract import Fetched, FetchRequest, Source
@@ -42,7 +42,8 @@ class Asking:
 def ask(asking: Asking, request: FetchRequest, stretches: Sequence[Interval]) -> Generator[Received]:
     """Give the chunks of the stretches, while a thread fetches ahead of whoever takes them.
 
-    Raises what the source raises once retries are of no use, `BudgetSpent`, and `Stopped`; what came before was given.
+    Raises what the source raises once retries are of no use or the budget does not last for them, `BudgetSpent` if
+    it ended behind a call that succeeded, and `Stopped`; what came before was given.
     """
     queue = _Queue(asking.stop)
     fetcher = Thread(target=_fetch, args=(asking, request, stretches, queue), name="barledger-fetcher", daemon=True)
@@ -71,18 +72,22 @@ def _chunks(asking: Asking, request: FetchRequest, queue: "_Queue") -> Iterator[
     """Give chunk after chunk; after a failure that may pass, go on behind the last one."""
     rest = request.interval
     feed: Iterator[Fetched] | None = None
+    failure: SourceUnavailable | None = None
 
     def next_chunk() -> Received | None:
-        nonlocal feed
-        asking.spending.call()
-        asking.called(1)
+        nonlocal feed, failure
+        _spend(asking, failure)
         asked_at = asking.now()
         try:
             feed = asking.source.fetch(replace(request, interval=rest)) if feed is None else feed
             chunk = next(feed, None)
+        except SourceUnavailable as error:
+            feed, failure = None, error
+            raise
         except BaseException:
             feed = None
             raise
+        failure = None
         if chunk is None:
             asking.spending.take_back()
             asking.called(-1)
@@ -91,7 +96,13 @@ def _chunks(asking: Asking, request: FetchRequest, queue: "_Queue") -> Iterator[
 
     while not rest.empty:
         received = persist(
-            next_chunk, asking.retries, asking.timing, queue.closed, told=asking.told, left=lambda: asking.spending.left
+            next_chunk,
+            asking.retries,
+            asking.timing,
+            queue.closed,
+            told=asking.told,
+            left=lambda: asking.spending.left,
+            spent=lambda: asking.spending.spent,
         )
         if received is None:
             return
@@ -103,6 +114,17 @@ def _chunks(asking: Asking, request: FetchRequest, queue: "_Queue") -> Iterator[
     close = getattr(feed, "close", None)
     if close is not None:
         close()
+
+
+def _spend(asking: Asking, failure: SourceUnavailable | None) -> None:
+    """Count a call; where the last one failed and no other may be made, it is that failure that ends it."""
+    try:
+        asking.spending.call()
+    except BudgetSpent:
+        if failure is not None:
+            raise failure from None
+        raise
+    asking.called(1)
 
 
 def _nothing_follows(received: Received, timeframe: Timeframe, rest: Interval) -> bool:

@@ -18,7 +18,7 @@ from barledger.services.cache.vault import Vault
 from barledger.services.ingestion import closing
 from barledger.services.ingestion.held import Held, current
 from barledger.services.ingestion.plan import Wanted
-from barledger.services.ingestion.progress import Retrying
+from barledger.services.ingestion.progress import Resumed, Retrying
 from barledger.services.ingestion.report import InstrumentReport
 from barledger.services.ingestion.restatement import Restatement
 from barledger.services.ingestion.task import Task
@@ -124,6 +124,8 @@ class Follower:
             held = Held(self._vault, series)
             horizon = closing.horizon(series.timeframe, calendar, self._vault.ledger.now())
             begun = horizon if held.empty else min(held.end, horizon)
+            if begun < horizon:
+                self._task.progress.tell(Resumed(series=series, start=begun))
         return _Thread(series=series, calendar=calendar, begun=begun, next=begun)
 
     # --- one look ----------------------------------------------------------------------------------

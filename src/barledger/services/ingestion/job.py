@@ -10,7 +10,7 @@ from barledger.domain.action import CorporateAction
 from barledger.domain.calendar import Calendar
 from barledger.domain.declared import Adjusted, is_raw
 from barledger.domain.instrument import Facts
-from barledger.domain.interval import BEGINNING, END_OF_TIME, Interval, difference, intersection
+from barledger.domain.interval import BEGINNING, END_OF_TIME, Interval, difference, intersection, union
 from barledger.domain.rows import Rows, empty_rows
 from barledger.domain.series import Series
 from barledger.errors import BarledgerError, DataNotFound, SourceError, StoreError
@@ -25,7 +25,7 @@ from barledger.services.ingestion.fetching import Asking, Stopped, as_error, ask
 from barledger.services.ingestion.held import Held, current
 from barledger.services.ingestion.judgement import paired
 from barledger.services.ingestion.notes import notes, out_of_reach
-from barledger.services.ingestion.plan import Plan, Wanted, adjusts
+from barledger.services.ingestion.plan import Plan, Wanted
 from barledger.services.ingestion.plan import plan as plan_for
 from barledger.services.ingestion.progress import Finished, Meter, Refetching, Retrying
 from barledger.services.ingestion.report import InstrumentReport, State
@@ -39,7 +39,7 @@ from barledger.sources.contract import FetchRequest
 
 _SPLITS: Final = frozenset({"split", "stock_dividend"})
 _PAYMENTS: Final = frozenset({"cash_dividend", "special_dividend", "capital_gain"})
-_NOBODY_ANSWERED: Final = "the source's answer ended before it"
+_NOBODY_ANSWERED: Final = "the source's answer did not reach it"
 
 
 class _SourceFailed(Exception):
@@ -77,6 +77,7 @@ class Job:
         self.series = series
         self._answered: list[Interval] = []
         self._newest: Interval | None = None
+        self._declared: Adjusted | None = None
         self._dropped = self._future = self._calls = 0
 
     def run(self) -> InstrumentReport:
@@ -161,15 +162,15 @@ class Job:
     def _tell(self, facts: Facts) -> None:
         self._vault.ledger.instruments.tell([facts], self._vault.who("tell"))
 
-    @cached_property
-    def _declared(self) -> Adjusted | None:
-        """Tell the ledger what the source adjusts its bars for, before the first of them is written."""
-        declared = self._task.declaration.adjustment
+    def _declare(self, declared: Adjusted) -> None:
+        """Tell the ledger what the source has adjusted its bars for, before the first of them is written."""
+        if declared == self._declared:
+            return
+        self._declared = declared
         adjusted = None if is_raw(declared) else dict(declared)
         told = self._told or Facts(pattern=self.series.instrument, origin=self.series.source)
         if told.adjusted != adjusted:
             self._tell(replace(told, adjusted=adjusted))
-        return adjusted
 
     @cached_property
     def _held(self) -> Held:
@@ -250,10 +251,10 @@ class Job:
     def _take(self, answer: Answer) -> None:
         stored = self._stored(answer)
         actions = answer.received.chunk.actions
-        if self._multiplied(stored, answer.rows) or self._adjusted_for(actions):
+        if self._multiplied(stored, answer) or self._adjusted_for(answer):
             raise _Multiplied(answer)
         if len(answer.rows):
-            _ = self._declared
+            self._declare(self._adjusted(answer))
         # Whoever reads the revision that brings the bars finds the events that came with them.
         self._record(actions)
         self._scribe.take(answer, stored)
@@ -267,21 +268,25 @@ class Job:
             return empty_rows()
         return current(self._vault, self.series, shared).rows.standing()
 
-    def _multiplied(self, stored: Rows, rows: Rows) -> bool:
+    def _adjusted(self, answer: Answer) -> Adjusted:
+        """Return what the bars of an answer are adjusted for: as it says itself, else as the source declares."""
+        return answer.received.chunk.adjustment or self._task.declaration.adjustment
+
+    def _multiplied(self, stored: Rows, answer: Answer) -> bool:
         """Whether bars that are held look multiplied; of a source that adjusts, a single bar is enough to look."""
-        old, new = paired(stored, rows)
+        old, new = paired(stored, answer.rows)
         tolerance = self._task.declaration.tolerance
-        if adjusts(self._task.declaration):
+        if not is_raw(self._adjusted(answer)):
             return suspicious(old, new, tolerance)
         return bool(len(old)) and recognise(old, new, tolerance) is not None
 
-    def _adjusted_for(self, actions: Sequence[CorporateAction]) -> bool:
+    def _adjusted_for(self, answer: Answer) -> bool:
         """Whether there is news of an event for which the source changes the bars before it."""
-        states = set(self._task.declaration.adjustment.values())
+        states = set(self._adjusted(answer).values())
         kinds = (_SPLITS if states & {"splits", "total"} else frozenset()) | (
             _PAYMENTS if "total" in states else frozenset()
         )
-        mine = [one for one in actions if one.kind in kinds]
+        mine = [one for one in answer.received.chunk.actions if one.kind in kinds]
         if not mine or self._held.empty:
             return False
         known = self._vault.ledger.actions.list(instrument=self.series.instrument, source=self.series.source)
@@ -305,6 +310,7 @@ class Job:
             detail = "its history seems to be multiplied, and it gives nothing when asked for all of it"
             raise _SourceFailed(SourceError(source=self.series.source, detail=detail))
         # As above. If this ends here, what is held is still multiplied when it is next compared.
+        self._declare(self._adjusted(received[-1]))
         for one in received:
             self._record(one.received.chunk.actions)
         restate(self._scribe, received, span)
@@ -329,15 +335,22 @@ class Job:
 
     def _note_unanswered(self) -> None:
         """Note the stretches of which the source's answer said nothing, so that they are asked for again."""
-        if self._scribe.held or not self._task.declaration.incremental:
+        if self._scribe.held:
             return
+        left = [one for one in self._left if one.start != BEGINNING and self._task.declaration.incremental]
         covers = [
-            Cover(series=self.series, interval=left, outcome=UNCONFIRMED, detail=_NOBODY_ANSWERED)
-            for left in self._left
-            if left.start != BEGINNING
+            Cover(series=self.series, interval=one, outcome=UNCONFIRMED, detail=_NOBODY_ANSWERED)
+            for one in union([*left, *self._failed_before])
         ]
         if covers:
             self._vault.ledger.catalog.cover(covers, self._scribe.who(OPERATION))
+
+    @property
+    def _failed_before(self) -> list[Interval]:
+        """Return what failed when it was asked for before, was asked for again, and was not even given an answer to."""
+        covers = self._vault.ledger.catalog.coverage(self.series)
+        failed = [one.interval for one in covers if one.outcome == FAILED]
+        return intersection(failed, self._plan.stretches)
 
     @property
     def _outcome(self) -> State:

@@ -67,6 +67,13 @@ class Refetching(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Resumed(Event):
+    """A series is followed from where it ends (ns): what was missed since comes first."""
+
+    start: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Finished(Event):
     """A series is done with, well or not."""
 

@@ -58,17 +58,19 @@ def persist(
     *,
     told: Callable[[Vain], None] = lambda _: None,
     left: Callable[[], float | None] = lambda: None,
+    spent: Callable[[], bool] = lambda: False,
 ) -> _Answer:
     """Make a call until it succeeds; raises its last error once that cannot pass, or the retries are used up.
 
-    ``left`` says how many seconds there are beside the retries' own; a wait that is longer is not begun.
+    ``left`` says how many seconds there are beside the retries' own; a wait that is longer is not begun, nor is one
+    for a call that may not be made any more since all is ``spent``.
     """
     began = timing.steady()
     attempt = 0
 
     def patience(error: Exception) -> bool | float:
         """Wait here, where the clock is ours and the wait can be interrupted, and let stamina wait no longer."""
-        if not isinstance(error, SourceUnavailable) or attempt >= retries.attempts or stop.is_set():
+        if not isinstance(error, SourceUnavailable) or attempt >= retries.attempts or stop.is_set() or spent():
             return False
         wait = _wait(error, retries, attempt, timing.jitter())
         budget = left()

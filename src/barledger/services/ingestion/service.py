@@ -3,15 +3,17 @@
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from fnmatch import fnmatchcase
 from threading import BoundedSemaphore, Event
 from typing import Any, Protocol
 
 from barledger.domain.change_policy import ChangePolicy, OnChange
+from barledger.domain.instrument import is_glob
 from barledger.domain.interval import Instant, Interval
 from barledger.domain.series import Series, normalise_instrument
 from barledger.domain.timeframe import Timeframe
 from barledger.domain.validation import OnInvalid
-from barledger.errors import BarledgerError, InvalidSetting
+from barledger.errors import BarledgerError, CapabilityMissing, InvalidSetting
 from barledger.ledger.contract import QuarantinedBar
 from barledger.services.cache import DataCacheService
 from barledger.services.cache.commit import Written
@@ -96,10 +98,11 @@ class DataIngestionService:
         """Fetch the closed bars of [start, end) from a source, and write what is new or changed.
 
         Only what is not known to have been answered is asked for. Without a ``start`` that is from where the series
-        ends, or from where the source begins. ``refresh`` asks once more: for the last so many bars, or for an interval
-        (alone, if neither start nor end is given). Each chunk is a commit of its own, so what was acknowledged stays,
-        and the next call goes on behind it. Several instruments are fetched at once, as far as the source allows; one
-        that fails stops none of the others, and is in the report. Of a single one the error is raised.
+        ends, or from where the source begins. ``refresh`` asks once more: for the last so many bars that are held,
+        beside what is new up to now, or for an interval (alone, if neither start nor end is given). Each chunk is a
+        commit of its own, so what was acknowledged stays, and the next call goes on behind it. Several instruments are
+        fetched at once, as far as the source allows; one that fails stops none of the others, and is in the report. Of
+        a single one the error is raised.
 
         ``on_change`` is what counts for this call instead of the source's policy, ``progress`` is told events
         (`services.ingestion.progress`), ``stop`` ends it after the chunk that is being stored.
@@ -173,7 +176,8 @@ class DataIngestionService:
         meanwhile. The source is asked ``settle`` seconds after each close, again if it is late, and again and again
         while it cannot be reached: that ends nothing. A bar that comes after a later one was given is stored only.
         Ends when all bars that open before ``until`` are through, when ``stop`` is set, or when the iterator is closed.
-        Raises what `ingest` raises for one instrument, except for what may pass.
+        Raises what `ingest` raises for one instrument, except for what may pass, and `CapabilityMissing` for a source
+        that never has a new bar.
         """
         self._vault.check_writable()
         frame, interval = Timeframe.of(timeframe), Interval.of(start, until)
@@ -187,6 +191,8 @@ class DataIngestionService:
             name, made = opened.enter_context(self._source(source, options))
             series = _series(names, frame, name)
             made.check(FetchRequest(instrument=series[0].instrument, timeframe=frame, interval=interval))
+            if not made.declaration.live:
+                raise CapabilityMissing(who=f"source {name}", capability="bars that are still to come")
             task = self._task(
                 name, made, on_change=on_change, on_invalid=on_invalid, reason=reason, stop=following.stop
             )
@@ -252,6 +258,20 @@ class DataIngestionService:
         """Raise what making this source raises: `SourceNotFound`, `InvalidSetting` or `DriverMissing`."""
         with self._source(name, options):
             return
+
+    def forget(
+        self, instrument: str = "*", *, timeframe: str | None = None, source: str | None = None, reason: str = ""
+    ) -> list[Series]:
+        """Forget what was asked about series of which nothing was ever obtained, and return which those were.
+
+        ``instrument`` may be a glob. What has or had bars is left alone.
+        """
+        self._vault.check_writable()
+        frame = None if timeframe is None else Timeframe.of(timeframe).name
+        pattern = instrument if is_glob(instrument) else normalise_instrument(instrument)
+        asked = self._vault.ledger.catalog.asked(timeframe=frame)
+        mine = [one for one in asked if fnmatchcase(one.instrument, pattern) and source in (None, one.source)]
+        return self._vault.ledger.catalog.forget(mine, self._vault.who("forget_asked", reason=reason)) if mine else []
 
     # --- changes that wait -----------------------------------------------------------------------
 

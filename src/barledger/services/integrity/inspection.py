@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from importlib import import_module
 from typing import Any, Final
 
 import numpy as np
@@ -14,7 +13,6 @@ from barledger.domain.interval import Interval
 from barledger.domain.rows import Flags, Rows
 from barledger.domain.series import Series
 from barledger.domain.timeframe import Timeframe
-from barledger.errors import DriverMissing
 
 Findings = Callable[..., list[Finding]]
 """Called as ``findings(rows, timeframe=, actions=, adjusted=)``; returns what looks wrong in the rows."""
@@ -56,15 +54,6 @@ def spoken(one: Finding) -> str:
     factor = "" if one.factor is None else f", times {one.factor:.10g}"
     fields = f" of {', '.join(one.fields)}" if one.fields else ""
     return f"{one.kind}{fields} in {one.interval}{factor} (confidence {one.confidence:.2f}): {one.rule}"
-
-
-def detection() -> Findings:
-    """Return the detection that barledger brings; raises `DriverMissing` where it was left out."""
-    try:
-        found: Findings = import_module("barledger.detection").findings
-    except ImportError as error:
-        raise DriverMissing(package="barledger.detection", extra="all") from error
-    return found
 
 
 def as_discrepancy(series: Series, one: Finding, rows: Rows, *, revision: int) -> Discrepancy:

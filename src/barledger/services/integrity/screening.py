@@ -1,6 +1,6 @@
 """Screening: the detection of `inspect`, on bars that are about to be written."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -11,7 +11,6 @@ from barledger.domain.interval import EARLIEST, Interval
 from barledger.domain.rows import VALUES, Rows, concat, empty_rows
 from barledger.domain.series import Series
 from barledger.domain.validation import Rejected
-from barledger.errors import DriverMissing
 from barledger.services.cache.vault import Vault
 from barledger.services.discrepancies import Workflow
 from barledger.services.ingestion.held import current
@@ -28,11 +27,11 @@ class Screening:
         vault: Vault,
         workflow: Workflow,
         instruments: InstrumentService,
-        findings: Callable[[], Findings],
+        findings: Findings,
         *,
         confidence: float = CERTAIN,
     ) -> None:
-        """Look by the detection that ``findings`` gives; below ``confidence`` nothing is said."""
+        """Look by this detection; below ``confidence`` nothing is said."""
         self._vault, self._workflow, self._instruments = vault, workflow, instruments
         self._findings, self._confidence = findings, confidence
 
@@ -40,17 +39,13 @@ class Screening:
         self, series: Series, rows: Rows, *, before: Rows | None, actions: Sequence[CorporateAction]
     ) -> Screened:
         """Return what becomes of the bars."""
-        try:
-            findings = self._findings()
-        except DriverMissing:
-            return Screened(rows=rows)
         if not len(rows):
             return Screened(rows=rows)
         context = (self._before(series, int(rows.time[0])) if before is None else before).pick(slice(-CONTEXT, None))
         seen = concat([context, rows])
         known = self._vault.ledger.actions.list(instrument=series.instrument)
         adjusted = self._instruments.register().adjusted(series)
-        found = find(findings, seen, timeframe=series.timeframe, actions=[*known, *actions], adjusted=adjusted)
+        found = find(self._findings, seen, timeframe=series.timeframe, actions=[*known, *actions], adjusted=adjusted)
         fresh = Interval(int(rows.time[0]), int(rows.time[-1]) + 1)
         sure = [one for one in found if one.confidence >= self._confidence and one.interval.intersects(fresh)]
         return self._sorted(series, rows, seen, sure)

@@ -6,6 +6,7 @@ from dataclasses import replace
 from threading import Event
 from typing import Any
 
+from barledger import detection
 from barledger.domain.bars import Bars
 from barledger.domain.comparison import Tolerance
 from barledger.domain.decision_rule import Action, DecisionRule
@@ -32,7 +33,7 @@ from barledger.services.ingestion.retries import Retries
 from barledger.services.ingestion.timing import Timing
 from barledger.services.instruments import InstrumentService
 from barledger.services.integrity.held_source import HeldSource
-from barledger.services.integrity.inspection import Findings, Inspection, as_discrepancy, corrected, detection, find
+from barledger.services.integrity.inspection import Findings, Inspection, as_discrepancy, corrected, find
 from barledger.services.integrity.library_pass import LibraryPass
 from barledger.services.integrity.reconciler import Reconciler, Task
 from barledger.services.integrity.refetching import Opened, Refetcher, SourceMaker
@@ -55,7 +56,7 @@ class DataIntegrityService:
         *,
         timing: Timing | None = None,
         retries: Retries | None = None,
-        findings: Findings | None = None,
+        findings: Findings = detection.findings,
         quality: QualityService | None = None,
     ) -> None:
         """Work on this store and ledger, with sources from this maker; ``findings`` replaces the detection."""
@@ -69,7 +70,7 @@ class DataIntegrityService:
         self._quality = quality or QualityService(
             vault, self._instruments, DataAvailabilityService(vault, self._instruments)
         )
-        self.screening = Screening(vault, self._workflow, self._instruments, self._detection)
+        self.screening = Screening(vault, self._workflow, self._instruments, findings)
 
     # --- against sources -------------------------------------------------------------------------
 
@@ -204,8 +205,7 @@ class DataIntegrityService:
         """Tell what looks wrong in a series by itself, without its source.
 
         With ``keep`` the findings of at least this ``confidence`` go to the register, those of the newest state only,
-        and with a proposal where a factor puts the bars right. Raises `SeriesNotFound`, `AmbiguousSource`, and
-        `DriverMissing` where the detection was left out.
+        and with a proposal where a factor puts the bars right. Raises `SeriesNotFound` and `AmbiguousSource`.
         """
         series = self._series(instrument, timeframe, source)
         wanted = Version.of(version)
@@ -213,7 +213,7 @@ class DataIntegrityService:
         if not seen.revision:
             raise unknown(self._vault, str(series), hint(self._vault, series.instrument, series.timeframe))
         found = find(
-            self._detection(),
+            self._findings,
             seen.rows,
             timeframe=series.timeframe,
             actions=self._vault.ledger.actions.list(instrument=series.instrument),
@@ -236,9 +236,6 @@ class DataIntegrityService:
             findings=tuple(found),
             discrepancies=tuple(kept),
         )
-
-    def _detection(self) -> Findings:
-        return detection() if self._findings is None else self._findings
 
     # --- how good they are -----------------------------------------------------------------------
 

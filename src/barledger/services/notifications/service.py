@@ -245,7 +245,7 @@ class NotificationService:
         target = "callback:" if callback is not None else url.strip()
         chosen = "callback" if callback is not None else kind or self._guess(target)
         if callback is None and (not target or chosen == "callback"):
-            raise InvalidSetting(setting="url", reason="a channel needs a url, or a callback")
+            raise InvalidSetting(setting="channel", reason="a channel needs a url, or a callback")
         if not 0 < timeout <= _LONGEST_TIMEOUT:
             raise InvalidSetting(setting="timeout", reason=f"{timeout} is not above 0 and at most {_LONGEST_TIMEOUT}")
         shown = self._channels.shown(chosen, target)

@@ -196,8 +196,9 @@ class Fetcher:
     ) -> Fetching:
         """Fetch what is missing, from the source or those by priority, and tell what is missing still.
 
-        ``before`` is the source that was asked for it together with others. Raises `InvalidSetting` if something is
-        missing and no source is known for it, `SourceNotFound`, and what ingestion raises.
+        ``before`` is the source that was asked for it together with others. A name under which there are series and no
+        source, as of bars that callers wrote, has what it has. Raises `InvalidSetting` if something is missing and no
+        source is known for it, `SourceNotFound`, and what ingestion raises.
         """
         named = self._sources(question.instrument, question.timeframe, source)
         if not named:
@@ -208,14 +209,18 @@ class Fetcher:
             try:
                 left = self._ask(question, name, missing, options, asked)
             except SourceNotFound:
-                # Of a fill order, some names may be those of callers' own bars; one at least has to be a source.
-                if name == named[-1] and not asked:
+                # Some names may be those of callers' own bars; a name of nothing at all is a slip.
+                if name == named[-1] and not asked and not self._is_of_callers(name, options):
                     raise
                 left = self._missing(question, name)
             missing = left if missing is None else _both(question, missing, left)
             if not missing:
                 break
         return Fetching(required=question.interval, sources=tuple(asked), missing=missing or ())
+
+    def _is_of_callers(self, source: str, options: Mapping[str, Any] | None) -> bool:
+        """Whether there are series under a name of no source; who gives options means a source."""
+        return not options and any(one.source == source for one in self._vault.ledger.catalog.series())
 
     def _ask(
         self,

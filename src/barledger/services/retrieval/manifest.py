@@ -16,7 +16,7 @@ from barledger.domain.adjustment import Mode, mode_of
 from barledger.domain.interval import BEGINNING, END_OF_TIME, Interval, format_time, parse_time
 from barledger.domain.readable import Readable
 from barledger.domain.series import Series
-from barledger.errors import InvalidSetting, ManifestNotFound
+from barledger.errors import InvalidManifest, InvalidSetting, ManifestChanged, ManifestNotFound
 from barledger.ledger.contract import Pin
 
 LOCK: Final = "barledger/lock/1"
@@ -187,8 +187,8 @@ class Manifest:
     def load(cls, path: str | Path, *formats: str) -> Self:
         """Read a file that `save` wrote.
 
-        Raises `ManifestNotFound`, and `InvalidSetting` if it is no manifest of one of these formats, or if somebody
-        changed the series in it by hand.
+        Raises `ManifestNotFound`, `InvalidManifest` if it is no manifest of one of these formats, and `ManifestChanged`
+        if its digest is not that of its series.
         """
         source = Path(path).expanduser()
         try:
@@ -196,21 +196,19 @@ class Manifest:
         except FileNotFoundError:
             raise ManifestNotFound(file=str(source)) from None
         except OSError as error:
-            reason = f"{source} cannot be read: {error.strerror or error}"
-            raise InvalidSetting(setting="manifest", reason=reason) from error
+            raise InvalidManifest(reason=f"{source} cannot be read: {error.strerror or error}") from error
         except ValueError as error:
-            raise InvalidSetting(setting="manifest", reason=f"{source} is not JSON: {error}") from error
+            raise InvalidManifest(reason=f"{source} is not JSON: {error}") from error
         try:
             made = cls._read(told)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             lacks = f"it has no {error}" if isinstance(error, KeyError) else str(error)
-            raise InvalidSetting(setting="manifest", reason=f"{source} is not a manifest: {lacks}") from error
+            raise InvalidManifest(reason=f"{source} is not a manifest: {lacks}") from error
         if made.format not in formats:
             known = " or ".join(formats)
-            raise InvalidSetting(setting="manifest", reason=f"{source} has format {made.format!r}, not {known}")
+            raise InvalidManifest(reason=f"{source} has format {made.format!r}, not {known}")
         if told.get("digest") != made.digest:
-            reason = f"{source} was changed: its digest is not that of its series"
-            raise InvalidSetting(setting="manifest", reason=reason)
+            raise ManifestChanged(file=str(source))
         return made
 
     @classmethod

@@ -2,15 +2,14 @@
 
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from barledger.domain.adjustment import mode_of
 from barledger.domain.bars import Bars
-from barledger.domain.interval import Instant, Interval, format_time
-from barledger.errors import Incomplete, InvalidSetting, NoBars, SeriesNotFound
+from barledger.domain.interval import Instant, format_time
+from barledger.errors import InvalidSetting, NoBars, SeriesNotFound
 from barledger.ledger.contract import Intent, RevisionRecord
 from barledger.services.audit.receipts import Reader, check_receivable, receive
 from barledger.services.cache import snapshots
@@ -25,16 +24,13 @@ from barledger.services.retrieval import lock as locks
 from barledger.services.retrieval.adjusting import Adjuster
 from barledger.services.retrieval.answering import answer
 from barledger.services.retrieval.collection import BarsBySeries
+from barledger.services.retrieval.completing import Completer
 from barledger.services.retrieval.dataset import Dataset, Reproduction
 from barledger.services.retrieval.export import Export, ExportCheck
 from barledger.services.retrieval.fetching import (
     AvailabilityService,
     Fetcher,
-    Fetching,
     IngestionService,
-    Question,
-    Still,
-    bounded,
 )
 from barledger.services.retrieval.lock import FILE, Checked
 from barledger.services.retrieval.manifest import Manifest
@@ -42,15 +38,10 @@ from barledger.services.retrieval.panel import PanelShape, panel
 from barledger.services.retrieval.request import ReadRequest
 from barledger.services.retrieval.sealing import Sealer, sealed_of
 from barledger.services.retrieval.selection import Name, names_of, read_views, select
-from barledger.services.retrieval.shortfall import shortfall
 from barledger.services.retrieval.view import Stretch, View, told_window
-from barledger.services.retrieval.window import read_window
 
 if TYPE_CHECKING:
     import pandas as pd
-
-# Each source may tell another calendar when it is first asked; sources that contradict each other must not go on.
-_MOST_ROUNDS: Final = 5
 
 
 class DataRetrievalService:
@@ -72,7 +63,7 @@ class DataRetrievalService:
         self._before = before
         self._vault = vault
         self._instruments = instruments or InstrumentService(vault)
-        self._fetcher = Fetcher(vault, availability, ingestion)
+        self._completer = Completer(vault, self._instruments, Fetcher(vault, availability, ingestion))
         self._adjuster = Adjuster()
         self._sealer = Sealer(vault, self._instruments, self._adjuster)
 
@@ -143,11 +134,11 @@ class DataRetrievalService:
             include_adjusted=include_adjusted,
         )
         names = names_of(instrument, timeframe)
-        fetched = self._fetch(names, request, wanted=fetch_missing, options=options)
+        fetched = self._completer.fetch(names, request, wanted=fetch_missing, options=options)
         (view,) = select(self._vault, self._instruments, names, request)
         (stretch,) = read_views([view], request)
         self._say_if_nothing(view, stretch, request)
-        (notes,) = self._notes(fetched, [view], [stretch], request)
+        (notes,) = self._completer.notes(fetched, [view], [stretch], request)
         answered = answer(self._adjuster, view, stretch, request, {**told_window(request, stretch), **notes})
         return self._shown(reader, [answered])[0]
 
@@ -194,9 +185,9 @@ class DataRetrievalService:
             include_adjusted=include_adjusted,
         )
         names = names_of(instruments, timeframes)
-        fetched = self._fetch(names, request, wanted=fetch_missing, options=options)
+        fetched = self._completer.fetch(names, request, wanted=fetch_missing, options=options)
         views, stretches = self._read(names, request)
-        notes = self._notes(fetched, views, stretches, request)
+        notes = self._completer.notes(fetched, views, stretches, request)
         bars = [
             answer(self._adjuster, view, stretch, request, {**told_window(request, stretch), **told})
             for view, stretch, told in zip(views, stretches, notes, strict=True)
@@ -290,11 +281,11 @@ class DataRetrievalService:
         """
         request = ReadRequest.of(start=start, end=end, source=source, lookback=lookback, adjust=adjust)
         names = names_of(instruments, timeframes)
-        fetched = self._close_gaps(names, request, options) if fetch_missing else {}
+        fetched = self._completer.close_gaps(names, request, options) if fetch_missing else {}
         missing = [still for one in fetched.values() for still in one.missing]
         ranges: list[Intent] = []
         for name in names:
-            intents, short = self._ranges(name, request, fetched.get(name))
+            intents, short = self._completer.ranges(name, request, fetched.get(name))
             ranges += intents
             missing += short
         asked = snapshots.SnapshotRequest(ranges=ranges, purpose=snapshot, strategy=strategy, id=id)
@@ -304,7 +295,7 @@ class DataRetrievalService:
         if request.adjust is not None:
             sealed = self._sealer.of_snapshot(taken, request.adjust)
             taken = datasets.keep_adjustment(self._vault, taken, sealed)
-        self._say_incomplete(missing)
+        self._completer.say_incomplete(missing)
         return Dataset(
             snapshot=taken,
             manifest=datasets.manifest_of(self._vault, taken),
@@ -463,94 +454,3 @@ class DataRetrievalService:
         revisions = self._vault.ledger.revisions
         records = [record for series in view.series for record in revisions.records(series)[:1]]
         return min(records, key=lambda record: record.revision, default=None)
-
-    def _fetch(
-        self, names: Sequence[Name], request: ReadRequest, *, wanted: bool, options: Mapping[str, Any] | None
-    ) -> list[Fetching] | None:
-        """Fetch what is missing if that is wanted, and return what came of it for each name."""
-        if not wanted:
-            if options is not None:
-                raise InvalidSetting(setting="options", reason="they are a source's, and nothing is fetched")
-            return None
-        if request.version.kind != "latest" or request.is_adjusted or request.last is not None:
-            reason = "what is fetched becomes the newest state of raw bars; ask for that, from a start on"
-            raise InvalidSetting(setting="fetch_missing", reason=reason)
-        done = self._close_gaps(names, request, options)
-        return [done[name] for name in names]
-
-    def _notes(
-        self,
-        fetched: Sequence[Fetching] | None,
-        views: Sequence[View],
-        stretches: Sequence[Stretch],
-        request: ReadRequest,
-    ) -> list[dict[str, Any]]:
-        """Return what to tell of what was fetched, after reading showed how far the lookback reaches, and warn."""
-        if fetched is None:
-            return [{} for _ in views]
-        whole = [
-            replace(one, missing=(*one.missing, *self._short(view, stretch, request, one.missing)))
-            for one, view, stretch in zip(fetched, views, stretches, strict=True)
-        ]
-        self._say_incomplete([still for one in whole for still in one.missing], level=5)
-        return [{"availability": one.told} for one in whole]
-
-    def _short(self, view: View, stretch: Stretch, request: ReadRequest, missing: Sequence[Still]) -> tuple[Still, ...]:
-        return shortfall(view, stretch, request, self._fetcher, missing=missing) if request.lookback else ()
-
-    def _bounded(self, name: Name, request: ReadRequest) -> Interval:
-        calendar = self._instruments.calendar(name[0])
-        return bounded(request.interval, name[1], calendar, self._vault.ledger.now())
-
-    def _question(self, name: Name, request: ReadRequest) -> Question:
-        calendar, interval = self._instruments.calendar(name[0]), self._bounded(name, request)
-        return self._fetcher.question(*name, interval, calendar=calendar, lookback=request.lookback)
-
-    def _close_gaps(
-        self, names: Sequence[Name], request: ReadRequest, options: Mapping[str, Any] | None
-    ) -> dict[Name, Fetching]:
-        """Fetch what is missing, and what is missing by the calendar that a source tells only as it is asked."""
-        done: dict[Name, Fetching] = {}
-        questions: dict[Name, Question] = {}
-        left: Sequence[Name] = names
-        for _ in range(_MOST_ROUNDS):
-            now = {name: self._question(name, request) for name in left}
-            questions |= now
-            done |= {name: one.after(done.get(name)) for name, one in self._ask(now, request, options).items()}
-            left = [one for one in names if self._instruments.calendar(one[0]).name != questions[one].calendar.name]
-            if not left:
-                break
-        return done
-
-    def _ask(
-        self, questions: Mapping[Name, Question], request: ReadRequest, options: Mapping[str, Any] | None
-    ) -> dict[Name, Fetching]:
-        several, source = [*questions.values()], request.source
-        asked = self._fetcher.fetch_together(several, source=source, options=options) if len(several) > 1 else {}
-        return {
-            name: self._fetcher.close_gaps(one, source=source, options=options, before=asked.get(one))
-            for name, one in questions.items()
-        }
-
-    def _say_incomplete(self, missing: Sequence[Still], *, level: int = 3) -> None:
-        if missing:
-            bars = sum(one.bars for one in missing)
-            told = f"{bars:,} bars are missing: {missing[0]}" + (" and others" if len(missing) > 1 else "")
-            warnings.warn(told, Incomplete, stacklevel=level)
-
-    def _ranges(
-        self, name: Name, request: ReadRequest, fetched: Fetching | None
-    ) -> tuple[list[Intent], tuple[Still, ...]]:
-        """Return what to pin of a series: the interval, and as many bars before it as the lookback finds.
-
-        The second is what the lookback lacks beyond what is told as missing.
-        """
-        interval = self._bounded(name, request)
-        if fetched is not None:
-            interval = Interval(interval.start, max(interval.start, fetched.required.end))
-        short: tuple[Still, ...] = ()
-        (view,) = select(self._vault, self._instruments, [name], request)
-        if request.lookback:
-            stretch = read_window(view, replace(request, interval=interval))
-            interval, short = stretch.interval, self._short(view, stretch, request, fetched.missing if fetched else ())
-        return [Intent(series=series, interval=interval) for series in view.series], short

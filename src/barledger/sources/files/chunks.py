@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from barledger.domain.intake import intake
 from barledger.domain.interval import Interval, format_time
-from barledger.domain.rows import Flags, empty_rows
+from barledger.domain.rows import VALUES, Flags, empty_rows
 from barledger.domain.validation import Validated
 from barledger.errors import DuplicateTimes, InvalidBars, UnsortedTimes
 from barledger.sources.contract import Fetched, FetchRequest
@@ -86,12 +86,14 @@ class Chunks:
         actions = tuple(sorted(actions_in(run, self._request.instrument, self._selection)))
         validated = self._validated(run.filter(pa.array(bars_in(run))) if actions_possible(run) else run)
         interval, self._start = Interval(self._start, end), end
+        files = pc.unique(run["file"]).to_pylist()
         return Fetched(
             rows=validated.rows,
             interval=interval,
             rejected=validated.rejected,
             actions=actions,
-            asked=self._selection.asked(pc.unique(run["file"]).to_pylist()),
+            asked=self._selection.asked(files),
+            adjustment=dict.fromkeys(VALUES, self._selection.adjustment(files)),
         )
 
     def _validated(self, run: pa.Table) -> Validated:

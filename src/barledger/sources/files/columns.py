@@ -7,21 +7,31 @@ from typing import Any, Final
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from barledger.domain.declared import Adjustment
 from barledger.domain.rows import VALUES
 from barledger.errors import MissingColumns, SourceError, WrongType
 from barledger.sources.files.datafile import DataFile, Where
 from barledger.sources.files.mappers import ACTIONS, MAPPERS, Mapper, mapper_called, plain
 
 _TOLD: Final = 8
+_STATES: Final[Mapping[Adjustment, str]] = {
+    "raw": "traded",
+    "splits": "adjusted for splits",
+    "total": "adjusted for splits and dividends",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mapped:
-    """How one file is read: by which mapper, and ``columns``, roles to the file's names; the others are left out."""
+    """How one file is read: by which mapper, and ``columns``, roles to the file's names; the others are left out.
+
+    ``given`` is what its bars are adjusted for, where the caller says it.
+    """
 
     mapper: Mapper
     columns: Mapping[str, str]
     left_out: tuple[str, ...] = ()
+    given: Adjustment | None = None
 
     @property
     def texts(self) -> frozenset[str]:
@@ -31,7 +41,22 @@ class Mapped:
     @property
     def note(self) -> str:
         """Return what the reader should know, if anything."""
-        return self.mapper.note(frozenset(map(plain, (*self.columns.values(), *self.left_out))))
+        names = frozenset(map(plain, (*self.columns.values(), *self.left_out)))
+        return "; ".join(text for text in (self._assumption, self.mapper.note(names)) if text)
+
+    @property
+    def adjustment(self) -> Adjustment:
+        """Return what its bars are adjusted for: as the caller says, else as the mapper's program does."""
+        return self.given or self.mapper.adjusted(self._beside)
+
+    @property
+    def _assumption(self) -> str:
+        why = "" if self.given else self.mapper.assumed(self._beside)
+        return f"taken as {_STATES[self.adjustment]}: {why} (adjustment= says otherwise)" if why else ""
+
+    @property
+    def _beside(self) -> frozenset[str]:
+        return frozenset(map(plain, self.left_out))
 
     def __str__(self) -> str:
         """Say it in a line, for the audit log."""
@@ -65,7 +90,7 @@ def match(file: DataFile) -> Mapped:
             found[ours] = _only(ours, known[spelling], where)
     _check(found, mapper, names, where)
     left_out = tuple(name for name in names if name not in set(found.values()))
-    return Mapped(mapper=mapper, columns={"time": found["time"]} | found, left_out=left_out)
+    return Mapped(mapper=mapper, columns={"time": found["time"]} | found, left_out=left_out, given=layout.adjustment)
 
 
 def _check(found: Mapping[str, str], mapper: Mapper, names: tuple[str, ...], where: object) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, cast
 
+from barledger.domain.declared import Adjustment
 from barledger.domain.rows import VALUES
 from barledger.sources.options import NO, YES, OptionReader
 
@@ -35,7 +36,7 @@ class Layout:
 
     ``columns`` maps our names to theirs. ``header`` is True where a file begins with its names, False where it has
     none (the columns are then called 0, 1, 2, ...), or the names that it lacks. Without a ``mapper`` each file's header
-    tells whose it is.
+    tells whose it is, and without an ``adjustment`` whose it is tells what its bars are adjusted for.
     """
 
     columns: Mapping[str, str]
@@ -47,6 +48,7 @@ class Layout:
     instrument_column: str | None
     kind: Kind | None
     mapper: str | None
+    adjustment: Adjustment | None = None
 
 
 def read_columns(given: Mapping[str, str] | str | None) -> dict[str, str]:
@@ -108,6 +110,11 @@ def read_decimal(given: str) -> str:
 def read_kind(given: str | None) -> Kind | None:
     """Return the format that all files have."""
     return cast("Kind | None", read_choice("kind", given, Kind))
+
+
+def read_adjustment(given: str | None) -> Adjustment | None:
+    """Return what the bars of all files are adjusted for."""
+    return cast("Adjustment | None", read_choice("adjustment", given, Adjustment))
 
 
 def _is_sign(text: str) -> bool:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from barledger.domain.action import ActionKind
+from barledger.domain.declared import RAW, Adjustment
 from barledger.domain.rows import VALUES
 from barledger.sources.files.layout import KLINES, Kind, refused
 
@@ -31,6 +32,8 @@ class Mapper:
     those of `ACTIONS`) by which names it goes; any of the ``marks`` in a header tells that it is this program's.
     ``by_magnitude`` says that integer times are milli- or microseconds, ``local_dates`` that a daily bar's time is
     midnight where it traded; ``optional`` is what may be absent, ``periods`` our timeframes in the program's words.
+    ``adjusted`` tells by the names that are left out what the bars are adjusted for, ``assumed`` why, where nothing in
+    the file says so.
     """
 
     name: str
@@ -45,6 +48,8 @@ class Mapper:
     periods: Mapping[str, str] = field(default_factory=dict)
     instrument_of: Callable[[str], str] = str
     note: Callable[[frozenset[str]], str] = lambda _: ""
+    adjusted: Callable[[frozenset[str]], Adjustment] = lambda _: RAW
+    assumed: Callable[[frozenset[str]], str] = lambda _: ""
 
     @property
     def text_times(self) -> bool:
@@ -86,9 +91,13 @@ def _dated(names: frozenset[str]) -> str:
     return _AS_DATES if names & {"date", "datetime", "", "unnamed:_0"} else ""
 
 
-def _yfinance_note(names: frozenset[str]) -> str:
-    adjusted = "without Adj Close: prices may be adjusted for dividends (auto_adjust=True)"
-    return _AS_DATES if "adj_close" in names else f"{adjusted}; {_AS_DATES}"
+def _yfinance_adjusted(names: frozenset[str]) -> Adjustment:
+    """Return what yfinance has adjusted for: with ``auto_adjust``, its default, there is no Adj Close."""
+    return "splits" if "adj_close" in names else "total"
+
+
+def _yfinance_assumed(names: frozenset[str]) -> str:
+    return "" if "adj_close" in names else "there is no Adj Close beside the prices, as with auto_adjust=True"
 
 
 STOOQ: Final = Mapper(
@@ -109,6 +118,8 @@ STOOQ: Final = Mapper(
     optional=frozenset({"volume"}),
     periods={"1m": "1", "5m": "5", "15m": "15", "30m": "30", "1h": "60", "1d": "D", "1w": "W", "1M": "M"},
     instrument_of=_without_country,
+    adjusted=lambda _: "total",
+    assumed=lambda _: "Stooq adjusts for splits and dividends, unless it was told to skip that",
 )
 BINANCE: Final = Mapper(
     name="binance",
@@ -124,7 +135,9 @@ YFINANCE: Final = Mapper(
     columns=_ours(dividend=("dividends",), split=("stock_splits",), capital_gain=("capital_gains",)),
     marks=(frozenset({"adj_close"}), frozenset({"dividends", "stock_splits"})),
     local_dates=True,
-    note=_yfinance_note,
+    note=lambda _: _AS_DATES,
+    adjusted=_yfinance_adjusted,
+    assumed=_yfinance_assumed,
 )
 ZIPLINE: Final = Mapper(
     name="zipline",
@@ -149,6 +162,7 @@ BACKTESTING: Final = Mapper(
     columns=_ours(time=(*_TIMES, "", "unnamed:_0")),
     marks=(frozenset({"", "open", "high", "low", "close"}), frozenset({"unnamed:_0", "open", "high", "low", "close"})),
     note=_dated,
+    assumed=lambda _: "nothing in the file says what they are adjusted for",
 )
 PLAIN: Final = Mapper(
     name="plain",

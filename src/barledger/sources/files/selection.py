@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from barledger.domain.declared import RAW, Adjustment
 from barledger.domain.rows import Flags, Ints
 from barledger.domain.series import normalise_instrument
 from barledger.domain.timeframe import DAY, SECOND
@@ -31,6 +32,7 @@ class Selection:
         self._request = request
         self._spelling: str | None = None
         self._mapped: dict[int, Mapped] = {}
+        self._adjustment: Adjustment | None = None
         self._period_found = False
         self._other_periods: set[str] = set()
 
@@ -60,6 +62,19 @@ class Selection:
         if number not in self._mapped:
             self._mapped[number] = columns.match(self._files[number])
         return self._mapped[number]
+
+    def adjustment(self, numbers: Iterable[int]) -> Adjustment:
+        """Return what the bars of these files are adjusted for.
+
+        Raises `SourceError` if that is not what those before them are: nobody could say what the series is.
+        """
+        for number in numbers:
+            found = self.mapped(number).adjustment
+            self._adjustment = self._adjustment or found
+            if found != self._adjustment:
+                said = f"its bars look adjusted for {found}, those before for {self._adjustment}: give adjustment="
+                raise SourceError(source="files", detail=f"{self._files[number].origin}: {said}")
+        return self._adjustment or RAW
 
     def asked(self, numbers: Iterable[int] | None = None) -> str:
         """Say in a line which files these are (without numbers, all of them), and how each is read."""

@@ -5,7 +5,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Final
 
-from barledger.domain.rows import Rows
+from barledger.domain.declared import RAW
+from barledger.domain.rows import VALUES, Rows
 from barledger.errors import SourceError
 from barledger.sources.contract import Fetched, FetchRequest, Source, SourceDeclaration
 from barledger.sources.files import layout
@@ -63,6 +64,7 @@ class FilesSource(Source):
         decimal: str = ".",
         kind: str | None = None,
         mapper: str | None = None,
+        adjustment: str | None = None,
         chunk_rows: int | str = CHUNK,
     ) -> None:
         """Read nothing yet; every option may be text, as a command line gives it.
@@ -76,7 +78,8 @@ class FilesSource(Source):
         that of times without one; dates and midnights of days and longer bars need none. ``instrument_column`` names
         the instrument of each row, where a file has several. ``kind`` (csv, parquet, arrow, json) is for names that do
         not tell it. ``mapper`` says whose layout the files have, where their header does not tell it
-        (`barledger.sources.files.mappers`). Raises `InvalidSetting`.
+        (`barledger.sources.files.mappers`), ``adjustment`` what their bars are adjusted for (raw, splits, total), where
+        it is not what that program does. Raises `InvalidSetting`.
         """
         self._path = os.fspath(path)
         check_path(self._path)
@@ -91,12 +94,14 @@ class FilesSource(Source):
             decimal=layout.read_decimal(decimal),
             kind=layout.read_kind(kind),
             mapper=read_mapper(mapper),
+            adjustment=layout.read_adjustment(adjustment),
         )
 
     @property
     def declaration(self) -> SourceDeclaration:
         """Return what this source has: any timeframe, values that are exactly as given, events if files have them."""
-        return SourceDeclaration(name="files", gives_events=True, incremental=False)
+        adjustment = dict.fromkeys(VALUES, self._layout.adjustment or RAW)
+        return SourceDeclaration(name="files", adjustment=adjustment, gives_events=True, incremental=False)
 
     def fetch(self, request: FetchRequest) -> Iterator[Fetched]:
         """Give the bars of the interval; bars outside of it are not looked at."""

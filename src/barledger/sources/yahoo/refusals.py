@@ -49,7 +49,9 @@ def _refusal(symbol: str, status: int, code: str, description: str) -> Barledger
 
 def _nonsense(status: int, text: str) -> SourceError:
     told = f"status {status}, {short(text)!r}"
-    if status == 429 or status >= 500 or _DOWN in text:
+    # A page for people, as of a proxy or of consent, is not Yahoo's last word.
+    page = status < 400 and text.lstrip().startswith("<")
+    if status == 429 or status >= 500 or page or _DOWN in text:
         return SourceUnavailable(source=NAME, detail=told)
     return SourceError(source=NAME, detail=f"it answers with something else than a chart: {told}")
 

@@ -1,0 +1,234 @@
+"""Splits that nobody told of: jumps by a ratio in which shares are split, which last.
+
+A price that falls by half proves no split (Apple's did on 2000-09-29). So the move must fit a customary ratio better
+than the market's own moves explain it, and volume and the range of the day have their say: a split changes the number
+of shares traded by its ratio and leaves the day quiet, a crash multiplies both.
+"""
+
+from math import exp, log
+from typing import Final
+
+import numpy as np
+
+from barledger.detection.likelihood import either, fitting, moving, normal, probability
+from barledger.detection.moves import Measures, implied
+from barledger.detection.noise import Noise
+from barledger.detection.suspicion import Suspicion, span
+from barledger.detection.table import PRICES, Edit, Table
+from barledger.domain.rows import Floats
+
+_FORWARD: Final = {
+    2.0: 0.42, 1.5: 0.16, 3.0: 0.09, 4.0: 0.07, 5.0: 0.05, 10.0: 0.04, 1.25: 0.03, 4 / 3: 0.03, 7.0: 0.02, 6.0: 0.015,
+    8.0: 0.015, 20.0: 0.02, 15.0: 0.01, 2.5: 0.01, 25.0: 0.005, 30.0: 0.003, 50.0: 0.004, 5 / 3: 0.006, 1.2: 0.006,
+}  # fmt: skip
+_REVERSE: Final = {
+    10.0: 0.26, 20.0: 0.13, 5.0: 0.12, 15.0: 0.07, 8.0: 0.07, 4.0: 0.07, 3.0: 0.06, 2.0: 0.06, 25.0: 0.04, 30.0: 0.03,
+    50.0: 0.025, 6.0: 0.02, 7.0: 0.02, 12.0: 0.02, 40.0: 0.015, 35.0: 0.01, 100.0: 0.03, 1.5: 0.01,
+}  # fmt: skip
+"""Customary ratios of splits and reverse splits, with their shares."""
+
+_RATE: Final = log(1e-3)
+"""Prior of a split at a given daily bar that its data lack: about one in four years."""
+
+_SMALLEST: Final = log(1.18)
+_OVERNIGHT: Final = 0.7
+_QUIETEST: Final = 0.004
+_SAGGING: Final = 0.02
+"""By how much shares tend to fall on the day of a large reverse split."""
+
+_MOST: Final = 300
+_SOON: Final = 8
+_MEDIANS: Final = 0.6
+"""How far the median volume of thirty bars strays from that of the thirty before, in logarithms."""
+
+_ENOUGH_BEFORE: Final = 15
+_BEYOND_PROOF: Final = 0.985
+_WITHOUT_VOLUME: Final = 0.94
+_DAY: Final = 86_400_000_000_000
+
+
+def unknown_splits(measures: Measures, *, raw: bool) -> list[Suspicion]:
+    """Find them, the latest first; ``raw`` says that known splits show in the prices."""
+    table, logs = measures.table, measures.logs
+    if len(table) < 4:
+        return []
+    size = np.abs(measures.plain)
+    rows = np.flatnonzero(size > max(_SMALLEST, 2.5 * measures.noise.everywhere)) + 1
+    if not len(rows):
+        return []
+    known, moves = _known_rows(table), measures.moves(raw=raw)
+    if len(rows) > _MOST:
+        rows = rows[np.argsort(-size[rows - 1], kind="stable")[:_MOST]]
+    found = []
+    for row in sorted(rows.tolist(), reverse=True):
+        explained = float(np.min(np.abs(moves.ways[1:, row - 1]))) if len(moves.ways) > 1 else np.inf
+        if raw and row in known and explained < size[row - 1] / 2:
+            continue
+        found.extend(_judged(table, logs, moves.noise, row))
+    return found
+
+
+def _known_rows(table: Table) -> set[int]:
+    return {int(row) for row in table.events("stock_splits")}
+
+
+def _judged(table: Table, logs: Floats, noise: Noise, row: int) -> list[Suspicion]:
+    """Judge one jump: the most likely ratio, if any is likely at all."""
+    gap = float(logs[0, row] - logs[3, row - 1])
+    centre = float(np.median(logs[:, row] - logs[:, row - 1]))
+    scale = noise.near(row)
+    ratios = _FORWARD if centre < 0 else _REVERSE
+    confirmed = _told_by_adjustment(table, row)
+    judged = []
+    for ratio, share in ratios.items():
+        split = ratio if centre < 0 else 1 / ratio
+        odds = _price_odds(gap, centre, -log(split) - (_SAGGING if ratio >= 5 and split < 1 else 0.0), scale) + log(
+            share
+        )
+        if abs(centre + log(split)) < 6 * scale + 0.15:
+            judged.append((odds, split))
+    if not judged:
+        return []
+    best, split = max(judged)
+    about = _circumstances(table, noise, row, split)
+    told = 0.0
+    if _paid(table, row):
+        told = -8.0
+    elif confirmed:
+        told = 9.0 if abs(confirmed - log(split)) < 0.01 else -3.0
+    odds = _RATE + best + about["volume"] + about["range"] + about["stays"] + about["session"] + told
+    most = 0.999 if told > 0 else _BEYOND_PROOF if table.volume is not None else _WITHOUT_VOLUME
+    confidence = min(probability(odds), most)
+    if confidence < 0.05:
+        return []
+    return [
+        _suspicion(table, row, split, confidence, {**about, "prices": best, "told": told, "noise": scale, "gap": gap})
+    ]
+
+
+def _price_odds(gap: float, centre: float, move: float, scale: float) -> float:
+    """Return how much better the gap overnight fits the ratio than it fits the market, or the whole day does."""
+    overnight = max(_OVERNIGHT * scale, _QUIETEST)
+    by_gap = fitting(gap - move, overnight) - moving(gap, scale)
+    by_day = fitting(centre - move, max(scale, _QUIETEST)) - moving(centre, scale) - 1.5
+    return max(by_gap, by_day)
+
+
+def _told_by_adjustment(table: Table, row: int) -> float:
+    """Return the logarithm of the ratio by which Adj Close steps over the jump, 0 where it does not."""
+    if table.adj_close is None:
+        return 0.0
+    ratio = implied(table)
+    step = float(ratio[row] - ratio[row - 1])
+    return step if abs(step) > _SMALLEST else 0.0
+
+
+def _paid(table: Table, row: int) -> bool:
+    """Whether a dividend of this day explains half of the fall."""
+    if table.dividends is None or not table.dividends[row]:
+        return False
+    share = float(table.dividends[row] / table.close[row - 1])
+    return share > 0.5 * (1 - float(table.close[row] / table.close[row - 1]))
+
+
+def _circumstances(table: Table, noise: Noise, row: int, split: float) -> dict[str, float]:
+    """Return the log odds for a split, against a move of the market, of what came with the jump."""
+    return {
+        "volume": _volume_odds(table, row, split),
+        "range": _range_odds(noise, row),
+        "stays": _staying_odds(table, row, split),
+        "session": 0.0 if table.time[row] - table.time[row - 1] >= _DAY / 6 else -4.0,
+    }
+
+
+def _volume_odds(table: Table, row: int, split: float) -> float:
+    """Compare the day's and the following days' volume with that before."""
+    if table.volume is None:
+        return 0.0
+    volume = np.nan_to_num(table.volume)
+    before = volume[max(0, row - 20) : row]
+    after = volume[row + 1 : row + 21]
+    before, after = before[before > 0], after[after > 0]
+    if len(before) < 3 or volume[row] <= 0:
+        return 0.0
+    usual = float(np.median(np.log(before)))
+    day = float(np.log(volume[row])) - usual
+    odds = _volume_case(day, split, spread=0.55, crash=(1.6, 0.75))
+    if len(after) >= 3:
+        later = float(np.median(np.log(after))) - usual
+        odds += 0.5 * _volume_case(later, split, spread=0.5, crash=(0.75, 0.6))
+    return max(min(odds, 4.0), -6.0) * min(1.0, len(before) / _ENOUGH_BEFORE)
+
+
+def _volume_case(shift: float, split: float, *, spread: float, crash: tuple[float, float]) -> float:
+    """Return log odds; a source may have adjusted its volume for the split and not its prices."""
+    as_split = either(
+        (0.7, normal(shift, log(split) + 0.15, spread + 0.1 * abs(log(split)))), (0.3, normal(shift, 0.1, spread))
+    )
+    return as_split - either((0.97, normal(shift, *crash)), (0.03, normal(shift, 0.0, 1.5)))
+
+
+def _range_odds(noise: Noise, row: int) -> float:
+    """Compare the range of the day with the usual one: after a split it is ordinary, in a crash wide."""
+    first, end = max(0, row - 30), min(len(noise.ranges), row + 31)
+    usual = float(np.median(np.delete(noise.ranges[first:end], row - first)))
+    if usual <= 0 or noise.ranges[row] <= 0:
+        return 0.0
+    wide = float(np.log(noise.ranges[row] / usual))
+    return max(min(normal(wide, 0.15, 0.5) - normal(wide, 1.0, 0.65), 1.5), -4.0)
+
+
+def _staying_odds(table: Table, row: int, split: float) -> float:
+    """Return a penalty if prices soon come back to where they were, or were there just before."""
+    move = -log(split)
+    logs = np.log(table.close[max(0, row - _SOON) : row + _SOON])
+    here = min(row, _SOON)
+    before, after = logs[:here], logs[here:]
+    left = float(np.max(np.abs(after - before[-1]) < 0.4 * abs(move)))
+    came = float(np.max(np.abs(before - after[0]) < 0.4 * abs(move)))
+    if left or came:
+        return -25.0
+    return 0.0 if len(after) > 1 else -0.5
+
+
+def _suspicion(table: Table, row: int, split: float, confidence: float, evidence: dict[str, float]) -> Suspicion:
+    rows, factor = span(0, row), 1 / split
+    fields = [*PRICES]
+    edits = [Edit(column=name, rows=rows, factor=factor) for name in PRICES]
+    if table.adj_close is not None and not _told_by_adjustment(table, row):
+        fields.append("adj_close")
+        edits.append(Edit(column="adj_close", rows=rows, factor=factor))
+    if table.volume is not None and _volume_lacks_it(table, row, split):
+        fields.append("volume")
+        edits.append(Edit(column="volume", rows=rows, factor=split))
+    if table.stock_splits is not None and not table.stock_splits[row]:
+        fields.append("stock_splits")
+        edits.append(Edit(column="stock_splits", rows=np.array([row]), value=split))
+    if table.dividends is not None:
+        edits.append(Edit(column="dividends", rows=rows, factor=factor))
+    return Suspicion(
+        kind="split_missed",
+        rows=rows,
+        fields=tuple(fields),
+        factor=factor,
+        confidence=confidence,
+        rule="prices jump by a customary ratio of shares and stay there, and none of the given events says why",
+        evidence={
+            "row": row,
+            "ratio": round(split, 9),
+            "move": round(exp(evidence.pop("gap")), 6),
+            **{name: round(value, 3) for name, value in evidence.items()},
+        },
+        edits=tuple(edits),
+    )
+
+
+def _volume_lacks_it(table: Table, row: int, split: float) -> bool:
+    """Whether volume before the split stands in old shares, which it does unless it plainly does not."""
+    volume = np.nan_to_num(table.column("volume"))
+    before, after = volume[max(0, row - 30) : row], volume[row : row + 30]
+    before, after = before[before > 0], after[after > 0]
+    if len(before) < 5 or len(after) < 5:
+        return True
+    shift = float(np.median(np.log(after)) - np.median(np.log(before)))
+    return normal(shift, log(split), _MEDIANS) - normal(shift, 0.0, _MEDIANS) > -2

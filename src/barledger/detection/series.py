@@ -1,0 +1,95 @@
+"""Findings in barledger's own bars."""
+
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Final
+
+import numpy as np
+
+from barledger.detection.detector import detect
+from barledger.detection.suspicion import Suspicion
+from barledger.detection.table import Table
+from barledger.domain.action import CorporateAction
+from barledger.domain.declared import RAW, Adjusted, check_adjusted
+from barledger.domain.finding import Finding
+from barledger.domain.interval import Interval
+from barledger.domain.rows import Floats, Ints, Rows
+from barledger.domain.timeframe import Timeframe
+
+_NOTHING: Final[Adjusted] = MappingProxyType({})
+_COLUMN_OF: Final[Mapping[str, str]] = {
+    "split": "stock_splits",
+    "stock_dividend": "stock_splits",
+    "cash_dividend": "dividends",
+    "special_dividend": "dividends",
+    "capital_gain": "capital_gains",
+}
+
+
+def findings(
+    rows: Rows,
+    *,
+    timeframe: Timeframe,
+    actions: Sequence[CorporateAction] = (),
+    adjusted: Adjusted = _NOTHING,
+    within: Interval | None = None,
+) -> list[Finding]:
+    """Return what looks wrong in bars, the most certain first.
+
+    ``rows`` ascend in time, one for each bar; withdrawn ones are left out. ``actions`` are the known corporate
+    actions, of which those that stand count. ``adjusted`` says what the source adjusts its columns for. ``within``
+    keeps the findings that touch an interval, so that bars around it can be given to judge it by.
+    """
+    table, suspicions = suspected(rows, timeframe=timeframe, actions=actions, adjusted=adjusted)
+    found = [one.finding(table) for one in suspicions]
+    return found if within is None else [one for one in found if one.interval.intersects(within)]
+
+
+def suspected(
+    rows: Rows,
+    *,
+    timeframe: Timeframe,
+    actions: Sequence[CorporateAction] = (),
+    adjusted: Adjusted = _NOTHING,
+) -> tuple[Table, list[Suspicion]]:
+    """Return the table that bars make, and the suspicions about it with the changes that they propose."""
+    check_adjusted(adjusted)
+    table = _table(rows.standing(), timeframe, actions)
+    return table, detect(table, adjustment=adjusted.get("close", RAW))
+
+
+def _table(rows: Rows, timeframe: Timeframe, actions: Sequence[CorporateAction]) -> Table:
+    factor, events = rows.adjustment_factor, _events(rows.time, actions)
+    return Table(
+        time=rows.time,
+        open=rows.open,
+        high=rows.high,
+        low=rows.low,
+        close=rows.close,
+        adj_close=None if factor is None else rows.close * factor,
+        volume=rows.volume if bool(np.isfinite(rows.volume).any()) else None,
+        dividends=events.get("dividends"),
+        stock_splits=events.get("stock_splits"),
+        capital_gains=events.get("capital_gains"),
+        bar=timeframe.duration,
+        at=np.arange(len(rows), dtype=np.int64),
+    )
+
+
+def _events(times: Ints, actions: Sequence[CorporateAction]) -> dict[str, Floats]:
+    """Return the columns of events; one between bars counts for the next."""
+    columns: dict[str, Floats] = {}
+    for action in actions:
+        column = _COLUMN_OF.get(action.kind)
+        if column is None or action.withdrawn or action.superseded_at or not len(times):
+            continue
+        row = int(np.searchsorted(times, action.ex_date, side="right")) - 1
+        if row < 0 or (times[row] != action.ex_date and row + 1 >= len(times)):
+            continue
+        values = columns.setdefault(column, np.zeros(len(times)))
+        if column == "stock_splits":
+            ratio = action.value if action.kind == "split" else 1 + action.value
+            values[row] = ratio * (values[row] or 1.0)
+        else:
+            values[row] += action.value
+    return columns
