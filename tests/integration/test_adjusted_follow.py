@@ -96,7 +96,10 @@ def test_a_rule_that_accepts_is_followed_at_the_end_of_the_pass(scene: Scene, cl
 
 
 def test_a_long_ingestion_is_followed_once(scene: Scene) -> None:
+    scene.market.corrected = {day * DAY: 50.0 for day in range(930, 990, 15)}
+    commits = len(scene.bl.audit.entries(operation="ingest"))
     scene.ingestion.ingest("A", "1d", source="desk", end=NOW, refresh=60)
+    assert len(scene.bl.audit.entries(operation="ingest")) > commits + 2
     scene.check()
     assert scene.revisions() == 2
     scene.ingestion.ingest("A", "1d", source="desk", end=NOW)

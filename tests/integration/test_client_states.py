@@ -94,17 +94,18 @@ class TestReading:
             f"revision:{one.revision}": old,
             f"revision:{two.revision}": new,
             between: old,
-            "2001-01-01": {},
             snapshot.id: expected(range(1, 4)),
             "s2": new,
             "strategy:m7": new,
             "v1": expected([1], 900),
             pd.Timestamp(between): old,
             pd.Timestamp(between).tz_convert("Asia/Tokyo"): old,
-            datetime(2001, 1, 1, tzinfo=UTC): {},
         }
         for version, answer in answers.items():
             assert closes(client.query_ohlcv("AAPL", "1d", None, None, version)) == answer, version
+        for version in ("2001-01-01", datetime(2001, 1, 1, tzinfo=UTC)):
+            with pytest.warns(NoBars, match="the first were written at"):
+                assert closes(client.query_ohlcv("AAPL", "1d", None, None, version)) == {}
         assert client.query_ohlcv("AAPL", "1d", None, None, "strategy:m7").attrs["version"] == "s2"
         assert client.query_ohlcv("AAPL", "1d", None, None, "s1").attrs["revision"] == one.revision
         with desk.library() as bl:
