@@ -5,9 +5,10 @@ from pathlib import Path
 import pytest
 
 from barledger.barledger import BarLedger
+from barledger.domain.declared import Adjusted, spoken
 from barledger.domain.instrument import Facts
-from barledger.domain.timeframe import DAY
-from barledger.errors import InvalidSetting
+from barledger.domain.timeframe import DAY, Timeframe
+from barledger.errors import AdjustmentChanged, InvalidSetting
 from barledger.stores.memory import MemoryStore
 from scripted import RAW, SPLITS, Market, ScriptedSource, SetClock, clocked, service
 
@@ -72,4 +73,30 @@ def test_a_name_that_the_source_does_not_know_leaves_nothing(bl: BarLedger, cloc
 def test_prices_of_one_bar_are_in_one_state() -> None:
     for wrong in ({"open": "splits"}, {"close": "dividends"}, {"turnover": "raw"}):
         with pytest.raises(InvalidSetting):
-            Facts(pattern="A", origin="vendor", adjusted=wrong)  # type: ignore[arg-type]
+            Facts(pattern="A", origin="vendor", adjusted={"1d": wrong})  # type: ignore[arg-type]
+
+
+def test_each_timeframe_is_in_its_own_state(bl: BarLedger, clock: SetClock) -> None:
+    ingest(bl, clock, ScriptedSource(markets(), clock, adjustment=SPLITS))
+    hours = ScriptedSource({"A": Market(timeframe=Timeframe.of("1h"), listed=999 * DAY)}, clock, adjustment=RAW)
+    service(bl, clock, hours).ingest("A", "1h", source="scripted")
+    assert bl.bars("A", "1d").adjustment == "splits"
+    assert bl.bars("A", "1h").adjustment == "raw"
+
+
+@pytest.mark.parametrize(("before", "now"), [(SPLITS, RAW), (RAW, SPLITS)])
+def test_bars_in_another_state_are_refused_so_that_pinned_reads_stay(
+    bl: BarLedger, clock: SetClock, before: Adjusted, now: Adjusted
+) -> None:
+    ingest(bl, clock, ScriptedSource(markets(), clock, adjustment=before))
+    snap = bl.snapshot("A", "1d")
+    bl.actions.add("A", "split", "1972-08-01", value=2)
+    pinned = [bl.bars("A", "1d", version=snap.id, adjust=mode).digest for mode in ("raw", "splits", "total")]
+    clock.now += 3 * DAY
+    with pytest.raises(AdjustmentChanged) as caught:
+        ingest(bl, clock, ScriptedSource(markets(), clock, adjustment=now))
+    assert (caught.value.before, caught.value.now) == (spoken(before), spoken(now))
+    assert len(bl.bars("A", "1d")) == 100
+    assert [bl.bars("A", "1d", version=snap.id, adjust=mode).digest for mode in ("raw", "splits", "total")] == pinned
+    ingest(bl, clock, ScriptedSource(markets(), clock, adjustment=before))
+    assert len(bl.bars("A", "1d")) == 103

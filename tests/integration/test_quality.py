@@ -198,7 +198,7 @@ def test_what_is_adjusted_differently_is_not_compared(in_memory: BarLedger) -> N
     lacking(in_memory)
     in_memory.write("AAPL", "1d", frame(range(100), 50.0), source="vendor")
     adjusted: Adjusted = dict.fromkeys(("open", "high", "low", "close", "volume"), "splits")
-    told = Facts(pattern="AAPL", origin="vendor", adjusted=adjusted)
+    told = Facts(pattern="AAPL", origin="vendor", adjusted={"1d": adjusted})
     in_memory.vault.ledger.instruments.tell([told], in_memory.vault.who("tell"))
     found = in_memory.quality_metrics.measure("AAPL", "1d", **FIRST, source="desk").accuracy
     assert found.score is None

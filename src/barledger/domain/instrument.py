@@ -28,7 +28,7 @@ class Facts(Readable):
 
     ``calendar`` is a name of exchange_calendars (``XNYS``) or ``24/7``; ``first_trade`` and ``last_trade`` are ns, the
     latter exclusive. ``origin`` is `DECLARED`, ``default``, or the name of the source that said so. ``adjusted`` is
-    what the bars of that source are adjusted for already.
+    what the bars of that source are adjusted for already, by timeframe.
     """
 
     pattern: str
@@ -38,7 +38,7 @@ class Facts(Readable):
     currency: str | None = None
     first_trade: int | None = None
     last_trade: int | None = None
-    adjusted: Adjusted | None = None
+    adjusted: Mapping[str, Adjusted] | None = None
 
     def __post_init__(self) -> None:
         """Refuse an unknown kind, an empty pattern, and an end before the start."""
@@ -47,8 +47,8 @@ class Facts(Readable):
             raise InvalidSetting(setting="kind", reason=f"{self.kind!r} is none of {', '.join(get_args(Kind))}")
         if self.first_trade is not None and self.last_trade is not None and self.first_trade > self.last_trade:
             raise InvalidSetting(setting="last_trade", reason="it lies before first_trade")
-        if self.adjusted is not None:
-            check_adjusted(self.adjusted)
+        for adjusted in (self.adjusted or {}).values():
+            check_adjusted(adjusted)
 
     @property
     def told(self) -> dict[str, object]:
@@ -134,9 +134,10 @@ class Register:
 
     def adjusted(self, series: Series) -> Adjusted:
         """Return what the bars of a series were adjusted for when they came; empty: for nothing, or nobody said."""
-        words = [said for said in self._words(series.instrument) if said.origin == series.source]
-        words = [said for said in words if said.adjusted is not None and said.matches(series.instrument)]
-        return max(words, key=lambda said: said.specificity).adjusted or {} if words else {}
+        mine = (series.instrument, series.source)
+        words = self._plain.get(series.instrument, ())
+        told = next((said.adjusted for said in words if (said.pattern, said.origin) == mine), None)
+        return (told or {}).get(series.timeframe.name, {})
 
     def _words(self, name: str) -> list[Facts]:
         return [*self._plain.get(normalise_instrument(name), ()), *self._globs]

@@ -18,8 +18,8 @@ The tree (each class also inherits the kin from the standard library that caller
     │   └── ChannelNotFound, RouteNotFound, JobNotFound
     ├── Refused (RuntimeError)
     │   ├── RevisionConflict, RevisionExpired, NameTaken, NotEmpty, VersionImmutable, Held, ReadOnly, Closed
-    │   ├── CannotAdjust, SymbolTaken (NameTaken), CapabilityMissing, BucketExpires, FormatTooNew, IllegalStep
-    │   ├── KeyExposed, KeyMissing, JobRunning, JobKindMissing (CapabilityMissing)
+    │   ├── CannotAdjust, AdjustmentChanged, SymbolTaken (NameTaken), CapabilityMissing, BucketExpires, FormatTooNew
+    │   ├── IllegalStep, KeyExposed, KeyMissing, JobRunning, JobKindMissing (CapabilityMissing)
     │   └── OutOfReach (CapabilityMissing), ChangedSince, ProposalStale (RevisionConflict)
     ├── Busy (TimeoutError)
     │   └── LeaseLost
@@ -125,6 +125,7 @@ from barledger.errors.lookup import (
     VersionNotFound,
 )
 from barledger.errors.refusals import (
+    AdjustmentChanged,
     BucketExpires,
     Busy,
     CannotAdjust,
@@ -174,6 +175,7 @@ from barledger.errors.running import (
 __all__ = [
     "ActionNotFound",
     "ActionsRejected",
+    "AdjustmentChanged",
     "AmbiguousInstrument",
     "AmbiguousSource",
     "BarledgerError",

@@ -131,6 +131,21 @@ class Closed(Refused):
 
 
 @dataclass(kw_only=True, eq=False)
+class AdjustmentChanged(Refused):
+    """Bars of one series are adjusted for one thing, so that what is read at a version stays what it is."""
+
+    series: str
+    before: str
+    now: str
+    code = "adjustment-changed"
+    message = "the bars of {series} are kept as {before}, and now come as {now}"
+    next_step = (
+        "If they are the same all the same, say so to the source (adjustment= of files and influx_table); "
+        "else take them in under the name of another source."
+    )
+
+
+@dataclass(kw_only=True, eq=False)
 class CannotAdjust(Refused):
     """A corporate action cannot be applied to the bars, and leaving it out would give wrong ones."""
 

@@ -8,12 +8,12 @@ from typing import Final
 
 from barledger.domain.action import CorporateAction
 from barledger.domain.calendar import Calendar
-from barledger.domain.declared import Adjusted, is_raw
+from barledger.domain.declared import Adjusted, is_raw, spoken
 from barledger.domain.instrument import Facts
 from barledger.domain.interval import BEGINNING, END_OF_TIME, Interval, difference, intersection, union
 from barledger.domain.rows import Rows, empty_rows
 from barledger.domain.series import Series
-from barledger.errors import BarledgerError, DataNotFound, SourceError, StoreError
+from barledger.errors import AdjustmentChanged, BarledgerError, DataNotFound, SourceError, StoreError
 from barledger.ledger.contract import Cover
 from barledger.services.cache import DataCacheService
 from barledger.services.cache.told import deliver_actions
@@ -163,14 +163,22 @@ class Job:
         self._vault.ledger.instruments.tell([facts], self._vault.who("tell"))
 
     def _declare(self, declared: Adjusted) -> None:
-        """Tell the ledger what the source has adjusted its bars for, before the first of them is written."""
+        """Tell the ledger what the source has adjusted its bars for, before the first of them is written.
+
+        It stays so: what a pinned read makes of bars must not change with what is said of them later. Raises
+        `AdjustmentChanged`.
+        """
         if declared == self._declared:
             return
-        self._declared = declared
-        adjusted = None if is_raw(declared) else dict(declared)
         told = self._told or Facts(pattern=self.series.instrument, origin=self.series.source)
-        if told.adjusted != adjusted:
-            self._tell(replace(told, adjusted=adjusted))
+        kept, frame = told.adjusted or {}, self.series.timeframe.name
+        adjusted = {} if is_raw(declared) else dict(declared)
+        if kept.get(frame, {}) != adjusted:
+            if self._declared is not None or self._vault.ledger.revisions.state(self.series).revision:
+                before, now = spoken(kept.get(frame, {})), spoken(adjusted)
+                raise AdjustmentChanged(series=str(self.series), before=before, now=now)
+            self._tell(replace(told, adjusted={**kept, frame: adjusted}))
+        self._declared = declared
 
     @cached_property
     def _held(self) -> Held:
