@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from barledger import BarLedger
-from barledger.errors import InvalidSetting, SourceError
+from barledger.errors import AdjustmentChanged, InvalidSetting, SourceError
 from barledger.sources.files import FilesSource
 from barledger.sources.registry import make_source
 from layouts import Write, chunks, klines, request, yahoo_days, yahoo_frame
@@ -76,7 +76,9 @@ def test_bars_that_are_read_say_it(in_memory: BarLedger, write: Write) -> None:
     path = write(yahoo_frame(yahoo_days()).to_csv())
     in_memory.ingest("AAPL", "1d", source="files", options={"path": str(path)})
     assert in_memory.bars("AAPL", "1d").adjustment == "splits"
-    in_memory.ingest("AAPL", "1d", source="files", options={"path": str(path), "adjustment": "total"})
-    assert in_memory.bars("AAPL", "1d").adjustment == "total"
-    in_memory.ingest("AAPL", "1d", source="files", options={"path": str(path), "adjustment": "raw"})
-    assert in_memory.bars("AAPL", "1d").adjustment == "raw"
+    for instrument, adjustment in (("MSFT", "total"), ("IBM", "raw")):
+        in_memory.ingest(instrument, "1d", source="files", options={"path": str(path), "adjustment": adjustment})
+        assert in_memory.bars(instrument, "1d").adjustment == adjustment
+    with pytest.raises(AdjustmentChanged):
+        in_memory.ingest("AAPL", "1d", source="files", options={"path": str(path), "adjustment": "raw"})
+    assert in_memory.bars("AAPL", "1d").adjustment == "splits"
