@@ -54,6 +54,8 @@ def unknown_splits(measures: Measures, *, raw: bool) -> list[Suspicion]:
     if len(table) < 4:
         return []
     size = np.abs(measures.plain)
+    if table.long_bars:
+        size = np.maximum(size, np.abs(np.diff(logs[3])))
     rows = np.flatnonzero(size > max(_SMALLEST, 2.5 * measures.noise.everywhere)) + 1
     if not len(rows):
         return []
@@ -76,8 +78,9 @@ def _known_rows(table: Table) -> set[int]:
 def _judged(table: Table, logs: Floats, noise: Noise, row: int) -> list[Suspicion]:
     """Judge one jump: the most likely ratio, if any is likely at all."""
     gap = float(logs[0, row] - logs[3, row - 1])
-    centre = float(np.median(logs[:, row] - logs[:, row - 1]))
-    scale = noise.near(row)
+    mixed = _mixed(table, logs, row)
+    centre = float(logs[3, row] - logs[3, row - 1] if mixed else np.median(logs[:, row] - logs[:, row - 1]))
+    scale = noise.near(row, without=(row + 1,) if mixed else ())
     opened = logs[0, row] != logs[3, row]
     ratios = _FORWARD if centre < 0 else _REVERSE
     confirmed = _told_by_adjustment(table, row)
@@ -85,13 +88,15 @@ def _judged(table: Table, logs: Floats, noise: Noise, row: int) -> list[Suspicio
     for ratio, share in ratios.items():
         split = ratio if centre < 0 else 1 / ratio
         move = -log(split) - (_SAGGING if ratio >= 5 and split < 1 else 0.0)
-        odds = _price_odds(gap, centre, move, scale, night=_OVERNIGHT if opened else 1.0) + log(share)
+        odds = _price_odds(gap, centre, move, scale, night=_OVERNIGHT if opened else 1.0, mixed=mixed) + log(share)
         if abs(centre + log(split)) < 6 * scale + 0.15:
             judged.append((odds, split))
     if not judged:
         return []
     best, split = max(judged)
     about = circumstances(table, noise, row, split)
+    if mixed:
+        about["range"] = 0.0
     told = 0.0
     if _paid(table, row):
         told = -8.0
@@ -103,19 +108,32 @@ def _judged(table: Table, logs: Floats, noise: Noise, row: int) -> list[Suspicio
     if confidence < 0.05:
         return []
     return [
-        _suspicion(table, row, split, confidence, {**about, "prices": best, "told": told, "noise": scale, "gap": gap})
+        _suspicion(
+            table,
+            row,
+            split,
+            confidence,
+            mixed=mixed,
+            evidence={**about, "prices": best, "told": told, "noise": scale, "gap": gap},
+        )
     ]
 
 
-def _price_odds(gap: float, centre: float, move: float, scale: float, *, night: float) -> float:
+def _mixed(table: Table, logs: Floats, row: int) -> bool:
+    """Whether a week or longer opens where the one before closed, and closes elsewhere: a split may lie within it."""
+    moved = float(logs[3, row] - logs[3, row - 1])
+    return table.long_bars and abs(moved) > _SMALLEST and abs(float(logs[0, row] - logs[3, row - 1])) < 0.3 * abs(moved)
+
+
+def _price_odds(gap: float, centre: float, move: float, scale: float, *, night: float, mixed: bool) -> float:
     """Return how much better the gap overnight fits the ratio than it fits the market, or the whole day does.
 
-    ``night`` is the share of a day's noise that a gap has.
+    ``night`` is the share of a day's noise that a gap has; a ``mixed`` bar's own gap is another one's.
     """
     overnight = max(night * scale, _QUIETEST)
     by_gap = fitting(gap - move, overnight) - shocked(gap, scale)
     by_day = fitting(centre - move, max(scale, _QUIETEST)) - shocked(centre, scale)
-    by_day += -1.5 if abs(gap) > abs(move) / 2 else _WITHIN
+    by_day += -1.5 if mixed or abs(gap) > abs(move) / 2 else _WITHIN
     return max(by_gap, by_day)
 
 
@@ -136,10 +154,14 @@ def _paid(table: Table, row: int) -> bool:
     return share > 0.5 * (1 - float(table.close[row] / table.close[row - 1]))
 
 
-def _suspicion(table: Table, row: int, split: float, confidence: float, evidence: dict[str, float]) -> Suspicion:
+def _suspicion(
+    table: Table, row: int, split: float, confidence: float, *, evidence: dict[str, float], mixed: bool
+) -> Suspicion:
     rows, factor = span(0, row), 1 / split
     fields = [*PRICES]
     edits = [Edit(column=name, rows=rows, factor=factor) for name in PRICES]
+    if mixed:
+        edits += _within(table, row, split)
     if table.adj_close is not None and not _told_by_adjustment(table, row):
         fields.append("adj_close")
         edits.append(Edit(column="adj_close", rows=rows, factor=factor))
@@ -166,6 +188,16 @@ def _suspicion(table: Table, row: int, split: float, confidence: float, evidence
         },
         edits=tuple(edits),
     )
+
+
+def _within(table: Table, row: int, split: float) -> list[Edit]:
+    """Return the changes of a bar within which shares were split: what it had before is in old shares."""
+    opened, closed = float(table.open[row]) / split, float(table.close[row])
+    name = "high" if split > 1 else "low"
+    reached = float(table.column(name)[row])
+    value = max(reached / split, opened, closed) if split > 1 else min(reached / split, opened, closed)
+    at = np.array([row])
+    return [Edit(column="open", rows=at, factor=1 / split), Edit(column=name, rows=at, factor=value / reached)]
 
 
 def _dividends_lack_it(table: Table, row: int, split: float) -> bool:
