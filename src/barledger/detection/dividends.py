@@ -111,7 +111,9 @@ def _cases(one: Payout, table: Table, copy: float | None, systematic: dict[float
             odds += systematic[factor] + max(among, 0.0)
         cases.append(_Case(kind=kind, paid=paid, odds=odds, rule="the amount is in another unit than prices"))
     prior = (_PHANTOM + (_EXTRA if one.extra else 0.0)) if copy is None else copy
-    size = one.by_size(amount) if copy is not None or one.extra else one.by_size(0.0)
+    size = one.by_size(0.0)
+    if copy is not None or one.extra:
+        size = max(one.by_size(amount), size) if copy is None else one.by_size(amount)
     step = max(one.by_step(amount), one.by_step(0.0))
     rule = (
         "prices show no dividend here"

@@ -19,6 +19,10 @@ _LATE: Final = 0.15
 _PATIENCE: Final = 15
 _ALIKE: Final = 0.5
 _LEVEL: Final = 1.5
+_COPIED: Final = 17 * 86_400_000_000_000
+_BETWEEN: Final = 0.4
+"""Of two others' gap: nearer to one of them than the middle of three regular ones is."""
+
 _FINEST: Final = 1e-6
 _DIGITS: Final = 0.02
 _EXACTLY: Final = 1e-3
@@ -168,7 +172,7 @@ class Payout:
 
     @property
     def level(self) -> bool:
-        """Whether the dividends next to it, two or more of the two on either side, are nearly of one size."""
+        """Whether the dividends next to it, two to four of them, are nearly of one size."""
         return len(self.near) > 1 and max(self.near) < _LEVEL * min(self.near)
 
     @property
@@ -204,15 +208,22 @@ def _beside(one: Payout, every: list[Payout]) -> Payout:
     others = [other for other in every if other.row != one.row and other.amount > 0]
     shares = tuple(other.share(other.amount) for other in others)
     amounts = tuple(other.amount for other in others)
-    place = sum(other.time < one.time for other in others)
-    near = shares[max(0, place - 2) : place + 2]
+    near = _nearest(one, others)
     regular, extra = _rhythm(one, [other.time for other in others])
     return replace(one, siblings=shares, amounts=amounts, near=near, regular=regular, extra=extra)
 
 
+def _nearest(one: Payout, others: list[Payout]) -> tuple[float, ...]:
+    """Return the shares of the four nearest others, half of them before; of two within days, one may be a copy."""
+    apart = [other for place, other in enumerate(others) if not place or other.time - others[place - 1].time > _COPIED]
+    place = sum(other.time < one.time for other in apart)
+    first = max(0, min(place - 2, len(apart) - 4))
+    return tuple(other.share(other.amount) for other in apart[first : first + 4])
+
+
 def _rhythm(one: Payout, times: list[int]) -> tuple[bool, bool]:
     """Tell whether a dividend keeps the others' rhythm, and whether it is one too many, if they have one."""
-    if len(times) < 3:
+    if len(times) < 2:
         return False, False
     gaps = np.diff(times)
     usual = float(np.median(gaps))
@@ -220,7 +231,8 @@ def _rhythm(one: Payout, times: list[int]) -> tuple[bool, bool]:
         return False, False
     distance = float(min(abs(time - one.time) for time in times))
     turns = distance / usual
-    return abs(turns - 1) < 0.15, turns < 0.6
+    known = len(times) > 2
+    return known and abs(turns - 1) < 0.15, turns < (0.6 if known else _BETWEEN)
 
 
 def _next_traded(table: Table, row: int) -> int:
