@@ -14,14 +14,18 @@ _SOON: Final = 8
 _LEAST_SIDE: Final = 3
 _ENOUGH_BEFORE: Final = 15
 _AGAINST: Final = -7.0
+_BURST: Final = -2.0
+"""Trade that speaks so much for news is not outweighed by a narrow day: prices gap overnight, and stay there."""
+
 _DAY: Final = 86_400_000_000_000
 
 
 def circumstances(table: Table, noise: Noise, row: int, split: float) -> dict[str, float]:
     """Return the log odds for a split, against a move of the market, of what came with the jump."""
+    trade, reach = _volume_odds(table, row, split), _range_odds(noise, row)
     return {
-        "volume": _volume_odds(table, row, split),
-        "range": _range_odds(noise, row),
+        "volume": trade,
+        "range": min(reach, 0.0) if trade < _BURST else reach,
         "stays": _staying_odds(table, row, split),
         "session": 0.0 if table.time[row] - table.time[row - 1] >= _DAY / 6 else -4.0,
     }

@@ -215,7 +215,8 @@ def _decided(one: Payout, cases: Sequence[_Case], copies: dict[int, float]) -> l
     if confidence < 0.05:
         return []
     best = max((case for case in cases if case.kind == kind), key=lambda case: case.odds)
-    if kind in {"dividend_double_counted", "adjustment_error"} and (_holds_a_phantom(one, copies) or _slight(one)):
+    slight = _slight(one) and not (kind == "dividend_double_counted" and one.exactly_twice)
+    if kind in {"dividend_double_counted", "adjustment_error"} and (_holds_a_phantom(one, copies) or slight):
         confidence = min(confidence, _UNDECIDED)
     return [_suspicion(one, best, confidence)]
 

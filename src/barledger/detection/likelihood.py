@@ -13,7 +13,7 @@ _ANYTHING: Final = 1e-6
 """Density of moves that no distribution foresees, per unit of logarithm."""
 
 _NEWS: Final = 1e-3
-_SHOCK: Final = 0.15
+_SHOCK: Final = 0.18
 
 
 def fitting(residual: float, scale: float) -> float:
@@ -30,7 +30,7 @@ def moving(move: float, scale: float) -> float:
 def shocked(move: float, scale: float) -> float:
     """Return the density of a move of one share's market, news included, which move calm shares as well.
 
-    One bar in a thousand has news, whose moves fall off exponentially: of daily bars one in about 5,000 then moves by
+    One bar in a thousand has news, whose moves fall off exponentially: of daily bars one in about 4,000 then moves by
     more than a quarter, as those of large companies do.
     """
     return log(exp(moving(move, scale)) + _NEWS / (2 * _SHOCK) * exp(-abs(move) / _SHOCK))

@@ -96,6 +96,14 @@ class Payout:
         upon = amount * (2 - self.share(amount))
         return max(self.by_step(2 * amount), self._by_step(2 * self.predicted(amount), upon))
 
+    @property
+    def exactly_twice(self) -> bool:
+        """Whether the step is that of this amount twice to the precision of Adj Close, which chance does not make."""
+        if self.step is None or not 0 < self.share(self.amount) < 0.5:
+            return False
+        off = min(abs(self.step - step) for step in (2 * self.predicted(self.amount), self.predicted(2 * self.amount)))
+        return off < 3 * self.blur + 1e-4 * self.step and self.blur < 0.02 * self.step
+
     def _by_step(self, step: float, amount: float) -> float:
         """Compare with the step that an amount asks for; vendors that reckon with the bar's close are exact."""
         told = self.step or 0.0
