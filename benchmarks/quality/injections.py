@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 import pandas as pd
 
-from benchmarks.quality.bases import PRICES, base, random_walk, vendor_series, with_adjustment
+from benchmarks.quality.bases import PRICES, base, random_walk, vendor_series, window, with_adjustment
 from benchmarks.quality.case import Case
 
 Rng = np.random.Generator
@@ -371,10 +371,37 @@ def half_open(rng: Rng) -> Case:
     return _case("a real split, as traded", "split_missed", wrong, right, before, 1 / ratio)
 
 
+def _as_traded(rng: Rng, rows: int) -> tuple[pd.DataFrame, pd.DataFrame, int, float]:
+    """Return a real share's years as traded with a split put in, the same without, the split's row and its ratio."""
+    series = vendor_series()
+    right = window(series[str(rng.choice(["AAPL", "MSFT", "IBM", "GOOG"]))], rng, rows)[[*PRICES, "Volume"]].copy()
+    ratio = float(rng.choice([2.0, 2.0, 2.0, 1.5, 3.0, 4.0, 1.25, 7.0, 20.0, 0.1]))
+    row = int(rng.integers(100, len(right) - 100))
+    right.iloc[row, right.columns.get_loc("Volume")] *= float(np.exp(rng.uniform(np.log(0.53), np.log(2.64))))
+    before = np.arange(row)
+    return _volume(_scaled(right, before, ratio, PRICES), before, 1 / ratio), right, row, ratio
+
+
+def split_years(rng: Rng) -> Case:
+    raw, right, row, ratio = _as_traded(rng, int(rng.choice([400, 1500, 4000])))
+    return _case("years as traded, split not told", "split_missed", raw, right, np.arange(row), 1 / ratio)
+
+
+def split_weeks(rng: Rng) -> Case:
+    """Weeks of a series as traded; the split lies on any day of its week, whose own high and low stay unknown."""
+    raw, right, row, ratio = _as_traded(rng, int(rng.choice([1500, 4000])))
+    first, rules = raw.index[row], {"Open": "first", "High": "max", "Low": "min", "Close": "last"}
+    weeks = [frame.groupby(pd.Grouper(freq="W-MON", closed="left", label="left")).agg(rules | {"Volume": "sum"}).dropna()
+             for frame in (raw, right)]  # fmt: skip
+    at = int(weeks[0].index.searchsorted(first, side="right")) - 1
+    expected = weeks[1].drop(columns=["High", "Low", "Volume"])
+    return _case("weeks as traded, split not told", "split_missed", weeks[0], expected, np.arange(at), 1 / ratio)
+
+
 ERRORS: Mapping[str, Callable[[Rng], Case]] = {
     one.__name__: one
     for one in (
-        split_before, split_rows, split_columns, split_unknown, half_open, split_phantom, unit_rows, unit_scattered,
+        split_before, split_rows, split_columns, split_unknown, split_years, split_weeks, half_open, split_phantom, unit_rows, unit_scattered,
         unit_columns, unit_switch, unit_block, big_column, big_both, small_column, small_both, not_adjusted, missing,
         phantom_copy, phantom_adjusted, phantom_large, double_gains, double_dividend, wrong_step,
         adjusted_rows, wrong_row, duplicated,

@@ -17,6 +17,7 @@ from barledger.detection.unseen import unseen_splits
 from barledger.domain.declared import Adjustment
 
 _LEAST: Final = 0.1
+_DOUBTED: Final = 0.45
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,9 +55,20 @@ def _judged(fit: Table, adjustment: Adjustment | None) -> list[Suspicion]:
     measures = measures.after(_likely(found))
     jumps = unknown_splits(measures, raw=state.splits_show)
     measures = measures.after(_likely(jumps))
-    paid = dividend_suspicions(measures, trusted=state.dividends_show)
     fit = measures.table
-    return [*found, *jumps, *paid, *crossed(measures), *outliers(measures), *stale(fit), *volume_switches(fit)]
+    repeated = stale(fit)
+    paid = _beside(dividend_suspicions(measures, trusted=state.dividends_show), repeated)
+    return [*found, *jumps, *paid, *crossed(measures), *outliers(measures), *repeated, *volume_switches(fit)]
+
+
+def _beside(paid: list[Suspicion], repeated: list[Suspicion]) -> list[Suspicion]:
+    """Doubt what dividends seem to be where bars repeat: neither a fall nor a step shows in such bars."""
+    rows = {int(row) for one in repeated if one.confidence >= LIKELY for row in one.rows}
+    rows |= {row + 1 for row in rows}
+    return [
+        replace(one, confidence=min(one.confidence, _DOUBTED)) if one.evidence.get("row", -1) in rows else one
+        for one in paid
+    ]
 
 
 def _likely(found: list[Suspicion]) -> list[Edit]:

@@ -5,7 +5,7 @@ predictions, with its prior, give its probability.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import exp
 from typing import Final
 
@@ -21,7 +21,7 @@ from barledger.detection.table import Edit, Table
 from barledger.domain.finding import FindingKind
 from barledger.domain.rows import Ints
 
-_UNITS: Final = {0.01: -5.0, 100.0: -5.0, 0.001: -7.5, 1000.0: -7.5}
+_UNITS: Final = {0.01: -5.0, 100.0: -5.0, 0.1: -6.5, 10.0: -6.5, 0.001: -7.5, 1000.0: -7.5}
 _FROM_WRONG: Final = -0.7
 """Half of the wrong amounts went into Adj Close, too."""
 
@@ -35,6 +35,7 @@ _OTHER_AMOUNT: Final = -6.5
 _PRE_SPLIT: Final = -5.5
 _TWICE: Final = -5.5
 _UNDECIDED: Final = 0.45
+_TOGETHER: Final = 6.0
 _SLIGHT: Final = 0.005
 
 
@@ -104,10 +105,15 @@ def _cases(one: Payout, table: Table, copy: float | None, systematic: dict[float
         paid = amount * factor
         fit = max(one.by_step(paid) + _FROM_WRONG, recorded, nothing)
         rhythm = _KEPT if one.steady else -_NOT_KEPT if one.extra else 0.0
-        odds = weigh(paid, prior + systematic.get(factor, 0.0) + rhythm) + fit
+        odds = weigh(paid, prior + rhythm) + fit
+        if factor in systematic:
+            among = one.among(factor).by_size(paid) - one.by_size(paid)
+            odds += systematic[factor] + max(among, 0.0)
         cases.append(_Case(kind=kind, paid=paid, odds=odds, rule="the amount is in another unit than prices"))
     prior = (_PHANTOM + (_EXTRA if one.extra else 0.0)) if copy is None else copy
-    size = one.by_size(amount) if copy is not None or one.extra else one.by_size(0.0)
+    size = one.by_size(0.0)
+    if copy is not None or one.extra:
+        size = max(one.by_size(amount), size) if copy is None else one.by_size(amount)
     step = max(one.by_step(amount), one.by_step(0.0))
     rule = (
         "prices show no dividend here"
@@ -129,8 +135,7 @@ def _cases_of_adjustment(one: Payout, base: float) -> Iterable[_Case]:
         odds=base + _NOT_ADJUSTED - (_NOT_KEPT if one.extra else 0.0) + one.by_step(0.0),
         rule="Adj Close does not step at this dividend",
     )
-    compounded = amount * max(2 - one.share(amount), 0.0)
-    twice = max(one.by_step(2 * amount), one.by_step(compounded))
+    twice = one.by_step_twice(amount)
     yield _Case(
         kind="dividend_double_counted",
         paid=amount,
@@ -168,20 +173,28 @@ def _later_splits(table: Table, row: int) -> list[float]:
 
 
 def _systematic(payouts: Sequence[Payout]) -> dict[float, float]:
-    """Return for each unit how much more likely it is because other dividends of the series have it as well."""
-    raised = {}
-    for factor in _UNITS:
-        gains = []
-        for one in payouts:
-            if one.amount <= 0:
-                continue
-            paid = one.amount * factor
-            fit = max(one.by_step(paid), one.by_step(one.amount)) - one.by_step(one.amount)
-            gains.append(max(min(one.by_price(paid) - one.by_price(one.amount) + min(fit, 4.0), 3.0), -3.0))
-        total = sum(gains)
-        if len(gains) > 1 and total > 2:
-            raised[factor] = min(total - 2, 4.5)
-    return raised
+    """Return the unit that dividends of the series have together, with how much more likely that makes it for each."""
+    every = [one for one in payouts if one.amount > 0]
+    if len(every) < 2:
+        return {}
+    totals = {factor: sum(_gain(one, factor) for one in every) + _sized(every, factor) for factor in _UNITS}
+    best = max(totals, key=lambda factor: totals[factor])
+    return {best: min(totals[best] - 2, _TOGETHER)} if totals[best] > 2 else {}
+
+
+def _gain(one: Payout, factor: float) -> float:
+    """Return, within bounds, how much better a dividend's fall and step fit if it is off by a factor."""
+    paid = one.amount * factor
+    told = max(one.by_step(one.amount), one.by_step(0.0))
+    fit = max(one.by_step(paid) - told, 0.0)
+    return max(min(one.by_price(paid) - one.by_price(one.amount) + min(fit, 4.0), 3.0), -3.0)
+
+
+def _sized(every: Sequence[Payout], factor: float) -> float:
+    """Return how much more usual the dividends are, as shares of the price, if all are off by a factor."""
+    middle = float(np.median([one.share(one.amount) for one in every]))
+    alone = replace(every[0], siblings=())
+    return alone.by_size(middle * factor * alone.price) - alone.by_size(middle * alone.price)
 
 
 def _decided(one: Payout, cases: Sequence[_Case], copies: dict[int, float]) -> list[Suspicion]:
@@ -202,7 +215,8 @@ def _decided(one: Payout, cases: Sequence[_Case], copies: dict[int, float]) -> l
     if confidence < 0.05:
         return []
     best = max((case for case in cases if case.kind == kind), key=lambda case: case.odds)
-    if kind in {"dividend_double_counted", "adjustment_error"} and (_holds_a_phantom(one, copies) or _slight(one)):
+    slight = _slight(one) and not (kind == "dividend_double_counted" and one.exactly_twice)
+    if kind in {"dividend_double_counted", "adjustment_error"} and (_holds_a_phantom(one, copies) or slight):
         confidence = min(confidence, _UNDECIDED)
     return [_suspicion(one, best, confidence)]
 

@@ -2,11 +2,15 @@
 
 from collections.abc import Sequence
 from math import exp
+from typing import Final
 
 from barledger.detection.likelihood import probability
 from barledger.detection.payout import Payout
 from barledger.detection.suspicion import Suspicion, span
 from barledger.detection.table import Edit
+
+_SAME: Final = 4.0
+_JOINT: Final = 3.0
 
 
 def gains_taken_twice(payouts: Sequence[Payout]) -> list[Suspicion]:
@@ -15,7 +19,7 @@ def gains_taken_twice(payouts: Sequence[Payout]) -> list[Suspicion]:
     counted = [one for one in gains if one.by_step(one.amount + one.gain) > one.by_step(one.amount) + 2]
     if not counted:
         return []
-    odds = -0.5 + sum(one.by_price(one.amount) - one.by_price(one.amount + one.gain) for one in counted)
+    odds = -0.5 + sum(_held(one) for one in counted)
     confidence = probability(odds)
     if confidence < 0.05:
         return []
@@ -37,3 +41,13 @@ def gains_taken_twice(payouts: Sequence[Payout]) -> list[Suspicion]:
             )
         )
     return found
+
+
+def _held(one: Payout) -> float:
+    """Return the log odds that a dividend holds its capital gain already.
+
+    A gain that equals the dividend is that dividend, and what is paid beside it is taken with it in one step.
+    """
+    falls = one.by_price(one.amount) - one.by_price(one.amount + one.gain)
+    same = _SAME if abs(one.gain / one.amount - 1) < 1e-6 else 0.0
+    return falls + same + min(one.by_joint_step(), _JOINT)

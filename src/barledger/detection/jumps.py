@@ -5,12 +5,13 @@ than the market's own moves explain it, and volume and the range of the day have
 of shares traded by its ratio and leaves the day quiet, a crash multiplies both.
 """
 
-from math import exp, log
+from math import exp, expm1, log
 from typing import Final
 
 import numpy as np
 
-from barledger.detection.likelihood import either, fitting, moving, normal, probability
+from barledger.detection.circumstances import circumstances
+from barledger.detection.likelihood import fitting, normal, probability, shocked
 from barledger.detection.moves import Measures, implied
 from barledger.detection.noise import Noise
 from barledger.detection.suspicion import Suspicion, span
@@ -36,15 +37,15 @@ _QUIETEST: Final = 0.004
 _SAGGING: Final = 0.02
 """By how much shares tend to fall on the day of a large reverse split."""
 
+_WITHIN: Final = -8.0
+"""What it weighs that a bar opens where the one before closed: shares are split overnight."""
+
 _MOST: Final = 300
-_SOON: Final = 8
 _MEDIANS: Final = 0.6
 """How far the median volume of thirty bars strays from that of the thirty before, in logarithms."""
 
-_ENOUGH_BEFORE: Final = 15
 _BEYOND_PROOF: Final = 0.985
 _WITHOUT_VOLUME: Final = 0.94
-_DAY: Final = 86_400_000_000_000
 
 
 def unknown_splits(measures: Measures, *, raw: bool) -> list[Suspicion]:
@@ -53,6 +54,8 @@ def unknown_splits(measures: Measures, *, raw: bool) -> list[Suspicion]:
     if len(table) < 4:
         return []
     size = np.abs(measures.plain)
+    if table.long_bars:
+        size = np.maximum(size, np.abs(np.diff(logs[3])))
     rows = np.flatnonzero(size > max(_SMALLEST, 2.5 * measures.noise.everywhere)) + 1
     if not len(rows):
         return []
@@ -75,22 +78,25 @@ def _known_rows(table: Table) -> set[int]:
 def _judged(table: Table, logs: Floats, noise: Noise, row: int) -> list[Suspicion]:
     """Judge one jump: the most likely ratio, if any is likely at all."""
     gap = float(logs[0, row] - logs[3, row - 1])
-    centre = float(np.median(logs[:, row] - logs[:, row - 1]))
-    scale = noise.near(row)
+    mixed = _mixed(table, logs, row)
+    centre = float(logs[3, row] - logs[3, row - 1] if mixed else np.median(logs[:, row] - logs[:, row - 1]))
+    scale = noise.near(row, without=(row + 1,) if mixed else ())
+    opened = logs[0, row] != logs[3, row]
     ratios = _FORWARD if centre < 0 else _REVERSE
     confirmed = _told_by_adjustment(table, row)
     judged = []
     for ratio, share in ratios.items():
         split = ratio if centre < 0 else 1 / ratio
-        odds = _price_odds(gap, centre, -log(split) - (_SAGGING if ratio >= 5 and split < 1 else 0.0), scale) + log(
-            share
-        )
+        move = -log(split) - (_SAGGING if ratio >= 5 and split < 1 else 0.0)
+        odds = _price_odds(gap, centre, move, scale, night=_OVERNIGHT if opened else 1.0, mixed=mixed) + log(share)
         if abs(centre + log(split)) < 6 * scale + 0.15:
             judged.append((odds, split))
     if not judged:
         return []
     best, split = max(judged)
-    about = _circumstances(table, noise, row, split)
+    about = circumstances(table, noise, row, split)
+    if mixed:
+        about["range"] = 0.0
     told = 0.0
     if _paid(table, row):
         told = -8.0
@@ -102,15 +108,32 @@ def _judged(table: Table, logs: Floats, noise: Noise, row: int) -> list[Suspicio
     if confidence < 0.05:
         return []
     return [
-        _suspicion(table, row, split, confidence, {**about, "prices": best, "told": told, "noise": scale, "gap": gap})
+        _suspicion(
+            table,
+            row,
+            split,
+            confidence,
+            mixed=mixed,
+            evidence={**about, "prices": best, "told": told, "noise": scale, "gap": gap},
+        )
     ]
 
 
-def _price_odds(gap: float, centre: float, move: float, scale: float) -> float:
-    """Return how much better the gap overnight fits the ratio than it fits the market, or the whole day does."""
-    overnight = max(_OVERNIGHT * scale, _QUIETEST)
-    by_gap = fitting(gap - move, overnight) - moving(gap, scale)
-    by_day = fitting(centre - move, max(scale, _QUIETEST)) - moving(centre, scale) - 1.5
+def _mixed(table: Table, logs: Floats, row: int) -> bool:
+    """Whether a week or longer opens where the one before closed, and closes elsewhere: a split may lie within it."""
+    moved = float(logs[3, row] - logs[3, row - 1])
+    return table.long_bars and abs(moved) > _SMALLEST and abs(float(logs[0, row] - logs[3, row - 1])) < 0.3 * abs(moved)
+
+
+def _price_odds(gap: float, centre: float, move: float, scale: float, *, night: float, mixed: bool) -> float:
+    """Return how much better the gap overnight fits the ratio than it fits the market, or the whole day does.
+
+    ``night`` is the share of a day's noise that a gap has; a ``mixed`` bar's own gap is another one's.
+    """
+    overnight = max(night * scale, _QUIETEST)
+    by_gap = fitting(gap - move, overnight) - shocked(gap, scale)
+    by_day = fitting(centre - move, max(scale, _QUIETEST)) - shocked(centre, scale)
+    by_day += -1.5 if mixed or abs(gap) > abs(move) / 2 else _WITHIN
     return max(by_gap, by_day)
 
 
@@ -131,70 +154,14 @@ def _paid(table: Table, row: int) -> bool:
     return share > 0.5 * (1 - float(table.close[row] / table.close[row - 1]))
 
 
-def _circumstances(table: Table, noise: Noise, row: int, split: float) -> dict[str, float]:
-    """Return the log odds for a split, against a move of the market, of what came with the jump."""
-    return {
-        "volume": _volume_odds(table, row, split),
-        "range": _range_odds(noise, row),
-        "stays": _staying_odds(table, row, split),
-        "session": 0.0 if table.time[row] - table.time[row - 1] >= _DAY / 6 else -4.0,
-    }
-
-
-def _volume_odds(table: Table, row: int, split: float) -> float:
-    """Compare the day's and the following days' volume with that before."""
-    if table.volume is None:
-        return 0.0
-    volume = np.nan_to_num(table.volume)
-    before = volume[max(0, row - 20) : row]
-    after = volume[row + 1 : row + 21]
-    before, after = before[before > 0], after[after > 0]
-    if len(before) < 3 or volume[row] <= 0:
-        return 0.0
-    usual = float(np.median(np.log(before)))
-    day = float(np.log(volume[row])) - usual
-    odds = _volume_case(day, split, spread=0.55, crash=(1.6, 0.75))
-    if len(after) >= 3:
-        later = float(np.median(np.log(after))) - usual
-        odds += 0.5 * _volume_case(later, split, spread=0.5, crash=(0.75, 0.6))
-    return max(min(odds, 4.0), -6.0) * min(1.0, len(before) / _ENOUGH_BEFORE)
-
-
-def _volume_case(shift: float, split: float, *, spread: float, crash: tuple[float, float]) -> float:
-    """Return log odds; a source may have adjusted its volume for the split and not its prices."""
-    as_split = either(
-        (0.7, normal(shift, log(split) + 0.15, spread + 0.1 * abs(log(split)))), (0.3, normal(shift, 0.1, spread))
-    )
-    return as_split - either((0.97, normal(shift, *crash)), (0.03, normal(shift, 0.0, 1.5)))
-
-
-def _range_odds(noise: Noise, row: int) -> float:
-    """Compare the range of the day with the usual one: after a split it is ordinary, in a crash wide."""
-    first, end = max(0, row - 30), min(len(noise.ranges), row + 31)
-    usual = float(np.median(np.delete(noise.ranges[first:end], row - first)))
-    if usual <= 0 or noise.ranges[row] <= 0:
-        return 0.0
-    wide = float(np.log(noise.ranges[row] / usual))
-    return max(min(normal(wide, 0.15, 0.5) - normal(wide, 1.0, 0.65), 1.5), -4.0)
-
-
-def _staying_odds(table: Table, row: int, split: float) -> float:
-    """Return a penalty if prices soon come back to where they were, or were there just before."""
-    move = -log(split)
-    logs = np.log(table.close[max(0, row - _SOON) : row + _SOON])
-    here = min(row, _SOON)
-    before, after = logs[:here], logs[here:]
-    left = float(np.max(np.abs(after - before[-1]) < 0.4 * abs(move)))
-    came = float(np.max(np.abs(before - after[0]) < 0.4 * abs(move)))
-    if left or came:
-        return -25.0
-    return 0.0 if len(after) > 1 else -0.5
-
-
-def _suspicion(table: Table, row: int, split: float, confidence: float, evidence: dict[str, float]) -> Suspicion:
+def _suspicion(
+    table: Table, row: int, split: float, confidence: float, *, evidence: dict[str, float], mixed: bool
+) -> Suspicion:
     rows, factor = span(0, row), 1 / split
     fields = [*PRICES]
     edits = [Edit(column=name, rows=rows, factor=factor) for name in PRICES]
+    if mixed:
+        edits += _within(table, row, split)
     if table.adj_close is not None and not _told_by_adjustment(table, row):
         fields.append("adj_close")
         edits.append(Edit(column="adj_close", rows=rows, factor=factor))
@@ -204,7 +171,7 @@ def _suspicion(table: Table, row: int, split: float, confidence: float, evidence
     if table.stock_splits is not None and not table.stock_splits[row]:
         fields.append("stock_splits")
         edits.append(Edit(column="stock_splits", rows=np.array([row]), value=split))
-    if table.dividends is not None:
+    if table.dividends is not None and _dividends_lack_it(table, row, split):
         edits.append(Edit(column="dividends", rows=rows, factor=factor))
     return Suspicion(
         kind="split_missed",
@@ -221,6 +188,45 @@ def _suspicion(table: Table, row: int, split: float, confidence: float, evidence
         },
         edits=tuple(edits),
     )
+
+
+def _within(table: Table, row: int, split: float) -> list[Edit]:
+    """Return the changes of a bar within which shares were split: what it had before is in old shares."""
+    opened, closed = float(table.open[row]) / split, float(table.close[row])
+    name = "high" if split > 1 else "low"
+    reached = float(table.column(name)[row])
+    value = max(reached / split, opened, closed) if split > 1 else min(reached / split, opened, closed)
+    at = np.array([row])
+    return [Edit(column="open", rows=at, factor=1 / split), Edit(column=name, rows=at, factor=value / reached)]
+
+
+def _dividends_lack_it(table: Table, row: int, split: float) -> bool:
+    """Whether dividends before the split stand in old shares, as prices do, and not in new ones.
+
+    Adj Close is made of a dividend's share of the price, so its steps say in which shares each is told. Without it,
+    shares of the price before are compared with those after.
+    """
+    paid = [at for at in table.events("dividends").tolist() if at]
+    shares = {at: log(max(float(table.column("dividends")[at] / table.close[at - 1]), 1e-12)) for at in paid}
+    before = [at for at in paid if at < row]
+    votes = [_told_in_new(table, at, shares[at], log(split)) for at in before]
+    after = [shares[at] for at in paid if at >= row]
+    if not any(votes) and before and after:
+        shift = float(np.median(after)) - float(np.median([shares[at] for at in before]))
+        return abs(shift) <= abs(shift - log(split))
+    return sum(votes) <= 0
+
+
+def _told_in_new(table: Table, row: int, share: float, split: float) -> int:
+    """Return 1 if a step of Adj Close tells that a dividend is in new shares, -1 for old ones, 0 where none tells."""
+    if table.adj_close is None:
+        return 0
+    ratio = implied(table)
+    step = float(ratio[row] - ratio[row - 1])
+    if step <= 0:
+        return 0
+    off = log(-expm1(-step)) - share
+    return 0 if min(abs(off), abs(off - split)) > 0.5 * abs(split) else 1 if abs(off - split) < abs(off) else -1
 
 
 def _volume_lacks_it(table: Table, row: int, split: float) -> bool:

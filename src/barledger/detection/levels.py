@@ -19,8 +19,11 @@ from barledger.domain.rows import Floats, Ints
 class Costs(Protocol):
     """Prior log odds against rows at a level, of which 0 is the true one and i the i-th of the false ones."""
 
-    def entering(self, level: int, end: int) -> float:
-        """Return what it costs that rows up to ``end`` begin to be at a level; infinite where they cannot be."""
+    def possible(self, level: int, first: int, end: int) -> bool:
+        """Whether the rows from ``first`` up to ``end`` can be at a level."""
+
+    def entering(self, level: int, first: int, end: int) -> float:
+        """Return what it costs that rows from ``first`` on begin to be at it; infinite where they cannot."""
 
     def leaving(self, level: int, row: int) -> float:
         """Return what it costs that ``row`` is the first behind it."""
@@ -111,16 +114,17 @@ def _best_path(
 ) -> list[int]:
     """Return the most likely level of each piece."""
     count = len(offsets)
-    best = np.array([-cost.entering(level, edges[1]) for level in range(count)])
+    best = np.array([-cost.entering(level, edges[0], edges[1]) for level in range(count)])
     came: list[Ints] = []
     for place in range(1, len(edges) - 1):
         here = _transitions(offsets, moves, edges[place], scales[place - 1])
-        costs = np.array([cost.entering(level, edges[place + 1]) for level in range(count)])
+        costs = np.array([cost.entering(level, edges[place], edges[place + 1]) for level in range(count)])
         staying = np.where(np.eye(count, dtype=bool), 0.0, costs[None, :] + _LEAVING * (np.arange(count) == 0))
         left = np.array([cost.leaving(level, edges[place]) for level in range(count)])
         total = best[:, None] + here - staying - barred - np.where(np.eye(count, dtype=bool), 0.0, left[:, None])
         came.append(np.argmax(total, axis=0))
-        best = np.max(total, axis=0) - np.where(np.isinf(costs), np.inf, 0.0)
+        possible = [cost.possible(level, edges[place], edges[place + 1]) for level in range(count)]
+        best = np.where(possible, np.max(total, axis=0), -np.inf)
     path = [int(np.argmax(best))]
     for back in reversed(came):
         path.append(int(back[path[-1]]))

@@ -12,6 +12,9 @@ _T4: Final = lgamma(2.5) - lgamma(2.0) - 0.5 * log(4 * pi)
 _ANYTHING: Final = 1e-6
 """Density of moves that no distribution foresees, per unit of logarithm."""
 
+_NEWS: Final = 1e-3
+_SHOCK: Final = 0.18
+
 
 def fitting(residual: float, scale: float) -> float:
     """Return the density of a residual that is ordinary noise: Student's t with 4 degrees of freedom."""
@@ -22,6 +25,15 @@ def moving(move: float, scale: float) -> float:
     """Return the density of a move of the market, crashes included: Student's t with 3, and a floor."""
     heavy = exp(_T3 - log(scale) - 2.0 * log(1 + (move / scale) ** 2 / 3))
     return log(heavy + _ANYTHING)
+
+
+def shocked(move: float, scale: float) -> float:
+    """Return the density of a move of one share's market, news included, which move calm shares as well.
+
+    One bar in a thousand has news, whose moves fall off exponentially: of daily bars one in about 4,000 then moves by
+    more than a quarter, as those of large companies do.
+    """
+    return log(exp(moving(move, scale)) + _NEWS / (2 * _SHOCK) * exp(-abs(move) / _SHOCK))
 
 
 def normal(value: float, mean: float, deviation: float) -> float:

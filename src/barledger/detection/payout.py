@@ -18,8 +18,16 @@ _LATE: Final = 0.15
 
 _PATIENCE: Final = 15
 _ALIKE: Final = 0.5
+_LEVEL: Final = 1.5
+_COPIED: Final = 17 * 86_400_000_000_000
+_BETWEEN: Final = 0.4
+"""Of two others' gap: nearer to one of them than the middle of three regular ones is."""
+
 _FINEST: Final = 1e-6
 _DIGITS: Final = 0.02
+_EXACTLY: Final = 1e-3
+_EXACT: Final = 0.5
+"""Share of vendors whose Adj Close is made of just the amounts and closes that they give."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +54,7 @@ class Payout:
     noise: float
     siblings: tuple[float, ...] = ()
     amounts: tuple[float, ...] = ()
+    near: tuple[float, ...] = ()
     extra: bool = False
     regular: bool = False
     trusted: bool = True
@@ -78,9 +87,40 @@ class Payout:
         step = self.predicted(amount)
         if not np.isfinite(step):
             return -60.0
+        return self._by_step(step, amount)
+
+    def by_step_twice(self, amount: float) -> float:
+        """Return how likely the step is if it was made of this amount twice: of their sum, or one upon the other."""
+        if self.step is None or self.share(amount) >= 1:
+            return 0.0 if self.step is None else -60.0
+        upon = amount * (2 - self.share(amount))
+        return max(self.by_step(2 * amount), self._by_step(2 * self.predicted(amount), upon))
+
+    @property
+    def exactly_twice(self) -> bool:
+        """Whether the step is that of this amount twice to the precision of Adj Close, which chance does not make."""
+        if self.step is None or not 0 < self.share(self.amount) < 0.5:
+            return False
+        off = min(abs(self.step - step) for step in (2 * self.predicted(self.amount), self.predicted(2 * self.amount)))
+        return off < 3 * self.blur + 1e-4 * self.step and self.blur < 0.02 * self.step
+
+    def _by_step(self, step: float, amount: float) -> float:
+        """Compare with the step that an amount asks for; vendors that reckon with the bar's close are exact."""
+        told = self.step or 0.0
         low, high = (-log1p(-min(amount / price, 0.999)) for price in (self.prices[1], self.prices[0]))
-        off = max(low - self.step, self.step - high, 0.0) if amount > 0 else abs(self.step)
-        return fitting(off, self.blur + _DIGITS * abs(step))
+        off = max(low - told, told - high, 0.0) if amount > 0 else abs(told)
+        roughly = fitting(off, self.blur + _DIGITS * abs(step))
+        exactly = fitting(told - step, self.blur + _EXACTLY * abs(step))
+        return either((1 - _EXACT, roughly), (_EXACT, exactly))
+
+    def by_joint_step(self) -> float:
+        """Return the log odds, not below 0, that Adj Close took dividend and gain one upon the other, not their sum."""
+        told, total = self.step or 0.0, self.predicted(self.amount + self.gain)
+        each = self.predicted(self.amount) + self.predicted(self.gain)
+        if not np.isfinite(total) or abs(total - each) < 3 * self.blur:
+            return 0.0
+        scale = self.blur + 1e-5 * each
+        return max(fitting(told - each, scale) - fitting(told - total, scale), 0.0)
 
     def by_any_step(self) -> float:
         """Return how likely a step is that nothing foresees: any size is as likely as any other, in logarithms."""
@@ -106,7 +146,17 @@ class Payout:
             (0.3, fitting(nearest, 0.35) - log1p(len(others)) / 2),
             (0.1, fitting(self._nearest_amount(amount), 0.02)),
         )
-        return either((0.8, beside), (0.2, everywhere))
+        if not self.level:
+            return either((0.8, beside), (0.2, everywhere))
+        level = fitting(log(share) - float(np.mean(np.log(np.array(self.near)))), 0.4)
+        return either((0.8, level), (0.15, beside), (0.05, everywhere))
+
+    def among(self, factor: float) -> "Payout":
+        """Return it among others that are off by a factor as well."""
+        siblings, amounts, near = (
+            tuple(one * factor for one in values) for values in (self.siblings, self.amounts, self.near)
+        )
+        return replace(self, siblings=siblings, amounts=amounts, near=near)
 
     def evidence(self, paid: float) -> dict[str, float | int | None]:
         """Return what a person needs to judge it, if so much was paid."""
@@ -127,6 +177,11 @@ class Payout:
     def steady(self) -> bool:
         """Whether it keeps the rhythm of others that are much alike."""
         return self.regular and len(self.siblings) >= 4 and self.spread < _ALIKE
+
+    @property
+    def level(self) -> bool:
+        """Whether the dividends next to it, two to four of them, are nearly of one size."""
+        return len(self.near) > 1 and max(self.near) < _LEVEL * min(self.near)
 
     @property
     def spread(self) -> float:
@@ -161,13 +216,22 @@ def _beside(one: Payout, every: list[Payout]) -> Payout:
     others = [other for other in every if other.row != one.row and other.amount > 0]
     shares = tuple(other.share(other.amount) for other in others)
     amounts = tuple(other.amount for other in others)
+    near = _nearest(one, others)
     regular, extra = _rhythm(one, [other.time for other in others])
-    return replace(one, siblings=shares, amounts=amounts, regular=regular, extra=extra)
+    return replace(one, siblings=shares, amounts=amounts, near=near, regular=regular, extra=extra)
+
+
+def _nearest(one: Payout, others: list[Payout]) -> tuple[float, ...]:
+    """Return the shares of the four nearest others, half of them before; of two within days, one may be a copy."""
+    apart = [other for place, other in enumerate(others) if not place or other.time - others[place - 1].time > _COPIED]
+    place = sum(other.time < one.time for other in apart)
+    first = max(0, min(place - 2, len(apart) - 4))
+    return tuple(other.share(other.amount) for other in apart[first : first + 4])
 
 
 def _rhythm(one: Payout, times: list[int]) -> tuple[bool, bool]:
     """Tell whether a dividend keeps the others' rhythm, and whether it is one too many, if they have one."""
-    if len(times) < 3:
+    if len(times) < 2:
         return False, False
     gaps = np.diff(times)
     usual = float(np.median(gaps))
@@ -175,7 +239,8 @@ def _rhythm(one: Payout, times: list[int]) -> tuple[bool, bool]:
         return False, False
     distance = float(min(abs(time - one.time) for time in times))
     turns = distance / usual
-    return abs(turns - 1) < 0.15, turns < 0.6
+    known = len(times) > 2
+    return known and abs(turns - 1) < 0.15, turns < (0.6 if known else _BETWEEN)
 
 
 def _next_traded(table: Table, row: int) -> int:
