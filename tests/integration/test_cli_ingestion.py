@@ -18,6 +18,7 @@ from barledger.domain.series import Series
 from barledger.settings import Settings
 from commands import Cli
 from exchanges import FakeExchange
+from libraries import frame
 
 
 class FilesCli(Cli):
@@ -227,6 +228,26 @@ def test_gaps_are_filled_as_far_as_their_sources_are_there(cli: FilesCli) -> Non
         assert done.failed[0].error is not None
         assert done.failed[0].error.code == "source-not-found"
         assert len(bl.bars("AAPL", "1d")) == 4
+
+
+def test_series_that_callers_wrote_have_nobody_to_ask_for_their_gaps(cli: FilesCli) -> None:
+    with open_barledger(cli.folder / "home", settings=Settings()) as bl:
+        bl.write("HOLE", "1d", frame([19000, 19001, 19005]), source="desk")
+    said = cli("ingest", "--fill-gaps")
+    assert "HOLE 1d from desk: skipped: callers wrote these bars, and there is nobody to ask" in said
+    (one,) = cli.json("ingest", "--fill-gaps")["instruments"]
+    assert (one["state"], one["error"]) == ("skipped", None)
+    with open_barledger(cli.folder / "home", settings=Settings()) as bl:
+        bl.write("GAPS", "1d", frame([19000, 19005]), source="desk")
+    table = cli("ingest", "--fill-gaps")
+    assert table.count("skipped") == table.count("nobody to ask") == 2
+
+
+def test_the_only_series_that_fails_says_why(cli: FilesCli) -> None:
+    cli.ingest("AAPL", "1d", "--start", "2024-01-01", "--end", "2024-01-03")
+    cli("ingest", "--fill-gaps", "--option", f"path={cli.folder}/nothing.csv", code=6)
+    assert "error [source-error] source files: there is no file" in cli.err
+    assert "next: " in cli.err
 
 
 # --- what did not come -----------------------------------------------------------------------------
