@@ -191,11 +191,11 @@ class TestFetchMissing:
         assert closes(found) == expected(desk.days(20, 0))
 
     def test_without_a_source_it_is_refused(self, desk: Desk) -> None:
-        told = "20 bars of AAPL 1d .* are missing, and neither source= nor a priority says"
+        told = r"20 bars of AAPL 1d .* are missing, and neither source= nor a priority says"
         with pytest.raises(InvalidSetting, match=told) as caught:
             desk.retrieval.bars("AAPL", "1d", start=desk.day(20), fetch_missing=True)
         assert caught.value.advice.startswith("Name a source: source=")
-        with pytest.raises(InvalidSetting, match="1 bar of AAPL 1d .* is missing"):
+        with pytest.raises(InvalidSetting, match=r"1 bar of AAPL 1d .* is missing"):
             desk.retrieval.bars("AAPL", "1d", start=desk.day(1), fetch_missing=True)
         with pytest.raises(SourceNotFound, match="three"):
             desk.retrieval.bars("AAPL", "1d", start=desk.day(20), source="three", fetch_missing=True)

@@ -24,7 +24,7 @@ class InstrumentReport(Readable):
     before the source's history. ``notes`` say in words what was left out, and why nothing came. ``dropped`` counts bars
     that were not closed yet, ``future`` those that had not even opened, ``held`` new bars that wait with a restatement,
     ``declined`` changes that were rejected before. ``flagged`` are discrepancies about bars that look wrong beyond
-    doubt, and were written all the same.
+    doubt, and were written all the same; ``heard`` is what the source said of how it read them.
     """
 
     series: Series
@@ -42,6 +42,7 @@ class InstrumentReport(Readable):
     declined: int = 0
     proposals: tuple[str, ...] = ()
     flagged: tuple[str, ...] = ()
+    heard: tuple[str, ...] = ()
     restatement: Restatement | None = None
     calls: int = 0
 

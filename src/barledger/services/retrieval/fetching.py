@@ -200,8 +200,8 @@ class Fetcher:
 
         ``before`` is the source that was asked for it together with others. A name under which there are series and no
         source, as of bars that callers wrote, has what it has. Raises `InvalidSetting` if something is missing and no
-        source is known for it, `SourceNotFound`, `DataNotFound` if no source knows the instrument and there are no bars of it,
-        and what else ingestion raises.
+        source is known for it, `SourceNotFound`, `DataNotFound` if no source knows the instrument and there are no
+        bars of it, and what else ingestion raises.
         """
         named = self._sources(question.instrument, question.timeframe, source)
         if not named:
