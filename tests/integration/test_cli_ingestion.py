@@ -18,6 +18,7 @@ from barledger.domain.series import Series
 from barledger.settings import Settings
 from commands import Cli
 from exchanges import FakeExchange
+from libraries import frame
 
 
 class FilesCli(Cli):
@@ -229,6 +230,40 @@ def test_gaps_are_filled_as_far_as_their_sources_are_there(cli: FilesCli) -> Non
         assert len(bl.bars("AAPL", "1d")) == 4
 
 
+def test_what_is_assumed_of_the_prices_of_files_is_said_when_they_are_imported(cli: FilesCli) -> None:
+    assumed = "taken as traded: nothing in the file says what they are adjusted for"
+    path = f"{cli.folder}/{{instrument}}.csv"
+    cli("ingest", "AAPL", "1d", "--source", "files", "--option", f"path={path}")
+    assert cli.err.startswith(assumed)
+    cli("import", path, "--timeframe", "1d")
+    assert f"IBM 1d, MSFT 1d: {assumed}" in cli.err
+    told = cli.json("import", path, "--timeframe", "1d", "--store", f"{cli.folder}/other")
+    assert cli.err == ""
+    assert [one["notes"][0].startswith(assumed) for one in told] == [True] * 3
+    cli("import", path, "--timeframe", "1d", "--option", "adjustment=raw", "--store", f"{cli.folder}/third")
+    assert "taken as" not in cli.err
+
+
+def test_series_that_callers_wrote_have_nobody_to_ask_for_their_gaps(cli: FilesCli) -> None:
+    with open_barledger(cli.folder / "home", settings=Settings()) as bl:
+        bl.write("HOLE", "1d", frame([19000, 19001, 19005]), source="desk")
+    said = cli("ingest", "--fill-gaps")
+    assert "HOLE 1d from desk: skipped: callers wrote these bars, and there is nobody to ask" in said
+    (one,) = cli.json("ingest", "--fill-gaps")["instruments"]
+    assert (one["state"], one["error"]) == ("skipped", None)
+    with open_barledger(cli.folder / "home", settings=Settings()) as bl:
+        bl.write("GAPS", "1d", frame([19000, 19005]), source="desk")
+    table = cli("ingest", "--fill-gaps")
+    assert table.count("skipped") == table.count("nobody to ask") == 2
+
+
+def test_the_only_series_that_fails_says_why(cli: FilesCli) -> None:
+    cli.ingest("AAPL", "1d", "--start", "2024-01-01", "--end", "2024-01-03")
+    cli("ingest", "--fill-gaps", "--option", f"path={cli.folder}/nothing.csv", code=6)
+    assert "error [source-error] source files: there is no file" in cli.err
+    assert "next: " in cli.err
+
+
 # --- what did not come -----------------------------------------------------------------------------
 
 
@@ -315,7 +350,7 @@ def test_who_interrupts_is_told_what_was_kept(cli: FilesCli, fake_binance: FakeE
 
 def test_it_is_said_why_nothing_came(cli: FilesCli) -> None:
     path = f"path={cli.folder}/{{instrument}}.csv"
-    ask = ["AAPL", "1d", "--source", "files", "--option", path]
+    ask = ["AAPL", "1d", "--source", "files", "--option", path, "--option", "adjustment=raw"]
     cli("ingest", *ask, "--start", "2001-01-01", "--end", "2001-02-01")
     assert "the source gave no bars in [2001-01-01T00:00:00Z, 2001-02-01T00:00:00Z)" in cli.err
     cli("ingest", *ask)

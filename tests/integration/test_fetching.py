@@ -17,6 +17,7 @@ from barledger.domain.rows import Rows
 from barledger.domain.timeframe import DAY, Timeframe
 from barledger.errors import (
     CapabilityMissing,
+    DataNotFound,
     Incomplete,
     InvalidSetting,
     NameTaken,
@@ -42,6 +43,7 @@ class Exchange(Source):
         self.value = value
         self.asked: list[tuple[str, Interval]] = []
         self.down = False
+        self.unknown: set[str] = set()
 
     @property
     def declaration(self) -> SourceDeclaration:
@@ -50,6 +52,8 @@ class Exchange(Source):
     def fetch(self, request: FetchRequest) -> Iterator[Fetched]:
         if self.down:
             raise SourceUnavailable(source=self.name, detail="it is down")
+        if request.instrument in self.unknown:
+            raise DataNotFound(what=f"{self.name} has no market {request.instrument}")
         self.asked.append((request.instrument, request.interval))
         wanted = [day for day in self.days if day * DAY in request.interval]
         rows: Rows = intake(frame(wanted, self.value), Timeframe.of("1d")).rows if wanted else _none()
@@ -187,8 +191,12 @@ class TestFetchMissing:
         assert closes(found) == expected(desk.days(20, 0))
 
     def test_without_a_source_it_is_refused(self, desk: Desk) -> None:
-        with pytest.raises(InvalidSetting, match="neither source= nor a priority"):
+        told = r"20 bars of AAPL 1d .* are missing, and neither source= nor a priority says"
+        with pytest.raises(InvalidSetting, match=told) as caught:
             desk.retrieval.bars("AAPL", "1d", start=desk.day(20), fetch_missing=True)
+        assert caught.value.advice.startswith("Name a source: source=")
+        with pytest.raises(InvalidSetting, match=r"1 bar of AAPL 1d .* is missing"):
+            desk.retrieval.bars("AAPL", "1d", start=desk.day(1), fetch_missing=True)
         with pytest.raises(SourceNotFound, match="three"):
             desk.retrieval.bars("AAPL", "1d", start=desk.day(20), source="three", fetch_missing=True)
         with pytest.raises(SourceNotFound):
@@ -243,6 +251,41 @@ class TestFetchMissing:
         assert (len(data["AAPL"].df), len(data["IBM"].df)) == (10, 8)
         with pytest.raises(SourceNotFound, match="desk"):
             desk.ingestion.ingest("AAPL", "1d", source="desk")
+
+    def test_options_are_for_those_that_can_be_asked(self, desk: Desk) -> None:
+        desk.bl.write("AAPL", "1d", frame(desk.days(20, 10)), source="desk")
+        for source in (None, "desk"):
+            with pytest.warns(Incomplete, match="10 bars are missing"):
+                found = desk.retrieval.bars(
+                    "AAPL", "1d", start=desk.day(20), source=source, fetch_missing=True, options={"url": "x"}
+                )
+            assert closes(found) == expected(desk.days(20, 10))
+        wish = {"strategy": "m", "instruments": ["AAPL"], "timeframes": "1d", "start": desk.day(20)}
+        with pytest.warns(Incomplete, match="10 bars are missing"):
+            data = desk.retrieval.dataset(**wish, source="desk", options={"url": "x"})
+        assert len(data["AAPL"].df) == 10
+
+    @pytest.mark.parametrize("order", [["one", "desk"], ["desk", "one"], ["one", "two", "desk"]])
+    def test_a_source_that_does_not_know_the_instrument_is_passed_over(self, desk: Desk, order: list[str]) -> None:
+        desk.sources["one"].unknown |= {"HOLE", "NONE"}
+        desk.sources["two"].unknown |= {"HOLE", "NONE"}
+        desk.bl.write("HOLE", "1d", frame(desk.days(20, 10)), source="desk")
+        desk.bl.cache.prioritise("*", order, mode="fill")
+        with pytest.warns(Incomplete, match=r"10 bars are missing: .* one has no market HOLE"):
+            found = desk.retrieval.bars("HOLE", "1d", start=desk.day(20), fetch_missing=True)
+        assert closes(found) == expected(desk.days(20, 10))
+        with pytest.raises(DataNotFound, match="one has no market NONE"):
+            desk.retrieval.bars("NONE", "1d", start=desk.day(20), fetch_missing=True)
+        with pytest.raises(DataNotFound, match="one has no market HOLE"):
+            desk.retrieval.bars("HOLE", "1d", start=desk.day(20), source="one", fetch_missing=True)
+
+    def test_the_next_source_has_what_the_first_does_not_know(self, desk: Desk) -> None:
+        desk.sources["one"].unknown.add("HOLE")
+        desk.bl.cache.prioritise("*", ["one", "two"], mode="fill")
+        found = desk.retrieval.bars_of(["HOLE", "AAPL"], "1d", start=desk.day(20), fetch_missing=True)
+        assert closes(found["HOLE"]) == expected(desk.days(20, 0), 500.0)
+        assert found["HOLE"].provenance["availability"]["fetched_from"][-1] == "two"
+        assert closes(found["AAPL"]) == expected(desk.days(20, 0))
 
     def test_a_library_without_these_services_says_so(self, in_memory: BarLedger) -> None:
         alone = DataRetrievalService(in_memory.vault)

@@ -179,6 +179,19 @@ def test_what_looks_wrong_beyond_doubt_is_written_and_flagged(bl: BarLedger, clo
     assert made.accept(flagged[0]).changed == 1
 
 
+def test_bars_that_stay_as_they_are_are_not_flagged_again(bl: BarLedger, clock: SetClock) -> None:
+    source = spiked(clock, 850, 920)
+    made, ingestion = screened(bl, clock, source, Detector())
+    first = ingestion.ingest("A", "1d", **SCRIPTED).instruments[0].flagged
+    again = ingestion.ingest("A", "1d", **SCRIPTED, refresh=200)
+    assert (again.same, again.instruments[0].flagged, again.instruments[0].notes) == (200, (), ())
+    assert {one.id for one in made.discrepancies()} == set(first)
+    source.markets["A"].spikes = (850, 930)  # type: ignore[attr-defined]
+    changed = ingestion.ingest("A", "1d", **SCRIPTED, refresh=200)
+    (flagged,) = changed.instruments[0].flagged
+    assert (changed.changed, made.show(flagged).discrepancy.interval.start // DAY) == (2, 930)
+
+
 def test_a_finding_that_is_not_sure_is_not_flagged(bl: BarLedger, clock: SetClock) -> None:
     made, ingestion = screened(bl, clock, spiked(clock, 850), Detector(confidence=0.9))
     assert ingestion.ingest("A", "1d", **SCRIPTED).instruments[0].flagged == ()

@@ -14,6 +14,7 @@ from barledger.domain.rows import VALUES, Rows
 from barledger.domain.series import normalise_instrument
 from barledger.domain.timeframe import Timeframe
 from barledger.errors import BarledgerError, InvalidBars, InvalidInput, InvalidSetting, NotFound, SourceError
+from barledger.services.ingestion import IngestionReport
 from barledger.sources.contract import FetchRequest
 from barledger.sources.files import FilesSource
 from barledger.sources.files.discovery import discover, instrument_of
@@ -113,12 +114,30 @@ def _report(output: Output, results: list[tuple[_Job, Any]]) -> None:
         error = done.code if failed else None
         rows.append((job.instrument, job.timeframe, *counts, error, job.options["path"]))
         told = {"instrument": job.instrument, "timeframe": job.timeframe, "path": job.options["path"]}
+        told |= {"notes": [] if failed else _notes(done)}
         data.append({**told, **dict(zip(_COUNTS, counts, strict=True)), "error": error})
     columns = ("instrument", "timeframe", *(f"# {name}" for name in _COUNTS), "error", "files")
     output.table("", columns, rows, data)
+    if not output.as_json:
+        _show_notes(output, results)
     failures = [done for _, done in results if isinstance(done, BarledgerError)]
     if failures:
         raise failures[0]
+
+
+def _notes(done: IngestionReport) -> list[str]:
+    return [note for one in done.instruments for note in one.notes]
+
+
+def _show_notes(output: Output, results: list[tuple[_Job, Any]]) -> None:
+    """Say each note once, and of which series."""
+    about: dict[str, list[str]] = {}
+    for job, done in results:
+        for note in [] if isinstance(done, BarledgerError) else _notes(done):
+            about.setdefault(note, []).append(f"{job.instrument} {job.timeframe}")
+    for note, names in about.items():
+        more = f" and {len(names) - _SHOWN:,} more" if len(names) > _SHOWN else ""
+        output.note(f"{', '.join(names[:_SHOWN])}{more}: {note}")
 
 
 def _preview(output: Output, jobs: list[_Job], interval: Interval) -> None:

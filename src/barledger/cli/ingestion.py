@@ -152,13 +152,22 @@ def _show(output: Output, done: IngestionReport) -> None:
         output.table("", columns, [_row(one) for one in done.instruments], done)
     output.say(done.headline, done)
     if len(done.instruments) == 1:
-        if done.not_done:
-            output.say(f"not done: {_left(done.instruments[0])}", None)
-        for note in done.instruments[0].notes:
-            output.note(note)
+        _show_one(output, done.instruments[0])
     for one in done.restated:
         word = "a restatement waits for a decision:" if one.state == "proposed" else "restated"
         output.note(f"{one.series}: {word} {one.restatement}")
+
+
+def _show_one(output: Output, one: InstrumentReport) -> None:
+    if one.error is not None:
+        output.error(one.error)
+    if one.state == "not_done":
+        output.say(f"not done: {_left(one)}", None)
+    for note in one.notes:
+        if one.state == "skipped":
+            output.say(f"{one.series}: skipped: {note}", None)
+        else:
+            output.note(note)
 
 
 def _row(one: InstrumentReport) -> tuple[object, ...]:

@@ -92,10 +92,11 @@ class InvalidPolicy(InvalidInput):
 
 @dataclass(kw_only=True, eq=False)
 class InvalidSetting(InvalidInput):
-    """A setting, an option or a URL cannot be used."""
+    """A setting, an option or a URL cannot be used; ``advised`` is a next step that fits better than the usual one."""
 
     setting: str
     reason: str
+    advised: str = ""
     code = "invalid-setting"
     message = "{setting}: {reason}"
     next_step = "Correct it where it is given, as the message says."
@@ -103,6 +104,8 @@ class InvalidSetting(InvalidInput):
     @property
     def advice(self) -> str:
         """Return the next step; what may be a setting is perhaps given by the environment or the file."""
+        if self.advised:
+            return self.advised
         if self.setting not in SETTINGS:
             return super().advice
         return (

@@ -73,7 +73,8 @@ class Fetched:
 
     ``complete`` is False where the source may have left bars out, so that what it lacks says nothing. ``actions`` are
     the corporate actions with an ex-date in the stretch; ``asked`` is the request in the source's own words, for the
-    audit log. ``adjustment`` tells per column what these bars are adjusted for, where that shows only in what was read.
+    audit log. ``adjustment`` tells per column what these bars are adjusted for, where that shows only in what was read,
+    and ``note`` what people should know of how they were read, such as what was assumed.
     """
 
     rows: Rows
@@ -83,6 +84,7 @@ class Fetched:
     actions: tuple[CorporateAction, ...] = ()
     asked: str = ""
     adjustment: Mapping[str, Adjustment] | None = None
+    note: str = ""
 
 
 class Source(ABC):

@@ -44,7 +44,11 @@ def test_other_programs_have_their_own_custom(write: Write) -> None:
     stooq, backtesting = write(STOOQ, "stooq.csv"), write(BACKTESTING, "backtesting.csv")
     assert states(stooq) == {"raw"}
     assert states(stooq, mapper="stooq") == {"total"}
-    assert "unless it was told to skip that (adjustment= says otherwise)" in note(stooq, mapper="stooq")
+    assert "unless it was told to skip that (adjustment=raw, splits or total says otherwise)" in note(
+        stooq, mapper="stooq"
+    )
+    assert "taken as traded: nothing in the file says" in note(stooq)
+    assert "(adjustment=raw, splits or total says otherwise)" in note(stooq)
     assert states(backtesting) == {"raw"}
     assert "taken as traded: nothing in the file says" in note(backtesting)
 

@@ -1,7 +1,7 @@
 """Gaps: missing stretches that asking a source may close."""
 
 from collections.abc import Iterable, Sequence
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from barledger.domain.interval import Interval, everything, union
 from barledger.domain.series import Series
@@ -46,3 +46,13 @@ def could_not(series: Series, wanted: Wanted, error: BarledgerError) -> Instrume
     return InstrumentReport(
         series=series, state="failed", written=nothing, error=error, left=tuple(wanted.exactly or ())
     )
+
+
+def skipped(series: Series, wanted: Wanted) -> InstrumentReport:
+    """Return the report of a series that callers wrote, so that nobody can be asked for what it lacks."""
+    nothing = Written(series=(series,), revision=0, fields={})
+    left = tuple(wanted.exactly or ())
+    return InstrumentReport(series=series, state="skipped", written=nothing, left=left, notes=(_NOBODY,))
+
+
+_NOBODY: Final = "callers wrote these bars, and there is nobody to ask for those that are missing"

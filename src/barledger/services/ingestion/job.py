@@ -384,6 +384,7 @@ class Job:
             declined=scribe.declined,
             proposals=tuple(dict.fromkeys(scribe.proposals)),
             flagged=tuple(dict.fromkeys(scribe.flagged)),
+            heard=tuple(dict.fromkeys(scribe.heard)),
             restatement=scribe.restatement,
             calls=self._calls,
         )

@@ -17,6 +17,7 @@ def notes(report: InstrumentReport, plan: Plan, wanted: Wanted) -> Iterator[str]
     """Say what was left out, and why nothing came."""
     if report.state == "failed":
         return
+    yield from report.heard
     if plan.out_of_reach is not None:
         yield f"out of reach: {plan.out_of_reach}: {report.series.source} serves no bars that old"
     elif report.state == "current":

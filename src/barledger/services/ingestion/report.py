@@ -11,7 +11,7 @@ from barledger.errors import BarledgerError
 from barledger.services.cache.commit import Written
 from barledger.services.ingestion.restatement import Restatement
 
-State = Literal["done", "current", "proposed", "not_done", "failed"]
+State = Literal["done", "current", "proposed", "not_done", "failed", "skipped"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -19,12 +19,12 @@ class InstrumentReport(Readable):
     """What became of one series.
 
     ``state`` is ``done``; ``current`` if there was nothing to ask for; ``proposed`` if changes wait for a decision;
-    ``not_done`` if the budget was spent, or all was stopped, before the end; ``failed`` with the ``error``. ``asked``
-    are the stretches that the source was asked for, ``left`` those without an answer, ``out_of_reach`` what lies
+    ``not_done`` if the budget was spent, or all was stopped, before the end; ``failed`` with the ``error``;
+    ``skipped`` if callers wrote its bars, so that nobody can be asked for those that are missing. ``asked`` are the stretches that the source was asked for, ``left`` those without an answer, ``out_of_reach`` what lies
     before the source's history. ``notes`` say in words what was left out, and why nothing came. ``dropped`` counts bars
     that were not closed yet, ``future`` those that had not even opened, ``held`` new bars that wait with a restatement,
     ``declined`` changes that were rejected before. ``flagged`` are discrepancies about bars that look wrong beyond
-    doubt, and were written all the same.
+    doubt, and were written all the same; ``heard`` is what the source said of how it read them.
     """
 
     series: Series
@@ -42,6 +42,7 @@ class InstrumentReport(Readable):
     declined: int = 0
     proposals: tuple[str, ...] = ()
     flagged: tuple[str, ...] = ()
+    heard: tuple[str, ...] = ()
     restatement: Restatement | None = None
     calls: int = 0
 
@@ -111,7 +112,7 @@ class IngestionReport(Written):
         return tuple(one for one in self.instruments if one.state == state)
 
 
-_WELL: Final = frozenset({"done", "current"})
+_WELL: Final = frozenset({"done", "current", "skipped"})
 
 
 def summed(reports: Sequence[InstrumentReport], *, seconds: float) -> IngestionReport:

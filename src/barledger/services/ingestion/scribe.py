@@ -65,6 +65,7 @@ class Scribe:
         self.written = Written(series=(series,), revision=vault.ledger.revisions.state(series).revision, fields={})
         self.proposals: list[str] = []
         self.flagged: list[str] = []
+        self.heard: list[str] = []
         self.proposed = self.held = self.declined = 0
         self.restatement: Restatement | None = None
         self._calendar, self._symbol = calendar, symbol
@@ -79,18 +80,28 @@ class Scribe:
     def screen(self, answer: Answer) -> Answer:
         """Look at the bars of an answer before they are written: what looks wrong is flagged, or put aside."""
         look, rows = self.task.screen, answer.rows
+        if answer.received.chunk.note:
+            self.heard.append(answer.received.chunk.note)
         if look is None or not len(rows):
             return answer
         known = self._context
         before = None if known is None or known[0] != answer.interval.start else known[1]
         screened = look(self.series, rows, before=before, actions=answer.received.chunk.actions)
         self._context = answer.interval.end, rows.pick(slice(-CONTEXT, None))
-        for flag in screened.flags:
+        for flag in self._news(screened.flags, rows):
             made, _ = self._workflow.keep(flag.discrepancy, None, self.who("flag", trigger=flag.discrepancy.kind))
             if made.waits:
                 self.flagged.append(made.id)
                 self._flags.append(flag)
         return replace(answer, rows=screened.rows, rejected=(*answer.rejected, *screened.rejected))
+
+    def _news(self, flags: Sequence[Flag], rows: Rows) -> Sequence[Flag]:
+        """Return the flags about bars of which some will be written; those that stay as they are were flagged then."""
+        if not flags:
+            return flags
+        compared = compare(self.reading(rows).rows, rows, self.task.declaration.tolerance)
+        written = np.asarray(rows.time[compared.written])
+        return [one for one in flags if _any_within(written, one.discrepancy.interval)]
 
     def propose_flagged(self) -> None:
         """Propose what puts flagged bars right, now that they are there to be compared with."""
@@ -269,6 +280,12 @@ class Scribe:
         compared = compare(stored.rows, changes, self.task.declaration.tolerance)
         rows = undecided(self.vault.ledger, self.series, changes.pick(compared.changed))
         return stored, rows, len(compared.changed) - len(rows)
+
+
+def _any_within(times: Ints, interval: Interval) -> bool:
+    """Whether any of these ascending times lies in an interval."""
+    first, last = np.searchsorted(times, [interval.start, interval.end])
+    return bool(first < last)
 
 
 def _finding(kind: str, rows: Rows, stored: Reading, reason: str, evidence: dict[str, Any]) -> Finding:

@@ -13,7 +13,7 @@ from barledger.domain.interval import Instant, Interval
 from barledger.domain.series import Series, normalise_instrument
 from barledger.domain.timeframe import Timeframe
 from barledger.domain.validation import OnInvalid
-from barledger.errors import BarledgerError, CapabilityMissing, InvalidSetting
+from barledger.errors import BarledgerError, CapabilityMissing, InvalidSetting, SourceNotFound
 from barledger.ledger.contract import QuarantinedBar
 from barledger.services.cache import DataCacheService
 from barledger.services.cache.commit import Written
@@ -22,7 +22,7 @@ from barledger.services.discrepancies import Workflow
 from barledger.services.ingestion import crew
 from barledger.services.ingestion.budget import Budget, Spending
 from barledger.services.ingestion.follow import ClosedBar, Follower, Following
-from barledger.services.ingestion.gaps import Gap, by_source, could_not
+from barledger.services.ingestion.gaps import Gap, by_source, could_not, skipped
 from barledger.services.ingestion.job import Job
 from barledger.services.ingestion.plan import Refresh, Wanted
 from barledger.services.ingestion.policies import Policies, age
@@ -138,8 +138,8 @@ class DataIngestionService:
         """Ask the sources of these series for what is missing in them, as far as asking can close it.
 
         ``gaps`` are what `DataAvailabilityService.gaps` gives: each has a ``series``, and in ``missing`` the intervals
-        with their reasons. A series whose source cannot be made is in the report with the error. ``stop`` ends it after
-        the chunk that is being stored.
+        with their reasons. A series whose source cannot be made is in the report with the error; one that callers wrote
+        has nobody to ask, and is skipped. ``stop`` ends it after the chunk that is being stored.
         """
         self._vault.check_writable()
         reports: list[InstrumentReport] = []
@@ -150,6 +150,12 @@ class DataIngestionService:
                     task = self._task(name, made, on_change=on_change, on_invalid=on_invalid, reason=reason, stop=stop)
                     task = replace(task, spending=spending, progress=Progress(progress, self._timing.steady))
                     reports += self._work(task, orders)
+            except SourceNotFound as error:
+                theirs = self._of_callers()
+                reports += [
+                    skipped(series, wanted) if series in theirs else could_not(series, wanted, error)
+                    for series, wanted in orders
+                ]
             except BarledgerError as error:
                 reports += [could_not(series, wanted, error) for series, wanted in orders]
         return summed(reports, seconds=spending.seconds)
@@ -249,6 +255,11 @@ class DataIngestionService:
             yield source, made
         finally:
             made.close()
+
+    def _of_callers(self) -> set[Series]:
+        """Return the series that have bars though nobody was ever asked for any."""
+        catalog = self._vault.ledger.catalog
+        return {*catalog.series()} - {*catalog.asked()}
 
     def _declared(self, name: str) -> SourceDeclaration:
         with self._source(name, None) as (_, made):

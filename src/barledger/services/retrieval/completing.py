@@ -100,7 +100,8 @@ class Completer:
         """Warn of bars that nobody has, as the caller so many frames above."""
         if missing:
             bars = sum(one.bars for one in missing)
-            told = f"{bars:,} bars are missing: {missing[0]}" + (" and others" if len(missing) > 1 else "")
+            number = "bar is" if bars == 1 else "bars are"
+            told = f"{bars:,} {number} missing: {missing[0]}" + (" and others" if len(missing) > 1 else "")
             warnings.warn(told, Incomplete, stacklevel=level)
 
     def ranges(

@@ -1,6 +1,6 @@
 """Fetching what is missing before bars are handed out: availability, ingestion, cache, and a second look."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
@@ -11,7 +11,7 @@ import numpy as np
 from barledger.domain.calendar import Calendar
 from barledger.domain.interval import BEGINNING, END_OF_TIME, Interval, format_time, intersection, union
 from barledger.domain.timeframe import DAY, Timeframe
-from barledger.errors import CapabilityMissing, InvalidSetting, OutOfReach, SourceNotFound
+from barledger.errors import CapabilityMissing, DataNotFound, InvalidSetting, NotFound, OutOfReach, SourceNotFound
 from barledger.services.availability import EXCUSED, FETCHABLE
 from barledger.services.cache.vault import Vault
 
@@ -19,6 +19,7 @@ from barledger.services.cache.vault import Vault
 _LONGEST_OPEN: Final = 2
 # So many holes are closed one by one; for more, all between the first and the last is asked for.
 _MOST_STRETCHES: Final = 20
+_NAME_ONE: Final = "Name a source: source=..., or an order of sources by bl.cache.prioritise; `barledger sources` lists those there are."
 
 
 class Missing(Protocol):
@@ -96,7 +97,8 @@ class Still:
     def __str__(self) -> str:
         """Say it in a line."""
         why = f"{self.reason}: {self.detail}" if self.detail else self.reason
-        return f"{self.bars:,} bars of {self.instrument} {self.timeframe} in {self.interval} ({why})"
+        bars = "bar" if self.bars == 1 else "bars"
+        return f"{self.bars:,} {bars} of {self.instrument} {self.timeframe} in {self.interval} ({why})"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -198,29 +200,45 @@ class Fetcher:
 
         ``before`` is the source that was asked for it together with others. A name under which there are series and no
         source, as of bars that callers wrote, has what it has. Raises `InvalidSetting` if something is missing and no
-        source is known for it, `SourceNotFound`, and what ingestion raises.
+        source is known for it, `SourceNotFound`, `DataNotFound` if no source knows the instrument and there are no
+        bars of it, and what else ingestion raises.
         """
         named = self._sources(question.instrument, question.timeframe, source)
         if not named:
             return Fetching(required=question.interval, sources=(), missing=self._unnamed(question))
         asked: list[str] = [] if before is None else [before]
+        refused: dict[str, NotFound] = {}
         missing: tuple[Still, ...] | None = None
         for name in named:
             try:
                 left = self._ask(question, name, missing, options, asked)
-            except SourceNotFound:
-                # Some names may be those of callers' own bars; a name of nothing at all is a slip.
-                if name == named[-1] and not asked and not self._is_of_callers(name, options):
-                    raise
+            except (SourceNotFound, DataNotFound) as error:
+                refused[name] = error
                 left = self._missing(question, name)
             missing = left if missing is None else _both(question, missing, left)
             if not missing:
                 break
-        return Fetching(required=question.interval, sources=tuple(asked), missing=missing or ())
+        if missing and len(refused) == len(named):
+            self._check_refused(question, refused, asked)
+        told = _explained(missing or (), refused.values())
+        return Fetching(required=question.interval, sources=tuple(asked), missing=told)
 
-    def _is_of_callers(self, source: str, options: Mapping[str, Any] | None) -> bool:
-        """Whether there are series under a name of no source; who gives options means a source."""
-        return not options and any(one.source == source for one in self._vault.ledger.catalog.series())
+    def _check_refused(self, question: Question, refused: Mapping[str, NotFound], asked: Sequence[str]) -> None:
+        """Raise what the sources said if none could be asked and there are no bars of theirs either.
+
+        Some names may be those of callers' own bars, a name of nothing at all is a slip; and so is an instrument that
+        no source knows.
+        """
+        series = [one for one in self._vault.ledger.catalog.series() if one.source in refused]
+        mine = (question.instrument, question.timeframe)
+        if any((one.instrument, one.timeframe) == mine for one in series):
+            return
+        unknown = [error for error in refused.values() if isinstance(error, DataNotFound)]
+        if unknown:
+            raise unknown[0]
+        (*_, (last, error)) = refused.items()
+        if not asked and not any(one.source == last for one in series):
+            raise error
 
     def _ask(
         self,
@@ -274,8 +292,9 @@ class Fetcher:
         missing = self._missing(question, None)
         closable = [one for one in missing if one.reason in FETCHABLE]
         if closable:
-            reason = f"{closable[0]} is missing, and neither source= nor a priority says where to fetch it"
-            raise InvalidSetting(setting="source", reason=reason)
+            number = "is" if closable[0].bars == 1 else "are"
+            reason = f"{closable[0]} {number} missing, and neither source= nor a priority says where to fetch them"
+            raise InvalidSetting(setting="source", reason=reason, advised=_NAME_ONE)
         return missing
 
     def _services(self) -> tuple[AvailabilityService, IngestionService]:
@@ -314,6 +333,12 @@ class Fetcher:
         known = self._vault.ledger.catalog.series(instrument=instrument, timeframe=timeframe.name)
         sources = list(dict.fromkeys(series.source for series in known if not series.is_adjusted))
         return sources if len(sources) == 1 else []
+
+
+def _explained(missing: Sequence[Still], refused: Iterable[NotFound]) -> tuple[Still, ...]:
+    """Return what is missing with what the sources said that do not know the instrument, where nothing else is."""
+    said = "; ".join(str(error) for error in refused if isinstance(error, DataNotFound))
+    return tuple(replace(one, detail=one.detail or said) for one in missing)
 
 
 def _both(question: Question, first: Sequence[Still], second: Sequence[Still]) -> tuple[Still, ...]:

@@ -94,6 +94,7 @@ class Chunks:
             actions=actions,
             asked=self._selection.asked(files),
             adjustment=dict.fromkeys(VALUES, self._selection.adjustment(files)),
+            note=self._selection.note(files),
         )
 
     def _validated(self, run: pa.Table) -> Validated:

@@ -52,7 +52,11 @@ class Mapped:
     @property
     def _assumption(self) -> str:
         why = "" if self.given else self.mapper.assumed(self._beside)
-        return f"taken as {_STATES[self.adjustment]}: {why} (adjustment= says otherwise)" if why else ""
+        return (
+            f"taken as {_STATES[self.adjustment]}: {why} (adjustment=raw, splits or total says otherwise)"
+            if why
+            else ""
+        )
 
     @property
     def _beside(self) -> frozenset[str]:

@@ -100,6 +100,9 @@ def _yfinance_assumed(names: frozenset[str]) -> str:
     return "" if "adj_close" in names else "there is no Adj Close beside the prices, as with auto_adjust=True"
 
 
+_UNSAID: Final = "nothing in the file says what they are adjusted for"
+
+
 STOOQ: Final = Mapper(
     name="stooq",
     about="Stooq's files, those of many tickers and those of one",
@@ -162,7 +165,7 @@ BACKTESTING: Final = Mapper(
     columns=_ours(time=(*_TIMES, "", "unnamed:_0")),
     marks=(frozenset({"", "open", "high", "low", "close"}), frozenset({"unnamed:_0", "open", "high", "low", "close"})),
     note=_dated,
-    assumed=lambda _: "nothing in the file says what they are adjusted for",
+    assumed=lambda _: _UNSAID,
 )
 PLAIN: Final = Mapper(
     name="plain",
@@ -170,6 +173,7 @@ PLAIN: Final = Mapper(
     # pandas calls an index without a name so when it writes Parquet and Arrow.
     columns=_ours(time=(*_TIMES, "__index_level_0__")),
     note=_dated,
+    assumed=lambda _: _UNSAID,
 )
 
 MAPPERS: Final = (STOOQ, BINANCE, YFINANCE, ZIPLINE, FREQTRADE, BACKTESTING, PLAIN)

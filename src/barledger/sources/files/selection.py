@@ -84,6 +84,10 @@ class Selection:
         name = str(first) if len(listed) == 1 else f"{first} to {last} ({len(listed)} files)"
         return f"{name} as {' and '.join(ways)}"
 
+    def note(self, numbers: Iterable[int]) -> str:
+        """Return what people should know of how these files are read, if anything."""
+        return "; ".join(dict.fromkeys(note for one in sorted(numbers) if (note := self.mapped(one).note)))
+
     def place(self, piece: pa.Table, at: int) -> str:
         """Return in which file and where in it the bar at a position of a piece stands."""
         file, row = (int(piece[name][at].as_py()) for name in ("file", "row"))
