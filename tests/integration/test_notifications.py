@@ -474,6 +474,46 @@ def test_secrets_are_shown_nowhere(bl: BarLedger, caplog: pytest.LogCaptureFixtu
     assert word not in text
 
 
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("mailto://u:MAILPW@127.0.0.1:1?to=a@b.c", "mailto://********: a part that the service needs"),
+        ("slack://MAILPW", "slack://********: a part that the service needs"),
+        ("nonsense://MAILPW/127.0.0.1", "nonsense://********: it knows no service"),
+        ("u:MAILPW@127.0.0.1?to=x://a", "********: it does not begin with a scheme"),
+    ],
+)
+def test_of_an_address_for_apprise_only_the_scheme_is_shown(
+    bl: BarLedger, caplog: pytest.LogCaptureFixture, url: str, said: str
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    with pytest.raises(InvalidSetting) as refused:
+        bl.notifications.add_channel("mail", url)
+    text = str(refused.value) + caplog.text
+    assert said in text
+    for part in ("MAIL", "u:", "127", "M...W", "1...1", "a...c", "b.c"):
+        assert part not in text.removeprefix("channel mail")
+
+
+def test_a_delivery_that_fails_shows_no_part_of_the_address(bl: BarLedger, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    with hook(Answer(status=503)) as served:
+        port = free_port()
+        urls = {
+            "mail": f"mailto://desk:MAILPW@localhost:{port}?to=a@example.com&from=b@example.com&mode=insecure",
+            "post": served.url.replace("http://", "json://desk:MAILPW@"),
+        }
+        for name, url in urls.items():
+            bl.notifications.add_channel(name, url, timeout=2)
+        bl.notifications.post(LAG)
+        failed = {one.channel: one.error for one in bl.notifications.deliver().failed}
+    assert "apprise could not send it: no connection" in failed["mail"]
+    assert "apprise could not send it: the service answered 503" in failed["post"]
+    text = " ".join(failed.values()) + caplog.text
+    for part in ("MAILPW", "localhost", "127.0.0.1", "example.com", "desk"):
+        assert part not in text
+
+
 def test_a_reference_to_the_environment_is_all_that_is_kept(
     bl: BarLedger, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
