@@ -125,5 +125,6 @@ NOTES = [
     "- of two equal dividends in one week, both in Adj Close, either can be the copy where the price does not tell;",
     "- a dividend that stands at another row than its step in Adj Close: if its fall is lost in the noise, Adj Close could",
     "  be the one that is displaced;",
+    "- weeks as traded: within the week of a split neither gap nor range tells, and small ratios are ordinary moves;",
     "- a split of 1.3:1 in a file of 20 rows is hardly more than what a share moves in a bad week.",
 ]

@@ -74,13 +74,20 @@ def test_a_hundredth_among_level_dividends_is_too_small_though_adj_close_has_it(
     np.testing.assert_allclose(barledger.inspect(wrong).corrected["Dividends"], right["Dividends"], rtol=1e-9)
 
 
+def test_two_level_neighbours_are_enough_for_a_hundredth_and_one_of_another_size_is_not(right: pd.DataFrame) -> None:
+    few = adjusted(right.iloc[:220])
+    wrong = adjusted(scaled(few, slice(146, 147), 0.01, ["Dividends"]))
+    assert likely(wrong) == ["dividend_too_small"]
+    assert likely(adjusted(scaled(wrong, slice(83, 84), 0.2, ["Dividends"]))) == []
+
+
 def test_dividends_that_adj_close_lacks_altogether_are_not_in_another_unit(right: pd.DataFrame) -> None:
     assert set(likely(adjusted(right, np.zeros(len(right))))) == {"dividend_not_adjusted"}
 
 
 @pytest.mark.parametrize("upon", [False, True], ids=["of the sum", "one upon the other"])
 def test_a_small_dividend_that_adj_close_takes_twice_is_certain(*, upon: bool) -> None:
-    right = adjusted(scaled(walk(11, dividends=True), slice(None), 0.35, ["Dividends"]))
+    right = adjusted(scaled(walk(11, dividends=True), slice(None), 0.45, ["Dividends"]))
     paid = right["Dividends"].to_numpy(copy=True)
     share = paid[83] / float(right["Close"].iloc[82])
     paid[83] *= 2 - share if upon else 2
@@ -88,16 +95,18 @@ def test_a_small_dividend_that_adj_close_takes_twice_is_certain(*, upon: bool) -
     assert (finding.kind, finding.certain) == ("dividend_double_counted", True)
 
 
-def test_a_gain_that_equals_its_dividend_is_that_dividend(right: pd.DataFrame) -> None:
+def test_a_gain_that_equals_its_dividend_is_that_dividend() -> None:
+    right = walk(11, dividends=True, volatility=0.05)
     gains = np.zeros(len(right))
     gains[83] = right["Dividends"].iloc[83]
-    wrong = right.assign(**{"Capital Gains": gains})
-    assert likely(wrong) == []
-    close = right["Close"].to_numpy()
-    step = 1 - gains[83] / close[82]
-    twice = wrong.assign(**{"Adj Close": right["Adj Close"] * np.where(np.arange(len(right)) < 83, step, 1.0)})
+    told = right.assign(**{"Capital Gains": gains})
+    assert likely(told) == []
+    both = right["Dividends"].to_numpy() + gains
+    twice = adjusted(told, both)
     assert likely(twice) == ["dividend_double_counted"]
     np.testing.assert_allclose(barledger.inspect(twice).corrected["Adj Close"], right["Adj Close"], rtol=1e-6)
+    apart = told.assign(**{"Capital Gains": gains * 0.37})
+    assert likely(adjusted(apart, right["Dividends"].to_numpy() + gains * 0.37)) == []
 
 
 def test_a_large_dividend_that_is_none_and_keeps_no_rhythm_is_a_phantom(right: pd.DataFrame) -> None:
@@ -113,7 +122,7 @@ def test_dividends_beside_repeated_bars_are_no_faults_of_their_own(right: pd.Dat
     assert likely(wrong) == ["stale"]
 
 
-@pytest.mark.parametrize("factor", [0.5, 0.667, 0.75, 0.8])
+@pytest.mark.parametrize("factor", [0.5, 0.51, 0.667, 0.75, 0.8])
 def test_a_crash_by_a_customary_ratio_is_no_split_where_trade_bursts_and_decays(factor: float) -> None:
     assert likely(crash(walk(6), 200, factor)) == []
 
@@ -127,9 +136,10 @@ def test_a_split_is_one_on_quiet_and_on_busy_days(times: float) -> None:
 
 def test_a_bar_that_opens_where_the_last_one_closed_is_no_split() -> None:
     frame = scaled(walk(6), slice(200, None), 0.5, PRICES).drop(columns="Volume")
-    for name in ("Open", "High"):
-        frame.iloc[200, frame.columns.get_loc(name)] = frame["Close"].iloc[199]
-    assert likely(frame) == []
+    split = frame.copy()
+    frame.iloc[200, frame.columns.get_loc("Open")] = frame["Close"].iloc[199]
+    assert likely(split[["Open", "Close"]]) == ["split_missed"]
+    assert "split_missed" not in likely(frame[["Open", "Close"]])
 
 
 @pytest.mark.parametrize("day", range(5))

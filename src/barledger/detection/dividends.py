@@ -36,7 +36,10 @@ _PRE_SPLIT: Final = -5.5
 _TWICE: Final = -5.5
 _UNDECIDED: Final = 0.45
 _TOGETHER: Final = 6.0
+_SOME: Final = 0.5
 _SLIGHT: Final = 0.005
+_SLIGHTEST: Final = 0.0033
+"""Vendors' own corrections leave a dividend of three thousandths in Adj Close twice."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -177,9 +180,13 @@ def _systematic(payouts: Sequence[Payout]) -> dict[float, float]:
     every = [one for one in payouts if one.amount > 0]
     if len(every) < 2:
         return {}
-    totals = {factor: sum(_gain(one, factor) for one in every) + _sized(every, factor) for factor in _UNITS}
-    best = max(totals, key=lambda factor: totals[factor])
-    return {best: min(totals[best] - 2, _TOGETHER)} if totals[best] > 2 else {}
+    totals = {}
+    for factor in _UNITS:
+        gains = [_gain(one, factor) for one in every]
+        if sum(gain > _SOME for gain in gains) > 1:
+            totals[factor] = sum(gains) + _sized(every, factor)
+    best = max(totals, key=lambda factor: totals[factor], default=1.0)
+    return {best: min(totals[best] - 2, _TOGETHER)} if totals.get(best, 0.0) > 2 else {}
 
 
 def _gain(one: Payout, factor: float) -> float:
@@ -215,15 +222,16 @@ def _decided(one: Payout, cases: Sequence[_Case], copies: dict[int, float]) -> l
     if confidence < 0.05:
         return []
     best = max((case for case in cases if case.kind == kind), key=lambda case: case.odds)
-    slight = _slight(one) and not (kind == "dividend_double_counted" and one.exactly_twice)
+    twice = kind == "dividend_double_counted" and one.exactly_twice
+    slight = _slight(one, least=_SLIGHTEST if twice else _SLIGHT)
     if kind in {"dividend_double_counted", "adjustment_error"} and (_holds_a_phantom(one, copies) or slight):
         confidence = min(confidence, _UNDECIDED)
     return [_suspicion(one, best, confidence)]
 
 
-def _slight(one: Payout) -> bool:
+def _slight(one: Payout, *, least: float) -> bool:
     """Whether Adj Close is off by so little that vendors leave it."""
-    return one.step is not None and abs(one.step - one.predicted(one.amount)) < _SLIGHT
+    return one.step is not None and abs(one.step - one.predicted(one.amount)) < least
 
 
 def _holds_a_phantom(one: Payout, copies: dict[int, float]) -> bool:
