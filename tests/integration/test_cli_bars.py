@@ -73,6 +73,19 @@ def test_columns_that_there_are_not_are_refused(cli: Cli, columns: str, options:
     assert said in cli.err
 
 
+def test_a_column_that_there_is_not_is_answered_with_those_that_there_are(cli: Cli) -> None:
+    cli("bars", "AAPL", "1d", "--columns", "foo", code=2)
+    assert "next: Ask for columns that there are: open, high, low, close, volume, " in cli.err
+    assert "mapping" not in cli.err
+
+
+def test_a_revision_is_shown_as_a_name(cli: Cli) -> None:
+    (bar,) = cli.bars("1d", "--last", "1", "--columns", "revision,volume")
+    assert bar["revision"].isdecimal()
+    shown = cli("bars", "AAPL", "1d", "--last", "1", "--columns", "revision,volume")
+    assert f" {bar['revision']} " in shown.splitlines()[-2]
+
+
 def test_the_last_bars_are_counted_after_they_were_put_together(cli: Cli) -> None:
     assert cli.hours("--last", "3") == ["01-02T19", "01-02T21", "01-02T22"]
     assert cli.hours("--last", "3", "--partial", "keep") == ["01-02T21", "01-02T22", "01-02T23"]

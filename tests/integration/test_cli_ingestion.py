@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import time
 from collections.abc import Iterator
@@ -192,7 +193,31 @@ def test_a_follower_says_where_it_goes_on_with_an_old_series(cli: FilesCli) -> N
 
 
 def test_a_source_that_never_has_a_new_bar_is_not_followed(cli: FilesCli) -> None:
-    assert cli.refused("follow", "AAPL", "1d", "--source", "sample", code=4)["error"] == "capability-missing"
+    told = cli.refused("follow", "AAPL", "1d", "--source", "sample", code=4)
+    assert told["error"] == "capability-missing"
+    assert told["next_step"] == "Use a source that declares the capability."
+
+
+def test_a_follower_says_what_it_waits_for_and_that_it_was_interrupted(
+    cli: FilesCli, fake_binance: FakeExchange
+) -> None:
+    interrupted: list[int] = []
+
+    def interrupt() -> int:
+        if not interrupted:
+            interrupted.append(os.getpid())
+            os.kill(os.getpid(), signal.SIGINT)
+        return time.time_ns()
+
+    fake_binance.clock = interrupt
+    options = ["--option", f"url={fake_binance.url}", "--option", "rate_limit=no"]
+    cli("follow", "BTCUSDT,ETHUSDT", "1d", "--source", "binance", *options, "--start", days_ago(1), code=130)
+    told = r"(\w+) 1d from binance \(and 1 more\): waits for the bar of (.*)T00:00:00Z, which closes at (.*)T00:00:00Z"
+    found = re.match(told, cli.err)
+    assert found is not None, cli.err
+    assert found[1] == "BTCUSDT"
+    assert np.datetime64(found[3]) - np.datetime64(found[2]) == np.timedelta64(1, "D")
+    assert "interrupted; every bar that was given is stored, run it again to go on" in cli.err
 
 
 # --- gaps ------------------------------------------------------------------------------------------
@@ -322,7 +347,8 @@ def test_a_follower_says_once_that_its_source_is_gone_and_once_that_it_is_back(
     start = str(np.datetime64("now", "m") - 3)
     follow = ["follow", "BTCUSDT", "1m", "--source", "binance", *options, "--start", start]
     assert len(cli(*follow, "--count", "1").splitlines()) == 1
-    gone, back = cli.err.splitlines()
+    waits, gone, back = cli.err.splitlines()
+    assert waits.startswith("BTCUSDT 1m from binance: waits for the bar of ")
     assert gone.startswith("BTCUSDT 1m from binance: does not answer: ")
     assert gone.endswith("; trying again")
     assert back == "BTCUSDT 1m from binance: answers again"

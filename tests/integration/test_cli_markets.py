@@ -149,7 +149,12 @@ def test_gaps_are_listed_the_worst_first(cli: Cli, tmp_path: Path) -> None:
     assert "GHOST 1d from files: nothing was ever obtained: " in cli.err
     assert "nowhere.csv" in cli.err
     assert "barledger gaps GHOST --forget" in cli.err
-    assert cli("gaps", "HOLED", "--forget") == "forgotten: nothing\n"
+    assert cli("gaps", "H*", "--forget") == "forgotten: nothing\n"
+    kept = cli.refused("gaps", "HOLED", "--forget", code=2)
+    assert "HOLED 1d from files has or had bars; forgotten are failures" in kept["message"]
+    nobody = cli.refused("gaps", "NOBODY", "--forget", code=3)
+    assert nobody["error"] == "series-not-found"
+    assert "nobody was asked for any: there is nothing to forget" in nobody["message"]
     assert cli.json("gaps", "GHOST", "--forget")["forgotten"][0]["instrument"] == "GHOST"
     assert cli.json("gaps")["undecided"] == []
     assert cli.refused("gaps", "--timeframe", "7m", code=2)["error"] == "invalid-timeframe"

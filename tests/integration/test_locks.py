@@ -202,6 +202,33 @@ class TestBadFiles:
         with pytest.raises(InvalidSetting, match="is not a manifest"):
             bl.retrieval.check(tmp_path / "x.lock")
 
+    @pytest.mark.parametrize(
+        "changes",
+        [
+            {"series": "text"},
+            {"series": [7]},
+            {"series": 7},
+            {"series": {"a": 1}},
+            {"files": [1]},
+            {"files": [{"unknown": 1}]},
+            {"adjustment": []},
+            {"revision": "many"},
+            {"revision": float("inf")},
+            {"rows": [1]},
+            {"instrument": 7},
+            {"timeframe": None},
+        ],
+    )
+    def test_what_is_wrong_in_it_is_said_in_words(self, bl: BarLedger, file: Path, changes: dict[str, Any]) -> None:
+        told = json.loads(file.read_text())
+        whole = {name: value for name, value in changes.items() if name in ("series", "files", "adjustment")}
+        told["series"][0] |= {name: value for name, value in changes.items() if name not in whole}
+        file.write_text(json.dumps(told | whole))
+        with pytest.raises(InvalidManifest, match="is not a manifest: ") as caught:
+            bl.retrieval.check(file)
+        for python in ("indices", "object", "argument", "literal", "NoneType", "convert", "attribute", "__init__"):
+            assert python not in str(caught.value)
+
     def test_a_changed_file_is_said(self, bl: BarLedger, file: Path) -> None:
         told = json.loads(file.read_text())
         told["series"][0]["rows"] = 7

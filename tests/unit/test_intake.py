@@ -230,6 +230,15 @@ def test_an_index_without_a_zone_is_refused() -> None:
     refused(frame().drop(columns="time").set_index(NAIVE), NaiveTimes)
 
 
+def test_the_advice_about_naive_days_is_utc_and_about_shorter_bars_their_zone() -> None:
+    indexed = frame().drop(columns="time").set_index(NAIVE)
+    for data in (indexed, frame(time=NAIVE), frame(time=[str(one) for one in NAIVE])):
+        for name, zone in (("1d", "'UTC'"), ("1w", "'UTC'"), ("1h", "'America/New_York'")):
+            with pytest.raises(NaiveTimes) as caught:
+                intake(data, Timeframe.of(name))
+            assert f"tz_localize({zone})" in caught.value.advice
+
+
 @pytest.mark.parametrize("dates", [[stamp.date() for stamp in TIMES], ["2005-02-28", "2005-03-01", "2005-03-02"]])
 def test_dates_are_midnights_in_utc_for_days_and_longer_only(dates: list[Any]) -> None:
     assert_same(intake(frame(time=dates), DAILY).rows, EXPECTED)

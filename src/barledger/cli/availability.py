@@ -141,9 +141,9 @@ def _gap(one: Availability) -> tuple[object, ...]:
 
 
 def _reasons(one: Availability) -> str:
-    told = ", ".join(f"{count:,} {reason}" for reason, count in one.reasons.items())
     failure = next((hole.detail for hole in one.missing if hole.reason == "fetch_failed"), "")
-    return f"{told}: {failure}" if failure and not one.found else told
+    said = {"fetch_failed": f" ({failure})"} if failure and not one.found else {}
+    return ", ".join(f"{count:,} {reason}{said.get(reason, '')}" for reason, count in one.reasons.items())
 
 
 def _show_missing(output: Output, found: Availability, limit: int) -> None:

@@ -142,10 +142,16 @@ def _show(output: Output, found: Bars, style: str | None) -> None:
     ]
     told = {**found.provenance, "digest": found.digest}
     data = {**told, "bars": [dict(zip((label, *names), row, strict=True)) for row in rows]}
-    output.table("", (label, *(f"# {name}" for name in names)), rows, data)
+    written = [(row[0], *map(_cell, names, row[1:])) for row in rows]
+    output.table("", (label, *(f"# {name}" for name in names)), written, data)
     if not output.as_json:
         mix = ", ".join(f"{span.rows:,} from {span.source}" for span in found.sources)
         output.note(f"{mix or 'no bars'}; revision {found.revision}; digest {found.digest}")
+
+
+def _cell(name: str, value: object) -> object:
+    """Return a value as it stands in a table: a revision is a name, and no number to be divided by commas."""
+    return str(value) if name == "revision" else value
 
 
 def _shown(value: object) -> object:

@@ -111,11 +111,10 @@ def _report(output: Output, results: list[tuple[_Job, Any]]) -> None:
     for job, done in results:
         failed = isinstance(done, BarledgerError)
         counts = [None if failed else getattr(done, name) for name in _COUNTS]
-        error = done.code if failed else None
+        error, notes = (done.code, []) if failed else (None, _notes(done))
         rows.append((job.instrument, job.timeframe, *counts, error, job.options["path"]))
         told = {"instrument": job.instrument, "timeframe": job.timeframe, "path": job.options["path"]}
-        told |= {"notes": [] if failed else _notes(done)}
-        data.append({**told, **dict(zip(_COUNTS, counts, strict=True)), "error": error})
+        data.append({**told, **dict(zip(_COUNTS, counts, strict=True)), "error": error, "notes": notes})
     columns = ("instrument", "timeframe", *(f"# {name}" for name in _COUNTS), "error", "files")
     output.table("", columns, rows, data)
     if not output.as_json:

@@ -71,7 +71,8 @@ def ingest(
         "options": dict(_pair(text) for text in option or []),
     }
     bars = IngestionBars(output)
-    with library(store, ledger) as opened, _interruptible(output), bars.progress:
+    ended = "interrupted; what was stored is kept, run it again to go on"
+    with library(store, ledger) as opened, _interruptible(output, ended), bars.progress:
         if fill_gaps:
             _refuse(fill_gaps=True, start=start, end=end, refresh=refresh)
             gaps = list(_gaps(opened, instruments, timeframe, source))
@@ -106,7 +107,8 @@ def follow(
     """Store bars as they close, and print each once it is stored; with --json a line of JSON for each."""
     output = Output(as_json=json)
     chosen: Any = on_change
-    with library(store, ledger) as opened:
+    ended = "interrupted; every bar that was given is stored, run it again to go on"
+    with library(store, ledger) as opened, _interruptible(output, ended):
         following = opened.ingestion.follow(
             read_symbols(instruments, opened, source),
             timeframe,
@@ -135,11 +137,11 @@ def follow(
 
 
 @contextmanager
-def _interruptible(output: Output) -> Iterator[None]:
+def _interruptible(output: Output, said: str) -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        output.note("interrupted; what was stored is kept, run it again to go on")
+        output.note(said)
         raise
 
 

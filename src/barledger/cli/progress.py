@@ -6,7 +6,16 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
 from barledger.cli.output import Output
 from barledger.domain.interval import format_time
-from barledger.services.ingestion.progress import Advanced, Event, Finished, Refetching, Resumed, Retrying, Started
+from barledger.services.ingestion.progress import (
+    Advanced,
+    Event,
+    Finished,
+    Refetching,
+    Resumed,
+    Retrying,
+    Started,
+    Waiting,
+)
 
 _MINUTE: Final = 60
 _HOUR: Final = 3_600
@@ -62,6 +71,10 @@ class ChangesOfState:
         match event:
             case Resumed(start=start):
                 self._output.note(f"{name}: begins at {format_time(start)}, where the series ends")
+            case Waiting():
+                others = f" (and {event.others:,} more)" if event.others else ""
+                opens, closes = format_time(event.opens), format_time(event.closes)
+                self._output.note(f"{name}{others}: waits for the bar of {opens}, which closes at {closes}")
             case Retrying() if name not in self._silent:
                 self._silent.add(name)
                 self._output.note(f"{name}: does not answer: {event.error}; trying again")

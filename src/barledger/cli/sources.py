@@ -33,7 +33,7 @@ def _show_one(output: Output, one: Listing) -> None:
     if not output.as_json:
         for line in (one.problem, one.about, one.help, *_declared(one.declaration)):
             if line:
-                output.note(line)
+                output.note(line.replace("`", ""))
 
 
 def _row(one: Listing) -> tuple[object, ...]:

@@ -320,7 +320,7 @@ class Bars:
             return [None] * len(self) if self._rows.source_id is None else self._rows.source_id
         if name in self.marks:
             return np.array(self.marks[name])
-        raise MissingColumns(count=len(self), columns=(name,), found=(*VALUES, *EXTRA, *self.marks))
+        raise MissingColumns(count=len(self), columns=(name,), found=(*VALUES, *EXTRA, *self.marks), reading=True)
 
     def _factor(self) -> npt.NDArray[Any]:
         """Return by what prices were multiplied: those of the adjusted bars, if there are any beside these."""

@@ -45,7 +45,7 @@ def intake(
     frame = _frame(data)
     names = tuple(frame.columns.tolist())
     named = _match(names, len(frame), indexed=_indexed(frame), columns=columns or {})
-    time = _index_times(frame.index) if "time" not in named else _times(frame[named["time"]], timeframe)
+    time = _index_times(frame.index, timeframe) if "time" not in named else _times(frame[named["time"]], timeframe)
     values: dict[str, Any] = _few(frame, names, named) or {name: _floats(name, frame[named[name]]) for name in VALUES}
     rows = Rows(
         time=time,
@@ -141,12 +141,12 @@ def _indexed(frame: pd.DataFrame) -> bool:
     return isinstance(frame.index, pd.DatetimeIndex)
 
 
-def _index_times(index: Any) -> Ints:
+def _index_times(index: Any, timeframe: Timeframe) -> Ints:
     """Return ns since the epoch, as a view of the index wherever that is possible."""
     if index.tz is None:
         if not len(index):
             return np.empty(0, np.int64)
-        raise NaiveTimes(count=len(index))
+        raise NaiveTimes(count=len(index), daily=timeframe.duration >= DAY)
     if index.hasnans:
         raise WrongType(count=int(index.isna().sum()), column="time", found="missing in some rows")
     try:
@@ -162,7 +162,7 @@ def _times(values: pd.Series, timeframe: Timeframe) -> Ints:
     if pd.api.types.is_datetime64_dtype(values.dtype):
         if not len(values):
             return np.empty(0, np.int64)
-        raise NaiveTimes(count=len(values))
+        raise NaiveTimes(count=len(values), daily=timeframe.duration >= DAY)
     if pd.api.types.is_numeric_dtype(values.dtype) or pd.api.types.is_bool_dtype(values.dtype):
         raise WrongType(
             count=len(values), column="time", found=f"{values.dtype}, whose unit is unknown (see pd.to_datetime)"
@@ -182,7 +182,7 @@ def _parsed_times(values: pd.Series, timeframe: Timeframe) -> Ints:
     stamps = [_stamp(one) for one in objects]
     naive_count = sum(stamp.tz is None for stamp in stamps)
     if naive_count:
-        raise NaiveTimes(count=naive_count)
+        raise NaiveTimes(count=naive_count, daily=timeframe.duration >= DAY)
     return np.array([_counted(stamp) for stamp in stamps], np.int64)
 
 

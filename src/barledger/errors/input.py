@@ -174,13 +174,19 @@ class AmbiguousInstrument(InvalidInput):
 
 @dataclass(kw_only=True, eq=False)
 class MissingColumns(InvalidBars):
-    """The data lacks a column that every bar has."""
+    """The data lacks a column that every bar has, or, while ``reading``, one that is asked for."""
 
     columns: tuple[str, ...]
     found: tuple[str, ...]
+    reading: bool = False
     code = "missing-columns"
     message = "the data has no column {columns}; it has {found}{examples}"
     next_step = "Name the columns time, open, high, low, close, volume, or give a mapping."
+
+    @property
+    def advice(self) -> str:
+        """Return the next step; who reads can have the columns that there are."""
+        return f"Ask for columns that there are: {', '.join(self.found)}." if self.reading else super().advice
 
 
 @dataclass(kw_only=True, eq=False)
@@ -208,11 +214,22 @@ class WrongType(InvalidBars):
 
 @dataclass(kw_only=True, eq=False)
 class NaiveTimes(InvalidBars):
-    """Times carry no time zone, so their instants are a guess."""
+    """Times carry no time zone, so their instants are a guess; ``daily`` says that the bars are of days or longer."""
 
+    daily: bool = False
     code = "naive-times"
     message = "the times of {count} bars have no time zone{examples}"
     next_step = "Say which zone they are in: frame.tz_localize('America/New_York'), or of files the option zone."
+
+    @property
+    def advice(self) -> str:
+        """Return the next step; the label of a day is midnight in UTC, wherever it traded."""
+        if not self.daily:
+            return super().advice
+        return (
+            "Say that they are the labels of days, which are midnights in UTC: frame.tz_localize('UTC'); or of files "
+            "with other times the option zone."
+        )
 
 
 @dataclass(kw_only=True, eq=False)

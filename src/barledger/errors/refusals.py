@@ -168,6 +168,12 @@ class CapabilityMissing(Refused):
     message = "{who} cannot do this: {capability}"
     next_step = "Use a store or source that declares the capability."
 
+    @property
+    def advice(self) -> str:
+        """Return the next step; of a source it speaks of sources only."""
+        whole = super().advice
+        return whole.replace("store or source", "source") if self.who.startswith("source ") else whole
+
 
 @dataclass(kw_only=True, eq=False)
 class OutOfReach(CapabilityMissing):

@@ -18,7 +18,7 @@ from barledger.services.cache.vault import Vault
 from barledger.services.ingestion import closing
 from barledger.services.ingestion.held import Held, current
 from barledger.services.ingestion.plan import Wanted
-from barledger.services.ingestion.progress import Resumed, Retrying
+from barledger.services.ingestion.progress import Resumed, Retrying, Waiting
 from barledger.services.ingestion.report import InstrumentReport
 from barledger.services.ingestion.restatement import Restatement
 from barledger.services.ingestion.task import Task
@@ -105,6 +105,7 @@ class Follower:
 
     def __iter__(self) -> Iterator[ClosedBar]:
         """Give the bars."""
+        self._tell_waiting()
         while not self._following.stop.is_set():
             now = self._vault.ledger.now()
             due = [one for one in self._threads if not one.over and one.due <= now]
@@ -127,6 +128,25 @@ class Follower:
             if begun < horizon:
                 self._task.progress.tell(Resumed(series=series, start=begun))
         return _Thread(series=series, calendar=calendar, begun=begun, next=begun)
+
+    def _tell_waiting(self) -> None:
+        """Tell what is waited for, lest silence looks like a fault."""
+        now = self._vault.ledger.now()
+        coming = [(found, one) for one in self._threads if (found := self._next_close(one, now)) is not None]
+        if coming:
+            (opens, closes), first = min(coming, key=lambda each: each[0][1])
+            self._task.progress.tell(
+                Waiting(series=first.series, opens=opens, closes=closes, others=len(self._threads) - 1)
+            )
+
+    def _next_close(self, one: _Thread, now: int) -> tuple[int, int] | None:
+        """Return the next bar that closes and when it does, if it opens before the end and within the next days."""
+        horizon = max(closing.horizon(one.series.timeframe, one.calendar, now), one.begun)
+        ahead = Interval(horizon, horizon + max(_LOOK_AHEAD, 3 * one.series.timeframe.duration))
+        labels = closing.expected(one.series.timeframe, one.calendar, ahead)
+        if not len(labels) or int(labels[0]) >= self._following.interval.end:
+            return None
+        return int(labels[0]), int(closing.closes(one.series.timeframe, one.calendar, labels[:1])[0])
 
     # --- one look ----------------------------------------------------------------------------------
 

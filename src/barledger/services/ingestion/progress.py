@@ -74,6 +74,18 @@ class Resumed(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Waiting(Event):
+    """Series are followed from now on: the next bar is that of ``opens``, which closes at ``closes`` (both ns).
+
+    Of several it is the one whose bar closes first, and there are so many ``others``.
+    """
+
+    opens: int
+    closes: int
+    others: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Finished(Event):
     """A series is done with, well or not."""
 

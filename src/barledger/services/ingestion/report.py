@@ -20,8 +20,9 @@ class InstrumentReport(Readable):
 
     ``state`` is ``done``; ``current`` if there was nothing to ask for; ``proposed`` if changes wait for a decision;
     ``not_done`` if the budget was spent, or all was stopped, before the end; ``failed`` with the ``error``;
-    ``skipped`` if callers wrote its bars, so that nobody can be asked for those that are missing. ``asked`` are the stretches that the source was asked for, ``left`` those without an answer, ``out_of_reach`` what lies
-    before the source's history. ``notes`` say in words what was left out, and why nothing came. ``dropped`` counts bars
+    ``skipped`` if callers wrote its bars, so that nobody can be asked for those that are missing. ``asked`` are the
+    stretches that the source was asked for, ``left`` those without an answer, ``out_of_reach`` what lies before the
+    source's history. ``notes`` say in words what was left out, and why nothing came. ``dropped`` counts bars
     that were not closed yet, ``future`` those that had not even opened, ``held`` new bars that wait with a restatement,
     ``declined`` changes that were rejected before. ``flagged`` are discrepancies about bars that look wrong beyond
     doubt, and were written all the same; ``heard`` is what the source said of how it read them.

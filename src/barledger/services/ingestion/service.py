@@ -5,7 +5,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from fnmatch import fnmatchcase
 from threading import BoundedSemaphore, Event
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from barledger.domain.change_policy import ChangePolicy, OnChange
 from barledger.domain.instrument import is_glob
@@ -13,7 +13,7 @@ from barledger.domain.interval import Instant, Interval
 from barledger.domain.series import Series, normalise_instrument
 from barledger.domain.timeframe import Timeframe
 from barledger.domain.validation import OnInvalid
-from barledger.errors import BarledgerError, CapabilityMissing, InvalidSetting, SourceNotFound
+from barledger.errors import BarledgerError, CapabilityMissing, InvalidSetting, SeriesNotFound, SourceNotFound
 from barledger.ledger.contract import QuarantinedBar
 from barledger.services.cache import DataCacheService
 from barledger.services.cache.commit import Written
@@ -38,6 +38,10 @@ from barledger.services.instruments import InstrumentService
 from barledger.sources.contract import FetchRequest, Source, SourceDeclaration
 
 __all__ = ["Budget", "DataIngestionService", "Entry", "IngestionReport", "SourceMaker", "add"]
+
+
+_KEPT: Final = "Leave it; `barledger ingest --fill-gaps` asks again for what is missing."
+_NOT_ASKED: Final = ", and nobody was asked for any: there is nothing to forget"
 
 
 class SourceMaker(Protocol):
@@ -275,14 +279,27 @@ class DataIngestionService:
     ) -> list[Series]:
         """Forget what was asked about series of which nothing was ever obtained, and return which those were.
 
-        ``instrument`` may be a glob. What has or had bars is left alone.
+        ``instrument`` may be a glob, which leaves alone what has or had bars. Of a name that is none, `SeriesNotFound`
+        is raised if nobody was asked about it, and `InvalidSetting` if it has or had bars.
         """
         self._vault.check_writable()
         frame = None if timeframe is None else Timeframe.of(timeframe).name
         pattern = instrument if is_glob(instrument) else normalise_instrument(instrument)
         asked = self._vault.ledger.catalog.asked(timeframe=frame)
         mine = [one for one in asked if fnmatchcase(one.instrument, pattern) and source in (None, one.source)]
-        return self._vault.ledger.catalog.forget(mine, self._vault.who("forget_asked", reason=reason)) if mine else []
+        gone = self._vault.ledger.catalog.forget(mine, self._vault.who("forget_asked", reason=reason)) if mine else []
+        if not gone and not is_glob(instrument):
+            self._refuse_forgetting(pattern, frame, source)
+        return gone
+
+    def _refuse_forgetting(self, instrument: str, timeframe: str | None, source: str | None) -> None:
+        known = self._vault.ledger.catalog.series(instrument=instrument, timeframe=timeframe)
+        mine = [one for one in known if source in (None, one.source)]
+        if mine:
+            reason = f"{mine[0]} has or had bars; forgotten are failures of series of which nothing was ever obtained"
+            raise InvalidSetting(setting="forget", reason=reason, advised=_KEPT)
+        whose = "" if source is None else f" from {source}"
+        raise SeriesNotFound(series=f"{instrument}{f' {timeframe}' if timeframe else ''}{whose}", hint=_NOT_ASKED)
 
     # --- changes that wait -----------------------------------------------------------------------
 

@@ -19,7 +19,10 @@ from barledger.services.cache.vault import Vault
 _LONGEST_OPEN: Final = 2
 # So many holes are closed one by one; for more, all between the first and the last is asked for.
 _MOST_STRETCHES: Final = 20
-_NAME_ONE: Final = "Name a source: source=..., or an order of sources by bl.cache.prioritise; `barledger sources` lists those there are."
+_NAME_ONE: Final = (
+    "Name a source: source=..., or an order of sources by bl.cache.prioritise; `barledger sources` lists those that "
+    "there are."
+)
 
 
 class Missing(Protocol):

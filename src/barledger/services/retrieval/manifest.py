@@ -16,7 +16,7 @@ from barledger.domain.adjustment import Mode, mode_of
 from barledger.domain.interval import BEGINNING, END_OF_TIME, Interval, format_time, parse_time
 from barledger.domain.readable import Readable
 from barledger.domain.series import Series
-from barledger.errors import InvalidManifest, InvalidSetting, ManifestChanged, ManifestNotFound
+from barledger.errors import BarledgerError, InvalidManifest, InvalidSetting, ManifestChanged, ManifestNotFound
 from barledger.ledger.contract import Pin
 
 LOCK: Final = "barledger/lock/1"
@@ -198,12 +198,12 @@ class Manifest:
         except OSError as error:
             raise InvalidManifest(reason=f"{source} cannot be read: {error.strerror or error}") from error
         except ValueError as error:
-            raise InvalidManifest(reason=f"{source} is not JSON: {error}") from error
+            said = "it is not text in UTF-8" if isinstance(error, UnicodeError) else str(error)
+            raise InvalidManifest(reason=f"{source} is not JSON: {said}") from error
         try:
             made = cls._read(told)
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            lacks = f"it has no {error}" if isinstance(error, KeyError) else str(error)
-            raise InvalidManifest(reason=f"{source} is not a manifest: {lacks}") from error
+        except (KeyError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
+            raise InvalidManifest(reason=f"{source} is not a manifest: {_wrong(told, error)}") from error
         if made.format not in formats:
             known = " or ".join(formats)
             raise InvalidManifest(reason=f"{source} has format {made.format!r}, not {known}")
@@ -222,6 +222,17 @@ class Manifest:
             files=tuple(SealedFile(**one) for one in told.get("files", ())),
             adjustment=SealedAdjustment.read(told["adjustment"]) if "adjustment" in told else None,
         )
+
+
+def _wrong(told: object, error: Exception) -> str:
+    """Say in words what is wrong with a text that cannot be read."""
+    if not isinstance(told, Mapping):
+        return "it is no JSON object"
+    if isinstance(error, BarledgerError):
+        return str(error)
+    if isinstance(error, KeyError):
+        return f"it has no {error}"
+    return "something in it is of another kind than what is written there"
 
 
 def ordered(sealed: Iterable[Sealed]) -> tuple[Sealed, ...]:

@@ -68,7 +68,7 @@ class PanelShape:
         listed = (field or "close",) if fields is None else (fields,) if isinstance(fields, str) else tuple(fields)
         wrong = tuple(str(name) for name in listed if name not in FIELDS)
         if wrong:
-            raise MissingColumns(count=0, columns=wrong, found=FIELDS)
+            raise MissingColumns(count=0, columns=wrong, found=FIELDS, reading=True)
         if not listed or len(set(listed)) != len(listed):
             raise InvalidSetting(setting="fields", reason="name at least one, and each once")
         if align not in get_args(Align):

@@ -109,7 +109,7 @@ def _columns(columns: Sequence[str] | None, *, marked: bool, adjusted: bool) -> 
     known = (*VALUES, *EXTRA, *((OBSERVED,) if marked else ()), *(ADJUSTED if adjusted else ()))
     wrong = tuple(str(name) for name in listed if name not in known)
     if wrong:
-        raise MissingColumns(count=0, columns=wrong, found=known)
+        raise MissingColumns(count=0, columns=wrong, found=known, reading=True)
     if not listed or len(set(listed)) != len(listed):
         raise InvalidSetting(setting="columns", reason="name at least one, and each once")
     return listed

@@ -131,7 +131,7 @@ def _placed(local: pa.Array, layout: Layout, timeframe: Timeframe, where: Where)
     if timeframe.duration >= DAY and pc.all(midnight).as_py():
         return _as_utc(local)
     if layout.zone is None:
-        raise NaiveTimes(count=len(local), examples=f" in {where}")
+        raise NaiveTimes(count=len(local), examples=f" in {where}", daily=timeframe.duration >= DAY)
     if timeframe.duration < DAY:
         return _as_utc(pc.assume_timezone(local, layout.zone))
     return pc.if_else(midnight, _as_utc(local), _as_utc(pc.assume_timezone(local, layout.zone)))
