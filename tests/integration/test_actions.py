@@ -18,6 +18,7 @@ from barledger.errors import (
     InvalidAction,
     InvalidName,
     InvalidSetting,
+    NoBars,
     NotRefreshed,
     ReadOnly,
     SymbolTaken,
@@ -86,6 +87,9 @@ def test_a_reverse_split_is_a_split_of_less_than_one(bl: BarLedger) -> None:
         ("cash_dividend", {"value": -1}),
         ("cash_dividend", {"value": "1:2"}),
         ("cash_dividend", {"value": 1, "currency": "U$"}),
+        ("cash_dividend", {"value": 1, "currency": "dollars"}),
+        ("cash_dividend", {"value": 1, "currency": "usd"}),
+        ("symbol_change", {}),
         ("symbol_change", {"value": 1}),
         ("symbol_change", {"symbol_at": "yahoo"}),
         ("bonus", {"value": 1}),
@@ -96,6 +100,45 @@ def test_what_cannot_be_is_refused_and_leaves_nothing(bl: BarLedger, kind: str, 
         bl.actions.add("A", kind, "2020-08-31", **options)
     assert bl.actions.list() == []
     assert bl.vault.ledger.audit.count() == 0
+
+
+@pytest.mark.parametrize("kind", ["split", "reverse_split", "stock_dividend", "cash_dividend"])
+def test_a_value_that_is_missing_is_said_to_be_missing(bl: BarLedger, kind: str) -> None:
+    with pytest.raises(InvalidAction, match=f"the value of the {kind} is missing"):
+        bl.actions.add("A", kind, "2020-08-31")
+
+
+@pytest.mark.parametrize("currency", ["USD", "GBp", "USDT", "FDUSD", "ILa"])
+def test_codes_of_currencies_are_taken_as_they_are(bl: BarLedger, currency: str) -> None:
+    assert bl.actions.add("A", "cash_dividend", "2020-08-31", value=1, currency=currency).currency == currency
+
+
+def test_a_payment_is_below_the_price_before_it(bl: BarLedger, tmp_path: Path) -> None:
+    bl.write("A", "1d", frame(range(100, 140)), source="desk")
+    with pytest.raises(InvalidAction, match=r"it pays 265, and the last price before it is 101\.19"):
+        bl.actions.add("A", "cash_dividend", 120 * DAY, value=265, currency="USD")
+    bl.instruments.declare("A", currency="USD")
+    bl.actions.add("A", "special_dividend", 120 * DAY, value=265, currency="USc")
+    with pytest.raises(InvalidAction, match="it pays 500"):
+        bl.actions.correct("A", "special_dividend", 120 * DAY, value=500, currency="USD", reason="misread")
+    bl.actions.add("A", "cash_dividend", 100 * DAY, value=265)
+    file = tmp_path / "actions.csv"
+    file.write_text("instrument,kind,ex_date,value\nA,cash_dividend,1970-05-02,1000\nA,split,1970-05-02,\n")
+    with pytest.raises(
+        ActionsRejected, match=r"line 2: .* it pays 1000, .*line 3: .*the value of the split is missing"
+    ):
+        bl.actions.import_csv(file)
+
+
+def test_an_event_of_an_instrument_that_nobody_knows_is_warned_of(bl: BarLedger, tmp_path: Path) -> None:
+    bl.write("AAPL", "1d", frame(range(100, 140)), source="desk")
+    with pytest.warns(NoBars, match="nobody knows APPL: there are no bars"):
+        bl.actions.add("APPL", "split", "2020-08-31", value=4)
+    file = tmp_path / "actions.csv"
+    file.write_text("instrument,kind,ex_date,value\nAAPL,split,2020-08-31,4\nAPLL,split,2020-08-31,4\n")
+    with pytest.warns(NoBars, match=r"nobody knows APLL \(line 3\)"):
+        assert bl.actions.import_csv(file).new == 2
+    bl.actions.add("AAPL", "split", "2014-06-09", value=7)
 
 
 def test_a_correction_holds_though_the_source_tells_it_wrongly_again(bl: BarLedger) -> None:
@@ -225,6 +268,7 @@ def test_each_bad_line_is_named_and_nothing_is_taken(bl: BarLedger, tmp_path: Pa
         ("instrument,kind,ex_date,ratio\n", "has unknown ratio"),
         ("instrument,kind,ex_date,kind\n", "repeats kind"),
         ("instrument,kind,ex_date\nA,delisting\n", "line 2: it has 2 cells"),
+        ("instrument,kind,ex_date\nA\nA,splitt,2020-01-01\n", r"line 2: it has 1 cell, .*, line 3: .*'splitt'"),
     ],
 )
 def test_a_table_of_another_kind_is_refused(bl: BarLedger, tmp_path: Path, text: str, said: str) -> None:
@@ -387,8 +431,9 @@ def test_of_joined_sources_one_has_to_be_named(bl: BarLedger) -> None:
 def test_a_write_stands_though_the_adjusted_series_cannot_follow(bl: BarLedger) -> None:
     bl.write("A", "1d", frame(range(100, 140)), source="desk")
     bl.actions.materialise("A", "1d")
+    bl.instruments.declare("A", currency="USD")
     with pytest.warns(NotRefreshed, match="stay as they were"):
-        bl.actions.add("A", "cash_dividend", 120 * DAY, value=1_000.0)
+        bl.actions.add("A", "cash_dividend", 120 * DAY, value=1.0, currency="EUR")
     with pytest.warns(NotRefreshed):
         assert bl.write("A", "1d", frame([140]), source="desk").new == 1
     bl.actions.withdraw("A", "cash_dividend", 120 * DAY, reason="a slip")

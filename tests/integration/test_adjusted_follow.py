@@ -145,8 +145,9 @@ def test_a_decision_stands_though_the_adjusted_series_cannot_follow(scene: Scene
     scene.market.corrected = {910 * DAY: 50.0}
     (found,) = scene.integrity.reconcile("A", "1d").discrepancies
     bl.actions.materialise("A", "1d", adjust="total")
+    bl.instruments.declare("A", currency="USD")
     with pytest.warns(NotRefreshed):
-        bl.actions.add("A", "cash_dividend", 920 * DAY, value=1_000.0)
+        bl.actions.add("A", "cash_dividend", 920 * DAY, value=1.0, currency="EUR")
     with pytest.warns(NotRefreshed, match="stay as they were"):
         scene.integrity.accept(found.id)
     assert scene.integrity.discrepancy(found.id).discrepancy.state == "applied"

@@ -80,7 +80,8 @@ def test_a_file_of_actions_is_imported_or_refused_by_its_lines(
 
 
 def test_what_cannot_be_adjusted_is_told_with_the_next_step(cli: Command, capsys: pytest.CaptureFixture[str]) -> None:
-    cli("actions", "add", "A", "cash_dividend", "2020-01-15", "--value", "50", "--currency", "USD")
+    assert cli("instruments", "declare", "A", "--currency", "EUR") == 0
+    assert cli("actions", "add", "A", "cash_dividend", "2020-01-15", "--value", "50", "--currency", "USD") == 0
     told(capsys)
     assert cli("bars", "A", "1d", "--adjust", "total") == 4
     said = capsys.readouterr().err

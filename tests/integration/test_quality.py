@@ -22,6 +22,7 @@ from barledger.errors import (
     InvalidInterval,
     InvalidSetting,
     InvalidTimeframe,
+    NoBars,
     ReadOnly,
     SeriesNotFound,
     VersionNotFound,
@@ -229,6 +230,17 @@ def test_a_past_state_is_measured_as_it_was(anywhere: BarLedger, clock: Turnable
     assert first.consistency.score == 1.0
     assert first.integrity.score is None
     assert "no digest covers them" in first.integrity.reason
+
+
+@pytest.mark.parametrize("version", ["2001-01-01", "revision:5"])
+def test_before_the_first_write_there_is_nothing_to_measure(in_memory: BarLedger, version: str) -> None:
+    lacking(in_memory)
+    with pytest.warns(NoBars, match="the first were written at"):
+        found = in_memory.integrity.quality("AAPL", "1d", version=version)
+    assert set(scores(found).values()) == {None}
+    assert all("the first were written at" in metric.reason for metric in found)
+    (alike,) = in_memory.quality_metrics.measure_library(version=version)
+    assert set(scores(alike).values()) == {None}
 
 
 def test_digests_that_nobody_kept_are_not_made_up(in_memory: BarLedger) -> None:

@@ -235,7 +235,8 @@ def test_one_series_that_cannot_be_adjusted_keeps_no_other_from_it(bl: BarLedger
     for name in ("A", "B"):
         bl.write(name, "1d", frame(range(TODAY - 20, TODAY)), source="desk")
         bl.actions.materialise(name, "1d")
-    bl.actions.add("A", "cash_dividend", (TODAY + 1) * DAY, value=1_000.0)
+    bl.instruments.declare("A", currency="USD")
+    bl.actions.add("A", "cash_dividend", (TODAY + 1) * DAY, value=1.0, currency="EUR")
     bl.actions.add("B", "split", (TODAY + 1) * DAY, value=2)
     clock.now += 2 * DAY
     failed = run(bl, "adjust")

@@ -22,12 +22,18 @@ _PARTS: Final = {
 }
 
 
-_CODE: Final = re.compile(r"[A-Za-z0-9]{2,12}")
+_CODE: Final = re.compile(r"[A-Z0-9]{3,6}")
 
 
 def check_currency(code: str) -> str:
-    """Return a currency's code as it is, since case matters; raises `InvalidSetting`."""
-    if not _CODE.fullmatch(code):
+    """Return a currency's code as it is, since case matters (``GBp``); raises `InvalidSetting`.
+
+    A code is one of ISO 4217, a part of one as vendors write it, or what crypto exchanges call a coin.
+
+    >>> check_currency("GBp"), check_currency("FDUSD")
+    ('GBp', 'FDUSD')
+    """
+    if code not in _PARTS and not _CODE.fullmatch(code):
         raise InvalidSetting(setting="currency", reason=f"{code!r} is no code such as USD, GBp or USDT")
     return code
 

@@ -13,6 +13,14 @@ REVERSE: Final = "reverse_split"
 WORDS: Final = (*get_args(ActionKind), REVERSE)
 """Kinds as people write them; a reverse split is a split of fewer shares than one."""
 
+_AMOUNT: Final = "the amount per share"
+WITH_VALUE: Final = {
+    "split": "new shares per old one, such as 2, 7:1 or 1:10",
+    "stock_dividend": "new shares per old one on top, such as 0.05",
+    **dict.fromkeys(sorted(PAYMENTS), _AMOUNT),
+}
+"""What the value of a kind means."""
+
 _RATIO: Final = re.compile(r"\s*([0-9.]+)\s*:\s*([0-9.]+)\s*")
 
 
@@ -40,17 +48,22 @@ def declared(
     currency: str,
     source: str,
     symbol: str = "",
+    known: bool = False,
     **told: str,
 ) -> CorporateAction:
     """Return an action as it was written; raises `InvalidAction`, `InvalidName`, `InvalidInterval`, `InvalidSetting`.
 
-    ``told`` is further evidence.
+    ``told`` is further evidence. What is ``known`` already may be a symbol change whose symbol a source left out.
     """
     meant = kind_of(kind)
     if currency and meant not in PAYMENTS:
         raise InvalidAction(reason=f"a {kind} has no currency")
     if symbol and meant != "symbol_change":
         raise InvalidAction(reason=f"a {kind} has no symbol; that is a symbol_change")
+    if meant in WITH_VALUE and value in (None, ""):
+        raise InvalidAction(reason=f"the value of the {kind} is missing: {WITH_VALUE[meant]}")
+    if meant == "symbol_change" and not symbol and not known:
+        raise InvalidAction(reason="the new symbol of the symbol_change is missing: symbol= (--symbol)")
     action = CorporateAction(
         instrument=normalise_instrument(instrument),
         ex_date=day_of(ex_date),

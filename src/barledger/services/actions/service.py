@@ -15,6 +15,7 @@ from barledger.errors import ActionNotFound, BarledgerError, InvalidAction, NotR
 from barledger.ledger.contract import Materialised, Who
 from barledger.services.actions.declaration import day_of, declared, kind_of
 from barledger.services.actions.materialising import Materialisation, check_free, materialise, original_of
+from barledger.services.actions.plausibility import Plausibility
 from barledger.services.actions.tables import read_actions
 from barledger.services.cache import DataCacheService
 from barledger.services.cache.told import deliver_actions
@@ -51,6 +52,7 @@ class CorporateActionService:
         self._cache = cache
         self._instruments = instruments
         self._retrieval = retrieval
+        self._plausibility = Plausibility(vault=vault, instruments=instruments)
         vault.afterwards.tell(follow=self.follow)
 
     # --- looking -------------------------------------------------------------------------------
@@ -102,7 +104,8 @@ class CorporateActionService:
         new shares on top of a stock dividend (0.05), and the amount per share of a payment, in ``currency`` or else
         that of the prices. ``symbol`` is the new one of a symbol change; the sources ``symbol_at`` call the instrument
         so from the ex-date on (`InstrumentService.name`). To say the same again changes nothing. Raises
-        `InvalidAction`, also if something else is said of it already; `SymbolTaken`; `ReadOnly`.
+        `InvalidAction`, also if something else is said of it already, or a payment is not below the price before;
+        `SymbolTaken`; `ReadOnly`. An instrument that nobody knows gives the warning `NoBars`.
         """
         self._vault.check_writable()
         sources = [symbol_at] if isinstance(symbol_at, str) else [*symbol_at]
@@ -120,9 +123,11 @@ class CorporateActionService:
             reason=reason,
             by=self._vault.actor,
         )
+        self._plausibility.check(action)
         known = self._find(action.instrument, action.kind, action.ex_date, source)
         if known is not None and (known.value, known.currency, known.symbol) != value_of(action):
             raise InvalidAction(reason=f"{known} is known already; correct it")
+        self._plausibility.warn_of_strangers([(action.instrument, "")])
         for one in sources:
             self._instruments.name(action.instrument, one, symbol, start=action.ex_date, reason=reason)
         self._record([action], "add-action", reason)
@@ -157,10 +162,12 @@ class CorporateActionService:
             currency=known.currency if currency is None else currency,
             source=DECLARED,
             symbol=known.symbol,
+            known=True,
             reason=reason,
             by=self._vault.actor,
             was=known.summary,
         )
+        self._plausibility.check(better)
         news = [better]
         if better.ex_date != known.ex_date:
             news.append(self._denial(known, reason))
@@ -205,10 +212,14 @@ class CorporateActionService:
         """Take all actions of a CSV file, or none; the columns are in `services.actions.tables`.
 
         What is known already is left as it is, other values supersede what was known. Raises `ActionsRejected`, which
-        names each bad line, `InvalidSetting` for a file that cannot be read, and `ReadOnly`.
+        names each bad line, `InvalidSetting` for a file that cannot be read, and `ReadOnly`. Instruments that nobody
+        knows give the warning `NoBars`, with their lines.
         """
         self._vault.check_writable()
-        listed = read_actions(path, source=check_name("source", source), by=self._vault.actor)
+        listed = read_actions(
+            path, source=check_name("source", source), by=self._vault.actor, check=self._plausibility.check
+        )
+        self._plausibility.warn_of_strangers([(one.instrument, f" (line {one.told['line']})") for one in listed[::-1]])
         known = {_key(one): one for one in self._vault.ledger.actions.list(source=source)}
         told = [known.get(_key(one)) for one in listed]
         same = sum(one is not None and value_of(one) == value_of(new) for one, new in zip(told, listed, strict=True))

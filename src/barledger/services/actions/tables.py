@@ -12,7 +12,7 @@ The header names the columns, in any order and case; other columns are refused, 
 """  # noqa: E501 - a table
 
 import csv
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -24,15 +24,25 @@ _NEEDED: Final = ("instrument", "kind", "ex_date")
 COLUMNS: Final = (*_NEEDED, "value", "currency", "symbol", "reason")
 
 
-def read_actions(path: str | Path, *, source: str, by: str) -> list[CorporateAction]:
-    """Return the actions of a file; raises `ActionsRejected`, which names each bad line, and `InvalidSetting`."""
+def read_actions(
+    path: str | Path, *, source: str, by: str, check: Callable[[CorporateAction], None]
+) -> list[CorporateAction]:
+    """Return the actions of a file; raises `ActionsRejected`, which names each bad line, and `InvalidSetting`.
+
+    ``check`` raises for an action that cannot be by what is known.
+    """
     file = Path(path).expanduser()
     found: list[CorporateAction] = []
     seen: dict[tuple[str, str, int], int] = {}
     wrong: list[str] = []
-    for line, cells in _lines(file):
+    for line, header, row in _lines(file):
+        if len(row) != len(header):
+            cells = f"{len(row)} {'cell' if len(row) == 1 else 'cells'}"
+            wrong.append(f"line {line}: it has {cells}, and the header {len(header)}")
+            continue
         try:
-            action = _action(cells, source, file.name, line, by)
+            action = _action(dict(zip(header, row, strict=True)), source, file.name, line, by)
+            check(action)
         except BarledgerError as error:
             wrong.append(f"line {line}: {error}")
             continue
@@ -62,20 +72,16 @@ def _action(cells: Mapping[str, str], source: str, file: str, line: int, by: str
     )
 
 
-def _lines(file: Path) -> Iterator[tuple[int, dict[str, str]]]:
-    """Give each line's number and its cells."""
+def _lines(file: Path) -> Iterator[tuple[int, list[str], list[str]]]:
+    """Give each line's number, the names of the columns, and its cells."""
     try:
         with file.open(encoding="utf-8-sig", newline="") as text:
             reader = csv.reader(text)
             header = [name.strip().lower() for name in next(reader, [])]
             _check_header(file, header)
             for row in reader:
-                if not any(cell.strip() for cell in row):
-                    continue
-                if len(row) != len(header):
-                    told = f"line {reader.line_num}: it has {len(row)} cells, and the header {len(header)}"
-                    raise ActionsRejected(file=str(file), lines=(told,))
-                yield reader.line_num, dict(zip(header, (cell.strip() for cell in row), strict=True))
+                if any(cell.strip() for cell in row):
+                    yield reader.line_num, header, [cell.strip() for cell in row]
     except OSError as error:
         reason = f"{file} cannot be read: {error.strerror or error}"
         raise InvalidSetting(setting="file", reason=reason) from error

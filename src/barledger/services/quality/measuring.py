@@ -82,6 +82,8 @@ class Measuring:
         return looked.damage if isinstance(looked, Looked) else ()
 
     def _measured(self, name: MetricName) -> Metric:
+        if self.sight.unborn:
+            return unmeasured(name, self.sight.unborn)
         ways: Mapping[MetricName, Callable[[], Metric]] = {
             "completeness": self._completeness,
             "consistency": self._consistency,

@@ -1,6 +1,7 @@
 """QualityService: the five metrics of series and libraries, their history, and verification step by step."""
 
 import time
+import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
@@ -14,7 +15,7 @@ from barledger.domain.quality import BETWEEN_SOURCES, MetricName, check_metrics
 from barledger.domain.series import Series, normalise_instrument
 from barledger.domain.timeframe import Timeframe
 from barledger.domain.version import Version
-from barledger.errors import AmbiguousSource, BarledgerError, SeriesNotFound, VersionNotFound
+from barledger.errors import AmbiguousSource, BarledgerError, NoBars, SeriesNotFound, VersionNotFound
 from barledger.ledger.contract import BlockCheck, Pin, Snapshot
 from barledger.services.availability import Availability, DataAvailabilityService, Undecided
 from barledger.services.cache.priority import choose, preferred, unknown
@@ -71,7 +72,8 @@ class QualityService:
         Without a start from where the record begins, without an end until now, or until what a version knew. Of several
         sources in an order of priority the first one answers. ``metrics`` names those to measure, all of them if not
         given: completeness and timeliness of the newest state look at the ledger for the most part, the others read
-        every bar. ``tolerance`` is what two sources may differ by. What cannot be measured has no score, and a reason.
+        every bar. ``tolerance`` is what two sources may differ by. What cannot be measured has no score, and a reason;
+        at a version from before the first bars were written that is everything, and the warning `NoBars` says so.
 
         The report is kept in the ledger, with the checks of the blocks that were read, in one transaction: by default
         wherever it can be written. ``record`` False keeps nothing, and True raises `ReadOnly` or `LedgerMismatch` where
@@ -90,6 +92,8 @@ class QualityService:
             pin = self._pin(snapshot, normalise_instrument(instrument), frame, source, is_adjusted=is_adjusted)
             series = pin.series
         sight = self._sight(series, asked, wanted, snapshot=snapshot, pin=pin)
+        if sight.unborn:
+            warnings.warn(sight.unborn, NoBars, stacklevel=3)
         answer = self._answers([sight])[sight.series]
         measuring = self._measuring(sight, answer, tolerance)
         report = measuring.report(names)

@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from barledger.domain.digest import Block, block_digests, root_digest
-from barledger.domain.interval import BEGINNING, EARLIEST, END_OF_TIME, LATEST, Interval, difference
+from barledger.domain.interval import BEGINNING, EARLIEST, END_OF_TIME, LATEST, Interval, difference, format_time
 from barledger.domain.rows import Ints, Rows, empty_rows, found_in
 from barledger.domain.series import Series
 from barledger.domain.version import Version
@@ -37,7 +38,7 @@ class Looked:
     current: Kept | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Sight:
     """A series at a version; ``clock`` is until when (ns) things were known there, ``interval`` what is asked for."""
 
@@ -90,6 +91,21 @@ class Sight:
             stretch = pin.interval.intersection(interval)
             return pinned_rows(self.vault, self.snapshot, pin, [] if stretch is None else [stretch])
         return read_version(self.vault, other, interval, self.version).rows
+
+    @cached_property
+    def unborn(self) -> str:
+        """Say that the first bars were written after the version; empty if they were not, or never were any."""
+        kind, number = self.version.kind, self.version.number
+        if self.pin is not None or kind not in ("time", "revision"):
+            return ""
+        revisions = self.vault.ledger.revisions
+        first = next(iter(revisions.records(self.series)), None)
+        if first is None or first.revision <= (
+            number if kind == "revision" else revisions.at_time(self.series, number)
+        ):
+            return ""
+        written = format_time(first.committed_at)
+        return f"there are no bars of {self.series} at {self.label}: the first were written at {written}"
 
     # --- looking -------------------------------------------------------------------------------
 
