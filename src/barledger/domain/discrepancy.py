@@ -8,6 +8,7 @@ A discrepancy with bars to write is a *proposal*; one without is only said. Its 
       └──────────┴──> rejected
 """
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
@@ -106,6 +107,11 @@ class Discrepancy(Readable):
             f"{named}{self.kind}{factor}{fields} in {self.bars} bars of {self.series}{against}, {self.interval} "
             f"({self.state}, confidence {self.confidence:.2f})"
         )
+
+
+def key_of(kind: str, payload: bytes) -> str:
+    """Return the key of what is known by its bars alone."""
+    return f"{kind}:{hashlib.sha256(payload).hexdigest()}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)

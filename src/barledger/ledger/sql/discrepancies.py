@@ -1,14 +1,13 @@
 """The register of discrepancies in SQL."""
 
 import builtins
-import hashlib
 import json
 import secrets
 from collections.abc import Collection
 from dataclasses import replace
 from typing import Any, Final
 
-from barledger.domain.discrepancy import DECLINED, STEPS, WAITING, WHOLE, Discrepancy, DiscrepancyState, Step
+from barledger.domain.discrepancy import DECLINED, STEPS, WAITING, WHOLE, Discrepancy, DiscrepancyState, Step, key_of
 from barledger.domain.interval import Interval
 from barledger.domain.series import Series
 from barledger.errors import DiscrepancyNotFound, IllegalStep
@@ -41,7 +40,7 @@ class SqlDiscrepancies(Discrepancies):
 
     def add(self, found: Discrepancy, payload: bytes | None, who: Who) -> tuple[Discrepancy, bool]:
         """Keep a discrepancy, unless the same one is known."""
-        key = found.key or f"{found.kind}:{hashlib.sha256(payload or b'').hexdigest()}"
+        key = found.key or key_of(found.kind, payload or b"")
         given = replace(found, key=key, state="open" if payload is None else "proposed")
         with self._database.write() as writing:
             (number,) = self._names.ensure(writing, [given.series])

@@ -121,6 +121,25 @@ def undecided(ledger: Ledger, series: Series, rows: Rows) -> Rows:
     return left
 
 
+def decisions_against(ledger: Ledger, series: Series, one: Discrepancy, rows: Rows) -> list[Discrepancy]:
+    """Return what somebody declined of these changes: the same one by its key, else each that has some of its bars.
+
+    What was declined about other bars of the same stretch is another matter.
+    """
+    listed = declined(ledger, series, BAR_BY_BAR)
+    same = [each for each in listed if each.key == one.key]
+    if same:
+        return same[:1]
+    found, left = [], rows
+    for each in sorted(listed, key=lambda other: other.kind != one.kind):
+        payload = ledger.discrepancies.payload(each.id) if len(left) else None
+        known = np.zeros(len(left), np.bool_) if payload is None else _known(left, decode(payload))
+        if bool(known.any()):
+            found.append(each)
+            left = left.pick(~known)
+    return found
+
+
 def declined(ledger: Ledger, series: Series, kinds: Sequence[str]) -> list[Discrepancy]:
     """Return what somebody rejected or undid of the source's changes."""
     listed = ledger.discrepancies.list(series=series, states=DECLINED)

@@ -10,7 +10,7 @@ import numpy as np
 
 from barledger import faults
 from barledger.domain.comparison import Tolerance
-from barledger.domain.discrepancy import DECLINED, RESTATEMENT, WAITING, WHOLE, Discrepancy
+from barledger.domain.discrepancy import DECLINED, RESTATEMENT, WAITING, WHOLE, Discrepancy, key_of
 from barledger.domain.interval import Interval, difference, format_time, intersection, union
 from barledger.domain.rows import VALUES, Ints, Rows, found_in
 from barledger.domain.series import Series
@@ -24,7 +24,7 @@ from barledger.services.ingestion import closing
 from barledger.services.ingestion.absences import Absences
 from barledger.services.ingestion.budget import Spending
 from barledger.services.ingestion.held import Held, current
-from barledger.services.ingestion.judgement import BAR_BY_BAR, undecided
+from barledger.services.ingestion.judgement import BAR_BY_BAR, decisions_against, undecided
 from barledger.services.integrity.classification import Classified, classify
 from barledger.services.integrity.difference import Difference, Sides
 from barledger.services.integrity.refetching import Opened, Refetched, Refetcher
@@ -204,9 +204,8 @@ class Reconciler:
         kept: list[Discrepancy] = []
         revisions: list[int] = []
         for one in found.differences:
-            discrepancy, revision = self._keep(one, stored)
-            if discrepancy is not None:
-                kept.append(discrepancy)
+            named, revision = self._keep(one, stored)
+            kept += [each for each in named if each.id not in {other.id for other in kept}]
             revisions += [revision] if revision else []
             faults.reach("reconcile.kept")
         self._close_what_is_over({one.id for one in kept})
@@ -227,19 +226,20 @@ class Reconciler:
                 who = self._vault.who("supersede", reason=_OVER, trigger=OPERATION)
                 self._vault.ledger.discrepancies.step(one.id, "superseded", who)
 
-    def _keep(self, one: Difference, stored: Reading) -> tuple[Discrepancy | None, int]:
+    def _keep(self, one: Difference, stored: Reading) -> tuple[list[Discrepancy], int]:
         if self.own and one.kind in BAR_BY_BAR and len(one.rows):
             rows = undecided(self._vault.ledger, self.series, one.rows)
             if not len(rows):
-                return self._declined(one), 0
+                alike = replace(self._discrepancy(one, stored), key=key_of(one.kind, encode(one.rows)))
+                return decisions_against(self._vault.ledger, self.series, alike, one.rows), 0
             one = replace(one, rows=rows, times=rows.time)
         known = self._known_event(one, stored)
         if known is not None:
-            return known, 0
+            return [known], 0
         proposed = one.rows if self.own and len(one.rows) else None
         who = self._vault.who(OPERATION, reason=one.reason, trigger=one.kind)
         made, done = self._workflow.keep(self._discrepancy(one, stored), proposed, who)
-        return made, 0 if done is None else done.revision
+        return [made], 0 if done is None else done.revision
 
     def _discrepancy(self, one: Difference, stored: Reading) -> Discrepancy:
         first, last = one.hull
@@ -276,13 +276,6 @@ class Reconciler:
                 if each.state in DECLINED or as_it_is:
                     return each
         return None
-
-    def _declined(self, one: Difference) -> Discrepancy | None:
-        """Return the newest decision against changes like these."""
-        listed = self._vault.ledger.discrepancies.list(series=self.series, states=DECLINED)
-        first, last = one.hull
-        alike = [each for each in listed if each.interval.intersects(Interval(first, last + 1))]
-        return next((each for each in alike if each.kind in BAR_BY_BAR and each.against == self.series.source), None)
 
     def _report(self, found: Classified, kept: Sequence[Discrepancy], revisions: Sequence[int]) -> Comparison:
         told, error = self._told, self._told.error
