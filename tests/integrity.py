@@ -33,7 +33,15 @@ def integrity(
             raise SourceNotFound(source=name, known=tuple(named))
         return named[name]
 
-    return DataIntegrityService(bl.vault, bl.cache, make, bl.instruments, timing=clock.timing, findings=findings)
+    return DataIntegrityService(
+        bl.vault,
+        bl.cache,
+        make,
+        bl.instruments,
+        timing=clock.timing,
+        findings=findings,
+        source_names=lambda: tuple(named),
+    )
 
 
 def heard(bl: BarLedger) -> list[Notice]:

@@ -46,7 +46,7 @@ from barledger.services.schedule import ScheduleService
 from barledger.services.takeover import TakenOver, take_over
 from barledger.settings import Settings
 from barledger.sources.contract import Source
-from barledger.sources.registry import make_source
+from barledger.sources.registry import exchange_names, make_source, source_names
 from barledger.stores.contract import Store
 from barledger.timers.by_apscheduler import ApschedulerTimers
 
@@ -71,7 +71,12 @@ class BarLedger:
         self.schedule = ScheduleService(self.vault, self, make_timers=ApschedulerTimers, lease=settings.schedule_lease)
         self.quality_metrics = QualityService(self.vault, self.instruments, self.availability)
         self.integrity = DataIntegrityService(
-            self.vault, self.cache, self._make_source, self.instruments, quality=self.quality_metrics
+            self.vault,
+            self.cache,
+            self._make_source,
+            self.instruments,
+            quality=self.quality_metrics,
+            source_names=lambda: (*source_names(), *exchange_names()),
         )
         self.ingestion = DataIngestionService(
             self.vault, self.cache, self._make_source, self.instruments, screen=self.integrity.screening

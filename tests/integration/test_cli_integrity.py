@@ -105,6 +105,12 @@ def test_rules_are_set_listed_and_removed(cli: Cli) -> None:
     cli("discrepancies", "rules", "small", "--action", "guess", code=2)
 
 
+def test_to_compare_with_a_source_that_nobody_knows_is_refused(cli: Cli) -> None:
+    cli("reconcile", "A", "1d", "--against", "nope", code=3)
+    assert "source-not-found" in cli.err
+    assert "files" in cli.err
+
+
 def test_a_pass_over_the_library_says_what_cannot_be_asked(cli: Cli) -> None:
     told = cli.json("reconcile", "--all")
     assert (told["ok"], told["comparisons"]) == (True, [])

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from barledger import connect
 from barledger.barledger import BarLedger
 from barledger.domain.change_policy import ChangePolicy
 from barledger.domain.rows import VALUES
@@ -202,6 +203,28 @@ def test_what_was_declined_is_neither_proposed_nor_written_again(bl: BarLedger, 
     source.markets["A"].corrected[990 * DAY] = 21
     (fresh,) = (one for one in made.reconcile("A", "1d").discrepancies if one.waits)
     assert (fresh.bars, fresh.state) == (1, "proposed")
+
+
+@pytest.mark.parametrize("decide", ["reject", "undo"])
+def test_of_two_declined_in_one_stretch_each_is_named(decide: str) -> None:
+    old = {"vintage": "2025.0"}
+    with connect("memory:") as bl:
+        bl.ingest(["AAPL"], "1d", source="sample", start="2005-01-01", end="2007-01-01")
+        found = bl.integrity.reconcile("AAPL", "1d", options=old).discrepancies
+        assert [one.kind for one in found] == ["correction", "volume_only"]
+        for one in found:
+            if decide == "undo":
+                bl.integrity.accept(one.id, reason="let us see")
+                bl.integrity.undo(one.id, reason="not our vintage")
+            else:
+                bl.integrity.reject(one.id, reason="not our vintage")
+        again = bl.integrity.reconcile("AAPL", "1d", options=old)
+        assert [(one.id, one.waits) for one in again.discrepancies] == [(one.id, False) for one in found]
+        assert again.ok
+        start = found[0].interval.start
+        part = bl.integrity.reconcile("AAPL", "1d", start=start, end=start + 60 * DAY, options=old).discrepancies
+        assert {one.id for one in part} <= {one.id for one in found}
+        assert len({one.id for one in part}) == len(part) > 0
 
 
 @pytest.mark.parametrize("decide", ["reject", "undo"])

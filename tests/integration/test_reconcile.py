@@ -478,6 +478,26 @@ def test_the_tolerance_of_a_pair_is_set_by_field(bl: BarLedger, clock: SetClock)
         service_.set_tolerance("scripted", "other", fields={"closing": 0.1})
 
 
+def test_a_source_that_nobody_knows_is_refused_and_one_of_series_alone_is_not(bl: BarLedger, clock: SetClock) -> None:
+    source = loaded(bl, clock)
+    frame = bl.bars("A", "1d", source="scripted").df
+    bl.write("OTHER", "1d", frame, source="desk")
+    service_ = integrity(bl, clock, source, other(clock, multiplied(1.0, 0, 1)))
+    for against in ("dezk", ["other", "dezk"]):
+        with pytest.raises(SourceNotFound, match="did you mean desk") as told:
+            service_.reconcile("A", "1d", source="scripted", against=against)
+        assert told.value.known == ("desk", "other", "scripted")
+    assert service_.discrepancies(state="all") == []
+    (held,) = service_.reconcile("A", "1d", source="scripted", against="desk").comparisons
+    assert (held.state, held.notes) == (
+        "skipped", ("desk cannot be asked, and no bars of A 1d are held of it",)
+    )  # fmt: skip
+    for pair in (("scripted", "dezk"), ("oter", "scripted")):
+        with pytest.raises(SourceNotFound):
+            service_.set_tolerance(*pair, price=1e-2)
+    assert service_.set_tolerance("desk", "scripted", price=1e-2) is not None
+
+
 def test_the_tolerance_of_a_source_and_itself_is_what_it_declares_unless_set(bl: BarLedger, clock: SetClock) -> None:
     source = loaded(bl, clock, tolerance=tolerant())
     source.markets["A"].corrected = {900 * DAY: 1}

@@ -1,6 +1,7 @@
 """Held bars as a source: to compare with a series whose own source cannot be asked, such as a desk's."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from barledger.domain.series import Series
 from barledger.services.cache.vault import Vault
@@ -20,6 +21,10 @@ class HeldSource(Source):
     def declaration(self) -> SourceDeclaration:
         """Return that nothing is promised beyond the bars."""
         return SourceDeclaration(name=self._name, concurrency=4, incremental=False, library="held bars")
+
+    def has(self, other: Series) -> bool:
+        """Whether there are bars of the same instrument and timeframe."""
+        return not Held(self._vault, replace(other, source=self._name)).empty
 
     def fetch(self, request: FetchRequest) -> Iterator[Fetched]:
         """Give the bars that are held, in one chunk."""

@@ -34,6 +34,7 @@ from barledger.services.ingestion.timing import Timing
 from barledger.services.instruments import InstrumentService
 from barledger.services.integrity.held_source import HeldSource
 from barledger.services.integrity.inspection import Findings, Inspection, as_discrepancy, corrected, find
+from barledger.services.integrity.known_sources import KnownSources, SourceNames
 from barledger.services.integrity.library_pass import LibraryPass
 from barledger.services.integrity.reconciler import Reconciler, Task
 from barledger.services.integrity.refetching import Opened, Refetcher, SourceMaker
@@ -58,14 +59,19 @@ class DataIntegrityService:
         retries: Retries | None = None,
         findings: Findings = detection.findings,
         quality: QualityService | None = None,
+        source_names: SourceNames = tuple,
     ) -> None:
-        """Work on this store and ledger, with sources from this maker; ``findings`` replaces the detection."""
+        """Work on this store and ledger, with sources from this maker; ``findings`` replaces the detection.
+
+        ``source_names`` gives the names of sources that the maker is known to make.
+        """
         self._vault = vault
         self._instruments = instruments or InstrumentService(vault)
         self._workflow = Workflow(vault, cache)
         vault.afterwards.tell(heed=self._workflow.heed)
         self._refetcher = Refetcher(vault, self._instruments, make_source, timing=timing, retries=retries)
-        self._tolerances = Tolerances(vault)
+        self._sources = KnownSources(vault, make_source, source_names)
+        self._tolerances = Tolerances(vault, self._sources)
         self._findings = findings
         self._quality = quality or QualityService(
             vault, self._instruments, DataAvailabilityService(vault, self._instruments)
@@ -94,7 +100,8 @@ class DataIntegrityService:
         other sources: what they say otherwise is reported, and proposes nothing; of one that cannot be asked, the bars
         that are held count. ``source`` says whose series it is, ``options`` are those of its own source. Closed bars
         alone are compared. An event over a stretch, such as a split, makes it ask for the whole series. Nothing is
-        written unless a rule accepts it. Raises `SeriesNotFound`, `AmbiguousSource`, and what the source raises.
+        written unless a rule accepts it. Raises `SeriesNotFound`, `AmbiguousSource`, `SourceNotFound` for a name of no
+        source and no series, and what the source raises.
         """
         self._vault.check_writable()
         series = self._series(instrument, timeframe, source)
@@ -105,6 +112,9 @@ class DataIntegrityService:
         others = [own] if against is None else [against] if isinstance(against, str | Source) else list(against)
         if not others:
             raise InvalidSetting(setting="against", reason="there is no source to compare with")
+        for other in others:
+            if isinstance(other, str) and other != series.source:
+                self._sources.check(other)
         interval = Interval.of(start, end)
         with self._vault.afterwards.gathering():
             compared = [self._compare(series, interval, one, task, options if one is own else None) for one in others]
@@ -159,6 +169,10 @@ class DataIntegrityService:
                 if other == series.source:
                     raise
                 held = HeldSource(self._vault, str(other))
+                if not held.has(series):
+                    what = f"{series.instrument} {series.timeframe.name}"
+                    said = f"{other} cannot be asked, and no bars of {what} are held of it"
+                    return Comparison(series=series, against=str(other), state="skipped", notes=(said,))
                 opened = stack.enter_context(self._refetcher.opened(held))
                 notes = (f"{other} cannot be asked: the bars that are held of it were compared",)
             reconciler = self._reconciler(series, opened, task)

@@ -7,6 +7,7 @@ from barledger.domain.rows import VALUES
 from barledger.domain.series import check_name
 from barledger.errors import InvalidSetting
 from barledger.services.cache.vault import Vault
+from barledger.services.integrity.known_sources import KnownSources
 from barledger.sources.contract import SourceDeclaration
 
 BETWEEN_SOURCES: Final = Tolerance(price=1e-3, volume=5e-2)
@@ -20,9 +21,9 @@ volume: above these limits a difference is worth a look, and below them it is th
 class Tolerances:
     """The tolerances that somebody set, and those that count without."""
 
-    def __init__(self, vault: Vault) -> None:
-        """Keep them in this ledger."""
-        self._vault = vault
+    def __init__(self, vault: Vault, sources: KnownSources) -> None:
+        """Keep them in this ledger, between these sources."""
+        self._vault, self._sources = vault, sources
 
     def of(self, source: str, against: str, declaration: SourceDeclaration | None = None) -> Tolerance:
         """Return what counts between two sources; of a source and itself, what it declares."""
@@ -46,7 +47,8 @@ class Tolerances:
     ) -> Tolerance | None:
         """Set what counts between two sources; without any part, go back to what counts by itself.
 
-        Raises `InvalidSetting` and `InvalidName`.
+        Raises `InvalidSetting`, `InvalidName`, and `SourceNotFound` for a name of no source and no series; what was set
+        for one that is gone can be taken back.
         """
         self._vault.check_writable()
         given = {"price": price, "volume": volume, **(fields or {})}
@@ -62,8 +64,10 @@ class Tolerances:
                 volume=BETWEEN_SOURCES.volume if volume is None else volume,
                 fields=dict(fields or {}),
             )
+        pair = check_name("source", source), check_name("source", against)
+        if made is not None or tuple(sorted(pair)) not in self._vault.ledger.policies.tolerances():
+            for name in pair:
+                self._sources.check(name)
         who = self._vault.who("set-tolerance", reason=reason)
-        self._vault.ledger.policies.set_tolerance(
-            check_name("source", source), check_name("source", against), made, who
-        )
+        self._vault.ledger.policies.set_tolerance(*pair, made, who)
         return made
