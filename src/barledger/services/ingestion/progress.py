@@ -7,6 +7,7 @@ from typing import Final
 
 from barledger.domain.calendar import Calendar
 from barledger.domain.interval import BEGINNING, Interval
+from barledger.domain.readable import Readable
 from barledger.domain.series import Series
 from barledger.errors import BarledgerError
 from barledger.services.ingestion import closing
@@ -66,8 +67,8 @@ class Refetching(Event):
     interval: Interval
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Resumed(Event):
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Resumed(Readable, Event):
     """A series is followed from where it ends (ns): what was missed since comes first."""
 
     start: int
