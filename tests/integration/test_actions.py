@@ -440,14 +440,33 @@ def test_a_write_stands_though_the_adjusted_series_cannot_follow(bl: BarLedger) 
     assert len(bl.bars("A", "1d", is_adjusted=True)) == 41
 
 
-def test_another_mode_rewrites_it(bl: BarLedger) -> None:
+def test_another_mode_needs_the_end_of_the_one_before(bl: BarLedger) -> None:
     bl.write("A", "1d", frame(range(100, 140)), source="desk")
     bl.actions.add("A", "cash_dividend", 120 * DAY, value=1.0)
-    bl.actions.materialise("A", "1d")
-    assert bl.actions.materialise("A", "1d", adjust="splits").changed == 20
+    first = bl.actions.materialise("A", "1d").revision
+    for mode in ("raw", "splits"):
+        with pytest.raises(InvalidSetting, match=rf"kept as total, not {mode}; end that first: unmaterialise"):
+            bl.actions.materialise("A", "1d", adjust=mode)
+    assert bl.bars("A", "1d", is_adjusted=True).revision == first
+    ended = bl.actions.unmaterialise("A", "1d", reason="splits are wanted")
+    assert (ended.adjust, ended.withdrawn) == ("total", 40)
+    assert bl.actions.materialised() == []
+    assert len(bl.bars("A", "1d", is_adjusted=True)) == 0
+    assert len(bl.bars("A", "1d", is_adjusted=True, version=first)) == 40
+    with pytest.raises(InvalidSetting, match="no adjusted series is kept beside"):
+        bl.actions.unmaterialise("A", "1d", reason="again")
+    assert bl.actions.materialise("A", "1d", adjust="splits").changed == 40
     assert [one.adjust for one in bl.actions.materialised()] == ["splits"]
     assert bl.bars("A", "1d", is_adjusted=True).adjustment == "splits"
     assert bl.cache.verify_series(ADJUSTED).ok
+
+
+def test_an_end_that_was_cut_short_is_brought_to_its_end(bl: BarLedger) -> None:
+    bl.write("A", "1d", frame(range(100, 140)), source="desk")
+    bl.actions.materialise("A", "1d")
+    assert bl.vault.ledger.actions.end(Series.of("A", "1d", "desk"), Who(actor="tester", operation="end-adjusted"))
+    assert bl.actions.unmaterialise("A", "1d", reason="not wanted").withdrawn == 40
+    assert bl.actions.materialise("A", "1d", adjust="splits").changed == 40
 
 
 @pytest.mark.influx

@@ -79,6 +79,15 @@ def test_a_file_of_actions_is_imported_or_refused_by_its_lines(
     assert cli("actions", "import", "none.csv") == 2
 
 
+def test_an_adjusted_series_is_ended_before_another_mode(cli: Command, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli("actions", "materialise", "A", "1d") == 0
+    capsys.readouterr()
+    assert cli("actions", "materialise", "A", "1d", "--adjust", "raw") == 2
+    assert "barledger actions unmaterialise A 1d" in " ".join(capsys.readouterr().err.split())
+    assert cli("actions", "unmaterialise", "A", "1d", "--reason", "raw is wanted") == 0
+    assert told(capsys).startswith("ended: A 1d from files (adjusted) (total): 0 new, 0 changed, 10 withdrawn")
+
+
 def test_what_cannot_be_adjusted_is_told_with_the_next_step(cli: Command, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli("instruments", "declare", "A", "--currency", "EUR") == 0
     assert cli("actions", "add", "A", "cash_dividend", "2020-01-15", "--value", "50", "--currency", "USD") == 0

@@ -17,10 +17,10 @@ from barledger.cli.output import plain
 from barledger.domain.notice import Notice
 from barledger.errors import (
     ChannelNotFound,
+    ChannelTaken,
     DeliveryFailed,
     DeliveryRefused,
     InvalidSetting,
-    NameTaken,
     ReadOnly,
     RouteNotFound,
 )
@@ -220,7 +220,7 @@ def test_what_could_never_be_delivered_is_refused_when_it_is_declared(
 
 def test_a_name_is_taken_once_and_unknown_ones_are_told(bl: BarLedger) -> None:
     bl.notifications.add_channel("desk", "log:")
-    with pytest.raises(NameTaken):
+    with pytest.raises(ChannelTaken, match="there is a channel 'desk' already"):
         bl.notifications.add_channel("desk", "log:other")
     for action in (bl.notifications.test, bl.notifications.remove, bl.notifications.resume, bl.notifications.retry):
         with pytest.raises(ChannelNotFound):

@@ -21,7 +21,7 @@ from barledger.errors import (
     JobKindMissing,
     JobNotFound,
     JobRunning,
-    NameTaken,
+    JobTaken,
     SourceNotFound,
 )
 from barledger.services.schedule import JobKind, ScheduleService
@@ -594,9 +594,9 @@ def test_what_could_never_run_is_refused_when_it_is_declared(
 
 def test_a_name_is_taken_once_and_a_removed_job_leaves_its_history(bl: BarLedger, desk: Desk) -> None:
     bl.schedule.add("job", "desk", when="every 1h", reason="a test")
-    with pytest.raises(NameTaken):
+    with pytest.raises(JobTaken, match="there is a job"):
         bl.schedule.add("job", "desk", when="every 1h")
-    with pytest.raises(NameTaken):
+    with pytest.raises(JobTaken, match="there is a kind of job"):
         bl.schedule.kinds.register(JobKind(name="desk", about="again", run=desk))
     bl.schedule.run_now("job")
     bl.schedule.remove("job")

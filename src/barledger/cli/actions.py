@@ -175,6 +175,22 @@ def materialise(
 
 
 @app.command()
+def unmaterialise(
+    instrument: Name,
+    timeframe: Annotated[str, typer.Argument(help="A timeframe, e.g. 1d.")],
+    source: Source = None,
+    reason: Reason = "",
+    store: Store = "",
+    ledger: Ledger = "",
+    json: Json = False,
+) -> None:
+    """End an adjusted series that is kept: its bars are withdrawn, and its past stays readable."""
+    with library(store, ledger) as opened:
+        done = opened.actions.unmaterialise(instrument, timeframe, source=source, reason=reason)
+    Output(as_json=json).say(f"ended: {done}", _materialised(done))
+
+
+@app.command()
 def refresh(
     instrument: Annotated[str | None, typer.Argument(help="Only of this instrument.", show_default=False)] = None,
     store: Store = "",

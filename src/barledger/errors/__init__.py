@@ -18,7 +18,8 @@ The tree (each class also inherits the kin from the standard library that caller
     │   └── ChannelNotFound, RouteNotFound, JobNotFound
     ├── Refused (RuntimeError)
     │   ├── RevisionConflict, RevisionExpired, NameTaken, NotEmpty, VersionImmutable, Held, ReadOnly, Closed
-    │   ├── CannotAdjust, AdjustmentChanged, SymbolTaken (NameTaken), CapabilityMissing, BucketExpires, FormatTooNew
+    │   ├── CannotAdjust, AdjustmentChanged, CapabilityMissing, BucketExpires, FormatTooNew
+    │   ├── SymbolTaken, JobTaken, ChannelTaken (NameTaken)
     │   ├── IllegalStep, KeyExposed, KeyMissing, JobRunning, JobKindMissing (CapabilityMissing)
     │   └── OutOfReach (CapabilityMissing), ChangedSince, ProposalStale (RevisionConflict)
     ├── Busy (TimeoutError)
@@ -131,10 +132,12 @@ from barledger.errors.refusals import (
     CannotAdjust,
     CapabilityMissing,
     ChangedSince,
+    ChannelTaken,
     Closed,
     FormatTooNew,
     Held,
     IllegalStep,
+    JobTaken,
     KeyExposed,
     KeyMissing,
     LeaseLost,
@@ -192,6 +195,7 @@ __all__ = [
     "ChangesWait",
     "ChannelGone",
     "ChannelNotFound",
+    "ChannelTaken",
     "Closed",
     "DataNotFound",
     "DeliveryFailed",
@@ -226,6 +230,7 @@ __all__ = [
     "JobKindMissing",
     "JobNotFound",
     "JobRunning",
+    "JobTaken",
     "KeyExposed",
     "KeyMissing",
     "LeaseLost",

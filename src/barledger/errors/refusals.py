@@ -69,6 +69,25 @@ class NameTaken(Refused):
 
 
 @dataclass(kw_only=True, eq=False)
+class JobTaken(NameTaken):
+    """A job of the schedule, or a kind of job, has this name already."""
+
+    what: str = "job"
+    code = "job-taken"
+    message = "there is a {what} {name!r} already"
+    next_step = "Choose another name, or remove that one first (`barledger schedule list`, `remove`)."
+
+
+@dataclass(kw_only=True, eq=False)
+class ChannelTaken(NameTaken):
+    """A channel for notices has this name already."""
+
+    code = "channel-taken"
+    message = "there is a channel {name!r} already"
+    next_step = "Choose another name, or remove that one first (`barledger notify list`, `remove`)."
+
+
+@dataclass(kw_only=True, eq=False)
 class SymbolTaken(NameTaken):
     """A source's symbol means another instrument at that time."""
 

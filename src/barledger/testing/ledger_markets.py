@@ -187,6 +187,12 @@ class ActionPromises:
         assert all(one.since for one in found)
         assert [one.series.instrument for one in ledger.actions.kept(instrument="B")] == ["B"]
         assert ledger.audit.count() == 3
+        original = Series.of("B", "1d", "desk")
+        assert ledger.actions.end(original, WHO)
+        assert not ledger.actions.end(original, WHO)
+        assert [one.series.instrument for one in ledger.actions.kept()] == ["A"]
+        assert ledger.audit.entries()[-1].data["adjust"] == "total"
+        assert ledger.audit.count() == 4
 
 
 class DiscrepancyPromises:

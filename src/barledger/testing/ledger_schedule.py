@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from barledger.errors import JobNotFound, NameTaken, RunnerLost
+from barledger.errors import JobNotFound, JobTaken, RunnerLost
 from barledger.ledger.contract import JobRecord, Ledger, RunDraft, Term
 from barledger.testing.bars import HOSTILE_NAMES
 from barledger.testing.commits import SECOND, WHO, HandClock
@@ -29,7 +29,7 @@ class SchedulePromises:
         assert made.made_by == WHO.actor
         other = open_ledger()
         assert other.schedule.jobs() == [made]
-        with pytest.raises(NameTaken):
+        with pytest.raises(JobTaken, match="there is a job"):
             other.schedule.add(_job(), WHO)
         off = other.schedule.enable("nightly", WHO, enabled=False, due_at=7, cursor={"audit": "9"})
         assert (off.enabled, off.due_at, off.cursor) == (False, 7, {"audit": "9"})

@@ -80,5 +80,9 @@ class Actions(ABC):
         """Note that an adjusted series is kept beside this original, or kept for something else than before."""
 
     @abstractmethod
+    def end(self, original: Series, who: Who) -> bool:
+        """Note that no adjusted series is kept beside this original any more; tells whether one was."""
+
+    @abstractmethod
     def kept(self, *, instrument: str | None = None) -> builtins.list[Materialised]:
         """Return the originals beside which adjusted series are kept, sorted."""

@@ -89,7 +89,7 @@ class Notices(ABC):
 
     @abstractmethod
     def add_channel(self, channel: ChannelRecord, who: Who) -> ChannelRecord:
-        """Keep a channel; raises `NameTaken`."""
+        """Keep a channel; raises `ChannelTaken`."""
 
     @abstractmethod
     def remove_channel(self, name: str, who: Who) -> ChannelRecord:

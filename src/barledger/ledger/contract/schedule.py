@@ -82,7 +82,7 @@ class Schedule(ABC):
 
     @abstractmethod
     def add(self, job: JobRecord, who: Who) -> JobRecord:
-        """Keep a job; raises `NameTaken`."""
+        """Keep a job; raises `JobTaken`."""
 
     @abstractmethod
     def remove(self, name: str, who: Who) -> JobRecord:

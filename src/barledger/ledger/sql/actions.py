@@ -108,6 +108,16 @@ class SqlActions(Actions):
             writing.insert(schema.materialised, (*_NAMED, "adjust", "since"), [row], replaced=("adjust", "since"))
             append(writing, who, at, {**dict(zip(_NAMED, key, strict=True)), "adjust": made.adjust})
 
+    def end(self, original: Series, who: Who) -> bool:
+        """Note that no adjusted series is kept beside this original any more; tells whether one was."""
+        key = (original.instrument, original.timeframe.name, original.source)
+        with self._database.write() as writing:
+            found = writing.one(_KEPT, key)
+            if found:
+                writing.delete(schema.materialised, _NAMED, [key])
+                append(writing, who, writing.tick(), {**dict(zip(_NAMED, key, strict=True)), "adjust": found[0]})
+            return bool(found)
+
     def kept(self, *, instrument: str | None = None) -> builtins.list[Materialised]:
         """Return the originals beside which adjusted series are kept, sorted."""
         query = 'SELECT "instrument", "timeframe", "source", "adjust", "since" FROM "materialised"'
@@ -121,6 +131,7 @@ class SqlActions(Actions):
 
 
 _MARK: Final = 'SELECT COALESCE(MAX("known_at"), 0) FROM "actions" WHERE "instrument" = ?'
+_KEPT: Final = 'SELECT "adjust" FROM "materialised" WHERE "instrument" = ? AND "timeframe" = ? AND "source" = ?'
 _NAMED: Final = ("instrument", "timeframe", "source")
 
 

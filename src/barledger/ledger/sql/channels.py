@@ -8,7 +8,7 @@ from dataclasses import asdict, replace
 from typing import Any, Final
 
 from barledger.domain.notice import Route
-from barledger.errors import ChannelNotFound, NameTaken, RouteNotFound
+from barledger.errors import ChannelNotFound, ChannelTaken, RouteNotFound
 from barledger.ledger.contract import ChannelRecord, Notices, Who
 from barledger.ledger.sql import schema
 from barledger.ledger.sql.audit import append
@@ -36,10 +36,10 @@ class SqlChannels(Notices):
         self._database = database
 
     def add_channel(self, channel: ChannelRecord, who: Who) -> ChannelRecord:
-        """Keep a channel; raises `NameTaken`."""
+        """Keep a channel; raises `ChannelTaken`."""
         with self._database.write() as writing:
             if writing.one('SELECT 1 FROM "channels" WHERE "name" = ?', (channel.name,)):
-                raise NameTaken(name=channel.name)
+                raise ChannelTaken(name=channel.name)
             made = replace(channel, made_at=writing.tick())
             values = asdict(made)
             writing.insert(schema.channels, _COLUMNS, [tuple(values[name] for name in _COLUMNS)])

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from barledger.domain.interval import format_time
 from barledger.domain.timeframe import SECOND
-from barledger.errors import JobNotFound, NameTaken, RunnerLost
+from barledger.errors import JobNotFound, JobTaken, RunnerLost
 from barledger.ledger.contract import JobRecord, Run, RunDraft, RunState, Term, Who
 from barledger.ledger.sql import schema
 from barledger.ledger.sql.audit import append
@@ -34,10 +34,10 @@ class SqlSchedule(SqlTerms):
     # --- jobs ------------------------------------------------------------------------------------
 
     def add(self, job: JobRecord, who: Who) -> JobRecord:
-        """Keep a job; raises `NameTaken`."""
+        """Keep a job; raises `JobTaken`."""
         with self._database.write() as writing:
             if writing.one('SELECT 1 FROM "jobs" WHERE "name" = ?', (job.name,)):
-                raise NameTaken(name=job.name)
+                raise JobTaken(name=job.name)
             made = replace(job, made_at=writing.tick(), made_by=who.actor)
             writing.insert(schema.jobs, _JOB, [_job_row(made)])
             append(writing, who, made.made_at, {"job": _told(made)})

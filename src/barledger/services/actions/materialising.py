@@ -14,7 +14,7 @@ import numpy as np
 from barledger.domain.adjustment import Mode
 from barledger.domain.bars import Bars
 from barledger.domain.interval import everything
-from barledger.domain.rows import constant, found_in
+from barledger.domain.rows import Rows, constant, empty_rows, found_in
 from barledger.domain.series import Series, normalise_instrument
 from barledger.domain.timeframe import Timeframe
 from barledger.errors import Busy, InvalidSetting
@@ -58,10 +58,13 @@ def original_of(vault: Vault, instrument: str, timeframe: str, source: str | Non
 
 
 def check_free(vault: Vault, original: Series) -> None:
-    """Refuse to write over bars that somebody else adjusted and wrote; raises `InvalidSetting`."""
+    """Refuse to write over bars that somebody else adjusted and wrote; raises `InvalidSetting`.
+
+    A series that was ended, so that no bar of it stands, is free.
+    """
     target = replace(original, is_adjusted=True)
     kept = {one.series for one in vault.ledger.actions.kept(instrument=original.instrument)}
-    if original not in kept and vault.ledger.revisions.state(target).revision:
+    if original not in kept and len(_held(vault, target)):
         reason = f"{target} has bars that its source adjusted, which would be overwritten"
         raise InvalidSetting(setting="materialise", reason=reason)
 
@@ -83,6 +86,23 @@ def materialise(
             target = replace(kept.series, is_adjusted=True)
             return Materialisation(series=target, adjust=kept.adjust, revision=done.revision, **counts)
     raise Busy(what=str(kept.series), waited=0.0)
+
+
+def end(vault: Vault, cache: DataCacheService, kept: Materialised, *, reason: str) -> Materialisation:
+    """Keep an adjusted series no longer: its bars are withdrawn, and stay in every state before this revision."""
+    target = replace(kept.series, is_adjusted=True)
+    # First, since whatever is written brings the series up that are kept.
+    vault.ledger.actions.end(kept.series, vault.who("end-adjusted", reason=reason))
+    held = _held(vault, target)
+    done = cache.withdraw(target, held.time.tolist(), reason=reason)
+    counts = {"new": 0, "changed": 0, "withdrawn": len(held), "same": 0}
+    return Materialisation(series=target, adjust=kept.adjust, revision=done.revision, **counts)
+
+
+def _held(vault: Vault, target: Series) -> Rows:
+    """Return the bars of an adjusted series that stand."""
+    state = vault.ledger.revisions.state(target)
+    return read(vault, target, left(state, everything())).rows.standing() if state.revision else empty_rows()
 
 
 def _mark(vault: Vault, original: Series) -> tuple[object, ...]:
@@ -108,10 +128,7 @@ def _write(
 
 
 def _withdraw(vault: Vault, cache: DataCacheService, target: Series, bars: Bars, reason: str) -> int:
-    state = vault.ledger.revisions.state(target)
-    if not state.revision:
-        return 0
-    held = read(vault, target, left(state, everything())).rows.standing()
+    held = _held(vault, target)
     gone = held.time[~found_in(held.time, bars.time)]
     if not len(gone):
         return 0

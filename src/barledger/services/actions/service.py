@@ -10,11 +10,11 @@ from barledger.domain.action import CorporateAction, evidence_of
 from barledger.domain.adjustment import mode_of
 from barledger.domain.instrument import DECLARED
 from barledger.domain.interval import Instant, format_time, parse_time
-from barledger.domain.series import check_name, normalise_instrument
-from barledger.errors import ActionNotFound, BarledgerError, InvalidAction, NotRefreshed
+from barledger.domain.series import Series, check_name, normalise_instrument
+from barledger.errors import ActionNotFound, BarledgerError, InvalidAction, InvalidSetting, NotRefreshed
 from barledger.ledger.contract import Materialised, Who
 from barledger.services.actions.declaration import day_of, declared, kind_of
-from barledger.services.actions.materialising import Materialisation, check_free, materialise, original_of
+from barledger.services.actions.materialising import Materialisation, check_free, end, materialise, original_of
 from barledger.services.actions.plausibility import Plausibility
 from barledger.services.actions.tables import read_actions
 from barledger.services.cache import DataCacheService
@@ -241,9 +241,9 @@ class CorporateActionService:
         """Write the adjusted bars as a series of their own (``is_adjusted``), and keep it so.
 
         It is brought up after every change of a bar or of an action, whatever made it, as a new revision
-        (`services.cache.afterwards`), and by `refresh`. Another ``adjust`` than before rewrites it. Reading it:
-        ``bars(..., is_adjusted=True)``. Raises `InvalidSetting` where the source itself has adjusted bars, and what
-        reading and writing raise.
+        (`services.cache.afterwards`), and by `refresh`. Reading it: ``bars(..., is_adjusted=True)``. Raises
+        `InvalidSetting` where the source itself has adjusted bars, or the series is kept by another mode (end that
+        first: `unmaterialise`), and what reading and writing raise.
         """
         self._vault.check_writable()
         mode = mode_of(adjust)
@@ -251,9 +251,31 @@ class CorporateActionService:
         check_free(self._vault, original)
         wanted = Materialised(series=original, adjust=mode)
         known = next((one for one in self.materialised(original.instrument) if one.series == original), None)
-        if known is None or known.adjust != mode:
+        if known is not None and known.adjust != mode:
+            how = f"end that first: unmaterialise (barledger actions unmaterialise {instrument} {timeframe})"
+            raise InvalidSetting(setting="adjust", reason=f"{original} is kept as {known.adjust}, not {mode}; {how}")
+        if known is None:
             self._vault.ledger.actions.keep(wanted, self._vault.who("keep-adjusted", reason=reason))
         return materialise(self._vault, self._cache, self._retrieval, wanted, reason=reason)
+
+    def unmaterialise(
+        self, instrument: str, timeframe: str, *, source: str | None = None, reason: str
+    ) -> Materialisation:
+        """End an adjusted series that is kept: its bars are withdrawn, and its past stays readable.
+
+        It may be kept again then, by any mode. Raises `InvalidSetting` if none is kept, `ReadOnly`, and `InvalidName`
+        without a reason.
+        """
+        self._vault.check_writable()
+        check_name("reason", reason)
+        original = original_of(self._vault, instrument, timeframe, source)
+        known = next((one for one in self.materialised(original.instrument) if one.series == original), None)
+        known = known or self._half_ended(original)
+        if known is None:
+            told = ", ".join(str(one.series) for one in self.materialised()) or "none"
+            why = f"no adjusted series is kept beside {original}; kept are {told}"
+            raise InvalidSetting(setting="unmaterialise", reason=why)
+        return end(self._vault, self._cache, known, reason=reason)
 
     def materialised(self, instrument: str | None = None) -> builtins.list[Materialised]:
         """Return the series beside which adjusted ones are kept."""
@@ -302,6 +324,15 @@ class CorporateActionService:
     def _find(self, instrument: str, kind: str, ex_date: int, source: str) -> CorporateAction | None:
         listed = self._vault.ledger.actions.list(instrument=instrument, source=source)
         return next((one for one in listed if (one.kind, one.ex_date) == (kind, ex_date)), None)
+
+    def _half_ended(self, original: Series) -> Materialised | None:
+        """Return a series whose end was noted by a process that died before it had withdrawn the bars."""
+        audit, key = self._vault.ledger.audit, (original.instrument, original.timeframe.name, original.source)
+        ended = [entry.data for entry in audit.entries(operation="end-adjusted")]
+        mode = [one["adjust"] for one in ended if (one["instrument"], one["timeframe"], one["source"]) == key]
+        state = self._vault.ledger.revisions.state(replace(original, is_adjusted=True))
+        last = self._vault.ledger.audit.entries(series=state.series)[-1:] if mode and state.revision else []
+        return Materialised(series=original, adjust=mode[-1]) if last and last[0].operation == "materialise" else None
 
     def _told(self, instrument: str, kind: str, ex_date: Instant, source: str | None = None) -> CorporateAction:
         """Return what is told of an action: what was declared, else a source's word."""

@@ -83,7 +83,7 @@ class NotificationService:
         apprise; ``callback`` is a function of this process instead, which has to be given again in each session that
         delivers to it. Both url and secret may be ``env:NAME``. ``kind`` says what the url is for, where that is not
         plain. A delivery may take ``timeout`` seconds; a notice is given up when it has not been taken
-        ``give_up_after`` it was due. Raises `NameTaken`, `InvalidSetting`, `DriverMissing`, `ReadOnly`.
+        ``give_up_after`` it was due. Raises `ChannelTaken`, `InvalidSetting`, `DriverMissing`, `ReadOnly`.
         """
         self._vault.check_writable()
         route = Route(channel=check_name("channel", name), kinds=kinds, about=about, severity=severity).check()

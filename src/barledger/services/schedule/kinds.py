@@ -6,7 +6,7 @@ from threading import Event
 from typing import Any, Final
 
 from barledger.domain.series import check_name
-from barledger.errors import InvalidSetting, JobKindMissing, NameTaken
+from barledger.errors import InvalidSetting, JobKindMissing, JobTaken
 
 Work = Callable[[Any, Mapping[str, Any], Event], Mapping[str, Any]]
 
@@ -42,9 +42,9 @@ class JobKinds:
         self._kinds = {kind.name: kind for kind in kinds}
 
     def register(self, kind: JobKind) -> JobKind:
-        """Add a kind of one's own, in every process that declares or runs such jobs; raises `NameTaken`."""
+        """Add a kind of one's own, in every process that declares or runs such jobs; raises `JobTaken`."""
         if kind.name in self._kinds:
-            raise NameTaken(name=kind.name)
+            raise JobTaken(name=kind.name, what="kind of job")
         taken = RESERVED & set(kind.options)
         if taken:
             raise InvalidSetting(setting=f"job kind {kind.name}", reason=f"{min(taken)} is an option of the runner")

@@ -79,7 +79,7 @@ class ScheduleService:
     ) -> JobView:
         """Declare a job: a kind (`kinds`) with its options, and when it is due (`domain.when`).
 
-        Raises `NameTaken`, `JobKindMissing`, `InvalidSetting`, `CalendarNotFound`, and what the kind's own check
+        Raises `JobTaken`, `JobKindMissing`, `InvalidSetting`, `CalendarNotFound`, and what the kind's own check
         raises; so what could never run is refused here.
         """
         self._vault.check_writable()
