@@ -66,7 +66,7 @@ def test_a_decision_is_followed_and_so_is_its_undoing(scene: Scene) -> None:
     scene.market.corrected = {910 * DAY: 50.0}
     (found,) = scene.integrity.reconcile("A", "1d").discrepancies
     before = scene.bl.bars("A", "1d", is_adjusted=True)
-    scene.integrity.accept(found.id)
+    scene.integrity.accept(found.id, reason="checked")
     scene.check()
     assert scene.bl.bars("A", "1d", is_adjusted=True).digest != before.digest
     scene.integrity.undo(found.id, reason="no")
@@ -79,14 +79,14 @@ def test_many_decisions_are_followed_once(scene: Scene) -> None:
     for day in (910, 920, 930):
         scene.market.corrected = {day * DAY: 50.0}
         scene.integrity.reconcile("A", "1d", start=(day - 3) * DAY, end=(day + 3) * DAY)
-    decided = scene.integrity.accept_each(Filter.of(kind="correction"))
+    decided = scene.integrity.accept_each(Filter.of(kind="correction"), reason="checked")
     assert [one.ok for one in decided] == [True] * 3
     scene.check()
     assert scene.revisions() == 2
 
 
 def test_a_rule_that_accepts_is_followed_at_the_end_of_the_pass(scene: Scene, clock: SetClock) -> None:
-    scene.integrity.set_rule("all", kind="*", confidence=0.0)
+    scene.integrity.set_rule("all", kind="*", confidence=0.0, reason="desk rule")
     scene.market.rewrite = multiplied(0.5, 0, 10**6)
     clock.now += 400 * DAY
     report = scene.integrity.reconcile_all()
@@ -149,7 +149,7 @@ def test_a_decision_stands_though_the_adjusted_series_cannot_follow(scene: Scene
     with pytest.warns(NotRefreshed):
         bl.actions.add("A", "cash_dividend", 920 * DAY, value=1.0, currency="EUR")
     with pytest.warns(NotRefreshed, match="stay as they were"):
-        scene.integrity.accept(found.id)
+        scene.integrity.accept(found.id, reason="checked")
     assert scene.integrity.discrepancy(found.id).discrepancy.state == "applied"
 
 

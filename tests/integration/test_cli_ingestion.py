@@ -138,7 +138,8 @@ def test_proposals_are_listed_shown_and_decided(cli: FilesCli) -> None:
     accepted = cli.json("proposals", "accept", proposal, "--reason", "checked")
     assert accepted["changed"] == 1
     assert cli.json("proposals", "list") == []
-    cli("proposals", "reject", proposal, code=4)
+    cli("proposals", "reject", proposal, code=2)
+    cli("proposals", "reject", proposal, "--reason", "no", code=4)
     cli("proposals", "show", "prop-nowhere", code=3)
     cli.file("AAPL", [10.0, 11.9, 12.0, 13.0, 14.0, 15.0])
     (other,) = cli.ingest("AAPL", "1d", "--on-change", "propose")["proposals"]

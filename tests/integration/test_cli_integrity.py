@@ -69,7 +69,7 @@ def test_a_difference_is_found_shown_accepted_and_undone(cli: Cli) -> None:
     (undone,) = cli.json("discrepancies", "undo", found["id"], "--reason", "a mistake")
     assert undone["discrepancy"]["undone_by"] == undone["written"]["revision"]
     cli("discrepancies", "undo", found["id"], "--reason", "again", code=4)
-    cli("discrepancies", "accept", "disc-0", code=3)
+    cli("discrepancies", "accept", "disc-0", "--reason", "yes", code=3)
 
 
 def test_a_split_is_told_with_its_factor(cli: Cli) -> None:
@@ -81,20 +81,34 @@ def test_a_split_is_told_with_its_factor(cli: Cli) -> None:
 
 def test_many_are_decided_at_once(cli: Cli) -> None:
     cli("reconcile", "A", "1d", "--option", cli.file(d05=1.0), code=5)
-    for wrong in (("accept",), ("accept", "disc-1", "--each"), ("reject", "disc-1", "--kind", "x")):
+    for wrong in (
+        ("accept",),
+        ("accept", "disc-1", "--each"),
+        ("accept", "disc-1"),
+        ("reject", "disc-1", "--kind", "x"),
+    ):
         cli("discrepancies", *wrong, code=2)
-    assert cli.json("discrepancies", "reject", "--each", "--kind", "shift") == []
+    assert cli.json("discrepancies", "reject", "--each", "--kind", "shift", "--reason", "no") == []
     (rejected,) = cli.json("discrepancies", "reject", "--each", "--kind", "correction", "--reason", "no")
     assert (rejected["ok"], rejected["discrepancy"]["state"]) == (True, "rejected")
     assert cli.json("reconcile", "A", "1d", "--option", cli.file(d05=1.0))["ok"]
-    cli("discrepancies", "accept", rejected["discrepancy"]["id"], "disc-0", code=3)
+    cli("discrepancies", "accept", rejected["discrepancy"]["id"], "disc-0", "--reason", "yes", code=3)
     same = rejected["discrepancy"]["id"]
-    refused = cli.json("discrepancies", "accept", same, same, code=4)
+    refused = cli.json("discrepancies", "accept", same, same, "--reason", "yes", code=4)
     assert [one["error"]["error"] for one in refused] == ["illegal-step"] * 2
 
 
 def test_rules_are_set_listed_and_removed(cli: Cli) -> None:
-    cli("discrepancies", "rules", "small", "--kind", "correction", "--confidence", "0.5", "--most-bars", "3")
+    cli("discrepancies", "rules", "small", "--kind", "correction", "--confidence", "0.5", "--most-bars", "3", code=2)
+    why = ("--reason", "desk rule")
+    for wrong in (("--kind", "restatment"), ("--source", "fils*")):
+        cli("discrepancies", "rules", "small", *wrong, *why, code=2)
+    cli("discrepancies", "rules", "small", "--source", "fils", *why, code=3)
+    cli("discrepancies", "rules", "small", *why)
+    assert "replaced" not in cli.err
+    few = ("--kind", "correction", "--confidence", "0.5", "--most-bars", "3")
+    cli("discrepancies", "rules", "small", *few, *why)
+    assert "replaced: small: accept * from *, confidence 0.95 or more" in cli.err
     (rule,) = cli.json("discrepancies", "rules")
     assert (rule["name"], rule["action"], rule["confidence"], rule["most_bars"]) == ("small", "accept", 0.5, 3)
     told = cli.json("reconcile", "A", "1d", "--option", cli.file(d05=1.0))

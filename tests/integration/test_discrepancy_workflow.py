@@ -20,12 +20,12 @@ from barledger.errors import (
     ChangedSince,
     DiscrepancyNotFound,
     IllegalStep,
-    InvalidName,
     InvalidSetting,
     ProposalStale,
     ReadOnly,
     RevisionExpired,
     RuleNotFound,
+    SourceNotFound,
 )
 from barledger.services.discrepancies.filter import Filter
 from barledger.services.integrity import DataIntegrityService
@@ -167,31 +167,38 @@ def test_a_step_that_the_state_does_not_allow_is_refused(bl: BarLedger, clock: S
     made, source, proposal = corrected(bl, clock)
     with pytest.raises(IllegalStep):
         made.undo(proposal, reason="too early")
-    made.accept(proposal)
-    for step in (made.accept, made.reject):
+    made.accept(proposal, reason="checked")
+    for step in (lambda one: made.accept(one, reason="again"), lambda one: made.reject(one, reason="again")):
         with pytest.raises(IllegalStep):
             step(proposal)
-    with pytest.raises(InvalidName):
-        made.undo(proposal, reason="")
+    for reason in ("", " "):
+        for decide in (made.accept, made.reject, made.undo):
+            with pytest.raises(InvalidSetting, match="reason"):
+                decide(proposal, reason=reason)
+        for decide_each in (made.accept_each, made.reject_each, made.undo_each):
+            with pytest.raises(InvalidSetting, match="reason"):
+                decide_each(Filter.of(), reason=reason)
     made.undo(proposal, reason="a mistake")
-    for step in (made.accept, made.reject, lambda one: made.undo(one, reason="again")):
+    for decide in (made.accept, made.reject, made.undo):
         with pytest.raises(IllegalStep):
-            step(proposal)
+            decide(proposal, reason="again")
     source.markets["A"].gone = {960 * DAY}
     (waits,) = (one for one in made.reconcile("A", "1d").discrepancies if one.kind == "withdrawn")
     with pytest.raises(IllegalStep):
-        made.accept(waits.id)
+        made.accept(waits.id, reason="checked")
     assert made.reject(waits.id, reason="a gap at the source").state == "rejected"
-    for ask in (made.discrepancy, made.accept, made.reject):
+    with pytest.raises(DiscrepancyNotFound):
+        made.discrepancy("disc-nowhere")
+    for decide in (made.accept, made.reject, made.undo):
         with pytest.raises(DiscrepancyNotFound):
-            ask("disc-nowhere")
+            decide("disc-nowhere", reason="yes")
 
 
 @pytest.mark.parametrize("decide", ["reject", "undo"])
 def test_what_was_declined_is_neither_proposed_nor_written_again(bl: BarLedger, clock: SetClock, decide: str) -> None:
     made, source, proposal = corrected(bl, clock)
     if decide == "undo":
-        made.accept(proposal)
+        made.accept(proposal, reason="checked")
         made.undo(proposal, reason="not ours")
     else:
         made.reject(proposal, reason="not ours")
@@ -236,7 +243,7 @@ def test_a_restatement_that_was_declined_stays_so_when_bars_are_added(
     made = integrity(bl, clock, source)
     (one,) = made.reconcile("A", "1d").discrepancies
     if decide == "undo":
-        made.accept(one.id)
+        made.accept(one.id, reason="checked")
         made.undo(one.id, reason="no")
     else:
         made.reject(one.id, reason="no")
@@ -290,11 +297,11 @@ def test_bars_that_were_written_since_make_a_proposal_stale(bl: BarLedger, clock
     touched = bl.bars("A", "1d", source="scripted", start=990 * DAY, end=991 * DAY).df
     bl.write("A", "1d", touched * 1.5, source="scripted")
     with pytest.raises(ProposalStale):
-        made.accept(proposal)
+        made.accept(proposal, reason="checked")
     (fresh,) = made.reconcile("A", "1d").discrepancies
     assert (fresh.id != proposal, fresh.bars) == (True, 2)
     assert made.discrepancy(proposal).discrepancy.state == "superseded"
-    assert made.accept(fresh.id).changed == 2
+    assert made.accept(fresh.id, reason="checked").changed == 2
 
 
 # --- undoing ---------------------------------------------------------------------------------------------
@@ -305,7 +312,7 @@ def test_undoing_stops_at_bars_that_were_written_since_unless_the_rest_is_wanted
 ) -> None:
     made, _, proposal = corrected(bl, clock)
     before = close_of(bl, 950)
-    made.accept(proposal)
+    made.accept(proposal, reason="checked")
     touched = bl.bars("A", "1d", source="scripted", start=990 * DAY, end=991 * DAY).df
     later = bl.write("A", "1d", touched * 1.5, source="scripted").revision
     with pytest.raises(ChangedSince) as caught:
@@ -321,7 +328,7 @@ def test_undoing_stops_at_bars_that_were_written_since_unless_the_rest_is_wanted
 
 def test_undoing_with_nothing_left_to_restore_is_refused(bl: BarLedger, clock: SetClock) -> None:
     made, _, proposal = corrected(bl, clock)
-    made.accept(proposal)
+    made.accept(proposal, reason="checked")
     bl.write("A", "1d", bl.bars("A", "1d", source="scripted").df * 1.5, source="scripted")
     for partial in (False, True):
         with pytest.raises(ChangedSince):
@@ -337,8 +344,8 @@ def test_undoing_withdraws_what_was_added_and_brings_back_what_was_withdrawn(bl:
     made.reconcile("A", "1d")
     found = {one.kind: one.id for one in made.reconcile("A", "1d").discrepancies}
     assert set(found) == {"added", "withdrawn"}
-    assert made.accept(found["added"]).new == 1
-    assert made.accept(found["withdrawn"]).withdrawn == 1
+    assert made.accept(found["added"], reason="checked").new == 1
+    assert made.accept(found["withdrawn"], reason="checked").withdrawn == 1
     assert made.undo(found["added"], reason="no").withdrawn == 1
     back = made.undo(found["withdrawn"], reason="no")
     assert (back.changed, back.new) == (1, 0)
@@ -382,7 +389,7 @@ def test_a_shift_is_written_and_undone_as_one_revision(bl: BarLedger, clock: Set
 
 def test_what_retention_deleted_cannot_be_restored(bl: BarLedger, clock: SetClock) -> None:
     made, _, proposal = corrected(bl, clock)
-    made.accept(proposal)
+    made.accept(proposal, reason="checked")
     clock.now += 400 * DAY
     bl.cache.retain([{"instrument": "*", "keep_editions": "30d"}])
     with pytest.raises(RevisionExpired):
@@ -426,7 +433,7 @@ def test_what_died_while_it_was_accepted_is_finished_by_accepting_again(
         assert made.discrepancy(proposal).discrepancy.state == state
         with pytest.raises(IllegalStep):
             made.reject(proposal, reason="too late")
-        done = made.accept(proposal)
+        done = made.accept(proposal, reason="checked")
         assert close_of(bl, 950) == before + 0.5
         decided = made.discrepancy(proposal)
         assert (decided.discrepancy.state, decided.discrepancy.result) == ("applied", done.revision)
@@ -446,7 +453,7 @@ def test_what_died_while_it_was_undone_is_finished_by_undoing_again(
         before = None
         made, _, proposal = corrected(bl, clock)
         before = close_of(bl, 950)
-        made.accept(proposal)
+        made.accept(proposal, reason="checked")
 
     def undo() -> None:
         with closing(_opened(tmp_path)) as bl:
@@ -490,8 +497,8 @@ def test_a_rule_accepts_by_itself_and_is_named_everywhere(bl: BarLedger, clock: 
 
 def test_the_most_specific_rule_counts(bl: BarLedger, clock: SetClock) -> None:
     made, source, proposal = corrected(bl, clock)
-    made.set_rule("all", confidence=0.0)
-    made.set_rule("not these", action="wait", kind="correction", confidence=0.0)
+    made.set_rule("all", confidence=0.0, reason="desk rule")
+    made.set_rule("not these", action="wait", kind="correction", confidence=0.0, reason="desk rule")
     assert [rule.name for rule in made.rules()] == ["not these", "all"]
     assert made.reconcile("A", "1d").discrepancies[0].state == "proposed"
     source.markets["A"].corrected = {}
@@ -501,14 +508,31 @@ def test_the_most_specific_rule_counts(bl: BarLedger, clock: SetClock) -> None:
     made.remove_rule("not these", reason="not needed")
     with pytest.raises(RuleNotFound):
         made.remove_rule("not these")
-    for wrong in ({"action": "guess"}, {"confidence": 1.5}, {"most_bars": -1}):
+    for wrong in (
+        {"action": "guess"}, {"confidence": 1.5}, {"most_bars": -1}, {"kind": "restatment"}, {"kind": "x*"},
+        {"source": "yaho*"}, {"reason": ""},
+    ):  # fmt: skip
         with pytest.raises(InvalidSetting):
-            made.set_rule("wrong", **wrong)  # type: ignore[arg-type]
+            made.set_rule("wrong", **{"reason": "desk rule", **wrong})  # type: ignore[arg-type]
+    with pytest.raises(InvalidSetting, match="did you mean restatement"):
+        made.set_rule("wrong", kind="restatment", reason="desk rule")
+    with pytest.raises(SourceNotFound, match="did you mean scripted"):
+        made.set_rule("wrong", source="scriptd", reason="desk rule")
+    assert [rule.name for rule in made.rules()] == ["all"]
+
+
+def test_the_log_has_a_rule_as_it_was_and_as_it_became(bl: BarLedger, clock: SetClock) -> None:
+    made = integrity(bl, clock, loaded(bl, clock))
+    made.set_rule("small", kind="restatement", reason="desk rule")
+    made.set_rule("small", kind="unit_*", source="script*", reason="only units")
+    first, second = (one.data for one in bl.audit.entries(operation="set-rule"))
+    assert "before" not in first
+    assert (second["before"]["kind"], second["rule"]["kind"]) == ("restatement", "unit_*")
 
 
 def test_a_rule_also_decides_about_what_ingestion_may_not_change(bl: BarLedger, clock: SetClock) -> None:
     source = loaded(bl, clock)
-    integrity(bl, clock, source).set_rule("trust", kind="*", confidence=0.0)
+    integrity(bl, clock, source).set_rule("trust", kind="*", confidence=0.0, reason="desk rule")
     source.markets["A"].corrected = {990 * DAY: 5}
     done = service(bl, clock, source).ingest(
         "A", "1d", source="scripted", refresh=20, on_change=ChangePolicy(on_change="propose")
@@ -558,10 +582,10 @@ def test_a_session_that_cannot_write_decides_nothing(bl: BarLedger, clock: SetCl
     bl.vault = replace(bl.vault, read_only=True)
     reader = integrity(bl, clock, source)
     refused: tuple[Callable[[], object], ...] = (
-        lambda: reader.accept(proposal),
-        lambda: reader.reject(proposal),
+        lambda: reader.accept(proposal, reason="checked"),
+        lambda: reader.reject(proposal, reason="checked"),
         lambda: reader.undo(proposal, reason="r"),
-        lambda: reader.set_rule("r"),
+        lambda: reader.set_rule("r", reason="desk rule"),
         lambda: reader.remove_rule("r"),
         lambda: reader.set_tolerance("a", "b", price=0.1),
         reader.reconcile_all,

@@ -291,7 +291,7 @@ def test_bars_that_wait_for_a_decision_are_said_once_and_come_after_it(bl: BarLe
     def decide(source: ScriptedSource, request: object) -> None:  # noqa: ARG001 - every fault has them
         if ingestion.proposals():
             source.script.clear()
-            ingestion.accept(ingestion.proposals()[0].id)
+            ingestion.accept(ingestion.proposals()[0].id, reason="checked")
         else:
             source.script.append(decide)
 

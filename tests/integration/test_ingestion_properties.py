@@ -164,7 +164,7 @@ class OneScale(RuleBasedStateMachine):
         ingestion = service(self.bl, self.clock, self.source)
         for proposal in ingestion.proposals():
             with suppress(BarledgerError):
-                ingestion.accept(proposal.id)
+                ingestion.accept(proposal.id, reason="checked")
 
     @invariant()
     def of_one_scale(self) -> None:

@@ -295,11 +295,11 @@ def _look_at_everything(bl: BarLedger, clock: SetClock) -> None:
     }
     assert {one.kind: one.state for one in report.discrepancies} == {"correction": "proposed", "withdrawn": "open"}
     (correction,) = made.discrepancies(kind="correction")
-    assert made.accept(correction.id).changed == 1
+    assert made.accept(correction.id, reason="checked").changed == 1
     clock.now += DAY
     second = {one.kind: one.state for one in made.reconcile_all().discrepancies}
     assert second == {"withdrawn": "proposed"}
-    assert made.accept(made.discrepancies()[0].id).withdrawn == 1
+    assert made.accept(made.discrepancies()[0].id, reason="checked").withdrawn == 1
     clock.now += DAY
     assert made.reconcile_all().ok
     assert made.inspect("B", "1d").rows == YEARS * 365 - 1

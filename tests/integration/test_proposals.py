@@ -123,9 +123,9 @@ def _tell_the_story(bl: BarLedger, clock: SetClock) -> None:
     assert (decided.state, decided.result, decided.decision) == ("accepted", accepted.revision, "the exchange said so")
     assert ingestion.ingest("A", "1d", source="scripted", refresh=60).ok
     with pytest.raises(IllegalStep):
-        ingestion.accept(proposal.id)
+        ingestion.accept(proposal.id, reason="checked")
     with pytest.raises(IllegalStep):
-        ingestion.reject(proposal.id)
+        ingestion.reject(proposal.id, reason="checked")
     bl.close()
 
 
@@ -202,10 +202,10 @@ def test_a_bar_that_changed_since_is_not_overwritten(bl: BarLedger, clock: SetCl
     assert ingestion.proposal(proposal).diff["change"].tolist() == ["changed"] * 2
     bl.write("A", "1d", touched * 1.5, source="scripted")
     with pytest.raises(RevisionConflict):
-        ingestion.accept(proposal)
+        ingestion.accept(proposal, reason="checked")
     assert ingestion.proposal(proposal).proposal.state == "open"
     bl.write("A", "1d", ingestion.proposal(proposal).bars, source="scripted", reason="by hand")
-    done = ingestion.accept(proposal)
+    done = ingestion.accept(proposal, reason="checked")
     assert (done.changed, done.same) == (0, 2)
 
 
@@ -217,7 +217,7 @@ def test_a_proposal_that_was_overtaken_is_made_anew_and_can_be_accepted(bl: BarL
     touched = bl.bars("A", "1d", source="scripted", start=990 * DAY, end=991 * DAY).df
     bl.write("A", "1d", touched * 1.5, source="scripted")
     with pytest.raises(ProposalStale) as caught:
-        ingestion.accept(stale)
+        ingestion.accept(stale, reason="checked")
     assert "ingest again, then decide" in caught.value.advice.lower()
     again = ingestion.ingest("A", "1d", source="scripted", refresh=60)
     assert again.proposed == 2
@@ -227,7 +227,7 @@ def test_a_proposal_that_was_overtaken_is_made_anew_and_can_be_accepted(bl: BarL
     clock.now += 2 * DAY
     assert ingestion.ingest("A", "1d", source="scripted", refresh=60).new == 2
     assert ingestion.ingest("A", "1d", source="scripted", refresh=60).proposals == (fresh,)
-    assert ingestion.accept(fresh).changed == 2
+    assert ingestion.accept(fresh, reason="checked").changed == 2
 
 
 def test_bars_beside_those_of_a_proposal_may_change(bl: BarLedger, clock: SetClock) -> None:
@@ -237,7 +237,7 @@ def test_bars_beside_those_of_a_proposal_may_change(bl: BarLedger, clock: SetClo
     (proposal,) = ingestion.ingest("A", "1d", source="scripted", refresh=60).proposals
     between = bl.bars("A", "1d", source="scripted", start=970 * DAY, end=971 * DAY).df
     bl.write("A", "1d", between * 1.5, source="scripted")
-    assert ingestion.accept(proposal).changed == 2
+    assert ingestion.accept(proposal, reason="checked").changed == 2
 
 
 def test_new_bars_in_the_middle_are_no_conflict(bl: BarLedger, clock: SetClock) -> None:
@@ -250,7 +250,7 @@ def test_new_bars_in_the_middle_are_no_conflict(bl: BarLedger, clock: SetClock) 
     market.gone.clear()
     done = ingestion.ingest("A", "1d", source="scripted", refresh=60)
     assert (done.new, done.proposed) == (1, 2)
-    assert ingestion.accept(done.proposals[0]).changed == 2
+    assert ingestion.accept(done.proposals[0], reason="checked").changed == 2
 
 
 def test_a_withdrawn_bar_that_comes_back_is_a_change(bl: BarLedger, clock: SetClock) -> None:
@@ -400,7 +400,7 @@ def test_a_withdrawal_is_judged_too(bl: BarLedger, clock: SetClock, policy: dict
     shown = ingestion.proposal(proposal.id)
     assert shown.diff["change"].tolist() == ["withdrawn"] * 2
     assert shown.bars["close"].isna().all()
-    accepted = ingestion.accept(proposal.id)
+    accepted = ingestion.accept(proposal.id, reason="checked")
     assert (accepted.withdrawn, len(bl.bars("A", "1d", source="scripted"))) == (2, 98)
 
 

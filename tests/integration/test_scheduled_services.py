@@ -285,7 +285,7 @@ def test_a_restatement_that_is_accepted_sets_off_a_job_and_so_does_its_undoing(
     (found,) = bl.integrity.reconcile("A", "1d", options=file.options).discrepancies
     runner.step()
     assert desk.events == []
-    accepted = bl.integrity.accept(found.id)
+    accepted = bl.integrity.accept(found.id, reason="checked")
     runner.step()
     runner.step()
     assert [(one["kind"], one["series"], one["revision"]) for one in desk.events] == [
@@ -305,7 +305,7 @@ def test_a_correction_is_no_restatement(bl: BarLedger, runner: Runner, file: Fil
     corrected.iloc[20, 3] += 0.5
     file.write(corrected)
     (found,) = bl.integrity.reconcile("A", "1d", options=file.options).discrepancies
-    bl.integrity.accept(found.id)
+    bl.integrity.accept(found.id, reason="checked")
     runner.step()
     assert desk.events == []
 

@@ -176,7 +176,7 @@ def test_what_looks_wrong_beyond_doubt_is_written_and_flagged(bl: BarLedger, clo
     assert [one.state for one in made.discrepancies()] == ["proposed", "proposed"]
     assert "looks wrong" in done.instruments[0].notes[0]
     assert [one.kind for one in told].count("discrepancy") >= 2
-    assert made.accept(flagged[0]).changed == 1
+    assert made.accept(flagged[0], reason="checked").changed == 1
 
 
 def test_bars_that_stay_as_they_are_are_not_flagged_again(bl: BarLedger, clock: SetClock) -> None:
@@ -201,7 +201,7 @@ def test_a_finding_that_is_not_sure_is_not_flagged(bl: BarLedger, clock: SetCloc
 
 def test_a_rule_puts_it_aside_instead(bl: BarLedger, clock: SetClock) -> None:
     made, ingestion = screened(bl, clock, spiked(clock, 850), Detector())
-    made.set_rule("units", action="quarantine", kind="unit_error")
+    made.set_rule("units", action="quarantine", kind="unit_error", reason="desk rule")
     done = ingestion.ingest("A", "1d", **SCRIPTED)
     assert (done.new, done.quarantined) == (199, 1)
     (aside,) = ingestion.quarantine()

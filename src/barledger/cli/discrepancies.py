@@ -10,7 +10,7 @@ from barledger.cli.codes import exit_code
 from barledger.cli.output import Output, moment
 from barledger.cli.proposals import arrows, bar_of, rows_of
 from barledger.cli.session import End, Json, Ledger, Reason, Source, Start, Store, library
-from barledger.domain.discrepancy import Discrepancy
+from barledger.domain.discrepancy import Discrepancy, check_reason
 from barledger.domain.rows import VALUES
 from barledger.errors import BarledgerError, InvalidSetting
 from barledger.services.discrepancies.filter import Filter
@@ -27,6 +27,7 @@ Each = Annotated[bool, typer.Option("--each", help="All that the filters are abo
 Kind = Annotated[str | None, typer.Option(help="Only of this kind, or glob.", show_default=False)]
 Instrument = Annotated[str | None, typer.Option(help="Only of this instrument, or glob.", show_default=False)]
 OfTimeframe = Annotated[str | None, typer.Option("--timeframe", help="Only of this one.", show_default=False)]
+Why = Annotated[str, typer.Option("--reason", help="Why; it has to be given.", show_default=False)]
 Confidence = Annotated[float, typer.Option(help="Only from this confidence on.", min=0, max=1)]
 
 
@@ -157,13 +158,14 @@ def accept(
     timeframe: OfTimeframe = None,
     source: Source = None,
     confidence: Confidence = 0.0,
-    reason: Reason = "",
+    reason: Why = "",
     store: Store = "",
     ledger: Ledger = "",
     json: Json = False,
 ) -> None:
     """Write what is proposed, each as a new revision."""
     wanted = _wanted(discrepancies, each=each, **_given(kind, instrument, timeframe, source, confidence))
+    check_reason(reason)
     with library(store, ledger) as opened:
         integrity = opened.integrity
         done = (
@@ -183,13 +185,14 @@ def reject(
     timeframe: OfTimeframe = None,
     source: Source = None,
     confidence: Confidence = 0.0,
-    reason: Reason = "",
+    reason: Why = "",
     store: Store = "",
     ledger: Ledger = "",
     json: Json = False,
 ) -> None:
     """Leave the bars as they are; the same difference is not proposed again."""
     wanted = _wanted(discrepancies, each=each, **_given(kind, instrument, timeframe, source, confidence))
+    check_reason(reason)
     with library(store, ledger) as opened:
         integrity = opened.integrity
         done = (
@@ -210,7 +213,7 @@ def undo(
     source: Source = None,
     confidence: Confidence = 0.0,
     partial: Annotated[bool, typer.Option("--partial", help="Leave bars that were written since.")] = False,
-    reason: Reason = "",
+    reason: Why = "",
     store: Store = "",
     ledger: Ledger = "",
     json: Json = False,
@@ -218,6 +221,7 @@ def undo(
     """Restore what stood before an accepted correction, each by another revision; needs a reason."""
     given = _given(kind, instrument, timeframe, source, confidence)
     wanted = _wanted(discrepancies, each=each, state="applied", **given)
+    check_reason(reason)
     with library(store, ledger) as opened:
         integrity = opened.integrity
         done = (
@@ -242,13 +246,14 @@ def rules(
     ledger: Ledger = "",
     json: Json = False,
 ) -> None:
-    """List, set or remove the rules by which discrepancies are decided without a person."""
-    output, chosen = Output(as_json=json), action
+    """List, set or remove the rules by which discrepancies are decided without a person; to set one needs a reason."""
+    output, chosen, before = Output(as_json=json), action, None
     with library(store, ledger) as opened:
         if remove:
             opened.integrity.remove_rule(_needed("NAME", name), reason=reason)
         elif name is not None:
             settled: Any = chosen
+            before = next((one for one in opened.integrity.rules() if one.name == name), None)
             opened.integrity.set_rule(
                 name,
                 action=settled,
@@ -259,6 +264,8 @@ def rules(
                 reason=reason,
             )
         known = opened.integrity.rules()
+    if before is not None:
+        output.note(f"replaced: {before}")
     rows = [(one.name, one.action, one.kind, one.source, one.confidence, one.most_bars) for one in known]
     output.table("", ("rule", "action", "kind", "source", "# confidence", "# bars at most"), rows, known)
 

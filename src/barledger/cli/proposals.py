@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from barledger.cli.output import Output, moment
-from barledger.cli.session import Json, Ledger, Reason, Source, Store, library
+from barledger.cli.session import Json, Ledger, Source, Store, library
+from barledger.domain.discrepancy import check_reason
 from barledger.domain.interval import format_time
 from barledger.domain.rows import VALUES, Rows
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 app = typer.Typer(no_args_is_help=True, help="Changes of sources that wait for a decision.")
 
 Id = Annotated[str, typer.Argument(help="A proposal's id.", metavar="PROPOSAL")]
+Why = Annotated[str, typer.Option("--reason", help="Why; it has to be given.", show_default=False)]
 
 
 @app.command("list")
@@ -65,9 +67,10 @@ def show(
 
 
 @app.command()
-def accept(proposal: Id, reason: Reason = "", store: Store = "", ledger: Ledger = "", json: Json = False) -> None:
+def accept(proposal: Id, reason: Why = "", store: Store = "", ledger: Ledger = "", json: Json = False) -> None:
     """Write a proposal's bars as a new revision, unless they changed since."""
     output = Output(as_json=json)
+    check_reason(reason)
     with library(store, ledger) as opened:
         done = opened.ingestion.accept(proposal, reason=reason)
     text = f"{done.new:,} new, {done.changed:,} changed, {done.withdrawn:,} withdrawn, {done.same:,} the same"
@@ -75,9 +78,10 @@ def accept(proposal: Id, reason: Reason = "", store: Store = "", ledger: Ledger 
 
 
 @app.command()
-def reject(proposal: Id, reason: Reason = "", store: Store = "", ledger: Ledger = "", json: Json = False) -> None:
+def reject(proposal: Id, reason: Why = "", store: Store = "", ledger: Ledger = "", json: Json = False) -> None:
     """Leave the bars as they are."""
     output = Output(as_json=json)
+    check_reason(reason)
     with library(store, ledger) as opened:
         decided = opened.ingestion.reject(proposal, reason=reason)
     output.say(f"{decided.id} is rejected", decided)

@@ -11,11 +11,15 @@ A discrepancy with bars to write is a *proposal*; one without is only said. Its 
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final, Literal
+from difflib import get_close_matches
+from fnmatch import fnmatchcase
+from typing import Any, Final, Literal, get_args
 
+from barledger.domain.finding import FindingKind
 from barledger.domain.interval import Interval, format_time
 from barledger.domain.readable import Readable
 from barledger.domain.series import Series
+from barledger.errors import InvalidSetting
 
 DiscrepancyState = Literal["open", "proposed", "rejected", "superseded", "accepted", "applied", "undone"]
 
@@ -46,6 +50,9 @@ VOLUME_ONLY: Final = "volume_only"
 TRUNCATED: Final = "truncated"
 KINDS: Final = (CORRECTION, RESTATEMENT, SHIFT, RELABELLED, WITHDRAWN, ADDED, VOLUME_ONLY, TRUNCATED)
 """What reconciliation finds; findings within a series have the names of `domain.finding.FindingKind`."""
+
+ALL_KINDS: Final[tuple[str, ...]] = (*KINDS, *get_args(FindingKind))
+"""What a discrepancy may be."""
 
 IDS: Final = ("disc-", "prop-")
 """How the ids of discrepancies begin; the latter are from before there was anything but proposals."""
@@ -107,6 +114,23 @@ class Discrepancy(Readable):
             f"{named}{self.kind}{factor}{fields} in {self.bars} bars of {self.series}{against}, {self.interval} "
             f"({self.state}, confidence {self.confidence:.2f})"
         )
+
+
+def check_kinds(pattern: str) -> str:
+    """Return a kind, or a glob of kinds; raises `InvalidSetting` if no discrepancy could be of it."""
+    if not any(fnmatchcase(kind, pattern) for kind in ALL_KINDS):
+        near = get_close_matches(pattern, ALL_KINDS, n=2)
+        meant = f"; did you mean {' or '.join(near)}?" if near else ""
+        reason = f"{pattern!r} is no kind of discrepancy, nor a pattern of any: {', '.join(ALL_KINDS)}{meant}"
+        raise InvalidSetting(setting="kind", reason=reason)
+    return pattern
+
+
+def check_reason(reason: str) -> str:
+    """Return the reason of a decision; raises `InvalidSetting` without one, since nothing else will tell why."""
+    if not reason.strip():
+        raise InvalidSetting(setting="reason", reason="it is empty; say why, for those who ask later")
+    return reason
 
 
 def key_of(kind: str, payload: bytes) -> str:

@@ -55,15 +55,18 @@ class SqlPolicies(Policies):
         return {(source, against): Tolerance(**json.loads(told)) for source, against, told in sorted(rows)}
 
     def _set(self, table: Any, key: Mapping[str, str], values: Mapping[str, Mapping[str, Any]], who: Who) -> None:
-        """Replace a row of JSON, or remove it where there are no values, with one audit entry."""
+        """Replace a row of JSON, or remove it where there are no values, with one audit entry, which has both."""
         names = tuple(key)
+        (column,) = (name for name in table.columns.keys() if name not in names)  # noqa: SIM118 - a collection of columns
+        where = " AND ".join(f'"{name}" = ?' for name in names)
         with self._database.write() as writing:
+            old = writing.one(f'SELECT "{column}" FROM "{table.name}" WHERE {where}', tuple(key.values()))  # noqa: S608 - our own names
             writing.delete(table, names, [tuple(key.values())])
             texts = tuple(json.dumps(value, sort_keys=True) for value in values.values())
             writing.insert(table, (*names, *values), [(*key.values(), *texts)] if values else [])
             kept = {name: _words(value) for name, value in values.items()}
-            empty: dict[str, Any] = {name: {} for name in table.columns.keys() if name not in names}  # noqa: SIM118 - a collection of columns
-            append(writing, who, writing.tick(), {**key, **empty, **kept})
+            before = {} if old is None else {"before": _words(json.loads(old[0]))}
+            append(writing, who, writing.tick(), {**key, column: {}, **kept, **before})
 
 
 def _words(value: Mapping[str, Any]) -> dict[str, str]:

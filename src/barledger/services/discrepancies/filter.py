@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Final, get_args
 
-from barledger.domain.discrepancy import WAITING, Discrepancy, DiscrepancyState
+from barledger.domain.discrepancy import WAITING, Discrepancy, DiscrepancyState, check_kinds
 from barledger.domain.interval import Instant, Interval, everything
+from barledger.domain.patterns import is_pattern
 from barledger.domain.series import normalise_instrument
 from barledger.domain.timeframe import Timeframe
 from barledger.errors import InvalidSetting
@@ -46,11 +47,11 @@ class Filter:
 
         Raises `InvalidSetting`, `InvalidTimeframe` and `InvalidInterval`.
         """
-        glob = instrument is not None and bool(set(instrument) & set("*?["))
+        glob = instrument is not None and is_pattern(instrument)
         interval = Interval.of(start, end)
         return Filter(
             states=_states([state] if isinstance(state, str) else list(state)),
-            kind=kind,
+            kind=None if kind is None else check_kinds(kind),
             instrument=instrument if glob or instrument is None else normalise_instrument(instrument),
             timeframe=None if timeframe is None else Timeframe.of(timeframe),
             source=source,

@@ -13,10 +13,10 @@ import numpy as np
 from barledger import faults
 from barledger.domain.comparison import changed_fields
 from barledger.domain.decision_rule import DecisionRule, deciding
-from barledger.domain.discrepancy import IDS, WITHDRAWN, Discrepancy
+from barledger.domain.discrepancy import IDS, WITHDRAWN, Discrepancy, check_kinds, check_reason
 from barledger.domain.interval import Interval
 from barledger.domain.rows import Flags, Ints, Rows, empty_rows, found_in, merge, tombstones
-from barledger.domain.series import Series, check_name
+from barledger.domain.series import Series
 from barledger.errors import (
     BarledgerError,
     ChangedSince,
@@ -129,13 +129,15 @@ class Workflow:
 
     # --- deciding --------------------------------------------------------------------------------
 
-    def accept(self, discrepancy_id: str, *, reason: str = "", trigger: str = "") -> Written:
+    def accept(self, discrepancy_id: str, *, reason: str, trigger: str = "") -> Written:
         """Write what is proposed as a new revision, after comparing it again with what is there now.
 
-        One that was accepted by a process that died is finished. Raises `DiscrepancyNotFound`, `IllegalStep`, and
-        `ProposalStale` if one of its bars was written since it was compared: the next look makes a new proposal.
+        One that was accepted by a process that died is finished. Raises `DiscrepancyNotFound`, `IllegalStep`,
+        `InvalidSetting` without a reason, and `ProposalStale` if one of its bars was written since it was compared: the
+        next look makes a new proposal.
         """
         self._vault.check_writable()
+        check_reason(reason)
         found = self.get(discrepancy_id)
         if found.state not in ("proposed", "accepted"):
             raise IllegalStep(discrepancy=discrepancy_id, state=found.state, step="accepted")
@@ -154,12 +156,13 @@ class Workflow:
         self._tell(notices.applied(found, done, touched(self._vault, found.series, rows.time)))
         return done
 
-    def reject(self, discrepancy_id: str, *, reason: str = "") -> Discrepancy:
+    def reject(self, discrepancy_id: str, *, reason: str) -> Discrepancy:
         """Keep the bars as they are; the same difference is not proposed again.
 
-        Raises `DiscrepancyNotFound` and `IllegalStep`.
+        Raises `DiscrepancyNotFound`, `IllegalStep`, and `InvalidSetting` without a reason.
         """
         self._vault.check_writable()
+        check_reason(reason)
         who = self._vault.who("reject", reason=reason)
         return self._vault.ledger.discrepancies.step(discrepancy_id, "rejected", who)
 
@@ -167,11 +170,11 @@ class Workflow:
         """Restore by another revision what stood before; the same difference is not proposed again.
 
         Bars that were written since are in the way: `ChangedSince`, unless ``partial`` leaves them as they are. Raises
-        `IllegalStep` for what was not applied, `InvalidName` without a reason, and `RevisionExpired` where retention
+        `IllegalStep` for what was not applied, `InvalidSetting` without a reason, and `RevisionExpired` where retention
         has deleted what stood before.
         """
         self._vault.check_writable()
-        check_name("reason", reason)
+        check_reason(reason)
         found = self.get(discrepancy_id)
         if found.state != "applied":
             raise IllegalStep(discrepancy=discrepancy_id, state=found.state, step="undone")
@@ -207,9 +210,11 @@ class Workflow:
 
     # --- rules -----------------------------------------------------------------------------------
 
-    def set_rule(self, rule: DecisionRule, *, reason: str = "") -> DecisionRule:
-        """Set a rule in the place of one of the same name."""
+    def set_rule(self, rule: DecisionRule, *, reason: str) -> DecisionRule:
+        """Set a rule in the place of one of the same name; raises `InvalidSetting` without a reason."""
         self._vault.check_writable()
+        check_reason(reason)
+        check_kinds(rule.kind)
         self._vault.ledger.policies.set_rule(rule.name, rule, self._vault.who("set-rule", reason=reason))
         return rule
 

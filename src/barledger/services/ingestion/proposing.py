@@ -127,10 +127,10 @@ class Proposing:
             raise InvalidSetting(setting="proposal", reason=f"{proposal_id} proposes no bars: see `discrepancies show`")
         return Proposed(proposal=Proposal.of(preview.discrepancy), preview=preview)
 
-    def accept(self, proposal_id: str, *, reason: str = "") -> Written:
+    def accept(self, proposal_id: str, *, reason: str) -> Written:
         """Write a proposal's bars as a new revision (`Workflow.accept`)."""
         return self._workflow.accept(proposal_id, reason=reason)
 
-    def reject(self, proposal_id: str, *, reason: str = "") -> Proposal:
+    def reject(self, proposal_id: str, *, reason: str) -> Proposal:
         """Keep the bars as they are; raises `DiscrepancyNotFound` and `IllegalStep`."""
         return Proposal.of(self._workflow.reject(proposal_id, reason=reason))

@@ -363,11 +363,11 @@ class DataIngestionService:
         """Return a proposal with its ``bars`` and its ``diff``; raises `DiscrepancyNotFound`."""
         return self._proposing.get(proposal_id)
 
-    def accept(self, proposal_id: str, *, reason: str = "") -> Written:
+    def accept(self, proposal_id: str, *, reason: str) -> Written:
         """Write a proposal's bars as a new revision (`Workflow.accept`)."""
         return self._proposing.accept(proposal_id, reason=reason)
 
-    def reject(self, proposal_id: str, *, reason: str = "") -> Proposal:
+    def reject(self, proposal_id: str, *, reason: str) -> Proposal:
         """Keep the bars as they are; the same change is not proposed again."""
         return self._proposing.reject(proposal_id, reason=reason)
 

@@ -10,7 +10,7 @@ from barledger import detection
 from barledger.domain.bars import Bars
 from barledger.domain.comparison import Tolerance
 from barledger.domain.decision_rule import Action, DecisionRule
-from barledger.domain.discrepancy import Discrepancy
+from barledger.domain.discrepancy import Discrepancy, check_reason
 from barledger.domain.finding import CERTAIN
 from barledger.domain.interval import Instant, Interval
 from barledger.domain.sampling import Sampling
@@ -341,11 +341,11 @@ class DataIntegrityService:
         """
         return self._workflow.show(discrepancy_id)
 
-    def accept(self, discrepancy_id: str, *, reason: str = "") -> Written:
+    def accept(self, discrepancy_id: str, *, reason: str) -> Written:
         """Write what is proposed as a new revision (`Workflow.accept`)."""
         return self._workflow.accept(discrepancy_id, reason=reason)
 
-    def reject(self, discrepancy_id: str, *, reason: str = "") -> Discrepancy:
+    def reject(self, discrepancy_id: str, *, reason: str) -> Discrepancy:
         """Keep the bars as they are; the same difference is not proposed again (`Workflow.reject`)."""
         return self._workflow.reject(discrepancy_id, reason=reason)
 
@@ -353,18 +353,21 @@ class DataIntegrityService:
         """Restore what stood before an accepted correction, by another revision (`Workflow.undo`)."""
         return self._workflow.undo(discrepancy_id, reason=reason, partial=partial)
 
-    def accept_each(self, wanted: Filter, *, reason: str = "") -> tuple[Decided, ...]:
+    def accept_each(self, wanted: Filter, *, reason: str) -> tuple[Decided, ...]:
         """Accept all proposals that a filter is about, each as a revision; one that fails stops none of the others."""
+        check_reason(reason)
         return self._workflow.each(_proposed(wanted), lambda one: self._workflow.accept(one.id, reason=reason))
 
-    def reject_each(self, wanted: Filter, *, reason: str = "") -> tuple[Decided, ...]:
+    def reject_each(self, wanted: Filter, *, reason: str) -> tuple[Decided, ...]:
         """Reject all that a filter is about and that waits for a decision."""
+        check_reason(reason)
         return self._workflow.each(
             _only(wanted, "open", "proposed"), lambda one: self._workflow.reject(one.id, reason=reason)
         )
 
     def undo_each(self, wanted: Filter, *, reason: str, partial: bool = False) -> tuple[Decided, ...]:
         """Undo all that a filter is about and that was applied, each by a revision of its own."""
+        check_reason(reason)
         return self._workflow.each(
             _only(wanted, "applied"), lambda one: self._workflow.undo(one.id, reason=reason, partial=partial)
         )
@@ -384,12 +387,18 @@ class DataIntegrityService:
         source: str = "*",
         confidence: float = CERTAIN,
         most_bars: int | None = None,
-        reason: str = "",
+        reason: str,
     ) -> DecisionRule:
-        """Let discrepancies of a kind and source, from a confidence on, be decided by themselves (`DecisionRule`)."""
+        """Let discrepancies of a kind and source, from a confidence on, be decided by themselves (`DecisionRule`).
+
+        It takes the place of one of the same name; the audit log has both. Raises `InvalidSetting` without a reason and
+        for a kind that there is not, and `SourceNotFound` for a source that has neither that name nor series.
+        """
+        self._vault.check_writable()
         rule = DecisionRule(
             name=name, action=action, kind=kind, source=source, confidence=confidence, most_bars=most_bars
         )
+        self._sources.check_pattern(source)
         return self._workflow.set_rule(rule, reason=reason)
 
     def remove_rule(self, name: str, *, reason: str = "") -> None:
