@@ -1,5 +1,6 @@
 """Commands on instruments and on what is missing: both outputs, pipes, colours, exit codes, and hostile input."""
 
+import re
 import sys
 from io import BytesIO, TextIOWrapper
 from pathlib import Path
@@ -158,6 +159,20 @@ def test_gaps_are_listed_the_worst_first(cli: Cli, tmp_path: Path) -> None:
     assert cli.json("gaps", "GHOST", "--forget")["forgotten"][0]["instrument"] == "GHOST"
     assert cli.json("gaps")["undecided"] == []
     assert cli.refused("gaps", "--timeframe", "7m", code=2)["error"] == "invalid-timeframe"
+
+
+def test_of_two_reasons_the_error_stands_at_its_own(cli: Cli, tmp_path: Path) -> None:
+    nowhere = ["--source", "files", "--option", f"path={tmp_path}/nowhere.csv"]
+    cli("ingest", "GHOST", "1d", *nowhere, "--start", "2024-01-01", "--end", "2024-01-11", code=6)
+    (line,) = [line for line in cli("gaps", *JANUARY).splitlines() if "GHOST" in line]
+    assert re.search(r"10 fetch_failed \(.*there is no file .*nowhere\.csv\)", line)
+    assert re.search(r"21 never_requested(,| +│)", line)
+
+
+def test_a_source_is_described_without_markup(cli: Cli) -> None:
+    cli("sources", "yahoo")
+    assert "url is a server that speaks as Yahoo does" in cli.err
+    assert "`" not in cli.err
 
 
 # --- instruments -----------------------------------------------------------------------------------
