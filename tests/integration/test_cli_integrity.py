@@ -119,6 +119,30 @@ def test_rules_are_set_listed_and_removed(cli: Cli) -> None:
     cli("discrepancies", "rules", "small", "--action", "guess", code=2)
 
 
+def test_what_matches_nothing_is_said(cli: Cli) -> None:
+    cli("reconcile", "--all", "Z*", code=3)
+    assert "series-not-found" in cli.err
+    assert "nothing is due: 1 blocks of 1 series, the next at 20" in cli("reconcile", "--all")
+    cli("reconcile", "--all", "--option", "path=x", code=2)
+    assert "--option: with --all it needs --source" in cli.err
+    cli("discrepancies", "list", "--kind", "spilt", code=2)
+    assert "restatement" in cli.err
+    for decide in ("accept", "reject", "undo"):
+        assert cli("discrepancies", decide, "--each", "--reason", "all of them") == "none matches\n"
+
+
+@pytest.mark.parametrize("width", [80, 100, 120, 140])
+def test_an_id_is_never_folded(cli: Cli, monkeypatch: pytest.MonkeyPatch, width: int) -> None:
+    told = cli.json("reconcile", "A", "1d", "--option", cli.file(d05=1.0, d20=-1.0), code=5)
+    one = told["comparisons"][0]["discrepancies"][0]["id"]
+    monkeypatch.setenv("COLUMNS", str(width))
+    for asked in (("discrepancies", "list"), ("proposals", "list")):
+        text = cli(*asked)
+        assert one in text
+        assert max(map(len, text.splitlines())) <= width
+    assert one in cli("discrepancies", "reject", one, "--reason", "no")
+
+
 def test_to_compare_with_a_source_that_nobody_knows_is_refused(cli: Cli) -> None:
     cli("reconcile", "A", "1d", "--against", "nope", code=3)
     assert "source-not-found" in cli.err

@@ -473,6 +473,24 @@ def _records(bl: BarLedger) -> list[Any]:
     return bl.vault.ledger.revisions.records(SERIES)
 
 
+# --- notices -----------------------------------------------------------------------------------------------
+
+
+def test_notices_of_several_discrepancies_are_about_each_of_them(bl: BarLedger, clock: SetClock) -> None:
+    told = heard(bl)
+    source = loaded(bl, clock)
+    source.markets["A"].corrected = {950 * DAY: 50}
+    source.markets["A"].gone = {960 * DAY}
+    made = integrity(bl, clock, source)
+    found = made.reconcile("A", "1d").discrepancies
+    made.reconcile("A", "1d")
+    abouts = {notice.details["kind"]: notice.about for notice in told}
+    assert len(told) == len(found) == len(set(abouts.values())) == 2
+    for one in found:
+        assert abouts[one.kind] == f"A 1d from scripted: {one.key}"
+        assert one.key.startswith(f"{one.kind}:")
+
+
 # --- rules -------------------------------------------------------------------------------------------------
 
 

@@ -8,9 +8,10 @@ from threading import Event
 import pytest
 
 from barledger.barledger import BarLedger
+from barledger.domain.interval import everything
 from barledger.domain.sampling import Sampling
 from barledger.domain.timeframe import DAY, Timeframe
-from barledger.errors import InvalidSetting, SourceUnavailable
+from barledger.errors import InvalidSetting, SeriesNotFound, SourceUnavailable
 from barledger.services.ingestion import Budget
 from barledger.stores.embedded import EmbeddedStore
 from barledger.stores.memory import MemoryStore
@@ -184,8 +185,10 @@ def test_patterns_timeframes_and_sources_choose(bl: BarLedger, clock: SetClock) 
     source = loaded(bl, clock, "AB", "AC", "B")
     clock.now += DAY
     made = integrity(bl, clock, source)
-    assert len(made.reconcile_all("A*", source="other").comparisons) == 0
-    assert len(made.reconcile_all("A*", "1h").comparisons) == 0
+    with pytest.raises(SeriesNotFound):
+        made.reconcile_all("A*", source="other")
+    with pytest.raises(SeriesNotFound):
+        made.reconcile_all("A*", "1h")
     assert {one.series.instrument for one in made.reconcile_all("A*", "1d").comparisons} == {"AB", "AC"}
     with pytest.raises(InvalidSetting):
         made.reconcile_all(concurrency=0)
@@ -303,3 +306,25 @@ def _look_at_everything(bl: BarLedger, clock: SetClock) -> None:
     clock.now += DAY
     assert made.reconcile_all().ok
     assert made.inspect("B", "1d").rows == YEARS * 365 - 1
+
+
+def test_what_matches_nothing_is_said_and_when_something_is_due(bl: BarLedger, clock: SetClock) -> None:
+    source = loaded(bl, clock, "A", "B")
+    made = integrity(bl, clock, source)
+    for wrong in ({"pattern": "Z*"}, {"timeframe": "1h"}, {"source": "other"}):
+        with pytest.raises(SeriesNotFound):
+            made.reconcile_all(**wrong)
+    quiet = made.reconcile_all()
+    assert (quiet.series, quiet.held, quiet.blocks) == (2, 2 * len(source_blocks(bl)), 0)
+    assert str(quiet).startswith(f"nothing is due: {quiet.held} blocks of 2 series, the next at ")
+    clock.now = quiet.next_at - 1
+    assert made.reconcile_all().nothing_due
+    clock.now = quiet.next_at + 1
+    assert made.reconcile_all().blocks > 0
+
+
+def source_blocks(bl: BarLedger) -> list[int]:
+    """Return the blocks of A that are held."""
+    (series,) = bl.vault.ledger.catalog.series(instrument="A")
+    starts: list[int] = bl.vault.ledger.catalog.counts_of([series], everything())[series][0].tolist()
+    return starts

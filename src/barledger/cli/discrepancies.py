@@ -16,7 +16,7 @@ from barledger.errors import BarledgerError, InvalidSetting
 from barledger.services.discrepancies.filter import Filter
 from barledger.services.discrepancies.workflow import Decided
 from barledger.services.ingestion import Budget
-from barledger.services.integrity.report import Comparison, Report
+from barledger.services.integrity.report import Comparison, LibraryReport, Report
 
 app = typer.Typer(no_args_is_help=True, help="What sources say otherwise, and what was decided about it.")
 
@@ -59,6 +59,9 @@ def reconcile(
         report: Report
         if everything:
             _refuse(against=against, start=start, end=end)
+            if option and source is None:
+                wanting = "with --all it needs --source: name the source whose option it is"
+                raise InvalidSetting(setting="--option", reason=wanting)
             report = opened.integrity.reconcile_all(
                 instrument or "*",
                 timeframe,
@@ -272,7 +275,7 @@ def rules(
 
 _DIFFERS: Final = 5
 _COLUMNS: Final = (
-    *("discrepancy", "series", "kind", "fields", "# factor", "# bars", "interval", "against", "state"),
+    *("id", "series", "kind", "fields", "# factor", "# bars", "interval", "against", "state"),
     *("# confidence", "made", "why"),
 )
 
@@ -288,8 +291,15 @@ def _row(one: Discrepancy) -> tuple[object, ...]:
 
 def _show(output: Output, report: Report) -> None:
     if output.as_json:
-        output.json({"ok": report.ok, "compared": report.compared, "identical": report.identical,
-                     "jitter": report.jitter, "calls": report.calls, "comparisons": report.comparisons})  # fmt: skip
+        told = {"ok": report.ok, "compared": report.compared, "identical": report.identical,
+                "jitter": report.jitter, "calls": report.calls, "comparisons": report.comparisons}  # fmt: skip
+        if isinstance(report, LibraryReport):
+            told |= {"series": report.series, "blocks": report.blocks, "due": report.due, "held": report.held,
+                     "next_at": report.next_at}  # fmt: skip
+        output.json(told)
+        return
+    if isinstance(report, LibraryReport) and report.nothing_due:
+        output.say(report.nothing_due, None)
         return
     if report.discrepancies:
         output.table("", _COLUMNS, [_row(one) for one in report.discrepancies], None)
@@ -351,8 +361,11 @@ def _decide(opened: BarLedger, ids: list[str] | None, decide: Callable[[str], An
 
 
 def _decided(output: Output, done: tuple[Decided, ...]) -> None:
+    if not done:
+        output.say("none matches", [])
+        return
     rows = [(one.discrepancy.id, str(one.discrepancy.series), one.discrepancy.kind, *_outcome(one)) for one in done]
-    columns = ("discrepancy", "series", "kind", "state", "# new", "# changed", "# withdrawn", "revision", "why not")
+    columns = ("id", "series", "kind", "state", "# new", "# changed", "# withdrawn", "revision", "why not")
     output.table("", columns, rows, [{"ok": one.ok, "discrepancy": one.discrepancy, "written": one.written,
                                       "error": one.error} for one in done])  # fmt: skip
     error = next((one.error for one in done if one.error is not None), None)

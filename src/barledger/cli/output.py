@@ -34,13 +34,17 @@ class Output:
         self.errors = Console(stderr=True)
 
     def table(self, title: str, columns: Sequence[str], rows: Iterable[Sequence[object]], data: object) -> None:
-        """Show rows, or ``data`` as JSON; a column whose name begins with ``# `` holds numbers."""
+        """Show rows, or ``data`` as JSON; a column whose name begins with ``# `` holds numbers.
+
+        An id is never folded, so that it can be copied; other columns make room for it.
+        """
         if self.as_json:
             return self.json(data)
         table = Table(title=Text(title) if title else None, title_justify="left", header_style="bold")
         for column in columns:
             name = column.removeprefix("# ")
-            table.add_column(name, justify="left" if name == column else "right", overflow="fold")
+            whole = name == "id" or name.endswith(" id")
+            table.add_column(name, justify="left" if name == column else "right", overflow="fold", no_wrap=whole)
         for row in rows:
             table.add_row(*(_cell(cell) for cell in row))
         return self.console.print(table)

@@ -37,7 +37,7 @@ def list_proposals(
         (one.id, str(one.series), one.kind, one.bars, str(one.interval), one.state, moment(one.made_at), one.reason)
         for one in found
     ]
-    columns = ("proposal", "series", "kind", "# bars", "interval", "state", "made", "why")
+    columns = ("id", "series", "kind", "# bars", "interval", "state", "made", "why")
     output.table("", columns, rows, found)
 
 

@@ -53,6 +53,15 @@ class Sampling:
         wait = min(max(int(self.share * max(now - block.end, 0)), self.soonest), self.latest)
         return (now - block.looked_at) / max(wait, 1)
 
+    def next_at(self, block: Candidate) -> int:
+        """Return from when on (ns) a block is due; 0 if it was never looked at."""
+        if not block.looked_at:
+            return 0
+        latest = block.looked_at + self.latest
+        # Its age grows while it waits, so its waiting time does too: t - looked_at = share * (t - end).
+        aged = latest if self.share == 1 else int((block.looked_at - self.share * block.end) / (1 - self.share)) + 1
+        return max(block.looked_at + self.soonest, min(latest, aged))
+
     def due(self, blocks: Sequence[Candidate], now: int) -> list[Candidate]:
         """Return the blocks that are due, in the order in which they are looked at."""
         waiting = [one for one in blocks if self.overdue(one, now) >= 1]

@@ -16,7 +16,7 @@ def found(one: Discrepancy) -> Notice:
         kind="discrepancy",
         severity="warning",
         subject=f"{one.series}: {one.kind} in {one.bars} bars of {one.interval}",
-        about=str(one.series),
+        about=_about(one),
         body=f"{one}\n{one.reason}",
         details=_told(one),
     )
@@ -28,7 +28,7 @@ def applied(one: Discrepancy, done: Written, seen: Sequence[Touched]) -> Iterato
         kind="correction_applied",
         severity="info",
         subject=f"{one.series}: {one.kind} applied as revision {done.revision}",
-        about=str(one.series),
+        about=_about(one),
         body=f"{one}\n{one.decision}",
         details={**_told(one), "revision": str(done.revision), "changed": done.changed, "new": done.new},
     )
@@ -41,7 +41,7 @@ def undone(one: Discrepancy, done: Written, seen: Sequence[Touched]) -> Iterator
         kind="correction_undone",
         severity="warning",
         subject=f"{one.series}: {one.kind} of revision {one.result} undone by revision {done.revision}",
-        about=str(one.series),
+        about=_about(one),
         body=f"{one}\n{one.decision}",
         details={**_told(one), "revision": str(done.revision)},
     )
@@ -92,6 +92,11 @@ def rewritten(one: Superseded, seen: Sequence[Touched]) -> Iterator[Notice]:
                 "bars": max(each.bars for each in mine),
             },
         )
+
+
+def _about(one: Discrepancy) -> str:
+    """Name the discrepancy by what it is known by again, so that only notices of the same one are repeats."""
+    return f"{one.series}: {one.key}" if one.key.startswith(one.kind) else f"{one.series}: {one.kind} {one.key}"
 
 
 def _told(one: Discrepancy) -> dict[str, Any]:

@@ -92,7 +92,8 @@ class Workflow:
                 pass  # somebody writes the same bars, and the next look finds what is left of the difference
             else:
                 return self.get(made.id), done
-        if news:
+        # One that was told when it was open is no other one now that it proposes bars.
+        if news and len(self._vault.ledger.discrepancies.steps(made.id)) == 1:
             self._vault.notify(notices.found(made))
         return made, None
 

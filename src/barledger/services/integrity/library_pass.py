@@ -21,7 +21,7 @@ from barledger.domain.interval import Interval, difference, everything, union
 from barledger.domain.sampling import Candidate, Sampling
 from barledger.domain.series import Series
 from barledger.domain.timeframe import Timeframe
-from barledger.errors import BarledgerError, StoreError
+from barledger.errors import BarledgerError, SeriesNotFound, StoreError
 from barledger.ledger.contract import Cover, Look
 from barledger.services.cache.vault import Vault
 from barledger.services.integrity.reconciler import OPERATION, Reconciler, Task, failed
@@ -45,6 +45,7 @@ class Turn:
     blocks: Sequence[Candidate]
     starts: Sequence[int]
     looks: Mapping[int, Look]
+    next_at: int
     seen: int = 0
     same: int = field(default=0)
 
@@ -72,7 +73,7 @@ class LibraryPass:
         source: str | None,
         options: Mapping[str, Any] | None = None,
     ) -> LibraryReport:
-        """Look at the series that match, those that have been due for longest first."""
+        """Look at the series that match, those that have been due for longest first; raises `SeriesNotFound`."""
         turns = self._turns(pattern, timeframe, source)
         with ExitStack() as stack:
             opened, broken = self._opened(stack, [turn.series.source for turn in turns if turn.blocks], options)
@@ -90,6 +91,9 @@ class LibraryPass:
             blocks=sum(turn.seen for turn in turns),
             due=sum(max(len(turn.due) - turn.seen, 0) for turn in turns),
             seconds=task.spending.seconds,
+            series=len(turns),
+            held=sum(len(turn.starts) for turn in turns),
+            next_at=min((turn.next_at for turn in turns if turn.starts), default=0),
         )
         self._tell(task, report)
         return report
@@ -104,6 +108,9 @@ class LibraryPass:
             for one in catalog.series(timeframe=frame)
             if fnmatchcase(one.instrument, pattern) and not one.is_adjusted and source in (None, one.source)
         ]
+        if not listed and (pattern, timeframe, source) != ("*", None, None):
+            what = " ".join([pattern, *([frame] if frame else []), *([f"from {source}"] if source else [])])
+            raise SeriesNotFound(series=what)
         counts = catalog.counts_of(listed, everything())
         covers = catalog.coverage_of(listed)
         looks = self._vault.ledger.sightings.looks_of(listed)
@@ -113,7 +120,16 @@ class LibraryPass:
             known = {look.start: look for look in looks[series]}
             candidates = _candidates(series, starts, known, covers[series], now)
             due = self._sampling.due(candidates, now)
-            turns.append(Turn(series=series, due=due, blocks=due[: self._sampling.blocks], starts=starts, looks=known))
+            turns.append(
+                Turn(
+                    series=series,
+                    due=due,
+                    blocks=due[: self._sampling.blocks],
+                    starts=starts,
+                    looks=known,
+                    next_at=min(map(self._sampling.next_at, candidates), default=0),
+                )
+            )
         return sorted(turns, key=lambda turn: -max((self._sampling.overdue(one, now) for one in turn.due), default=0))
 
     def _opened(

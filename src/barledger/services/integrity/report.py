@@ -6,8 +6,9 @@ from typing import Final, Literal
 
 from barledger.domain.comparison import EXACT, Tolerance
 from barledger.domain.discrepancy import Discrepancy
-from barledger.domain.interval import Interval
+from barledger.domain.interval import Interval, format_time
 from barledger.domain.series import Series
+from barledger.domain.timeframe import SECOND
 from barledger.errors import BarledgerError
 
 State = Literal["done", "not_done", "failed", "skipped"]
@@ -110,14 +111,31 @@ class Report:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LibraryReport(Report):
-    """What a pass over a library found; ``blocks`` counts those that were looked at, ``due`` those that were not."""
+    """What a pass over a library found; ``blocks`` counts those that were looked at, ``due`` those that were not.
+
+    ``held`` blocks of ``series`` series were asked about, of which the next is due, as they were then, at ``next_at``
+    (ns; 0 if there are none).
+    """
 
     blocks: int = 0
     due: int = 0
     seconds: float = field(default=0.0, compare=False)
+    series: int = 0
+    held: int = 0
+    next_at: int = 0
+
+    @property
+    def nothing_due(self) -> str:
+        """Say that nothing was due, and when something will be; empty if something was."""
+        if self.comparisons or self.due:
+            return ""
+        following = f", the next at {format_time(self.next_at - self.next_at % SECOND)}" if self.next_at else ""
+        return f"nothing is due: {self.held:,} blocks of {self.series:,} series{following}"
 
     def __str__(self) -> str:
         """Say it in lines: the sums, and the series in which something is wrong."""
+        if self.nothing_due:
+            return self.nothing_due
         head = (
             f"{len(self.comparisons):,} series, {self.blocks:,} blocks looked at, {self.due:,} still due, "
             f"{self.calls:,} calls: {self.compared:,} bars compared, {self.identical:,} identical, "

@@ -140,13 +140,13 @@ class DataIntegrityService:
         Which blocks, the `Sampling` says: recent ones often, old ones seldom. What was looked at is in the ledger, so a
         pass that was ended, by its budget, by ``stop`` or by a kill, is gone on with by the next. A series that fails
         stops none of the others and is in the report; a store that fails stops all. ``options`` are those of the
-        one ``source`` that is named.
+        one ``source`` that is named. Raises `SeriesNotFound` if nothing matches.
         """
         self._vault.check_writable()
         if concurrency < 1:
             raise InvalidSetting(setting="concurrency", reason=f"{concurrency} is below 1")
         if options and source is None:
-            raise InvalidSetting(setting="options", reason="they need the source whose they are")
+            raise InvalidSetting(setting="options", reason="name the source whose they are: source=…, or --source")
         task = Task(
             spending=Spending(budget or Budget(), self._refetcher.timing.steady), stop=stop or Event(), reason=reason
         )
