@@ -14,6 +14,7 @@ import pytest
 import barledger
 from audits import tamper, write_some
 from barledger.cli.app import run
+from barledger.cli.entries import about
 from libraries import frame
 
 Command = Callable[..., Any]
@@ -63,6 +64,40 @@ def test_entries_are_listed_and_the_newest_shown(say: Command, tell: Command) ->
     assert tell("audit", "tail", "--operation", "withdraw") == []
     assert "AAPL 1d from desk: 1 new" in say("audit", "tail", 1)
     assert say("audit") == say("audit", "tail")
+
+
+def test_every_entry_tells_what_it_was_about(say: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "250")
+    say("notify", "add", "desk", "log:barledger")
+    say("schedule", "add", "nightly", "verify", "--when", "every 1h")
+    say("instruments", "declare", "AAPL", "--currency", "USD")
+    say("actions", "add", "AAPL", "split", "2020-08-31", "--value", "4:1")
+    say("quality", "AAPL", "1d")
+    say("verify", "--all")
+    told = say("audit")
+    for part in (
+        "desk (log)",
+        "desk: * about *, from info on",
+        "nightly (verify), every 1h",
+        "AAPL: currency USD (from declared)",
+        "AAPL: split of 4.0 on 2020-08-31 (from declared)",
+        "AAPL 1d from desk: 5 metrics at latest",
+        "ok: ",
+    ):
+        assert part in told
+    assert " - " not in told
+
+
+def test_entries_of_discrepancies_and_comparisons_are_told() -> None:
+    one = {"instrument": "A", "timeframe": "1d", "source": "desk", "is_adjusted": False}
+    flag = {**one, "id": "d-1", "kind": "spike", "state": "open", "bars": "2"}
+    assert about({"operation": "flag", "discrepancy": flag}) == "d-1 spike of A 1d from desk: open, 2 bars"
+    compared = {"against": "yahoo", "compared": "9", "identical": "8", "discrepancies": ["d-1"]}
+    told = about({"operation": "reconcile", "reason": "", "A 1d from desk": compared})
+    assert told == "A 1d from desk with yahoo: 9 compared, 8 identical, 1 discrepancy"
+    library = {"operation": "reconcile", "series": "3", "blocks": "7", "compared": "9", "failed": {"B": "gone"}}
+    assert about(library) == "3 series: 7 blocks, 9 compared, 1 failed"
+    assert about({"operation": "check"}) == "-"
 
 
 def test_a_checkpoint_is_signed_and_anchored(say: Command, tell: Command, home: Path, tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
+from barledger.cli.entries import about
 from barledger.cli.output import Output, moment
 from barledger.cli.session import Json, Ledger, Reason, Store, library
 from barledger.domain.interval import format_time
@@ -202,26 +203,9 @@ def evidence(
 
 
 def _list(found: "list[AuditEntry] | Any", *, json: bool) -> None:
-    rows = [(one.sequence, moment(one.time), one.actor, one.operation, _summary(one.data)) for one in found]
+    rows = [(one.sequence, moment(one.time), one.actor, one.operation, about(one.data)) for one in found]
     data = [{**one.data, "time_utc": format_time(one.time)} for one in found]
     Output(as_json=json).table("", ("# entry", "when", "who", "what", "details"), rows, data)
-
-
-def _summary(data: dict[str, Any]) -> str:
-    """Return the part of an entry that tells what it was about."""
-    if "snapshot" in data:
-        return str(data["snapshot"])
-    if "shown" in data:
-        first = data["shown"][0]
-        more = f" and {len(data['shown']) - 1} more" if len(data["shown"]) > 1 else ""
-        return f"{data['strategy']}: {first['instrument']} {first['timeframe']}{more}"
-    series = data.get("series")
-    if not isinstance(series, list) or not series:
-        return str(data.get("reason") or "-")
-    first = series[0]
-    counts = ", ".join(f"{first[name]} {name}" for name in ("new", "changed", "withdrawn", "jitter") if name in first)
-    more = f" and {len(series) - 1} more" if len(series) > 1 else ""
-    return f"{first['instrument']} {first['timeframe']} from {first['source']}{more}: {counts or 'nothing'}"
 
 
 def _signed(checkpoint: SignedCheckpoint) -> dict[str, Any]:
