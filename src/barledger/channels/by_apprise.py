@@ -1,6 +1,7 @@
 """The apprise channel: mail, Slack, Telegram and whatever else apprise has a URL for."""
 
 import logging
+import re
 import threading
 import warnings
 from collections.abc import Iterator
@@ -8,10 +9,14 @@ from contextlib import contextmanager
 from typing import Any, Final
 
 from barledger.channels.contract import Address, Channel, Message
-from barledger.channels.secrets import HIDDEN, without
+from barledger.channels.secrets import HIDDEN
 from barledger.errors import DeliveryFailed, DriverMissing
 
 _TYPES: Final = {"info": "info", "warning": "warning", "critical": "failure"}
+_SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*")
+_ANSWER: Final = re.compile(r"\berror[=: ]+([1-5][0-9]{2})\b", re.IGNORECASE)
+# What sends for it writes down paths, in which services have their tokens.
+_LOGGERS: Final = ("apprise", "urllib3.connectionpool")
 
 
 class AppriseChannel(Channel):
@@ -20,26 +25,42 @@ class AppriseChannel(Channel):
     def __init__(self, address: Address) -> None:
         """Let apprise read the URL; raises `InvalidSetting` and `DriverMissing`."""
         super().__init__(address)
-        with _heard() as said:
+        with _heard():
             self._plugin = self._made()
         if self._plugin is None:
-            told = without("; ".join(said), (address.target,))
-            raise self._refuse(f"apprise cannot use its address {self.shown(address.target)}: {told or 'unknown'}")
+            raise self._refuse(f"apprise cannot use its address {self.shown(address.target)}: {self._fault()}")
 
     def send(self, message: Message) -> None:
-        """Let apprise send it; what it says of a failure is the detail."""
+        """Let apprise send it; what kind of failure it tells of is the detail."""
         with _heard() as said:
             try:
                 sent = self._plugin.notify(
                     title=message.title, body=message.text, notify_type=_TYPES[message.notice.severity]
                 )
             except Exception as error:  # noqa: BLE001 - a plug-in may raise anything, and means that it failed
-                said.append(f"{type(error).__name__}: {error}")
-                sent = False
+                raise DeliveryFailed(channel=self.address.name, detail=f"apprise raised {_name(error)}") from None
         if not sent:
-            # The last words are the cause; before them the plug-in says that it failed.
-            detail = without("; ".join(said[-2:]) or "apprise could not send it", (self.address.target,))
-            raise DeliveryFailed(channel=self.address.name, detail=detail)
+            raise DeliveryFailed(channel=self.address.name, detail=self._cause(" ".join(said)))
+
+    def _fault(self) -> str:
+        """Say in words of our own why there is no plug-in: those of apprise quote parts of the address."""
+        from apprise.manager_plugins import NotificationManager  # noqa: PLC0415 - apprise is there, since it refused
+
+        scheme, sign, _ = self.address.target.partition("://")
+        if not sign or not _SCHEME.fullmatch(scheme):
+            return "it does not begin with a scheme, such as mailto://"
+        if scheme.lower() not in NotificationManager():
+            return "it knows no service of this scheme"
+        return "a part that the service needs is missing, or is none (host, token, sender or recipient)"
+
+    def _cause(self, said: str) -> str:
+        """Say in words of our own what apprise says of a failure."""
+        answer = _ANSWER.search(said)
+        if answer and answer[0] not in self.address.target:
+            return f"apprise could not send it: the service answered {answer[1]}"
+        if "connection error" in said.lower():
+            return "apprise could not send it: no connection, or the other side broke it off or refused"
+        return "apprise could not send it"
 
     def _made(self) -> Any:
         try:
@@ -61,27 +82,36 @@ class AppriseChannel(Channel):
     def shown(cls, target: str) -> str:
         """Return the scheme."""
         scheme, sign, _ = target.partition("://")
-        return f"{scheme}://{HIDDEN}" if sign else HIDDEN
+        return f"{scheme}://{HIDDEN}" if sign and _SCHEME.fullmatch(scheme) else HIDDEN
 
 
-class _Ear(logging.Handler):
-    """Collects what apprise says in this thread; others may be sending too."""
+class _Ear(logging.Filter):
+    """Takes what is said in this thread while apprise works, and lets none of it into a log; others go on as ever."""
 
     def __init__(self) -> None:
-        super().__init__(logging.WARNING)
+        super().__init__()
         self.thread = threading.get_ident()
         self.said: list[str] = []
 
-    def emit(self, record: logging.LogRecord) -> None:
-        if record.thread == self.thread:
+    def filter(self, record: logging.LogRecord) -> bool:
+        if record.thread != self.thread:
+            return True
+        if record.levelno >= logging.WARNING:
             self.said.append(record.getMessage())
+        return False
 
 
 @contextmanager
 def _heard() -> Iterator[list[str]]:
-    ear, logger = _Ear(), logging.getLogger("apprise")
-    logger.addHandler(ear)
+    ear, loggers = _Ear(), [logging.getLogger(name) for name in _LOGGERS]
+    for logger in loggers:
+        logger.addFilter(ear)
     try:
         yield ear.said
     finally:
-        logger.removeHandler(ear)
+        for logger in loggers:
+            logger.removeFilter(ear)
+
+
+def _name(error: Exception) -> str:
+    return type(error).__name__
