@@ -263,9 +263,11 @@ def test_a_withdrawn_bar_that_comes_back_is_a_change(bl: BarLedger, clock: SetCl
 
 def test_ids_and_states_that_are_not_there_are_said(bl: BarLedger, clock: SetClock) -> None:
     ingestion = service(bl, clock, ScriptedSource({}, clock))
-    for ask in (ingestion.proposal, ingestion.accept, ingestion.reject):
+    with pytest.raises(DiscrepancyNotFound):
+        ingestion.proposal("prop-nowhere")
+    for ask in (ingestion.accept, ingestion.reject):
         with pytest.raises(DiscrepancyNotFound):
-            ask("prop-nowhere")
+            ask("prop-nowhere", reason="checked")
     with pytest.raises(InvalidSetting):
         ingestion.proposals(state="forgotten")
 
@@ -303,7 +305,7 @@ def test_a_session_that_cannot_write_decides_nothing(bl: BarLedger, clock: SetCl
     reader = service(bl, clock, source)
     for ask in (reader.accept, reader.reject):
         with pytest.raises(ReadOnly):
-            ask(proposal)
+            ask(proposal, reason="checked")
     with pytest.raises(ReadOnly):
         reader.set_policy("scripted", on_change="apply")
     assert len(reader.proposal(proposal).bars) == 1

@@ -90,7 +90,7 @@ def rules(store: Store = "", ledger: Ledger = "", json: Json = False) -> None:
     with library(store, ledger) as opened:
         found = opened.notifications.rules()
     rows = [(one.id, one.channel, one.kinds, one.about, one.severity) for one in found]
-    Output(as_json=json).table("", ("rule", "channel", "kinds", "about", "severity at least"), rows, found)
+    Output(as_json=json).table("", ("rule id", "channel", "kinds", "about", "severity at least"), rows, found)
 
 
 @app.command()

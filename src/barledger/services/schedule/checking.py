@@ -14,7 +14,8 @@ from barledger.domain.quality import BETWEEN_SOURCES, check_metrics
 from barledger.domain.sampling import Sampling
 from barledger.domain.series import Series
 from barledger.domain.version import Version
-from barledger.errors import InvalidSetting
+from barledger.errors import InvalidSetting, SeriesNotFound
+from barledger.services.integrity.report import LibraryReport
 from barledger.services.quality import VerificationBudget
 from barledger.services.schedule.budgets import OPTIONS as BUDGET
 from barledger.services.schedule.budgets import budget_of
@@ -116,17 +117,25 @@ def _sampling(options: Mapping[str, Any]) -> Sampling:
         raise InvalidSetting(setting="sampling", reason="blocks and share are numbers") from None
 
 
+def _looked_at(bl: Any, options: Mapping[str, Any], stop: Event) -> Any:
+    """Look at what matches; a job may be there before its series are."""
+    try:
+        return bl.integrity.reconcile_all(
+            options.get("pattern", "*"),
+            budget=budget_of(options),
+            concurrency=options.get("concurrency", 4),
+            sampling=_sampling(options),
+            reason=REASON,
+            stop=stop,
+            options=options.get("source_options"),
+            **_asked(options),
+        )
+    except SeriesNotFound:
+        return LibraryReport()
+
+
 def _reconcile(bl: Any, options: Mapping[str, Any], stop: Event) -> Mapping[str, Any]:
-    report = bl.integrity.reconcile_all(
-        options.get("pattern", "*"),
-        budget=budget_of(options),
-        concurrency=options.get("concurrency", 4),
-        sampling=_sampling(options),
-        reason=REASON,
-        stop=stop,
-        options=options.get("source_options"),
-        **_asked(options),
-    )
+    report = _looked_at(bl, options, stop)
     for source in sorted({one.series.source for one in report.failed}):
         mine = [one for one in report.comparisons if one.series.source == source]
         source_failing(bl, source, [f"{one.series}: {one.error}" for one in mine if one.error], len(mine))
