@@ -8,7 +8,7 @@ from barledger.domain.checkpoint import Checkpoint
 from barledger.domain.merkle import Frontier
 from barledger.domain.note import Note, PrivateKey
 from barledger.domain.notice import Notice
-from barledger.errors import EntryNotFound, KeyMissing, LogRewritten
+from barledger.errors import EntryNotFound, KeyMissing, LogRewritten, ReadOnly
 from barledger.ledger.contract import SignedCheckpoint
 from barledger.services.audit import trust
 from barledger.services.audit.anchor import add_anchor, read_anchors
@@ -65,6 +65,12 @@ class Signer:
         self.keys.turn()
         return self.checkpoint()
 
+    def _check_signing(self) -> None:
+        if self.vault.read_only and not self.vault.mismatch:
+            why = "what is in the log since its last checkpoint has to be signed first, which is written down"
+            raise ReadOnly(reason=f"it was opened for reading, and {why}")
+        self.vault.check_writable()
+
     # --- parts ---------------------------------------------------------------------------------
 
     def _key(self, newest: Sequence[SignedCheckpoint]) -> PrivateKey:
@@ -74,7 +80,7 @@ class Signer:
             if key is None or (str(key.public) != newest[0].key and not self._followed(newest[0].key, key)):
                 raise KeyMissing(key=newest[0].key, folder=self.keys.where)
         else:
-            self.vault.check_writable()
+            self._check_signing()
             key = key or self.keys.make()
             if not self.vault.ledger.audit.entries(operation=trust.NAMED):
                 self.vault.ledger.audit.append(self.vault.who(trust.NAMED), {"public_key": str(key.public)})
@@ -112,7 +118,7 @@ class Signer:
         return head
 
     def _sign(self, key: PrivateKey, head: Frontier) -> SignedCheckpoint:
-        self.vault.check_writable()
+        self._check_signing()
         made = Checkpoint(origin=self.keys.origin, size=head.size, root=head.root)
         signed = SignedCheckpoint(
             size=made.size,
