@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from barledger.domain.checkpoint import Checkpoint
+from barledger.domain.checkpoint import Checkpoint, entries_of
 from barledger.domain.merkle import Frontier
 from barledger.domain.note import Note, PrivateKey
 from barledger.domain.notice import Notice
@@ -101,7 +101,7 @@ class Signer:
     def _head(self, newest: Sequence[SignedCheckpoint], file: Path | None) -> Frontier:
         """Return what the tree is now; raises `LogRewritten` unless it continues all that was signed."""
         audit, origin = self.vault.ledger.audit, self.keys.origin
-        signed = [(f"the checkpoint of {one.size:,} entries", one.size, one.root) for one in newest]
+        signed = [(f"the checkpoint of {entries_of(one.size)}", one.size, one.root) for one in newest]
         if file is not None and file.exists():
             anchors = read_anchors(file, origin).found
             signed += [(one.where, one.checkpoint.size, one.checkpoint.root) for one in anchors[-1:]]
@@ -112,9 +112,9 @@ class Signer:
             try:
                 same = audit.root(size) == root
             except EntryNotFound:
-                raise LogRewritten(where=where, detail=f"the log has only {head.size:,} entries") from None
+                raise LogRewritten(where=where, detail=f"the log has only {entries_of(head.size)}") from None
             if not same:
-                raise LogRewritten(where=where, detail=f"the first {size:,} entries have another root")
+                raise LogRewritten(where=where, detail=f"the first {entries_of(size)} have another root")
         return head
 
     def _sign(self, key: PrivateKey, head: Frontier) -> SignedCheckpoint:
@@ -132,11 +132,12 @@ class Signer:
 
     def _tell(self, signed: SignedCheckpoint, file: Path | None) -> None:
         where = f" and anchored in {file}" if file else ""
+        verb = "is" if signed.size == 1 else "are"
         self.vault.notify(
             Notice(
                 kind="checkpoint_anchored",
                 severity="info",
-                subject=f"The audit log's first {signed.size:,} entries are signed{where}",
+                subject=f"The audit log's first {entries_of(signed.size)} {verb} signed{where}",
                 about=f"audit log {self.keys.origin}",
                 body=signed.note,
                 details={
