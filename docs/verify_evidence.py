@@ -40,7 +40,8 @@ def verify(bundle, trusted):
     files = {name: zipfile.ZipFile(bundle).read(name) for name in names}
     form, origin, snapshot, *listed = signed(files.pop("evidence.txt").decode(), trusted)
     found = [f"{sha(data).hex()} {name}" for name, data in files.items()]
-    need((form, listed, len(names)) == ("barledger/evidence/1", found, len(found) + 1), "these files were not signed")
+    odd = sorted({line.split(" ", 1)[1] for line in {*found} ^ {*listed}}) or ["evidence.txt, or the files' order"]
+    need((form, listed, len(names)) == ("barledger/evidence/1", found, len(found) + 1), "not signed: " + ", ".join(odd))
     log, size, top = signed(files["checkpoint.txt"].decode(), trusted)
     entries, pins = files["entries.jsonl"].decode().split("\n")[:-1], json.loads(files["manifest.json"])["pins"]
     for one in map(json.loads, entries):
@@ -55,5 +56,6 @@ def verify(bundle, trusted):
     return f"VERIFIED: {snapshot}, {len(pins)} series, {len(entries)} of the {size} entries of log {origin}"
 
 if __name__ == "__main__":
-    try: print(verify(sys.argv[1], open(sys.argv[2], encoding="utf-8").read()))
+    try:
+        with open(sys.argv[2], encoding="utf-8") as key: print(verify(sys.argv[1], key.read()))
     except Exception as error: sys.exit(f"NOT VERIFIED: {type(error).__name__}: {error}")

@@ -260,8 +260,9 @@ def test_what_was_only_opened_for_reading_shows_what_is_signed_and_signs_nothing
             reader.audit.rotate_key()
     with barledger.connect(tmp_path / "unsigned", read_only=True) as reader:
         assert reader.audit.verify().ok
-        with pytest.raises(ReadOnly):
-            reader.audit.checkpoint()
+        for sign in (reader.audit.checkpoint, lambda: reader.audit.export(tmp_path / "export")):
+            with pytest.raises(ReadOnly, match="since its last checkpoint has to be signed first"):
+                sign()
     assert not (tmp_path / "unsigned" / "keys").exists()
 
 

@@ -15,6 +15,8 @@ import barledger
 from audits import tamper, write_some
 from barledger.cli.app import run
 from barledger.cli.entries import about
+from barledger.domain.checkpoint import entries_of
+from barledger.services.audit.report import AuditVerification
 from libraries import frame
 
 Command = Callable[..., Any]
@@ -221,3 +223,10 @@ def test_evidence_is_written_and_verified_by_the_script(say: Command, tell: Comm
     assert (done.returncode, done.stderr) == (0, "")
     assert tell("evidence", "nothing", code=3)["error"] == "version-not-found"
     assert tell("evidence", "bt-1", code=4)["error"] == "not-empty"
+
+
+def test_one_entry_is_said_as_one() -> None:
+    assert [entries_of(count) for count in (0, 1, 2, 1_000)] == ["0 entries", "1 entry", "2 entries", "1,000 entries"]
+    none = {"checkpoints": 0, "anchored": 0, "signed": 0, "keys": (), "wrong": ()}
+    made = AuditVerification(subject="a log", origin="here", size=1, root="", **none)  # type: ignore[arg-type]
+    assert repr(made).startswith("<AuditVerification of 1 entry:")

@@ -163,3 +163,12 @@ def test_a_snapshot_is_verified_by_its_name(cli: Cli) -> None:
 )
 def test_wrong_usage_is_refused(cli: Cli, arguments: tuple[str, ...], code: int, error: str) -> None:
     assert cli.refused(*arguments, code=code) == error
+
+
+def test_verifying_an_empty_library_says_that_it_is_empty(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("BARLEDGER_HOME", str(tmp_path / "home"))
+    for said in ("there was no library at", "holds no bars yet"):
+        assert run(["verify", "--all", "--store", str(tmp_path / "none")]) == 0
+        assert said in " ".join(capsys.readouterr().err.split())

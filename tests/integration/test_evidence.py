@@ -326,6 +326,15 @@ def test_a_file_that_is_there_twice_is_not_verified(bundle: tuple[Path, str], tm
     assert "not signed" in refused(verify, target, key)
 
 
+def test_the_file_that_was_not_signed_is_named(bundle: tuple[Path, str], tmp_path: Path, verify: Verify) -> None:
+    path, key = bundle
+    files = members(path)
+    target = zipped(tmp_path / "changed.zip", {**files, "bars/1.jsonl": files["bars/1.jsonl"] + b"[]\n"})
+    assert "not signed: bars/1.jsonl" in refused(verify, target, key)
+    more = zipped(tmp_path / "more.zip", {**files, "notes.txt": b"by the way"})
+    assert "not signed: notes.txt" in refused(verify, more, key)
+
+
 @pytest.mark.slow
 @settings(max_examples=150)
 @given(data=st.data())

@@ -541,6 +541,8 @@ def _days(first: int, last: int) -> Any:
         ({"when": "* * * * * *"}, InvalidSetting),
         ({"when": "0 0 30 2 *"}, InvalidSetting),
         ({"when": "0 0 * * *", "zone": "Mars/Olympus"}, InvalidSetting),
+        ({"when": "every 5s", "zone": "Mars/Olympus"}, InvalidSetting),
+        ({"when": "on approval", "zone": "Mars/Olympus"}, InvalidSetting),
         ({"when": 'after_close("NOWHERE")'}, CalendarNotFound),
         ({"when": 'after_close("XNYS", "2d")'}, InvalidSetting),
         ({"when": 'on move("SPX", "7d", "5%")'}, InvalidTimeframe),

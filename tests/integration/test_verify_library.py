@@ -16,7 +16,7 @@ from barledger.domain.rows import Rows
 from barledger.domain.series import Series
 from barledger.domain.timeframe import DAY, MINUTE
 from barledger.domain.version import LATEST
-from barledger.errors import InvalidSetting, ReadOnly, SeriesNotFound, StoreUnavailable
+from barledger.errors import InvalidSetting, SeriesNotFound, StoreUnavailable
 from barledger.services.quality import QualityService, VerificationBudget
 from barledger.stores.contract import Batch
 from barledger.stores.memory import MemoryStore
@@ -291,6 +291,11 @@ def test_a_budget_without_room_is_refused(in_memory: BarLedger, wrong: object) -
         in_memory.verify_library(budget=wrong)  # type: ignore[arg-type]
 
 
+def test_a_budget_that_is_none_is_told_both_forms() -> None:
+    with pytest.raises(InvalidSetting, match=r'neither a time, such as "60s" .* nor blocks, such as "20 blocks"'):
+        VerificationBudget.of("5parsecs")
+
+
 def test_budgets_are_seconds_or_blocks() -> None:
     of = VerificationBudget.of
     assert [of(one).seconds for one in (60, 1.5, "60s", "5m", "90", timedelta(minutes=1))] == [60, 1.5, 60, 300, 90, 60]
@@ -303,5 +308,10 @@ def test_a_library_that_can_only_be_read_keeps_no_checks(tmp_path: Path) -> None
     with embedded(tmp_path) as bl:
         reading = replace(bl.vault, read_only=True)
         service = QualityService(reading, bl.instruments, bl.availability)
-        with pytest.raises(ReadOnly):
-            service.verify_library()
+        found = service.verify_library()
+        assert (found.ok, found.complete, found.blocks, found.rows, found.noted) == (True, True, 1, 3, False)
+        assert "no check was noted, since this session is for reading" in str(found)
+        assert found.oldest == 0
+        assert bl.audit.entries(operation="verify") == []
+        tamper(bl, Series.of("AAPL", "1d", "desk"), a_cent_more, Interval(0, DAY))
+        assert not service.verify_library().ok

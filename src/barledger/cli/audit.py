@@ -8,6 +8,7 @@ import typer
 from barledger.cli.entries import about
 from barledger.cli.output import Output, moment
 from barledger.cli.session import Json, Ledger, Reason, Store, library
+from barledger.domain.checkpoint import entries_of
 from barledger.domain.interval import format_time
 from barledger.errors import InvalidSetting
 from barledger.ledger.contract import AuditEntry, SignedCheckpoint
@@ -105,7 +106,8 @@ def prove(
             grown = opened.audit.prove_continuation(since)
             told = {"size": str(since), "root": grown.old_root.hex()}
             ok, hashes, signed = grown.ok, grown.hashes, grown.checkpoint
-            what = f"the first {since:,} entries are the beginning of the first {signed.size:,}"
+            verb = "is" if since == 1 else "are"
+            what = f"the first {entries_of(since)} {verb} the beginning of the first {signed.size:,}"
     proof = [one.hex() for one in hashes]
     lines = [f"{'proved' if ok else 'NOT TRUE'}: {what}", *proof, "", signed.note.removesuffix("\n")]
     Output(as_json=json).say("\n".join(lines), {"ok": ok, **told, "proof": proof, "checkpoint": signed.note})
@@ -124,7 +126,7 @@ def export(
     with library(store, ledger) as opened:
         made = opened.audit.export(path)
     told = {"path": str(made.path), "entries": made.entries, **_signed(made.checkpoint)}
-    Output(as_json=json).say(f"{made.entries:,} entries written to {path}", told)
+    Output(as_json=json).say(f"{entries_of(made.entries)} written to {path}", told)
 
 
 @app.command()

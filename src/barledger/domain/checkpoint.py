@@ -54,3 +54,12 @@ def _root(text: str) -> bytes:
     if len(root) != SIZE or base64.b64encode(root).decode() != text:
         raise InvalidNote(what="the checkpoint", reason="its root is not a SHA-256 in canonical base64")
     return root
+
+
+def entries_of(count: int) -> str:
+    """Return a number of entries as people say it.
+
+    >>> entries_of(1), entries_of(2_000)
+    ('1 entry', '2,000 entries')
+    """
+    return f"{count:,} {'entry' if count == 1 else 'entries'}"

@@ -31,6 +31,15 @@ _PART: Final = re.compile(r"(\*|([a-z0-9]+)(?:-([a-z0-9]+))?)(?:/([0-9]{1,4}))?"
 _HORIZON: Final = 8 * 366 + 1
 
 
+def check_zone(zone: str) -> str:
+    """Return the name of a time zone; raises `InvalidSetting`."""
+    try:
+        ZoneInfo(zone)
+    except (ValueError, OSError, KeyError):
+        raise InvalidSetting(setting="zone", reason=f"{zone!r} is no zone such as America/New_York") from None
+    return zone
+
+
 @dataclass(frozen=True)
 class Cron:
     """A set of local times; ``text`` is what was written, ``zone`` a name of the IANA database."""
@@ -43,10 +52,7 @@ class Cron:
         """Read five fields; raises `InvalidSetting`, also for times that never come."""
         made = Cron(" ".join(text.split()), zone)
         _ = made._sets
-        try:
-            ZoneInfo(zone)
-        except (ValueError, OSError, KeyError):
-            raise InvalidSetting(setting="zone", reason=f"{zone!r} is no zone such as America/New_York") from None
+        check_zone(zone)
         if made.after(0) is None:
             raise InvalidSetting(setting="when", reason=f"{text!r} never comes")
         return made

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Final, Literal, get_args
 
-from barledger.domain.cron import Cron
+from barledger.domain.cron import Cron, check_zone
 from barledger.domain.duration import format_duration, parse_duration
 from barledger.domain.exchange_calendar import calendar_called
 from barledger.domain.interval import Interval
@@ -141,6 +141,7 @@ def when_of(text: str, *, zone: str = "UTC") -> When:
     written = str(text).strip()
     if not written:
         raise InvalidSetting(setting="when", reason="it is empty")
+    check_zone(zone)
     head, _, rest = written.partition(" ")
     if head == "every":
         return Every(parse_duration(rest, setting="when"))

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from barledger.domain.checkpoint import entries_of
 from barledger.domain.interval import format_time
 from barledger.domain.merkle import Frontier, Node
 from barledger.domain.series import Series
@@ -56,7 +57,7 @@ class SignedCheckpoint:
 
     def __repr__(self) -> str:
         """Say what was signed, and when."""
-        return f"<checkpoint of {self.size} entries, root {self.root.hex()[:16]}…, {format_time(self.signed_at)}>"
+        return f"<checkpoint of {entries_of(self.size)}, root {self.root.hex()[:16]}…, {format_time(self.signed_at)}>"
 
 
 class Audit(ABC):

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from barledger.domain.checkpoint import Checkpoint
+from barledger.domain.checkpoint import Checkpoint, entries_of
 from barledger.domain.interval import format_time
 from barledger.domain.merkle import Frontier, Node, leaf_hash
 from barledger.domain.note import Note, PublicKey
@@ -65,7 +65,7 @@ class Comparison:
     def end(self) -> None:
         """Say what was signed and is not there."""
         for size, some in self._at.items():
-            detail = f"missing: {some[0].where} signs {size:,} entries"
+            detail = f"missing: {some[0].where} signs {entries_of(size)}"
             self.wrong.append(Wrong(what="log", sequence=self.tree.size + 1, last=size, detail=detail))
 
     def check_signatures(self, trusted: set[PublicKey]) -> None:
@@ -110,7 +110,7 @@ def verify(ledger: Ledger, key: PublicKey | None, anchors: Sequence[Path]) -> Au
 def _signed(ledger: Ledger, anchors: Sequence[Path]) -> tuple[list[Signed], list[Wrong]]:
     signed, wrong = [], []
     for one in ledger.audit.checkpoints():
-        where = f"the checkpoint of {one.size:,} entries of {format_time(one.signed_at)}"
+        where = f"the checkpoint of {entries_of(one.size)} of {format_time(one.signed_at)}"
         try:
             read = Checkpoint.in_note(one.note)
         except InvalidNote as error:

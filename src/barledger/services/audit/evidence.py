@@ -21,6 +21,7 @@ from typing import Any, Final, Self
 
 import numpy as np
 
+from barledger.domain.checkpoint import entries_of
 from barledger.domain.digest import digest
 from barledger.domain.note import PrivateKey
 from barledger.domain.rows import VALUES, Rows
@@ -58,9 +59,8 @@ class Evidence:
 
     def __str__(self) -> str:
         """Say what is in it."""
-        return (
-            f"{self.rows:,} bars of {self.series} series of snapshot {self.snapshot}, {self.entries:,} proved entries"
-        )
+        bars = f"{self.rows:,} bars of {self.series} series of snapshot {self.snapshot}"
+        return f"{bars}, {entries_of(self.entries)} with proof"
 
 
 def gather(vault: Vault, signer: Signer, snapshot: Snapshot, path: Path) -> Evidence:

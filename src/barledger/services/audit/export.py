@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from barledger.domain.checkpoint import entries_of
 from barledger.domain.merkle import Tree, leaf_hash
 from barledger.errors import LogRewritten, NotEmpty, StoreUnwritable
 from barledger.ledger.contract import AuditEntry, Ledger, SignedCheckpoint
@@ -31,7 +32,7 @@ class AuditExport:
 
     def __repr__(self) -> str:
         """Say it in a line."""
-        return f"<AuditExport {self.path}: {self.entries:,} entries>"
+        return f"<AuditExport {self.path}: {entries_of(self.entries)}>"
 
 
 def proved_line(entry: AuditEntry, proof: list[bytes]) -> str:
@@ -50,7 +51,7 @@ def export(ledger: Ledger, checkpoint: SignedCheckpoint, path: Path) -> AuditExp
     tree = Tree(leaf_hash(entry.body.encode()) for entry in _entries(ledger, checkpoint.size))
     if len(tree) != checkpoint.size or tree.root() != checkpoint.root:
         detail = "the entries do not have the root that was signed"
-        raise LogRewritten(where=f"the checkpoint of {checkpoint.size:,} entries", detail=detail)
+        raise LogRewritten(where=f"the checkpoint of {entries_of(checkpoint.size)}", detail=detail)
     beside = path.with_name(f".{path.name}.new")
     try:
         with beside.open("w", encoding="utf-8", newline="\n") as file:

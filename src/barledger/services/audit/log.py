@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from barledger.domain.checkpoint import entries_of
 from barledger.domain.interval import Instant
 from barledger.domain.merkle import consistent, includes, leaf_hash
 from barledger.domain.note import PublicKey
@@ -63,7 +64,7 @@ class Continuation:
 
     def __repr__(self) -> str:
         """Say what is proved."""
-        return f"<Continuation of {self.old:,} entries to {self.checkpoint.size:,}: {self.ok}>"
+        return f"<Continuation of {entries_of(self.old)} to {self.checkpoint.size:,}: {self.ok}>"
 
 
 class AuditLog:
@@ -199,7 +200,7 @@ class AuditLog:
 
     def __repr__(self) -> str:
         """Say whose log it is, and how long."""
-        return f"<AuditLog of {self._vault.ledger.id}: {len(self):,} entries>"
+        return f"<AuditLog of {self._vault.ledger.id}: {entries_of(len(self))}>"
 
     def _covering(self, sequence: int) -> SignedCheckpoint:
         """Return the newest checkpoint if it signs this entry, else a new one."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
-from barledger.domain.checkpoint import Checkpoint
+from barledger.domain.checkpoint import Checkpoint, entries_of
 from barledger.domain.merkle import SIZE, includes, leaf_hash
 from barledger.domain.note import Note, PublicKey
 from barledger.errors import InvalidNote, InvalidSetting
@@ -126,7 +126,7 @@ def _compare(lines: Iterator[bytes], checkpoint: Checkpoint, compared: Compariso
     for sequence in range(1, checkpoint.size + 1):
         line = next(lines, None)
         if line is None:
-            detail = f"missing: the file ends before the {checkpoint.size:,} entries that the checkpoint signs"
+            detail = f"missing: the file ends before the {entries_of(checkpoint.size)} that the checkpoint signs"
             compared.wrong.append(Wrong(what="log", sequence=sequence, last=checkpoint.size, detail=detail))
             return False
         try:
@@ -136,7 +136,7 @@ def _compare(lines: Iterator[bytes], checkpoint: Checkpoint, compared: Compariso
             return False
         compared.add(data, leaf)
     if next(lines, None) is not None:
-        detail = f"there are more lines than the {checkpoint.size:,} entries that the checkpoint signs"
+        detail = f"there are more lines than the {entries_of(checkpoint.size)} that the checkpoint signs"
         compared.wrong.append(Wrong(what="log", sequence=checkpoint.size + 1, detail=detail))
         return False
     return True

@@ -4,6 +4,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
+from barledger.domain.checkpoint import entries_of
+
 _MOST: Final = 100
 
 
@@ -79,13 +81,14 @@ class AuditVerification:
         compared = f"{self.checkpoints} checkpoints" + (f", {self.anchored} of them anchored" if self.anchored else "")
         if self.ok:
             signed = "all signed" if self.signed == self.size else f"signed up to {self.signed:,}"
-            return f"verified: {self.size:,} entries are what was written ({signed}; compared with {compared})"
+            verb = "is" if self.size == 1 else "are"
+            return f"verified: {entries_of(self.size)} {verb} what was written ({signed}; compared with {compared})"
         return "\n".join([f"{self.subject} is not what was written", *(f"  {one}" for one in self.wrong)])
 
     def __repr__(self) -> str:
         """Say it in a line."""
         told = "ok" if self.ok else f"{len(self.wrong)} wrong, the first: {self.wrong[0]}"
-        return f"<AuditVerification of {self.size:,} entries: {told}>"
+        return f"<AuditVerification of {entries_of(self.size)}: {told}>"
 
 
 def listed(found: Iterable[Wrong]) -> tuple[Wrong, ...]:

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from barledger.domain.checkpoint import Checkpoint
+from barledger.domain.checkpoint import Checkpoint, entries_of
 from barledger.domain.merkle import Frontier
 from barledger.domain.note import Note, PrivateKey
 from barledger.domain.notice import Notice
-from barledger.errors import EntryNotFound, KeyMissing, LogRewritten
+from barledger.errors import EntryNotFound, KeyMissing, LogRewritten, ReadOnly
 from barledger.ledger.contract import SignedCheckpoint
 from barledger.services.audit import trust
 from barledger.services.audit.anchor import add_anchor, read_anchors
@@ -65,6 +65,12 @@ class Signer:
         self.keys.turn()
         return self.checkpoint()
 
+    def _check_signing(self) -> None:
+        if self.vault.read_only and not self.vault.mismatch:
+            why = "what is in the log since its last checkpoint has to be signed first, which is written down"
+            raise ReadOnly(reason=f"it was opened for reading, and {why}")
+        self.vault.check_writable()
+
     # --- parts ---------------------------------------------------------------------------------
 
     def _key(self, newest: Sequence[SignedCheckpoint]) -> PrivateKey:
@@ -74,7 +80,7 @@ class Signer:
             if key is None or (str(key.public) != newest[0].key and not self._followed(newest[0].key, key)):
                 raise KeyMissing(key=newest[0].key, folder=self.keys.where)
         else:
-            self.vault.check_writable()
+            self._check_signing()
             key = key or self.keys.make()
             if not self.vault.ledger.audit.entries(operation=trust.NAMED):
                 self.vault.ledger.audit.append(self.vault.who(trust.NAMED), {"public_key": str(key.public)})
@@ -95,7 +101,7 @@ class Signer:
     def _head(self, newest: Sequence[SignedCheckpoint], file: Path | None) -> Frontier:
         """Return what the tree is now; raises `LogRewritten` unless it continues all that was signed."""
         audit, origin = self.vault.ledger.audit, self.keys.origin
-        signed = [(f"the checkpoint of {one.size:,} entries", one.size, one.root) for one in newest]
+        signed = [(f"the checkpoint of {entries_of(one.size)}", one.size, one.root) for one in newest]
         if file is not None and file.exists():
             anchors = read_anchors(file, origin).found
             signed += [(one.where, one.checkpoint.size, one.checkpoint.root) for one in anchors[-1:]]
@@ -106,13 +112,13 @@ class Signer:
             try:
                 same = audit.root(size) == root
             except EntryNotFound:
-                raise LogRewritten(where=where, detail=f"the log has only {head.size:,} entries") from None
+                raise LogRewritten(where=where, detail=f"the log has only {entries_of(head.size)}") from None
             if not same:
-                raise LogRewritten(where=where, detail=f"the first {size:,} entries have another root")
+                raise LogRewritten(where=where, detail=f"the first {entries_of(size)} have another root")
         return head
 
     def _sign(self, key: PrivateKey, head: Frontier) -> SignedCheckpoint:
-        self.vault.check_writable()
+        self._check_signing()
         made = Checkpoint(origin=self.keys.origin, size=head.size, root=head.root)
         signed = SignedCheckpoint(
             size=made.size,
@@ -126,11 +132,12 @@ class Signer:
 
     def _tell(self, signed: SignedCheckpoint, file: Path | None) -> None:
         where = f" and anchored in {file}" if file else ""
+        verb = "is" if signed.size == 1 else "are"
         self.vault.notify(
             Notice(
                 kind="checkpoint_anchored",
                 severity="info",
-                subject=f"The audit log's first {signed.size:,} entries are signed{where}",
+                subject=f"The audit log's first {entries_of(signed.size)} {verb} signed{where}",
                 about=f"audit log {self.keys.origin}",
                 body=signed.note,
                 details={

@@ -38,7 +38,7 @@ class VerificationBudget:
             text = value.strip()
             if blocks := _BLOCKS.fullmatch(text):
                 return _checked(VerificationBudget(blocks=int(blocks[1])), value)
-            seconds = float(text) if _SECONDS.fullmatch(text) else parse_delay(text, setting="budget") / SECOND
+            seconds = float(text) if _SECONDS.fullmatch(text) else _delay(text)
         elif isinstance(value, timedelta):
             seconds = value.total_seconds()
         elif isinstance(value, bool) or not isinstance(value, int | float):
@@ -46,6 +46,14 @@ class VerificationBudget:
         else:
             seconds = float(value)
         return _checked(VerificationBudget(seconds=seconds), value)
+
+
+def _delay(text: str) -> float:
+    try:
+        return parse_delay(text, setting="budget") / SECOND
+    except InvalidSetting:
+        reason = f'{text!r} is neither a time, such as "60s" or "5m", nor blocks, such as "20 blocks"'
+        raise InvalidSetting(setting="budget", reason=reason) from None
 
 
 def _checked(budget: VerificationBudget, value: object) -> VerificationBudget:

@@ -193,11 +193,12 @@ class QualityService:
         ``budget`` is in seconds (``60``, ``60s``, ``5m``) or blocks (``500 blocks``); without one, every block is read
         once. What was checked is in the ledger after each step, so the next run goes on where this one ends, however
         it ends. A damaged block is named, is told in a notice and in the audit log, and keeps no other from being
-        verified. ``stop`` ends it after the step that is under way. Raises `InvalidSetting`, `ReadOnly`,
-        `LedgerMismatch`, and the store's errors.
+        verified. ``stop`` ends it after the step that is under way. A session for reading verifies too, and notes
+        nothing of it (``noted``). Raises `InvalidSetting`, `LedgerMismatch`, and the store's errors.
         """
         room = VerificationBudget.of(budget)
-        self._vault.check_writable()
+        if self._vault.mismatch or not self._vault.read_only:
+            self._vault.check_writable()
         everything_asked = pattern == "*" and timeframe is None and source is None
         series = None if everything_asked else self._listed(pattern, timeframe, source, None)
         return Verifier(

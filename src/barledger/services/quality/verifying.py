@@ -22,6 +22,7 @@ from barledger.services.quality.budget import VerificationBudget
 from barledger.services.quality.measuring import block_checks
 
 _LOOKED_UP: Final = 50_000
+_EVERY: Final = 2**31 - 1
 _ROWS: Final = 1_000_000
 _FIRST_ROWS: Final = 20_000
 _UNRECORDED_ROWS: Final = 200_000
@@ -55,7 +56,8 @@ class LibraryVerification:
     """What a run found: ``ok`` if nothing is damaged, ``complete`` if no block is left that it was to look at.
 
     ``blocks`` and ``rows`` were read, ``left`` blocks wait for the next run, and ``oldest`` is the oldest check of any
-    block now (ns, 0 while some were never checked). ``skipped`` are series that could not be read, and why.
+    block now (ns, 0 while some were never checked). ``skipped`` are series that could not be read, and why. ``noted``
+    says whether the ledger keeps the checks, which a session for reading cannot have it do.
     """
 
     series: int
@@ -66,6 +68,7 @@ class LibraryVerification:
     seconds: float
     damage: tuple[Damage, ...] = ()
     skipped: tuple[str, ...] = ()
+    noted: bool = True
 
     @property
     def ok(self) -> bool:
@@ -90,13 +93,17 @@ class LibraryVerification:
             "seconds": round(self.seconds, 3),
             "damage": [_told(one) for one in self.damage],
             "skipped": list(self.skipped),
+            "noted": self.noted,
         }
 
     def __str__(self) -> str:
         """Say it in a line."""
         verdict = "as they were" if self.ok else f"{len(self.damage):,} stretches damaged"
         rest = f"; {self.left:,} blocks left" if self.left else ""
-        return f"{self.rows:,} bars in {self.blocks:,} blocks of {self.series:,} series read again: {verdict}{rest}"
+        kept = "" if self.noted else "; no check was noted, since this session is for reading"
+        return (
+            f"{self.rows:,} bars in {self.blocks:,} blocks of {self.series:,} series read again: {verdict}{rest}{kept}"
+        )
 
     def __repr__(self) -> str:
         """Say it in brackets."""
@@ -156,13 +163,15 @@ class Verifier:
         while waiting := self._due():
             before = self._tally.blocks, len(self._tally.skipped)
             room = all(self._step(part) for part in self._parts(waiting))
-            if not room or before == (self._tally.blocks, len(self._tally.skipped)):
+            # Where nothing is noted, the same blocks would wait again.
+            if self._vault.read_only or not room or before == (self._tally.blocks, len(self._tally.skipped)):
                 return
 
     def _due(self) -> list[Due]:
         self._flush()
         skipped = self._tally.skipped
-        room = _LOOKED_UP if self._budget.blocks is None else self._budget.blocks - self._tally.blocks
+        most = _EVERY if self._vault.read_only else _LOOKED_UP
+        room = most if self._budget.blocks is None else self._budget.blocks - self._tally.blocks
         if room <= 0:
             return []
         # Those that were skipped stay the oldest, and would hide all others.
@@ -170,7 +179,7 @@ class Verifier:
         if skipped:
             known = self._vault.ledger.catalog.series() if series is None else series
             series = [one for one in known if one not in skipped]
-        return self._vault.ledger.quality.due(before=self._since, limit=min(room, _LOOKED_UP), series=series)
+        return self._vault.ledger.quality.due(before=self._since, limit=min(room, most), series=series)
 
     def _parts(self, waiting: Sequence[Due]) -> Iterator[list[Due]]:
         """Give blocks of one series, as many at once as memory and what is left of the budget allow."""
@@ -237,7 +246,8 @@ class Verifier:
         self._checks += block_checks(series, blocks, damage)
         if damage:
             self._flush(details={"damage": [_told(one) for one in damage[:_TOLD]]})
-            self._vault.notify(notice_of(series, damage))
+            if not self._vault.read_only:
+                self._vault.notify(notice_of(series, damage))
         tally.series.add(series)
         tally.blocks += len(starts)
         tally.rows += sum(block.rows for block in blocks)
@@ -250,23 +260,27 @@ class Verifier:
     def _flush(self, *, details: Mapping[str, Any] | None = None) -> None:
         """Write the checks of all steps since the last time, since a transaction takes as long as reading much."""
         checks, self._checks = self._checks, []
-        if checks or details:
+        if (checks or details) and not self._vault.read_only:
             self._vault.ledger.quality.record([], checks, self._vault.who("verify"), details=details)
             faults.reach("verify.recorded")
 
     def _finish(self) -> LibraryVerification:
         ledger, tally = self._vault.ledger, self._tally
-        state = ledger.quality.state(self._series, before=self._since)
+        state, reading = ledger.quality.state(self._series, before=self._since), self._vault.read_only
         found = LibraryVerification(
             series=len(tally.series),
             blocks=tally.blocks,
             rows=tally.rows,
-            left=state.due,
+            left=state.due - (tally.blocks if reading else 0),
             oldest=0 if state.never else state.oldest,
             seconds=self._steady() - self._begun,
             damage=tuple(tally.damage),
             skipped=tuple(f"{series}: {why}" for series, why in tally.skipped.items()),
+            noted=not reading,
         )
+        # A library in which nothing was ever written shall not look as if something had been.
+        if reading or not (self._total or ledger.revisions.last()):
+            return found
         told = {"series": found.series, "blocks": found.blocks, "bars": found.rows, "left": found.left}
         ledger.quality.record(
             [], [], self._vault.who("verify"), details={"verified": {**told, "damaged": len(found.damage)}}
