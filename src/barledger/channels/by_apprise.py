@@ -49,7 +49,7 @@ class AppriseChannel(Channel):
         scheme, sign, _ = self.address.target.partition("://")
         if not sign or not _SCHEME.fullmatch(scheme):
             return "it does not begin with a scheme, such as mailto://"
-        if scheme.lower() not in NotificationManager():
+        if scheme.lower() not in NotificationManager():  # type: ignore[no-untyped-call]
             return "it knows no service of this scheme"
         return "a part that the service needs is missing, or is none (host, token, sender or recipient)"
 
