@@ -144,6 +144,7 @@ def test_who_writes_to_the_cache_itself_is_followed_too(scene: Scene, bl: BarLed
 def test_a_decision_stands_though_the_adjusted_series_cannot_follow(scene: Scene, bl: BarLedger) -> None:
     scene.market.corrected = {910 * DAY: 50.0}
     (found,) = scene.integrity.reconcile("A", "1d").discrepancies
+    bl.actions.unmaterialise("A", "1d", reason="kept for dividends too")
     bl.actions.materialise("A", "1d", adjust="total")
     bl.instruments.declare("A", currency="USD")
     with pytest.warns(NotRefreshed):

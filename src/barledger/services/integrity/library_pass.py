@@ -18,6 +18,7 @@ import numpy as np
 from barledger import faults
 from barledger.domain.digest import Block, block_digests
 from barledger.domain.interval import Interval, difference, everything, union
+from barledger.domain.readable import Readable
 from barledger.domain.sampling import Candidate, Sampling
 from barledger.domain.series import Series
 from barledger.domain.timeframe import Timeframe
@@ -36,8 +37,8 @@ _FETCHED: Final = "fetched"
 ReconcilerMaker = Callable[[Series, Opened, Task], Reconciler]
 
 
-@dataclass(slots=True, kw_only=True)
-class Turn:
+@dataclass(slots=True, kw_only=True, repr=False)
+class Turn(Readable):
     """A series whose turn comes: the blocks that are due, in order, and those that are looked at this time."""
 
     series: Series

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
+from barledger.domain.readable import Readable
 from barledger.domain.comparison import EXACT, Tolerance
 from barledger.domain.discrepancy import Discrepancy
 from barledger.domain.interval import Interval, format_time
@@ -109,8 +110,8 @@ class Report:
         return tuple(one for one in self.comparisons if one.state == state)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LibraryReport(Report):
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class LibraryReport(Readable, Report):
     """What a pass over a library found; ``blocks`` counts those that were looked at, ``due`` those that were not.
 
     ``held`` blocks of ``series`` series were asked about, of which the next is due, as they were then, at ``next_at``
