@@ -17,7 +17,7 @@ from benchmarks.quality.scoring import score
 from benchmarks.quality.vendor import pairs
 
 PAGE = Path(__file__).parent.parent.parent / "docs" / "quality.md"
-SEED = 48_112_959
+SEED = 90_210_377
 QUICK_SEED = 20_261_125
 """The errors by which the method was made have other seeds, those of --quick among them: they are looked at."""
 

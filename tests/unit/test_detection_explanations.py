@@ -152,3 +152,15 @@ def test_a_split_lies_on_any_day_of_its_week(ratio: float, day: int) -> None:
     assert likely(weeks) == ["split_missed"]
     corrected = barledger.inspect(weeks).corrected
     np.testing.assert_allclose(corrected[["Open", "Close"]], expected[["Open", "Close"]], rtol=1e-9)
+
+
+@pytest.mark.parametrize("paid", [[20, 110, 280, 370], [20, 110, 280]], ids=["four", "three"])
+def test_an_interim_dividend_in_its_season_is_not_one_too_many(paid: list[int]) -> None:
+    right = walk(3, rows=500, volatility=0.01)
+    amounts = np.zeros(len(right))
+    for row in paid:
+        amounts[row] = 0.004 * float(right["Close"].iloc[row - 1])
+    right = adjusted(right.assign(**{"Dividends": amounts, "Stock Splits": 0.0}))
+    wrong = adjusted(scaled(right, slice(110, 111), 100.0, ["Dividends"]))
+    assert likely(wrong) == ["dividend_too_big"]
+    np.testing.assert_allclose(barledger.inspect(wrong).corrected["Dividends"], right["Dividends"], rtol=1e-9)

@@ -19,9 +19,15 @@ _LATE: Final = 0.15
 _PATIENCE: Final = 15
 _ALIKE: Final = 0.5
 _LEVEL: Final = 1.5
-_COPIED: Final = 17 * 86_400_000_000_000
-_BETWEEN: Final = 0.4
-"""Of two others' gap: nearer to one of them than the middle of three regular ones is."""
+_DAY: Final = 86_400_000_000_000
+_COPIED: Final = 17 * _DAY
+_YEAR: Final = 365 * _DAY
+_SEASON: Final = 20 * _DAY
+_UNEVEN: Final = 1.3
+"""Interim and final dividends lie unevenly in the year, and each keeps its season."""
+
+_BETWEEN: Final = 0.25
+"""Of two others' gap: nearer to one of them than an interim dividend is to a final one."""
 
 _FINEST: Final = 1e-6
 _DIGITS: Final = 0.02
@@ -240,7 +246,10 @@ def _rhythm(one: Payout, times: list[int]) -> tuple[bool, bool]:
     distance = float(min(abs(time - one.time) for time in times))
     turns = distance / usual
     known = len(times) > 2
-    return known and abs(turns - 1) < 0.15, turns < (0.6 if known else _BETWEEN)
+    extra = turns < (0.6 if known else _BETWEEN)
+    uneven = not known or float(gaps.max()) > _UNEVEN * float(gaps.min())
+    in_season = uneven and min(abs(abs(time - one.time) - _YEAR) for time in times) < _SEASON
+    return known and abs(turns - 1) < 0.15, extra and not in_season
 
 
 def _next_traded(table: Table, row: int) -> int:
