@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
-from barledger.domain.readable import Readable
 from barledger.domain.comparison import EXACT, Tolerance
 from barledger.domain.discrepancy import Discrepancy
 from barledger.domain.interval import Interval, format_time
+from barledger.domain.readable import Readable
 from barledger.domain.series import Series
 from barledger.domain.timeframe import SECOND
 from barledger.errors import BarledgerError
