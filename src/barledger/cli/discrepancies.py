@@ -7,6 +7,7 @@ import typer
 
 from barledger.barledger import BarLedger
 from barledger.cli.codes import exit_code
+from barledger.cli.given import needed, pair
 from barledger.cli.output import Output, moment
 from barledger.cli.proposals import arrows, bar_of, rows_of
 from barledger.cli.session import End, Json, Ledger, Reason, Source, Start, Store, library
@@ -69,19 +70,19 @@ def reconcile(
                 budget=budget,
                 concurrency=concurrency,
                 reason=reason,
-                options=dict(_pair(text) for text in option or []),
+                options=dict(pair(text) for text in option or []),
             )
         else:
             report = opened.integrity.reconcile(
-                _needed("INSTRUMENT", instrument),
-                _needed("TIMEFRAME", timeframe),
+                needed("INSTRUMENT", instrument),
+                needed("TIMEFRAME", timeframe),
                 source=source,
                 against=against or None,
                 start=start,
                 end=end,
                 budget=budget,
                 reason=reason,
-                options=dict(_pair(text) for text in option or []),
+                options=dict(pair(text) for text in option or []),
             )
     _show(output, report)
     if report.failed:
@@ -253,7 +254,7 @@ def rules(
     output, chosen, before = Output(as_json=json), action, None
     with library(store, ledger) as opened:
         if remove:
-            opened.integrity.remove_rule(_needed("NAME", name), reason=reason)
+            opened.integrity.remove_rule(needed("NAME", name), reason=reason)
         elif name is not None:
             settled: Any = chosen
             before = next((one for one in opened.integrity.rules() if one.name == name), None)
@@ -385,16 +386,3 @@ def _refuse(**given: object) -> None:
     named = [name for name, value in given.items() if value]
     if named:
         raise InvalidSetting(setting="--all", reason=f"it takes no --{named[0]}")
-
-
-def _needed(name: str, value: str | None) -> str:
-    if not value:
-        raise InvalidSetting(setting=name, reason="it has to be given")
-    return value
-
-
-def _pair(text: str) -> tuple[str, str]:
-    name, sign, value = text.partition("=")
-    if not sign:
-        raise InvalidSetting(setting="--option", reason=f"{text!r} is not name=value")
-    return name.replace("-", "_"), value

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Final, cast
 import typer
 
 from barledger.barledger import BarLedger
+from barledger.cli.given import pair
 from barledger.cli.output import Output
 from barledger.cli.session import End, Json, Ledger, Reason, Start, Store, library
 from barledger.domain.interval import Interval, format_time
@@ -60,7 +61,7 @@ def import_(
     the others are imported all the same.
     """
     output = Output(as_json=json)
-    options = {"mapper": mapper} | dict(_pair(text) for text in option or [])
+    options = {"mapper": mapper} | dict(pair(text) for text in option or [])
     jobs = [job for path in paths for job in _jobs(path, instrument, timeframe, options)]
     if dry_run:
         return _preview(output, jobs, Interval.of(start, end))
@@ -190,10 +191,3 @@ def _show_first_bars(output: Output, seen: list[tuple[_Job, Preview | BarledgerE
 def _bars(rows: Rows) -> list[tuple[Any, ...]]:
     columns = (getattr(rows, name).tolist() for name in VALUES)
     return [(format_time(time), *values) for time, *values in zip(rows.time.tolist(), *columns, strict=True)]
-
-
-def _pair(text: str) -> tuple[str, str]:
-    name, sign, value = text.partition("=")
-    if not sign:
-        raise InvalidSetting(setting="--option", reason=f"{text!r} is not name=value")
-    return name.replace("-", "_"), value

@@ -10,6 +10,7 @@ import typer
 
 from barledger.barledger import BarLedger
 from barledger.cli.codes import exit_code
+from barledger.cli.given import needed, pair
 from barledger.cli.output import Output, plain
 from barledger.cli.progress import ChangesOfState, IngestionBars
 from barledger.cli.session import End, Json, Ledger, Reason, Start, Store, library
@@ -68,7 +69,7 @@ def ingest(
         "budget": Budget(calls=budget_calls, seconds=budget_seconds),
         "on_invalid": "quarantine" if quarantine else "raise",
         "reason": reason,
-        "options": dict(_pair(text) for text in option or []),
+        "options": dict(pair(text) for text in option or []),
     }
     bars = IngestionBars(output)
     ended = "interrupted; what was stored is kept, run it again to go on"
@@ -78,8 +79,8 @@ def ingest(
             gaps = list(_gaps(opened, instruments, timeframe, source))
             done = opened.ingestion.fill_gaps(gaps, progress=bars, **given)
         else:
-            name, frame = _needed("--source", source), _needed("TIMEFRAME", timeframe)
-            names = read_symbols(_needed("INSTRUMENT", instruments), opened, name)
+            name, frame = needed("--source", source), needed("TIMEFRAME", timeframe)
+            names = read_symbols(needed("INSTRUMENT", instruments), opened, name)
             asked: dict[str, Any] = {"start": start, "end": end, "refresh": _refresh(refresh)}
             done = opened.ingestion.ingest(names, frame, source=name, progress=bars, **asked, **given)
     _show(output, done)
@@ -119,7 +120,7 @@ def follow(
             on_change=chosen,
             reason=reason,
             progress=ChangesOfState(output),
-            options=dict(_pair(text) for text in option or []),
+            options=dict(pair(text) for text in option or []),
         )
         try:
             for number, bar in enumerate(following, 1):
@@ -213,16 +214,3 @@ def _refuse(**given: object) -> None:
     named = [name for name, value in given.items() if value is not None]
     if len(named) > 1:
         raise InvalidSetting(setting="--fill-gaps", reason=f"it takes no --{named[1]}: the gaps say what is asked for")
-
-
-def _needed(name: str, value: str | None) -> str:
-    if not value:
-        raise InvalidSetting(setting=name, reason="it has to be given")
-    return value
-
-
-def _pair(text: str) -> tuple[str, str]:
-    name, sign, value = text.partition("=")
-    if not sign:
-        raise InvalidSetting(setting="--option", reason=f"{text!r} is not name=value")
-    return name.replace("-", "_"), value

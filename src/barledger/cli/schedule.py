@@ -6,10 +6,10 @@ from typing import Annotated, Any
 
 import typer
 
+from barledger.cli.given import pair
 from barledger.cli.notify import until_signalled
 from barledger.cli.output import Output
 from barledger.cli.session import Json, Ledger, Reason, Store, library
-from barledger.errors import InvalidSetting
 
 app = typer.Typer(no_args_is_help=True, help="What is run when, by one process among many.")
 
@@ -176,10 +176,8 @@ def _summary(result: Any) -> str:
 
 
 def _pair(text: str) -> tuple[str, Any]:
-    name, sign, value = text.partition("=")
-    if not sign or not name:
-        raise InvalidSetting(setting="--option", reason=f"{text!r} is not name=value")
+    name, value = pair(text)
     try:
-        return name.replace("-", "_"), jsons.loads(value)
+        return name, jsons.loads(value)
     except ValueError:
-        return name.replace("-", "_"), value
+        return name, value

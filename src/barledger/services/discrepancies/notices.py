@@ -1,10 +1,11 @@
 """What is told of discrepancies to those who want to hear of them."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from barledger.domain.discrepancy import Discrepancy
 from barledger.domain.notice import Notice
+from barledger.domain.series import Series
 from barledger.services.cache.afterwards import Superseded
 from barledger.services.cache.commit import Written
 from barledger.services.discrepancies.touching import Touched, strategies_of
@@ -49,49 +50,51 @@ def undone(one: Discrepancy, done: Written, seen: Sequence[Touched]) -> Iterator
 
 
 def _touching(one: Discrepancy, done: Written, seen: Sequence[Touched]) -> Iterator[Notice]:
-    """Name each strategy whose approved snapshot holds bars that are others now; the snapshot does not move."""
-    for strategy in strategies_of(seen, approved=True):
-        mine = [each for each in seen if each.approved and strategy in each.strategies]
-        snapshots = ", ".join(each.snapshot for each in mine)
-        yield Notice(
-            kind="approved_snapshot_touched",
-            severity="critical",
-            subject=f"strategy {strategy}: {snapshots} holds bars of {one.series} that were corrected",
-            about=f"strategy {strategy}",
-            body=f"{one}\nThe snapshot stays as it is; revision {done.revision} has the other bars.",
-            details={
-                **_told(one),
-                "strategy": strategy,
-                "snapshots": [each.snapshot for each in mine],
-                "revision": str(done.revision),
-                "bars": max(each.bars for each in mine),
-            },
-        )
+    return _approved(
+        seen,
+        subject=f"bars of {one.series} that were corrected",
+        body=f"{one}\n{_stays(done.revision)}",
+        details={**_told(one), "revision": str(done.revision)},
+    )
 
 
 def rewritten(one: Superseded, seen: Sequence[Touched]) -> Iterator[Notice]:
     """Name each strategy whose approved snapshot holds bars that were written otherwise since, by nobody's decision."""
     why = f" ({one.trigger})" if one.trigger else ""
+    return _approved(
+        seen,
+        subject=f"bars of {one.series} that are others now{why}",
+        body=_stays(one.revision),
+        details={**_names(one.series), "trigger": one.trigger, "revision": str(one.revision)},
+    )
+
+
+def _approved(seen: Sequence[Touched], *, subject: str, body: str, details: Mapping[str, Any]) -> Iterator[Notice]:
+    """Name each strategy whose approved snapshot holds bars that are others now; the snapshot does not move."""
     for strategy in strategies_of(seen, approved=True):
         mine = [each for each in seen if each.approved and strategy in each.strategies]
-        snapshots = ", ".join(each.snapshot for each in mine)
+        snapshots = [each.snapshot for each in mine]
         yield Notice(
             kind="approved_snapshot_touched",
             severity="critical",
-            subject=f"strategy {strategy}: {snapshots} holds bars of {one.series} that are others now{why}",
+            subject=f"strategy {strategy}: {', '.join(snapshots)} holds {subject}",
             about=f"strategy {strategy}",
-            body=f"The snapshot stays as it is; revision {one.revision} has the other bars.",
+            body=body,
             details={
-                "instrument": one.series.instrument,
-                "timeframe": one.series.timeframe.name,
-                "source": one.series.source,
-                "trigger": one.trigger,
+                **details,
                 "strategy": strategy,
-                "snapshots": [each.snapshot for each in mine],
-                "revision": str(one.revision),
+                "snapshots": snapshots,
                 "bars": max(each.bars for each in mine),
             },
         )
+
+
+def _stays(revision: int) -> str:
+    return f"The snapshot stays as it is; revision {revision} has the other bars."
+
+
+def _names(series: Series) -> dict[str, str]:
+    return {"instrument": series.instrument, "timeframe": series.timeframe.name, "source": series.source}
 
 
 def _about(one: Discrepancy) -> str:
@@ -102,9 +105,7 @@ def _about(one: Discrepancy) -> str:
 def _told(one: Discrepancy) -> dict[str, Any]:
     return {
         "discrepancy": one.id,
-        "instrument": one.series.instrument,
-        "timeframe": one.series.timeframe.name,
-        "source": one.series.source,
+        **_names(one.series),
         "against": one.against,
         "kind": one.kind,
         "state": one.state,
