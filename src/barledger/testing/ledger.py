@@ -6,7 +6,8 @@ import pytest
 
 from barledger.ledger.contract import Ledger
 from barledger.testing.commits import GRACE, HandClock
-from barledger.testing.ledger_markets import ActionPromises, BulkPromises, DiscrepancyPromises, InstrumentPromises
+from barledger.testing.ledger_discrepancies import DiscrepancyPromises
+from barledger.testing.ledger_markets import ActionPromises, BulkPromises, InstrumentPromises
 from barledger.testing.ledger_notices import NoticePromises
 from barledger.testing.ledger_processes import ProcessPromises
 from barledger.testing.ledger_quality import QualityPromises
