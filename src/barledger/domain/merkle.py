@@ -57,14 +57,13 @@ def consistency_spans(old: int, size: int) -> list[Span]:
     """Return whose hashes prove that a tree is the beginning of one of ``size``: PROOF of section 2.1.2."""
     if not 0 < old < size:
         return []
-    beside = []
-    for (start, end), sibling in _descend(old - 1, size):
-        beside.append(sibling)
-        # Here the way to the old tree's last leaf comes to a subtree that ends with the old tree.
-        if end == old:
-            # Whoever has the old root knows the subtree already if it is the whole old tree.
-            return [*([(start, end)] if start else []), *reversed(beside)]
-    return []  # pragma: no cover - the way always comes to the last leaf
+    way = [*_descend(old - 1, size)]
+    # Here the way to the old tree's last leaf comes to a subtree that ends with the old tree.
+    there = [end for (_, end), _ in way].index(old)
+    beside = [sibling for _, sibling in way[there::-1]]
+    subtree = way[there][0]
+    # Whoever has the old root knows the subtree already if it is the whole old tree.
+    return [subtree, *beside] if subtree[0] else beside
 
 
 def _descend(index: int, size: int) -> Iterable[tuple[Span, Span]]:

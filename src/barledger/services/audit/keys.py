@@ -72,7 +72,7 @@ class KeyRing:
         finally:
             aside.unlink(missing_ok=True)
         key = self._read(target)
-        if key is None:  # pragma: no cover - somebody removed it at this very moment
+        if key is None:  # somebody removed it at this very moment
             raise StoreUnwritable(url=str(target), detail="the key that was just written is gone")
         self.publish(key.public)
         return key
