@@ -134,10 +134,12 @@ class Register:
 
     def adjusted(self, series: Series) -> Adjusted:
         """Return what the bars of a series were adjusted for when they came; empty: for nothing, or nobody said."""
-        mine = (series.instrument, series.source)
-        words = self._plain.get(series.instrument, ())
-        told = next((said.adjusted for said in words if (said.pattern, said.origin) == mine), None)
-        return (told or {}).get(series.timeframe.name, {})
+        told = self.told(series.instrument, series.source)
+        return ((told and told.adjusted) or {}).get(series.timeframe.name, {})
+
+    def told(self, instrument: str, origin: str) -> Facts | None:
+        """Return what one origin says of an instrument by its name, or None."""
+        return next((said for said in self._plain.get(instrument, ()) if said.origin == origin), None)
 
     def _words(self, name: str) -> list[Facts]:
         return [*self._plain.get(normalise_instrument(name), ()), *self._globs]

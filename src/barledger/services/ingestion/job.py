@@ -155,9 +155,7 @@ class Job:
 
     @property
     def _told(self) -> Facts | None:
-        mine = (self.series.instrument, self.series.source)
-        facts = self._vault.ledger.instruments.facts()
-        return next((one for one in facts if (one.pattern, one.origin) == mine), None)
+        return self._instruments.register().told(self.series.instrument, self.series.source)
 
     def _tell(self, facts: Facts) -> None:
         self._vault.ledger.instruments.tell([facts], self._vault.who("tell"))
