@@ -8,10 +8,14 @@ import sqlalchemy as sa
 from barledger.barledger import BarLedger
 from barledger.domain.notice import Notice
 from barledger.ledger.sql import SqlLedger
+from barledger.services.audit.report import AuditVerification
 from barledger.settings import Settings
 from barledger.stores.contract import Store
 from barledger.stores.memory import MemoryStore
 from libraries import frame
+
+# More than the kept nodes of one level cover, so that they are looked at, too.
+MANY = 40
 
 
 def signed_library(
@@ -58,3 +62,21 @@ def tamper(url: str, *statements: str) -> None:
 def url_of(bl: BarLedger) -> str:
     """Return the database's URL, password and all."""
     return bl.vault.ledger._database.url.render_as_string(hide_password=False)
+
+
+def key_file(bl: BarLedger) -> Path:
+    place = bl.audit._signer.keys.place
+    assert place is not None
+    return place.folder / "audit.key"
+
+
+def public_file(bl: BarLedger) -> Path:
+    place = bl.audit._signer.keys.place
+    assert place is not None
+    return place.public
+
+
+def said(found: AuditVerification) -> list[tuple[int, int, str]]:
+    assert not found.ok
+    assert not found
+    return [(one.sequence, one.last, str(one)) for one in found.wrong]
