@@ -24,8 +24,3 @@ def rewritten(bl: BarLedger, clock: SetClock, rewrite: Rewriting, **declared: ob
     assert isinstance(market, Rewritten)
     market.rewrite = rewrite
     return integrity(bl, clock, source).reconcile("A", "1d")
-
-
-def only(report: Report) -> object:
-    (one,) = report.discrepancies
-    return one
