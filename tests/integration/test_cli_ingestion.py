@@ -199,6 +199,7 @@ def test_a_source_that_never_has_a_new_bar_is_not_followed(cli: FilesCli) -> Non
     assert told["next_step"] == "Use a source that declares the capability."
 
 
+@pytest.mark.usefixtures("interruptible")
 def test_a_follower_says_what_it_waits_for_and_that_it_was_interrupted(
     cli: FilesCli, fake_binance: FakeExchange
 ) -> None:

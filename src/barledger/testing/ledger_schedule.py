@@ -129,6 +129,9 @@ class SchedulePromises:
         assert second.state == "skipped"
         assert "has not ended" in second.error
         assert [one.state for one in planned.schedule.runs()] == ["skipped", "running"]
+        for name in (None, "nightly"):
+            assert planned.schedule.runs(job=name, limit=1, skipped=False) == [first]
+        assert planned.schedule.runs(job="other", skipped=False) == []
         (job,) = planned.schedule.jobs()
         assert (job.due_at, job.cursor) == (77, {})
         planned.schedule.end(first, state="done", result={}, error="", again=False)

@@ -4,6 +4,8 @@ from collections.abc import Callable, Mapping
 from threading import Event
 from typing import Any
 
+import pytest
+
 from barledger import BarLedger
 from schedules import Desk, HandClock, states
 
@@ -40,6 +42,20 @@ def test_when_the_runner_dies_another_makes_up_for_its_run(bl: BarLedger, desk: 
     assert bl.notifications.notices()[0].notice.subject == "job often was interrupted"
     heir.step()
     assert len(desk.calls) == 1
+
+
+@pytest.mark.usefixtures("desk")
+def test_what_was_skipped_meanwhile_does_not_hide_that_a_run_was_interrupted(bl: BarLedger, clock: HandClock) -> None:
+    dead = bl.schedule.runner(spawn=lambda _call, _name: None)
+    bl.schedule.add("often", "desk", when="every 10s")
+    for _ in range(2):
+        clock.turn(0.2)
+        dead.step()
+    assert states(bl) == ["skipped", "running"]
+    clock.turn(1)
+    bl.schedule.runner(spawn=lambda call, _: call()).step()
+    assert bl.schedule.history()[0].trigger == "resumed"
+    assert states(bl) == ["done", "skipped", "interrupted"]
 
 
 def test_a_runner_that_slept_finds_that_it_lost_before_it_does_anything(

@@ -140,5 +140,5 @@ class Schedule(ABC):
         """Note runs whose runner died as interrupted, let their jobs be due at once, and return them."""
 
     @abstractmethod
-    def runs(self, *, job: str | None = None, limit: int | None = None) -> list[Run]:
-        """Return runs, the newest first. Of each job at least the newest 500 are kept."""
+    def runs(self, *, job: str | None = None, limit: int | None = None, skipped: bool = True) -> list[Run]:
+        """Return runs, the newest first, with or without skipped ones. Of each job at least the newest 500 are kept."""

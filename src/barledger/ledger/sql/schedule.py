@@ -117,10 +117,13 @@ class SqlSchedule(SqlTerms):
             writing.update(schema.jobs, ("due_at",), ("name",), due)
             return dead
 
-    def runs(self, *, job: str | None = None, limit: int | None = None) -> list[Run]:
+    def runs(self, *, job: str | None = None, limit: int | None = None, skipped: bool = True) -> list[Run]:
         """Return runs, the newest first."""
-        where = "" if job is None else 'WHERE "job" = ?'
-        given: list[Any] = [] if job is None else [job]
+        conditions = ["\"state\" <> 'skipped'"] if not skipped else []
+        given: list[Any] = []
+        if job is not None:
+            conditions, given = [*conditions, '"job" = ?'], [job]
+        where = f"WHERE {' AND '.join(conditions)}" if conditions else ""
         query = f'{_RUNS} {where} ORDER BY "started_at" DESC'
         if limit is not None:
             query, given = f"{query} LIMIT ?", [*given, limit]

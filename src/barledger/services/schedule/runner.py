@@ -164,7 +164,7 @@ class Runner:
         while missed < _COUNTED and (later := when.after(due)) is not None and later <= now:
             due, missed = later, missed + 1
         trigger = "catch-up" if missed else "schedule"
-        last = self._vault.ledger.schedule.runs(job=job.name, limit=1)
+        last = self._vault.ledger.schedule.runs(job=job.name, limit=1, skipped=False)
         if last and last[0].state == "interrupted":
             trigger = "resumed"
         draft = RunDraft(
