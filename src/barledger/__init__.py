@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from barledger.domain.interval import Interval
     from barledger.domain.series import Series
     from barledger.errors import BarledgerError
+    from barledger.indicators.calculation import Calculation
+    from barledger.indicators.frame import calculate
     from barledger.ledger.contract import Snapshot
     from barledger.services.audit import verify_audit
     from barledger.services.ingestion import Entry
@@ -24,6 +26,8 @@ _HOMES = {
     "BarLedger": "barledger.barledger",
     "BarledgerError": "barledger.errors",
     "Bars": "barledger.domain.bars",
+    "Calculation": "barledger.indicators.calculation",
+    "calculate": "barledger.indicators.frame",
     "Dataset": "barledger.services.retrieval.dataset",
     "Entry": "barledger.services.ingestion",
     "InfluxDBClient": "barledger.client",
@@ -39,6 +43,7 @@ __all__ = [
     "BarLedger",
     "BarledgerError",
     "Bars",
+    "Calculation",
     "Dataset",
     "Entry",
     "InfluxDBClient",
@@ -47,6 +52,7 @@ __all__ = [
     "Series",
     "Snapshot",
     "__version__",
+    "calculate",
     "connect",
     "inspect",
     "verify_audit",

@@ -32,6 +32,7 @@ from barledger.services.cache.commit import Written
 from barledger.services.cache.history import Edition
 from barledger.services.cache.vault import Patience, Vault, fits, introduce
 from barledger.services.cache.verification import Verification
+from barledger.services.indicators import IndicatorService
 from barledger.services.ingestion import Budget, DataIngestionService, Entry, IngestionReport
 from barledger.services.ingestion.plan import Refresh
 from barledger.services.ingestion.progress import Listener
@@ -88,6 +89,7 @@ class BarLedger:
             ingestion=self.ingestion,
             before=self.schedule.before_backtest,
         )
+        self.indicators = IndicatorService(self.retrieval)
         self.audit = AuditLog(self.vault, keys=key_place(ledger, settings), anchor=settings.anchor)
         self.actions = CorporateActionService(self.vault, self.cache, self.instruments, self.retrieval)
 
@@ -318,6 +320,7 @@ class BarLedger:
         nothing: Any = _Nothing()
         self.cache = self.ingestion = self.retrieval = self.audit = self.instruments = nothing
         self.availability = self.integrity = self.quality_metrics = self.actions = nothing
+        self.indicators = nothing
         self.notifications = self.schedule = nothing
 
     def __enter__(self) -> Self:

@@ -11,16 +11,18 @@ The tree (each class also inherits the kin from the standard library that caller
     │   │   ├── MissingColumns, DuplicateColumns, WrongType, NaiveTimes, UnsortedTimes, DuplicateTimes
     │   │   ├── OffGrid, BeyondRange
     │   │   └── InfiniteValue, NegativePrice, ZeroPrice, NegativeVolume, HighBelowLow, NotEnclosing, EmptyBar
-    │   └── FutureTime, AmbiguousSource, AmbiguousInstrument, LedgerRejected
+    │   ├── FutureTime, AmbiguousSource, AmbiguousInstrument, LedgerRejected
+    │   └── InvalidSpec, ParameterUnknown, ParameterInvalid, InputMissing, InputUnsuitable, ValuesMissing
     ├── NotFound (LookupError)
     │   ├── SeriesNotFound, VersionNotFound, SourceNotFound, DataNotFound
     │   ├── CalendarNotFound, DiscrepancyNotFound, RuleNotFound, ManifestNotFound, EntryNotFound, ActionNotFound
-    │   └── ChannelNotFound, RouteNotFound, JobNotFound
+    │   └── ChannelNotFound, RouteNotFound, JobNotFound, IndicatorNotFound
     ├── Refused (RuntimeError)
     │   ├── RevisionConflict, RevisionExpired, NameTaken, NotEmpty, VersionImmutable, Held, ReadOnly, Closed
     │   ├── CannotAdjust, AdjustmentChanged, CapabilityMissing, BucketExpires, FormatTooNew
     │   ├── SymbolTaken, JobTaken, ChannelTaken (NameTaken)
     │   ├── IllegalStep, KeyExposed, KeyMissing, JobRunning, JobKindMissing (CapabilityMissing)
+    │   ├── CannotStream, IndicatorTaken, IndicatorFailed
     │   └── OutOfReach (CapabilityMissing), ChangedSince, ProposalStale (RevisionConflict)
     ├── Busy (TimeoutError)
     │   └── LeaseLost
@@ -68,6 +70,18 @@ from barledger.errors.access import (
     StoreUnavailable,
     StoreUnwritable,
     TlsFailed,
+)
+from barledger.errors.indicators import (
+    CannotStream,
+    IndicatorFailed,
+    IndicatorNotFound,
+    IndicatorTaken,
+    InputMissing,
+    InputUnsuitable,
+    InvalidSpec,
+    ParameterInvalid,
+    ParameterUnknown,
+    ValuesMissing,
 )
 from barledger.errors.input import (
     ActionsRejected,
@@ -190,6 +204,7 @@ __all__ = [
     "Busy",
     "CalendarNotFound",
     "CannotAdjust",
+    "CannotStream",
     "CapabilityMissing",
     "ChangedSince",
     "ChangesWait",
@@ -214,7 +229,12 @@ __all__ = [
     "HighBelowLow",
     "IllegalStep",
     "Incomplete",
+    "IndicatorFailed",
+    "IndicatorNotFound",
+    "IndicatorTaken",
     "InfiniteValue",
+    "InputMissing",
+    "InputUnsuitable",
     "IntegrityError",
     "InvalidAction",
     "InvalidBars",
@@ -225,6 +245,7 @@ __all__ = [
     "InvalidNote",
     "InvalidPolicy",
     "InvalidSetting",
+    "InvalidSpec",
     "InvalidTimeframe",
     "InvalidVersion",
     "JobKindMissing",
@@ -260,6 +281,8 @@ __all__ = [
     "OffGrid",
     "OrganizationNotFound",
     "OutOfReach",
+    "ParameterInvalid",
+    "ParameterUnknown",
     "ProposalStale",
     "RateLimited",
     "ReadOnly",
@@ -286,6 +309,7 @@ __all__ = [
     "SymbolTaken",
     "TlsFailed",
     "UnsortedTimes",
+    "ValuesMissing",
     "VersionImmutable",
     "VersionNotFound",
     "WrongType",

@@ -1,0 +1,152 @@
+"""What can be wrong with an indicator: its name, its parameters, its inputs, or its code."""
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from barledger.errors.input import InvalidInput
+from barledger.errors.lookup import NotFound
+from barledger.errors.refusals import Refused
+
+
+@dataclass(kw_only=True, eq=False)
+class InvalidSpec(InvalidInput):
+    """A spec does not say which indicator is meant; ``at`` is the character that it goes wrong at, from 0."""
+
+    code = "invalid-spec"
+    message = "{spec!r} at character {at}: {reason}"
+    next_step = "Write a spec like rsi(14), bbands(20, 2).upper or sma(rsi(14), 9)."
+
+    spec: str
+    at: int
+    reason: str
+
+    def __str__(self) -> str:
+        """Point at the character."""
+        return f"{super().__str__()}\n  {self.spec}\n  {' ' * self.at}^"
+
+
+@dataclass(kw_only=True, eq=False)
+class IndicatorNotFound(NotFound):
+    """There is no indicator of that name; ``nearest`` are those that look like it."""
+
+    code = "indicator-not-found"
+    message = "there is no indicator {name!r}{hint}"
+    next_step = "See `barledger indicators list` for all names."
+
+    name: str
+    nearest: tuple[str, ...] = ()
+    spec: str = ""
+    at: int = 0
+
+    def _told(self) -> dict[str, Any]:
+        hint = f"; did you mean {', '.join(self.nearest)}?" if self.nearest else ""
+        return super()._told() | {"hint": hint}
+
+
+@dataclass(kw_only=True, eq=False)
+class ParameterUnknown(InvalidInput):
+    """An indicator has no such parameter, or output."""
+
+    code = "parameter-unknown"
+    message = "{indicator} has no {what} {name!r}"
+    next_step = "It has these: {known}."
+
+    indicator: str
+    name: str
+    known: tuple[str, ...]
+    what: str = "parameter"
+    spec: str = ""
+    at: int = 0
+
+
+@dataclass(kw_only=True, eq=False)
+class ParameterInvalid(InvalidInput):
+    """A parameter has a value that it cannot have; ``allowed`` says what it may be."""
+
+    code = "parameter-invalid"
+    message = "{name} of {indicator} cannot be {value!r}"
+    next_step = "Give {allowed}."
+
+    indicator: str
+    name: str
+    value: Any
+    allowed: str
+    spec: str = ""
+    at: int = 0
+
+
+@dataclass(kw_only=True, eq=False)
+class InputMissing(InvalidInput):
+    """An indicator wants a column that there is not."""
+
+    code = "input-missing"
+    message = "{indicator} wants the column {column!r}; there are {found}"
+    next_step = "Give a frame with that column, or name another input, as in sma(open, 20)."
+
+    indicator: str
+    column: str
+    found: tuple[str, ...]
+
+
+@dataclass(kw_only=True, eq=False)
+class InputUnsuitable(InvalidInput):
+    """Bars cannot be computed on as they are: unsorted, doubled, of several instruments, of a wrong timeframe."""
+
+    code = "input-unsuitable"
+    message = "indicators cannot be computed on these bars: {reason}"
+    next_step = "{remedy}"
+
+    reason: str
+    remedy: str
+
+
+@dataclass(kw_only=True, eq=False)
+class ValuesMissing(InvalidInput):
+    """An input has gaps, and the policy says that it must not; ``first`` is the first of them, RFC 3339 or a row."""
+
+    code = "values-missing"
+    message = "{indicator} meets {count:,} missing values in its input, the first at {first}"
+    next_step = "Fill the gap, or choose nan_policy='segment' (restart after it) or 'skip' (as if it were not there)."
+
+    indicator: str
+    count: int
+    first: str
+
+
+@dataclass(kw_only=True, eq=False)
+class CannotStream(Refused):
+    """An indicator, or an output of it, cannot be computed bar by bar, or not be kept and gone on with."""
+
+    code = "cannot-stream"
+    message = "{indicator} cannot {what}: {reason}"
+    next_step = "{remedy}"
+
+    indicator: str
+    reason: str
+    remedy: str
+    what: str = "be streamed"
+
+
+@dataclass(kw_only=True, eq=False)
+class IndicatorTaken(Refused):
+    """There is another indicator of that name."""
+
+    code = "indicator-taken"
+    message = "there is an indicator {name!r} already, by {owner}"
+    next_step = "Choose another name, or register it with replace=True if it is yours."
+
+    name: str
+    owner: str
+
+
+@dataclass(kw_only=True, eq=False)
+class IndicatorFailed(Refused):
+    """The code of an indicator raised, gave the wrong shape, or changed its input; what it raised is the cause."""
+
+    code: ClassVar[str] = "indicator-failed"
+    message = "{indicator} failed: {reason}"
+    next_step = "{remedy}"
+
+    indicator: str
+    reason: str
+    remedy: str = "Look at the cause, and at what the indicator is given."

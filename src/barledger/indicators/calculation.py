@@ -1,0 +1,186 @@
+"""Calculations: the values of indicators, with what they were computed from and how far they can be relied on."""
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+import pandas as pd
+
+from barledger.domain.interval import format_time
+from barledger.domain.rows import Ints
+from barledger.errors import DriverMissing, ParameterUnknown
+from barledger.indicators.definition import Floats, Memory
+
+if TYPE_CHECKING:
+    import polars as pl
+    import pyarrow as pa
+
+_TAG: Final = b"barledger/indicators/1\n"
+_NAN: Final = np.float64("nan")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """How far a column can be relied on: what it is in full, and its warm-up.
+
+    ``needed`` bars before the first row settle its values, and ``had`` there were; ``complete`` says that these were
+    enough, or that nothing is before them. ``exact`` tells that a slice has the same bits as the whole history, else it
+    is within 1e-9 relative. Values of memory ``path`` and ``index`` count from ``anchor`` (ns; the first bar used).
+    """
+
+    key: str
+    memory: Memory
+    exact: bool
+    needed: int
+    had: int
+    complete: bool
+    anchor: int | None = None
+
+
+class Calculation:
+    """Columns of indicators by their specs, one row for each bar. Immutable.
+
+    ``calculation["rsi(14)"]`` is a pandas series; ``df``, ``to_arrow()``, ``to_polars()`` and ``to_numpy()`` are all of
+    them. A missing value is NaN, or null in Arrow and polars.
+    """
+
+    def __init__(
+        self,
+        *,
+        time: Ints,
+        columns: Mapping[str, Floats],
+        standings: Mapping[str, Standing],
+        provenance: Mapping[str, Any],
+        explanation: Any = None,
+    ) -> None:
+        """Hold columns; ``provenance`` is what the bars resolved to and who computed, as values that JSON knows."""
+        self.time = _sealed(time)
+        self._columns = {name: _sealed(values) for name, values in columns.items()}
+        self.standings = dict(standings)
+        self._given = dict(provenance)
+        self.explanation = explanation
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Return the names of the columns."""
+        return tuple(self._columns)
+
+    @property
+    def warmup_complete(self) -> bool:
+        """Return whether every column had the bars before its first row that settle its values."""
+        return all(one.complete for one in self.standings.values())
+
+    @property
+    def exact(self) -> bool:
+        """Return whether every column has the bits that the whole history gives."""
+        return all(one.exact for one in self.standings.values())
+
+    @cached_property
+    def digest(self) -> str:
+        r"""Return the SHA-256 of the values, in hex.
+
+        It is over the tag ``barledger/indicators/1\n``, the number of rows (uint64), the times (int64 ns) and, for
+        each column in the order of its key: the key in UTF-8 with its length before it (uint64) and the values (IEEE
+        754 doubles, NaN as 0x7ff8000000000000, -0.0 as 0.0). Numbers are little-endian. Engines are not part of it.
+        """
+        found = hashlib.sha256(_TAG + np.uint64(len(self)).tobytes())
+        found.update(self.time.astype("<i8", copy=False).tobytes())
+        for key, name in sorted((one.key, name) for name, one in self.standings.items()):
+            encoded = key.encode()
+            found.update(np.uint64(len(encoded)).tobytes() + encoded)
+            values = self._columns[name]
+            found.update(np.where(np.isnan(values), _NAN, values + 0.0).astype("<f8", copy=False).tobytes())
+        return found.hexdigest()
+
+    @property
+    def provenance(self) -> dict[str, Any]:
+        """Return what was computed from what, by what, without the digest, as values that JSON knows."""
+        return {
+            **self._given,
+            "indicators": {name: one.key for name, one in self.standings.items()},
+            "warmup_complete": self.warmup_complete,
+            "exact": self.exact,
+        }
+
+    def __getitem__(self, name: str) -> pd.Series:
+        """Return one column by time; raises `ParameterUnknown`."""
+        return pd.Series(np.array(self.values(name)), index=self._index, name=name)
+
+    def values(self, name: str) -> Floats:
+        """Return one column as a read-only array; raises `ParameterUnknown`."""
+        if name not in self._columns:
+            raise ParameterUnknown(indicator="this calculation", name=name, known=self.columns, what="column")
+        values: Floats = self._columns[name]
+        return values
+
+    def __contains__(self, name: object) -> bool:
+        """Return whether there is such a column."""
+        return name in self._columns
+
+    def __iter__(self) -> Iterator[str]:
+        """Give the names of the columns."""
+        return iter(self._columns)
+
+    def __len__(self) -> int:
+        """Return the number of rows."""
+        return len(self.time)
+
+    @cached_property
+    def _index(self) -> pd.DatetimeIndex:
+        return pd.DatetimeIndex(self.time.view("datetime64[ns]"), name="time").tz_localize("UTC")
+
+    @property
+    def df(self) -> pd.DataFrame:
+        """Return the columns by time (UTC), with the provenance in ``attrs``; the frame is the caller's own."""
+        frame = pd.DataFrame({name: np.array(values) for name, values in self._columns.items()}, index=self._index)
+        frame.attrs.update(self.provenance)
+        return frame
+
+    def to_numpy(self) -> dict[str, Any]:
+        """Return time (datetime64[ns], UTC) and the columns as read-only arrays, without copying."""
+        return {"time": self.time.view("datetime64[ns]"), **self._columns}
+
+    def to_arrow(self) -> "pa.Table":
+        """Return time and the columns: a missing value is null."""
+        import pyarrow as pa  # noqa: PLC0415 - only Arrow's users need it
+
+        arrays = [pa.array(self.time.view("datetime64[ns]"), pa.timestamp("ns", "UTC"))]
+        arrays += [pa.array(values, from_pandas=True) for values in self._columns.values()]
+        metadata = {f"barledger.{key}": str(value) for key, value in self.provenance.items()}
+        table = pa.table(arrays, names=["time", *self._columns])
+        return table.replace_schema_metadata(metadata)
+
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
+        """Hand the table to any library that speaks the Arrow PyCapsule protocol."""
+        return self.to_arrow().__arrow_c_stream__(requested_schema)
+
+    def to_polars(self) -> "pl.DataFrame":
+        """Return time and the columns as a polars frame; raises `DriverMissing`."""
+        try:
+            import polars as pl  # noqa: PLC0415 - an extra
+        except ImportError as error:
+            raise DriverMissing(package="polars", extra="polars") from error
+        return pl.DataFrame(self.to_arrow())
+
+    def __repr__(self) -> str:
+        """Say what these are, in a line or two."""
+        head = f"<Calculation {', '.join(self.columns)}: {len(self)} rows"
+        if not len(self):
+            return f"{head}>"
+        warm = "" if self.warmup_complete else ", warm-up incomplete"
+        return f"{head}, {format_time(int(self.time[0]))} to {format_time(int(self.time[-1]))}{warm}>"
+
+    def _repr_html_(self) -> str:
+        """Show the values in a notebook."""
+        from html import escape  # noqa: PLC0415 - only notebooks need it
+
+        return f"<p>{escape(repr(self))}</p>{self.df.tail(10).to_html()}"
+
+
+def _sealed(values: Any) -> Any:
+    view = np.asarray(values).view()
+    view.flags.writeable = False
+    return view

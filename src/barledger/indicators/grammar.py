@@ -1,0 +1,198 @@
+"""The grammar of specs: ``bbands(20, 2).upper``, ``sma(rsi(14), 9)``, ``correl(close, @MSFT, 30)``.
+
+A spec is a name, its arguments in brackets, and an output after a dot. An argument is a number, a word in quotes, a
+name, another spec, or ``@`` and an instrument with a column after a dot (``@'BTC/USDT'.high``; the close without);
+``name=`` may stand before it. Case and spaces do not count, but in quotes and after ``@``.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Final
+
+from barledger.errors import InvalidSpec
+
+_TOKEN: Final = re.compile(
+    r"(?P<space>\s+)"
+    r"|(?P<number>[+-]?(?:\d+\.\d*|\.\d+|\d+)(?:[eE][+-]?\d+)?)(?![A-Za-z_])"
+    r"|@(?P<foreign>[A-Za-z0-9_^][A-Za-z0-9_^/:\-]*|'[^']*'|\"[^\"]*\")"
+    r"|(?P<name>[A-Za-z_][A-Za-z0-9_]*)"
+    r"|(?P<text>'[^']*'|\"[^\"]*\")"
+    r"|(?P<sign>[(),.=])"
+)
+_DEEPEST: Final = 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Literal:
+    """A number, or a word in quotes."""
+
+    value: int | float | str
+    at: int
+
+    def __str__(self) -> str:
+        """Write it as it is read."""
+        if isinstance(self.value, str):
+            return f"'{self.value}'"
+        return f"{self.value:g}" if isinstance(self.value, float) and self.value == int(self.value) else str(self.value)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reference:
+    """A column of another instrument."""
+
+    instrument: str
+    column: str = "close"
+    at: int
+
+    def __str__(self) -> str:
+        """Write it as it is read."""
+        plain = re.fullmatch(r"[A-Za-z0-9_^/:\-]+", self.instrument)
+        name = self.instrument if plain else f"'{self.instrument}'"
+        return f"@{name}" if self.column == "close" else f"@{name}.{self.column}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Argument:
+    """What stands between commas, and the name before it, if there is one."""
+
+    name: str
+    value: "Literal | Reference | Call"
+    at: int
+
+    def __str__(self) -> str:
+        """Write it as it is read."""
+        return f"{self.name}={self.value}" if self.name else str(self.value)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """A name with arguments, and an output; ``arguments`` is None where no brackets stand."""
+
+    name: str
+    arguments: tuple[Argument, ...] | None = None
+    output: str = ""
+    at: int
+    output_at: int = 0
+
+    def __str__(self) -> str:
+        """Write it as it is read."""
+        inside = "" if self.arguments is None else f"({', '.join(map(str, self.arguments))})"
+        return f"{self.name}{inside}" + (f".{self.output}" if self.output else "")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Token:
+    sort: str
+    text: str
+    at: int
+
+
+def parse(spec: str) -> Call:
+    """Read a spec; raises `InvalidSpec` with the character that it goes wrong at."""
+    if not isinstance(spec, str):
+        raise InvalidSpec(spec=str(spec), at=0, reason="this is no text")
+    reader = _Reader(spec)
+    call = reader.call(0)
+    reader.end()
+    return call
+
+
+class _Reader:
+    """Reads one spec from left to right."""
+
+    def __init__(self, spec: str) -> None:
+        self._spec = spec
+        self._tokens = list(self._cut())
+        self._place = 0
+
+    def call(self, depth: int) -> Call:
+        """Read a name, its arguments and its output."""
+        token = self._take("name", "a name of an indicator")
+        if depth > _DEEPEST:
+            raise self._wrong(token, f"specs may be nested {_DEEPEST} deep")
+        arguments = tuple(self._arguments(depth)) if self._skip("(") else None
+        call = Call(name=token.text.lower(), arguments=arguments, at=token.at)
+        if self._skip("."):
+            output = self._take("name", "a name of an output")
+            call = replace(call, output=output.text.lower(), output_at=output.at)
+        return call
+
+    def end(self) -> None:
+        """Make sure that nothing is left."""
+        if self._next.sort != "end":
+            raise self._wrong(self._next, f"nothing is expected after the spec, but {self._next.text!r} stands here")
+
+    def _arguments(self, depth: int) -> Iterator[Argument]:
+        named = False
+        if self._skip(")"):
+            return
+        while True:
+            argument = self._argument(depth)
+            if named and not argument.name:
+                raise InvalidSpec(spec=self._spec, at=argument.at, reason="after a name=value each one needs its name")
+            named = named or bool(argument.name)
+            yield argument
+            if self._skip(")"):
+                return
+            if not self._skip(","):
+                raise self._wrong(self._next, "a comma or a closing bracket is expected")
+
+    def _argument(self, depth: int) -> Argument:
+        at = self._next.at
+        name = ""
+        if self._next.sort == "name" and self._tokens[self._place + 1].text == "=":
+            name = self._take("name", "a name").text.lower()
+            self._skip("=")
+        return Argument(name=name, value=self._value(depth), at=at)
+
+    def _value(self, depth: int) -> Literal | Reference | Call:
+        token = self._next
+        if token.sort == "name":
+            return self.call(depth + 1)
+        if token.sort not in ("number", "text", "foreign"):
+            raise self._wrong(token, "a number, a name or another spec is expected")
+        self._place += 1
+        if token.sort == "number":
+            whole = re.fullmatch(r"[+-]?\d+", token.text)
+            return Literal(value=int(token.text) if whole else float(token.text), at=token.at)
+        if token.sort == "text":
+            return Literal(value=token.text[1:-1], at=token.at)
+        instrument = token.text.strip("'\"")
+        if not instrument:
+            raise self._wrong(token, "a name of an instrument is expected after @")
+        if self._skip("."):
+            return Reference(instrument=instrument, column=self._take("name", "a column").text.lower(), at=token.at)
+        return Reference(instrument=instrument, at=token.at)
+
+    @property
+    def _next(self) -> _Token:
+        return self._tokens[self._place]
+
+    def _skip(self, sign: str) -> bool:
+        if self._next.sort == "sign" and self._next.text == sign:
+            self._place += 1
+            return True
+        return False
+
+    def _take(self, sort: str, wanted: str) -> _Token:
+        token = self._next
+        if token.sort != sort:
+            raise self._wrong(token, f"{wanted} is expected")
+        self._place += 1
+        return token
+
+    def _wrong(self, token: _Token, reason: str) -> InvalidSpec:
+        return InvalidSpec(spec=self._spec, at=token.at, reason=reason)
+
+    def _cut(self) -> Iterator[_Token]:
+        at = 0
+        while at < len(self._spec):
+            found = _TOKEN.match(self._spec, at)
+            if found is None:
+                raise InvalidSpec(spec=self._spec, at=at, reason=f"{self._spec[at]!r} has no meaning here")
+            sort = str(found.lastgroup)
+            if sort != "space":
+                yield _Token(sort=sort, text=found[sort], at=found.start(sort))
+            at = found.end()
+        yield _Token(sort="end", text="the end", at=len(self._spec))

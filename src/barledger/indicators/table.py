@@ -1,0 +1,54 @@
+"""Tables: the columns that indicators are computed on."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from barledger.domain.rows import Ints
+from barledger.errors import InputMissing
+from barledger.indicators.definition import Floats
+from barledger.indicators.gaps import NO_BREAKS, Present, present
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Table:
+    """Columns of one length, by what specs call them (``close``, ``@MSFT.close``), sorted by time and unique.
+
+    Columns are contiguous float64 and are not written to; a missing value is NaN. ``time`` are opening times in ns,
+    and ``breaks`` the rows before which bars are missing that should be there.
+    """
+
+    time: Ints
+    columns: Mapping[str, Floats]
+    breaks: Ints = field(default_factory=lambda: NO_BREAKS)
+    _present: dict[str, Present] = field(default_factory=dict, repr=False)
+
+    @staticmethod
+    def of(time: Ints, columns: Mapping[str, Floats], *, breaks: Ints = NO_BREAKS) -> "Table":
+        """Hold columns that nobody can write to through the table."""
+        return Table(time=time, columns={name: _sealed(values) for name, values in columns.items()}, breaks=breaks)
+
+    def __len__(self) -> int:
+        """Return the number of rows."""
+        return len(self.time)
+
+    def column(self, name: str, indicator: str) -> Floats:
+        """Return a column that an indicator wants; raises `InputMissing`."""
+        found = self.columns.get(name)
+        if found is None:
+            raise InputMissing(indicator=indicator, column=name, found=tuple(self.columns))
+        return found
+
+    def present(self, name: str) -> Present:
+        """Return which rows of a column are there; looked at once."""
+        found = self._present.get(name)
+        if found is None:
+            found = self._present[name] = present(self.columns[name])
+        return found
+
+
+def _sealed(values: Floats) -> Floats:
+    sealed = np.ascontiguousarray(values, np.float64).view()
+    sealed.flags.writeable = False
+    return sealed

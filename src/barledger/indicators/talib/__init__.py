@@ -1,0 +1,5 @@
+"""TA-Lib's functions as indicators, under their names in lower case."""
+
+from barledger.indicators.talib.functions import indicators
+
+__all__ = ["indicators"]

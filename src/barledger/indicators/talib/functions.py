@@ -1,0 +1,44 @@
+"""The functions of TA-Lib, from its own description of them."""
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any
+
+from barledger.indicators.definition import Floats, Indicator, Output, Reach, Values
+from barledger.indicators.parameter import Parameter
+from barledger.indicators.talib.library import description, talib
+
+
+def indicators() -> Iterator[Indicator]:
+    """Give every function of TA-Lib; raises `DriverMissing`."""
+    for name in talib().get_functions():
+        yield _indicator(description(name), getattr(talib(), name))
+
+
+def _indicator(info: dict[str, Any], function: Callable[..., Any]) -> Indicator:
+    inputs: list[str] = []
+    for wanted in info["input_names"].values():
+        inputs += [wanted] if isinstance(wanted, str) else wanted
+    return Indicator(
+        name=info["name"].lower(),
+        title=info["display_name"],
+        kind="trend",
+        inputs=tuple(inputs),
+        parameters=tuple(
+            Parameter(name=name, sort="float" if isinstance(value, float) else "int", default=value)
+            for name, value in info["parameters"].items()
+        ),
+        outputs=tuple(Output(name=name) for name in info["output_names"]),
+        reach=partial(_reach, info["name"]),
+        compute=partial(_compute, function),
+    )
+
+
+def _compute(function: Callable[..., Any], *inputs: Floats, **values: Any) -> tuple[Floats, ...]:
+    results = function(*inputs, **values)
+    return results if isinstance(results, tuple) else (results,)
+
+
+def _reach(_name: str, values: Values) -> Reach:
+    longest = int(max((value for value in values.values() if isinstance(value, int)), default=0))
+    return Reach(lookback=longest, settled=longest, memory="window", exact=False)

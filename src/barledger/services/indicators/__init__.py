@@ -1,0 +1,5 @@
+"""IndicatorService: indicators on the bars of a library, right from the first row."""
+
+from barledger.services.indicators.service import IndicatorService
+
+__all__ = ["IndicatorService"]
