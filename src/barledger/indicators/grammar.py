@@ -14,13 +14,14 @@ from barledger.errors import InvalidSpec
 
 _TOKEN: Final = re.compile(
     r"(?P<space>\s+)"
-    r"|(?P<number>[+-]?(?:\d+\.\d*|\.\d+|\d+)(?:[eE][+-]?\d+)?)(?![A-Za-z_])"
+    r"|(?P<number>(?>[+-]?(?:\d+\.\d*|\.\d+|\d+)(?:[eE][+-]?\d+)?))(?![A-Za-z_])"
     r"|@(?P<foreign>[A-Za-z0-9_^][A-Za-z0-9_^/:\-]*|'[^']*'|\"[^\"]*\")"
     r"|(?P<name>[A-Za-z_][A-Za-z0-9_]*)"
     r"|(?P<text>'[^']*'|\"[^\"]*\")"
     r"|(?P<sign>[(),.=])"
 )
 _DEEPEST: Final = 20
+_LARGEST: Final = 1e15
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +35,8 @@ class Literal:
         """Write it as it is read."""
         if isinstance(self.value, str):
             return f"'{self.value}'"
-        return f"{self.value:g}" if isinstance(self.value, float) and self.value == int(self.value) else str(self.value)
+        whole = isinstance(self.value, float) and self.value.is_integer()
+        return str(int(self.value)) if whole else str(self.value)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,7 +157,10 @@ class _Reader:
         self._place += 1
         if token.sort == "number":
             whole = re.fullmatch(r"[+-]?\d+", token.text)
-            return Literal(value=int(token.text) if whole else float(token.text), at=token.at)
+            value = int(token.text) if whole else float(token.text)
+            if abs(value) > _LARGEST:
+                raise self._wrong(token, "a number is this large nowhere")
+            return Literal(value=value, at=token.at)
         if token.sort == "text":
             return Literal(value=token.text[1:-1], at=token.at)
         instrument = token.text.strip("'\"")
