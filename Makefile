@@ -10,6 +10,8 @@ JOBS ?= 2
 SAMPLE := $(CURDIR)/.cache/sample
 export BARLEDGER_SAMPLE_DIR ?= $(SAMPLE)
 export UV_PROJECT_ENVIRONMENT := $(VENV)
+# Empty is unset: without bytecode each process and each command that a test starts compiles everything anew.
+export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: help run test test-fast test-pandas2 lint torture bench quality setup servers clean
 
@@ -23,7 +25,7 @@ test: setup servers lint test-pandas2 ## every test, on real servers
 	@$(BIN)/pytest -n $(JOBS) --dist loadfile
 
 test-fast: setup ## the tests that need no server and are over in two minutes
-	@$(BIN)/pytest -n $(JOBS) --dist loadfile -m "not influx and not postgres and not slow"
+	@$(BIN)/pytest -n $(JOBS) --dist loadfile --hypothesis-profile=few -m "not influx and not postgres and not slow"
 
 test-pandas2: $(VENV)-pandas2/.complete ## frames in and out, with the oldest pandas that is supported
 	@$(VENV)-pandas2/bin/python -m pytest -q -m "not influx and not postgres and not slow" \

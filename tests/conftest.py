@@ -12,6 +12,8 @@ from servers import Influxd, InfluxServer, influxd, named_servers
 
 # A deadline for each example is a timed assertion, which a busy machine breaks.
 settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+# What `make test-fast` takes: of each property that does not say how many examples it needs, some.
+settings.register_profile("few", settings.get_profile("untimed"), max_examples=25)
 settings.load_profile("untimed")
 
 

@@ -15,6 +15,7 @@ from barledger.domain.rows import Rows
 from barledger.domain.timeframe import DAY, Timeframe
 from barledger.errors import DataNotFound, SourceNotFound, SourceUnavailable
 from barledger.services.ingestion import DataIngestionService
+from barledger.services.ingestion.timing import Timing
 from barledger.services.retrieval import DataRetrievalService
 from barledger.sources.contract import Fetched, FetchRequest, Source, SourceDeclaration
 from libraries import frame
@@ -75,7 +76,8 @@ class Noting(DataIngestionService):
     """Notes what it is asked for."""
 
     def __init__(self, *arguments: Any) -> None:
-        super().__init__(*arguments)
+        # A source that is down stays so: to wait before it is asked again takes time and nothing else.
+        super().__init__(*arguments, timing=Timing(sleep=lambda *_: None))
         self.calls: list[Any] = []
 
     def ingest(self, instruments: Any, timeframe: str, **options: Any) -> Any:

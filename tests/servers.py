@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 from barledger.influxdb.connection import Connection
 from barledger.influxdb.server import credentials, detect
@@ -147,11 +147,11 @@ def named_servers() -> list[InfluxServer]:
         parts = urlsplit(url.strip())
         server = InfluxServer(
             url=f"{parts.scheme}://{parts.hostname}:{parts.port}{parts.path.rstrip('/')}",
-            token=parts.password or "",
+            token=unquote(parts.password or ""),
             org=parse_qs(parts.query).get("org", [""])[0],
         )
         if detect(Connection(server.url, timeout=10.0, patience=0.0)).generation == 1 and parts.username:
-            server = InfluxServer(url=server.url, token=f"{parts.username}:{parts.password}")
+            server = InfluxServer(url=server.url, token=f"{unquote(parts.username)}:{server.token}")
         servers.append(server)
     return servers
 

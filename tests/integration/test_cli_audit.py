@@ -126,6 +126,7 @@ def test_entries_and_growth_are_proved(say: Command, tell: Command) -> None:
         assert tell("audit", "prove", *wrong, code=2)["error"] == "invalid-setting"
 
 
+@pytest.mark.slow
 def test_an_export_is_verified_where_there_is_no_library(tell: Command, home: Path, tmp_path: Path) -> None:
     told = tell("audit", "export", tmp_path / "log.jsonl")
     assert (told["entries"], told["size"]) == (6, 6)

@@ -6,6 +6,7 @@ from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from threading import Thread
 from typing import Any
+from urllib.parse import urlencode
 
 import numpy as np
 import pandas as pd
@@ -222,9 +223,9 @@ def test_a_bar_in_a_retention_policy_of_its_own_is_found(
         pytest.skip("retention policies are of 1.x")
     connection.execute(f'CREATE RETENTION POLICY "long" ON "{influx_bucket}" DURATION INF REPLICATION 1')
     put(vnpy(count=2))
-    lines = vnpy(count=5).encode()
-    asked = urllib.request.Request(f"{influx_server.url}/write?db={influx_bucket}&rp=long", lines)  # noqa: S310 - our own
-    with urllib.request.urlopen(asked, timeout=30):  # noqa: S310 - our own
+    user, _, secret = influx_server.token.partition(":")
+    where = urlencode({"db": influx_bucket, "rp": "long", "u": user, "p": secret})
+    with urllib.request.urlopen(f"{influx_server.url}/write?{where}", vnpy(count=5).encode(), timeout=30):  # noqa: S310 - our own
         pass
     assert len(bars(table(layout="vnpy"))) == 2
     assert len(bars(table(layout="vnpy", retention="long"))) == 5

@@ -155,7 +155,7 @@ class EmbeddedMachine(LibraryMachine):
         return self.open_store()
 
 
-TestMemoryLibrary = LibraryMachine.TestCase
+TestMemoryLibrary = pytest.mark.slow(LibraryMachine.TestCase)
 TestMemoryLibrary.settings = settings(max_examples=25, stateful_step_count=15, deadline=None)
 TestEmbeddedLibrary = pytest.mark.slow(EmbeddedMachine.TestCase)
 TestEmbeddedLibrary.settings = settings(max_examples=15, stateful_step_count=15, deadline=None)

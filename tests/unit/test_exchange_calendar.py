@@ -366,6 +366,7 @@ def test_a_spell_that_opens_off_the_grid_is_counted_from_the_mark_before() -> No
     assert opening("XKAR", "5m", "2024-06-03", "2024-06-04")[:2] == ["04:30", "04:35"]
 
 
+@pytest.mark.slow
 def test_the_library_of_calendars_is_loaded_when_a_market_that_closes_is_asked_for() -> None:
     asked = (
         "import sys, barledger.cli.app; from barledger.domain.exchange_calendar import calendar_called as c; c('24/7')"

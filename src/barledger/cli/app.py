@@ -8,7 +8,7 @@ import os
 import sys
 import warnings
 from collections.abc import Callable, Sequence
-from functools import partial
+from functools import cache, partial
 from typing import Annotated, Any, Final
 
 import typer
@@ -115,7 +115,7 @@ def run(arguments: Sequence[str]) -> int:
         with said(), warnings.catch_warnings():
             warnings.simplefilter("default", BarledgerWarning)
             warnings.showwarning = partial(_say_warning, empty=empty)
-            code = app(list(arguments), standalone_mode=False)
+            code = _commands()(list(arguments), standalone_mode=False)
     except BarledgerError as error:
         Output(as_json=as_json).error(error, warnings=empty)
         return exit_code(error)
@@ -128,6 +128,12 @@ def run(arguments: Sequence[str]) -> int:
         return _unexpected(error)
     sys.stderr.writelines(f"warning: {text}\n" for text in empty)
     return code if isinstance(code, int) else 0
+
+
+@cache
+def _commands() -> Callable[..., object]:
+    """Return what runs them; to make it of so many takes longer than most of them take."""
+    return typer.main.get_command(app)
 
 
 def _say_warning(message: Warning | str, category: type[Warning], *_: Any, empty: list[str], **_named: Any) -> None:

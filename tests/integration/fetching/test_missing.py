@@ -88,7 +88,6 @@ class TestFetchMissing:
         with pytest.raises(SourceNotFound, match="feed"):
             desk.retrieval.bars("AAPL", "1d", start=desk.day(20), fetch_missing=True)
 
-    @pytest.mark.slow
     def test_a_source_that_is_down_is_said_and_nothing_is_lost(self, desk: Desk) -> None:
         desk.retrieval.bars("AAPL", "1d", start=desk.day(20), end=desk.day(10), source="one", fetch_missing=True)
         desk.sources["one"].down = True
