@@ -5,7 +5,10 @@ from typing import Final
 from barledger.indicators.talib.entry import Entry, bars
 from barledger.indicators.talib.rules import ANEW, PLACED, SINCE, SUMMED
 
-_PLACE: Final = "Rows are counted from 0 at the first bar that is computed on; of equal values the newest counts."
+_PLACE: Final = (
+    "Rows are counted from 0 at the first bar that is computed on. Of equal values the newest is named, but the oldest "
+    "where the window has just lost its extreme."
+)
 
 
 def _two(name: str, title: str, sign: str, convention: str = "") -> Entry:
@@ -16,7 +19,8 @@ def _two(name: str, title: str, sign: str, convention: str = "") -> Entry:
         rule=ANEW,
         formula=f"a {sign} b",
         convention=convention or "Of two inputs, which are the high and the low unless they are named.",
-        partial=True,
+        partial=name == "div",
+        screened=True,
     )
 
 
@@ -107,6 +111,6 @@ ENTRIES: Final = (
     _one("sin", "Sine", "sin(x)", convention="Of radians."),
     _one("sinh", "Hyperbolic sine", "sinh(x)", convention="Missing where it overflows.", partial=True),
     _one("sqrt", "Square root", "sqrt(x)", convention="Missing where x is negative.", partial=True),
-    _one("tan", "Tangent", "tan(x)", convention="Of radians.", partial=True),
+    _one("tan", "Tangent", "tan(x)", convention="Of radians."),
     _one("tanh", "Hyperbolic tangent", "tanh(x)"),
 )

@@ -105,7 +105,11 @@ ENTRIES: Final = (
             "alpha = fastlimit / change of phase in degrees a bar, at least slowlimit; "
             "MAMA += alpha (x - MAMA); FAMA += alpha / 2 (MAMA - FAMA)"
         ),
-        convention="Phase by Ehlers' homodyne discriminator over a Hilbert transform; 32 bars come before the first.",
+        convention=(
+            "Phase by Ehlers' homodyne discriminator over a Hilbert transform; 32 bars come before the first. On "
+            "prices that stand still for dozens of bars the phase is that of roundings, and no number of bars before "
+            "settles it."
+        ),
         reference=f"Ehlers, MESA Adaptive Moving Averages, {_MULLOY} 19:10 (2001)",
     ),
     Entry(
@@ -176,7 +180,10 @@ ENTRIES: Final = (
         ),
         rule=smoothed("maxperiod"),
         formula="MA(x, periods[i])[i], the period of each bar cut to a whole number within minperiod..maxperiod",
-        convention="The second input gives the periods: name a column, or a spec that gives one.",
+        convention=(
+            "The second input gives the periods: name a column, or a spec that gives one. Each average begins so as to "
+            "have its first value where that of maxperiod has it."
+        ),
     ),
     Entry(
         name="midpoint",
@@ -184,7 +191,7 @@ ENTRIES: Final = (
         parameters=(bars(14),),
         rule=ANEW,
         formula="(max(x, timeperiod) + min(x, timeperiod)) / 2",
-        partial=True,
+        screened=True,
     ),
     Entry(
         name="midprice",
@@ -193,7 +200,7 @@ ENTRIES: Final = (
         parameters=(bars(14),),
         rule=ANEW,
         formula="(max(high, timeperiod) + min(low, timeperiod)) / 2",
-        partial=True,
+        screened=True,
     ),
     Entry(
         name="ht_trendline",

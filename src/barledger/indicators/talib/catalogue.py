@@ -58,7 +58,7 @@ def _indicator(entry: Entry, kind: Kind) -> Indicator:
         parameters=entry.parameters,
         outputs=entry.listed(),
         reach=reaching(entry.name, entry.rule),
-        compute=Computing(entry.name, function(entry.name), entry.partial),
+        compute=Computing(entry.name, function(entry.name), entry.partial or entry.screened),
         stream=opener(entry.name),
         aliases=tuple(entry.aliases.split()),
         formula=entry.formula,

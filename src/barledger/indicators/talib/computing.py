@@ -1,5 +1,6 @@
 """Computing: TA-Lib's functions on arrays, with what we promise of results."""
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -74,7 +75,7 @@ def _finished(values: Any, back: int, *, screened: bool) -> Floats:
     if values.dtype != np.float64:
         values = values.astype(np.float64)
         values[:back] = np.nan
-    elif screened or values[-1] - values[-1] != 0.0:
+    elif screened or not math.isfinite(values[-1]):
         # A sum that overflowed stays so to the end, and is seen there.
         infinite = np.isinf(values)
         if infinite.any():

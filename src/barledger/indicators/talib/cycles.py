@@ -7,7 +7,9 @@ from barledger.indicators.talib.rules import HILBERT
 
 _EHLERS: Final = "Ehlers, Rocket Science for Traders (2001)"
 _SMOOTH: Final = (
-    "Prices are smoothed by a WMA of 4. The period changes by at most half a bar up or a third down, in 6..50. "
+    "Prices are smoothed by a WMA of 4. The period is kept within 6..50 bars and grows by at most a half, or "
+    "shrinks by at most a third, a bar. On prices that stand still for dozens of bars the phase is that of roundings, "
+    "and no number of bars before settles it. "
 )
 
 ENTRIES: Final = (

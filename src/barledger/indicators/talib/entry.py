@@ -26,7 +26,8 @@ _AVERAGE_NOTE: Final = "The kind of moving average: a name, or TA-Lib's number f
 class Entry:
     """One function: ``inputs``, ``outputs`` and ``aliases`` are words; an output's alias follows a colon.
 
-    Without ``outputs`` there is one, named as the function.
+    Without ``outputs`` there is one, named as the function. A function is ``partial`` if values can be missing with
+    any inputs, and ``screened`` if a single one can overflow, with inputs of absurd size, while those after it do not.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Entry:
     convention: str = ""
     reference: str = ""
     partial: bool = False
+    screened: bool = False
 
     def listed(self) -> tuple[Output, ...]:
         """Return the outputs."""

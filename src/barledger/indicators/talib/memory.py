@@ -15,7 +15,7 @@ from typing import Final
 from barledger.indicators.definition import Memory, Reach
 
 _BITS: Final = 42
-_NEXT: Final = 12
+_NEXT: Final = 8
 _NEARLY: Final = 24
 """The e-folds for 1e-9 relative: exp(-24) is 4e-11."""
 

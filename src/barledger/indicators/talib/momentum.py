@@ -50,7 +50,7 @@ ENTRIES: Final = (
         rule=together(smoothed("fastperiod", default="ema"), smoothed("slowperiod", default="ema")),
         formula="100 (MA(x, fastperiod) - MA(x, slowperiod)) / MA(x, slowperiod)",
         convention=_SLOWER + "Each average is seeded from its own first values. 0 where the slow one is 0.",
-        partial=True,
+        screened=True,
     ),
     Entry(
         name="bop",
@@ -60,7 +60,7 @@ ENTRIES: Final = (
         formula="(close - open) / (high - low)",
         convention="0 where the bar has no range. Not smoothed.",
         reference="Livshin, Balance of Market Power, Technical Analysis of Stocks & Commodities 19:8 (2001)",
-        partial=True,
+        screened=True,
     ),
     Entry(
         name="coppock",
@@ -75,7 +75,7 @@ ENTRIES: Final = (
         formula="WMA(ROC(x, roc1period) + ROC(x, roc2period), wmaperiod)",
         convention="The rates of change are added, not averaged; meant for monthly bars.",
         reference="Coppock, Barron's (15 October 1962)",
-        partial=True,
+        screened=True,
     ),
     Entry(
         name="dpo",
@@ -85,7 +85,7 @@ ENTRIES: Final = (
         formula="x[i - t] - SMA(x, timeperiod)[i], t = timeperiod / 2 + 1 cut to a whole number",
         convention="At the bar that ends the average: it knows no later bar, and is not drawn back.",
         reference="Achelis, Technical Analysis from A to Z (1995)",
-        partial=True,
+        screened=True,
     ),
     Entry(
         name="eri",
@@ -98,7 +98,7 @@ ENTRIES: Final = (
         formula="bull = high - EMA(close, timeperiod); bear = low - EMA(close, timeperiod)",
         convention=_EMA,
         reference="Elder, Trading for a Living (1993)",
-        partial=True,
+        screened=True,
     ),
     Entry(
         name="fosc",
@@ -108,7 +108,7 @@ ENTRIES: Final = (
         formula="100 (x[i] - TSF(x, timeperiod)[i-1]) / x[i]",
         convention="Of the forecast that was made a bar before.",
         reference=_CHANDE,
-        partial=True,
+        screened=True,
     ),
     Entry(
         name="macd",
@@ -137,10 +137,10 @@ ENTRIES: Final = (
         outputs=_LINES,
         rule=chain(
             together(
-                smoothed("fastperiod", "fastmatype", default="ema"),
-                smoothed("slowperiod", "slowmatype", default="ema"),
+                smoothed("fastperiod", "fastmatype"),
+                smoothed("slowperiod", "slowmatype"),
             ),
-            smoothed("signalperiod", "signalmatype", default="ema"),
+            smoothed("signalperiod", "signalmatype"),
         ),
         formula="as macd, each EMA being the moving average that its matype names",
         convention=_SLOWER + "All lines begin where the signal does.",
@@ -163,7 +163,7 @@ ENTRIES: Final = (
         rule=ANEW,
         aliases="momentum",
         formula="x[i] - x[i - timeperiod]",
-        partial=True,
+        screened=True,
     ),
     Entry(
         name="qstick",
@@ -181,7 +181,7 @@ ENTRIES: Final = (
         rule=ANEW,
         formula="100 (x[i] / x[i - timeperiod] - 1)",
         convention=_ZERO,
-        partial=True,
+        screened=True,
     ),
     Entry(
         name="rocp",
@@ -190,7 +190,7 @@ ENTRIES: Final = (
         rule=ANEW,
         formula="(x[i] - x[i - timeperiod]) / x[i - timeperiod]",
         convention=_ZERO,
-        partial=True,
+        screened=True,
     ),
     Entry(
         name="rocr",
@@ -199,7 +199,7 @@ ENTRIES: Final = (
         rule=ANEW,
         formula="x[i] / x[i - timeperiod]",
         convention=_ZERO,
-        partial=True,
+        screened=True,
     ),
     Entry(
         name="rocr100",
@@ -208,7 +208,7 @@ ENTRIES: Final = (
         rule=ANEW,
         formula="100 x[i] / x[i - timeperiod]",
         convention=_ZERO,
-        partial=True,
+        screened=True,
     ),
     Entry(
         name="trix",
@@ -218,6 +218,6 @@ ENTRIES: Final = (
         formula="100 (e[i] / e[i-1] - 1), e = EMA(EMA(EMA(x, timeperiod), timeperiod), timeperiod)",
         convention=_EMA + "Of the values, not of their logarithms.",
         reference="Hutson, Good TRIX, Technical Analysis of Stocks & Commodities 1:5 (1983)",
-        partial=True,
+        screened=True,
     ),
 )

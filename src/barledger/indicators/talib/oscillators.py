@@ -30,7 +30,7 @@ ENTRIES: Final = (
         parameters=(bars(14),),
         rule=wilder(),
         formula="100 G / (G + L), G and L being Wilder's averages of gains and losses",
-        convention=_GAINS + "50 where nothing ever changed.",
+        convention=_GAINS + "0 while nothing has changed since the first bar; prices that stand still later keep it.",
         reference=_WILDER,
     ),
     Entry(
@@ -50,6 +50,7 @@ ENTRIES: Final = (
         formula="100 (U - D) / (U + D), U and D being the sums of gains and of losses over timeperiod changes",
         convention="Plain sums, as Chande has them. 0 where nothing changed.",
         reference=_CHANDE,
+        screened=True,
     ),
     Entry(
         name="cci",
@@ -66,11 +67,11 @@ ENTRIES: Final = (
         title="Intraday momentum index",
         inputs="open close",
         parameters=(bars(14),),
-        rule=SUMMED,
+        rule=ANEW,
         formula="100 U / (U + D), U and D being the sums of rising and of falling bodies over timeperiod bars",
-        convention="Plain sums.",
+        convention="Plain sums. 50 where no bar has a body.",
         reference=_CHANDE,
-        partial=True,
+        screened=True,
     ),
     Entry(
         name="stoch",
@@ -187,6 +188,6 @@ ENTRIES: Final = (
         formula="-100 (max(high, timeperiod) - close) / (max(high, timeperiod) - min(low, timeperiod))",
         convention="From -100 to 0; 0 where the window has no range.",
         reference="Williams, How I Made One Million Dollars Last Year Trading Commodities (1973)",
-        partial=True,
+        screened=True,
     ),
 )

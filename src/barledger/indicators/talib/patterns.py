@@ -13,7 +13,8 @@ _MEASURES: Final = (
     "Measured on the bars before: a body is long or short against the mean body of 10 bars; a doji's is at most a "
     "tenth of their mean range; a shadow is long if it exceeds the body, very long if twice the body, and very short "
     "below a tenth of the mean range; near, far and equal are 20 %, 60 % and 5 % of the mean range of 5 bars. "
-    "The trend before the pattern is not looked at. "
+    "The trend before the pattern is not looked at. Means are sums that go along: where a measure equals a mean to the "
+    "last bit, as on coarse ticks, a flag can depend on where the computation began. "
 )
 _SIGNS: Final = {
     "bullish": "100 where it is found, and 0 elsewhere.",
@@ -316,6 +317,8 @@ _DEEP: Final = {
     "cdlmorningdojistar": 0.3,
     "cdlmorningstar": 0.3,
 }
+_OF_PRICES: Final = {"cdl3outside", "cdlengulfing", "cdlhikkake", "cdlxsidegap3methods"}
+"""Those that compare prices only, and no means: the same bars give the same answer wherever one begins."""
 _MORE: Final = {
     "cdlengulfing": " 80 and -80 where one end of both bodies is equal.",
     "cdlharami": " 80 and -80 where one end of both bodies is equal.",
@@ -340,10 +343,10 @@ def _pattern(name: str, title: str, sign: str, shape: str) -> Entry:
         inputs=_ALL,
         parameters=_depth(name),
         outputs=f"{name}:integer",
-        rule=SUMMED,
+        rule=ANEW if name in _OF_PRICES else SUMMED,
         aliases="" if alias[0].isdigit() else alias,
         formula=shape,
-        convention=_MEASURES + _SIGNS[sign] + _MORE.get(name, ""),
+        convention=("" if name in _OF_PRICES else _MEASURES) + _SIGNS[sign] + _MORE.get(name, ""),
         reference=_CHESLER if "hikkake" in name else _MORRIS,
     )
 

@@ -13,7 +13,7 @@ ENTRIES: Final = (
         rule=ANEW,
         aliases="ohlc4",
         formula="(open + high + low + close) / 4",
-        partial=True,
+        screened=True,
     ),
     Entry(
         name="medprice",
@@ -22,7 +22,7 @@ ENTRIES: Final = (
         rule=ANEW,
         aliases="hl2",
         formula="(high + low) / 2",
-        partial=True,
+        screened=True,
     ),
     Entry(
         name="typprice",
@@ -31,7 +31,7 @@ ENTRIES: Final = (
         rule=ANEW,
         aliases="hlc3",
         formula="(high + low + close) / 3",
-        partial=True,
+        screened=True,
     ),
     Entry(
         name="wclprice",
@@ -40,7 +40,7 @@ ENTRIES: Final = (
         rule=ANEW,
         aliases="hlcc4",
         formula="(high + low + 2 close) / 4",
-        partial=True,
+        screened=True,
     ),
     Entry(
         name="ha",
@@ -55,6 +55,6 @@ ENTRIES: Final = (
         ),
         convention="The first open' is (open + close) / 2; its weight halves with each bar.",
         reference="Valcu, Using the Heikin-Ashi Technique, Technical Analysis of Stocks & Commodities 22:2 (2004)",
-        partial=True,
+        screened=True,
     ),
 )

@@ -13,10 +13,11 @@ ENTRIES: Final = (
         name="avgdev",
         title="Mean absolute deviation",
         parameters=(bars(14),),
-        rule=SUMMED,
+        rule=ANEW,
         aliases="mad",
         formula="mean of |x - mean(x)| over timeperiod",
         convention="From the window's own mean.",
+        screened=True,
     ),
     Entry(
         name="beta",
@@ -26,7 +27,7 @@ ENTRIES: Final = (
         rule=SUMMED,
         formula="cov(a, b) / var(a) over timeperiod, a and b being the returns x[i] / x[i-1] - 1 of both inputs",
         convention=_PAIR.format(name="beta") + "The slope of the second's returns on the first's. 0 where var(a) is.",
-        partial=True,
+        screened=True,
     ),
     Entry(
         name="correl",

@@ -55,7 +55,7 @@ ENTRIES: Final = (
         formula="upper = max(high, timeperiod), lower = min(low, timeperiod), middle = (upper + lower) / 2",
         convention="The window ends with the bar itself.",
         reference="Donchian, High Finance in Copper, Financial Analysts Journal 16:6 (1960)",
-        partial=True,
+        screened=True,
     ),
     Entry(
         name="kc",
@@ -69,7 +69,8 @@ ENTRIES: Final = (
         outputs=_BANDS,
         rule=together(exponential(), wilder("atrperiod")),
         formula=("middle = EMA((high + low + close) / 3, timeperiod); upper, lower = middle +- nbdev ATR(atrperiod)"),
-        convention=_EMA + "Wilder's ATR.",
+        convention=_EMA
+        + "Wilder's ATR. The one with the shorter lookback begins later, so that both have their first value at once.",
         reference="Keltner, How to Make Money in Commodities (1960), as Raschke changed it",
     ),
     Entry(
@@ -101,7 +102,7 @@ ENTRIES: Final = (
         convention=_ATR + " 0 where the close is.",
         reference="Forman, Cross-Market Evaluations with Normalized Average True Range, "
         "Technical Analysis of Stocks & Commodities 24:5 (2006)",
-        partial=True,
+        screened=True,
     ),
     Entry(
         name="cvi",
@@ -113,7 +114,7 @@ ENTRIES: Final = (
         formula="100 (e[i] / e[i - rocperiod] - 1), e = EMA(high - low, timeperiod)",
         convention=_EMA + "0 where the earlier average is 0.",
         reference="Achelis, Technical Analysis from A to Z (1995)",
-        partial=True,
+        screened=True,
     ),
     Entry(
         name="massi",
@@ -148,6 +149,6 @@ ENTRIES: Final = (
         formula="max(high - low, |high - close[i-1]|, |low - close[i-1]|)",
         convention="The first bar has none.",
         reference=_WILDER,
-        partial=True,
+        screened=True,
     ),
 )

@@ -66,7 +66,7 @@ ENTRIES: Final = (
         formula="(high - low) / volume",
         convention="0 where there is no volume.",
         reference="Williams, Trading Chaos (1995)",
-        partial=True,
+        screened=True,
     ),
     Entry(
         name="mfi",
@@ -116,7 +116,7 @@ ENTRIES: Final = (
         rule=together(smoothed("fastperiod", default="ema"), smoothed("slowperiod", default="ema")),
         formula="100 (MA(volume, fastperiod) - MA(volume, slowperiod)) / MA(volume, slowperiod)",
         convention="Each average is seeded from its own first values. 0 where the slow one is 0.",
-        partial=True,
+        screened=True,
     ),
     Entry(
         name="pvt",
@@ -126,7 +126,7 @@ ENTRIES: Final = (
         aliases="vpt",
         formula="PVT[i] = PVT[i-1] + volume (close[i] - close[i-1]) / close[i-1]",
         convention="Begins at 0. Fractions, not percents. " + _SINCE,
-        partial=True,
+        screened=True,
     ),
     Entry(
         name="rvol",
@@ -145,8 +145,8 @@ ENTRIES: Final = (
         inputs=_HLCV,
         rule=SINCE,
         formula="sum of volume (high + low + close) / 3, over sum of volume, since the first bar",
-        convention="It does not begin anew with a session.",
-        partial=True,
+        convention="It does not begin anew with a session. 0 until something is traded.",
+        screened=True,
     ),
     Entry(
         name="wad",
