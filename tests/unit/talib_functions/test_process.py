@@ -10,8 +10,7 @@ import talib.abstract
 
 from barledger.errors import IndicatorFailed
 from barledger.indicators.talib import indicators
-from barledger.indicators.talib.computing import numbered
-from barledger.indicators.talib.library import lookback
+from barledger.indicators.talib.computing import _plan, numbered
 from walks import walk
 
 ALL = {one.name: one for one in indicators()}
@@ -29,11 +28,11 @@ def unstable() -> Iterator[None]:
 def test_a_setting_for_the_whole_process_that_shifts_results_is_refused() -> None:
     close = walk(1, 200)["close"]
     for name in ("ema", "macd"):
-        lookback.cache_clear()
+        _plan.cache_clear()
         with pytest.raises(IndicatorFailed, match="unstable period of EMA is set to 20") as caught:
             ALL[name].compute(close, **ALL[name].defaults)
         assert "set_unstable_period('ALL', 0)" in caught.value.advice
-    lookback.cache_clear()
+    _plan.cache_clear()
 
 
 def test_a_setting_that_comes_later_is_noticed_too() -> None:
@@ -46,6 +45,19 @@ def test_a_setting_that_comes_later_is_noticed_too() -> None:
     finally:
         talib.set_unstable_period("EMA", 0)
     np.testing.assert_array_equal(ALL["ema"].compute(close, timeperiod=10)[0], before)
+
+
+@pytest.mark.parametrize("name", ["HT_TRENDMODE", "HA", "RSI", "KAMA", "RMA"])
+def test_each_function_with_such_a_setting_notices_it(name: str) -> None:
+    indicator, columns = ALL[name.lower()], walk(1, 300)
+    inputs = [columns[one] for one in indicator.inputs]
+    indicator.compute(*inputs, **indicator.defaults)
+    talib.set_unstable_period(name, 3)
+    try:
+        with pytest.raises(IndicatorFailed, match=f"unstable period of {name} is set to 3"):
+            indicator.compute(*inputs, **indicator.defaults)
+    finally:
+        talib.set_unstable_period(name, 0)
 
 
 def test_the_lookback_is_that_of_the_library() -> None:
@@ -80,7 +92,7 @@ def test_threads_get_what_one_thread_gets() -> None:
         return [one.tobytes() for one in results]
 
     alone = [work(job) for job in jobs]
-    lookback.cache_clear()
+    _plan.cache_clear()
     with ThreadPoolExecutor(8) as pool:
         assert list(pool.map(work, jobs)) == alone
 

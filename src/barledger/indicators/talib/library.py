@@ -1,7 +1,7 @@
 """TA-Lib itself, imported when it is first needed, and what is asked of it."""
 
 from collections.abc import Callable
-from functools import cache, lru_cache
+from functools import cache
 from importlib import import_module
 from typing import Any, Final
 
@@ -31,7 +31,6 @@ def function(name: str) -> Callable[..., Any]:
     return wrapped
 
 
-@lru_cache(maxsize=4096)
 def lookback(name: str, names: tuple[str, ...], values: tuple[Any, ...]) -> int:
     """Return how many leading values are missing, as TA-Lib says; -1 where parameters contradict each other.
 
