@@ -1,5 +1,7 @@
 """The functions in a process that others use too: its settings, its threads, its frames."""
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
@@ -141,3 +143,15 @@ def _phrase(sign: str) -> str:
 
 def test_no_function_is_left_out() -> None:
     assert {name.upper() for name in ALL} == set(talib.get_functions())
+
+
+def test_without_the_library_the_command_that_installs_it_is_named() -> None:
+    code = (
+        "import sys; sys.modules['talib'] = None\n"
+        "from barledger.errors import DriverMissing\n"
+        "from barledger.indicators.registry import REGISTRY\n"
+        "try:\n    REGISTRY.find('rsi')\n"
+        "except DriverMissing as error:\n    print(error.advice)\n"
+    )
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    assert "barledger[indicators]" in told.stdout

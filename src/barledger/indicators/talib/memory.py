@@ -3,8 +3,16 @@ r"""Memory: how many bars beyond its lookback a value needs until it has forgott
 A recursion ``x += alpha (input - x)`` loses its seed by a factor of ``1 - alpha`` a bar: an e-fold takes about
 ``1 / alpha`` bars, which is p/2 for an EMA (``alpha = 2 / (p + 1)``) and p for Wilder's average (``alpha = 1 / p``).
 After 37 e-folds what is left of a seed is less than the last bit of a double; from there on the roundings of both
-computations have to meet, each bar with a chance of about ``alpha``, which takes a few e-folds more. 42 e-folds for
-one recursion and 12 more for each that follows it were found to give equal bits wherever values move at all.
+computations have to meet, each bar with a chance of about ``alpha``, which takes a few e-folds more: at 42 random walks
+had equal bits in each of 18,000 slices. Where values pass near zero, their last bit is finer: of real bars one slice in
+a thousand still differed at 42 (one in 250 of forces, which are volume times change), and none of 40,000 at 46. 48 is
+taken, and 8 more for each recursion that follows another.
+
+What is promised to a billionth is meant relative to the largest value that an output takes, and for sums that go along
+to the largest that went through them: a difference of two averages near zero has no more digits than the averages.
+Two things settle only where values move. Prices that stood still all along a slice leave it at its seed, while the
+whole history keeps the ratio of the last gains and losses (RSI, DX, CMO). And the phase of a price that stands still is
+that of roundings (Hilbert transforms, MESA averages).
 
 A reach here has no lookback: it is what is added to it.
 """
@@ -14,7 +22,7 @@ from typing import Final
 
 from barledger.indicators.definition import Memory, Reach
 
-_BITS: Final = 42
+_BITS: Final = 48
 _NEXT: Final = 8
 _NEARLY: Final = 24
 """The e-folds for 1e-9 relative: exp(-24) is 4e-11."""
