@@ -1,0 +1,111 @@
+"""Bars for tests of indicators: random walks of several kinds, and real ones; and how slices of them compare."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from barledger.indicators.definition import Indicator
+from barledger.indicators.parameter import Parameter, Value
+from published import EARLIER, published
+
+Floats = npt.NDArray[np.float64]
+Columns = Mapping[str, Floats]
+
+
+def walk(seed: int, size: int, *, tick: float = 0.0) -> dict[str, Floats]:
+    """Return bars that walk by about 1 % each, rounded to a tick if there is one."""
+    random = np.random.default_rng(seed)
+    close = 100 * np.exp(np.cumsum(random.standard_normal(size) * 0.01))
+    opened = np.concatenate([[100.0], close[:-1]]) * np.exp(random.standard_normal(size) * 0.003)
+    if tick:
+        close, opened = np.round(close / tick) * tick, np.round(opened / tick) * tick
+    above, below = (np.exp(np.abs(random.standard_normal(size)) * 0.004) for _ in range(2))
+    high, low = np.maximum(opened, close) * above, np.minimum(opened, close) / below
+    volume = np.floor(np.exp(random.standard_normal(size) * 0.7) * 1e6)
+    periods = random.integers(1, 40, size).astype(np.float64)
+    return {"open": opened, "high": high, "low": low, "close": close, "volume": volume, "periods": periods}
+
+
+def standing(seed: int, size: int) -> dict[str, Floats]:
+    """Return bars of a market that often stands still, for up to a hundred bars, and then trades nothing."""
+    random = np.random.default_rng(seed)
+    columns = walk(seed, size, tick=0.01)
+    still = random.random(size) < 0.3
+    for begin in random.integers(0, size, size // 500):
+        still[begin : begin + int(random.integers(5, 100))] = True
+    still[0] = False
+    last = np.maximum.accumulate(np.where(still, 0, np.arange(size)))
+    close = columns["close"][last]
+    for name in ("open", "high", "low"):
+        columns[name] = np.where(still, close, columns[name])
+    columns["high"] = np.maximum(columns["high"], close)
+    columns["low"] = np.minimum(columns["low"], close)
+    columns["volume"] = np.where(still, 0.0, columns["volume"])
+    return columns | {"close": close}
+
+
+def real() -> dict[str, Floats]:
+    """Return 13 years of daily bars of AAPL, splits and all."""
+    frame = published("AAPL", EARLIER)
+    names = ("Open", "High", "Low", "Close", "Volume")
+    columns = {name.lower(): np.ascontiguousarray(frame[name].to_numpy(np.float64)) for name in names}
+    return columns | {"periods": np.random.default_rng(0).integers(1, 40, len(frame)).astype(np.float64)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Compared:
+    """An output of the whole history and of a slice of it, over the bars that a caller would use."""
+
+    whole: Floats
+    part: Floats
+    scale: float
+
+    @property
+    def equal(self) -> bool:
+        return bool(np.array_equal(self.whole, self.part, equal_nan=True))
+
+    @property
+    def error(self) -> float:
+        """The largest difference, relative to the largest size of the output."""
+        if not np.array_equal(np.isnan(self.whole), np.isnan(self.part)):
+            return np.inf
+        differences = np.abs(self.whole - self.part)
+        return float(np.nanmax(differences, initial=0.0) / self.scale) if self.scale else 0.0
+
+
+def compared(
+    indicator: Indicator,
+    values: Mapping[str, Value],
+    columns: Columns,
+    *,
+    at: int,
+    settled: int,
+    bars: int = 200,
+) -> Iterator[Compared]:
+    """Compare each output from the bar ``at`` on, a slice having ``settled`` bars before it."""
+    inputs = [columns[name] for name in indicator.inputs]
+    begin, end = at - settled, at + bars
+    wholes = indicator.compute(*inputs, **values)
+    parts = indicator.compute(*(one[begin:end].copy() for one in inputs), **values)
+    for whole, part in zip(wholes, parts, strict=True):
+        scale = float(np.nanmax(np.abs(whole[begin:end]), initial=0.0))
+        yield Compared(whole=whole[at:end], part=part[settled:], scale=scale)
+
+
+def chosen(indicator: Indicator, random: np.random.Generator, *, longest: int = 25) -> dict[str, Value]:
+    """Return parameters at random, within their ranges and at most so long."""
+    values = {one.name: _drawn(one, random, longest) for one in indicator.parameters}
+    if "minperiod" in values:
+        values["minperiod"] = min(int(values["minperiod"]), int(values["maxperiod"]))
+    return values
+
+
+def _drawn(parameter: Parameter, random: np.random.Generator, longest: int) -> Value:
+    if parameter.sort == "choice":
+        return str(random.choice(parameter.choices))
+    if parameter.sort == "int":
+        return int(random.integers(int(parameter.low), longest + 1))
+    low, high = max(parameter.low, 0.02), min(parameter.high, 3.0)
+    return float(random.uniform(low, max(high, low)))
