@@ -12,6 +12,7 @@ from barledger.indicators.definition import Floats
 from barledger.indicators.own.kernel import compiled
 
 Ints = npt.NDArray[np.int64]
+_BLOCK = 4096
 
 
 @compiled
@@ -27,35 +28,87 @@ def _gathered(parts: Floats, steps: Floats, covering: Ints) -> None:
 
 
 @compiled
-def spread(low: Floats, high: Floats, volume: Floats, origin: float, width: float, snap: float, bins: int) -> Floats:
-    """Return the volume of each bin; an end within ``snap`` bins of an edge is on it."""
-    parts = np.zeros(bins)
-    steps = np.zeros(bins + 1)
-    covering = np.zeros(bins + 1, np.int64)
+def _filled(
+    low: Floats,
+    high: Floats,
+    volume: Floats,
+    scale: tuple[float, float, float],
+    parts: Floats,
+    steps: Floats,
+    covering: Ints,
+) -> tuple[int, int]:
+    """Add bars, but those with a missing value, and return the lowest and the highest bin that they touch."""
+    origin, slope, snap = scale
+    bins = len(parts)
+    lowest, highest = bins, -1
     for at in range(len(volume)):
-        under = (low[at] - origin) / width
-        over = (high[at] - origin) / width
+        under = (low[at] - origin) * slope
+        over = (high[at] - origin) * slope
         if snap > 0:
             edge = np.rint(under)
             under = edge if abs(under - edge) <= snap else under
             edge = np.rint(over)
             over = edge if abs(over - edge) <= snap else over
+        if not (under <= over and volume[at] >= 0):
+            continue
         under = min(max(under, 0.0), float(bins))
         over = min(max(over, 0.0), float(bins))
         first = min(int(under), bins - 1)
         last = min(int(over), bins - 1)
-        if first >= last:
+        lowest, highest = min(lowest, first), max(highest, last)
+        if first == last:
             parts[first] += volume[at]
             continue
         density = volume[at] / (over - under)
         parts[first] += (first + 1 - under) * density
         parts[last] += (over - last) * density
-        steps[first + 1] += density
-        steps[last] -= density
-        covering[first + 1] += 1
-        covering[last] -= 1
+        if last > first + 1:
+            steps[first + 1] += density
+            steps[last] -= density
+            covering[first + 1] += 1
+            covering[last] -= 1
+    return lowest, highest
+
+
+@compiled
+def spread(low: Floats, high: Floats, volume: Floats, scale: tuple[float, float, float], bins: int) -> Floats:
+    """Return the volume of each bin; ``scale`` is the lowest edge, bins per unit of price, and how near is on an edge.
+
+    Bars are added block by block, and blocks to one another: a sum of as many equal volumes as there are bars would
+    drift away from them.
+    """
+    parts, steps = np.zeros(bins), np.zeros(bins)
+    some, jumps = np.zeros(bins), np.zeros(bins)
+    covering = np.zeros(bins, np.int64)
+    for begin in range(0, len(volume), _BLOCK):
+        end = min(begin + _BLOCK, len(volume))
+        first, last = _filled(low[begin:end], high[begin:end], volume[begin:end], scale, some, jumps, covering)
+        for at in range(first, last + 1):
+            parts[at] += some[at]
+            steps[at] += jumps[at]
+            some[at] = jumps[at] = 0.0
     _gathered(parts, steps, covering)
     return parts
+
+
+@compiled
+def surveyed(low: Floats, high: Floats, volume: Floats) -> tuple[float, float, float, int, int]:
+    """Return the lowest low, the highest high, the total volume, and how many bars miss a value or cannot be."""
+    lowest, highest, total = np.inf, -np.inf, 0.0
+    missing = wrong = 0
+    for begin in range(0, len(volume), _BLOCK):
+        some = 0.0
+        for at in range(begin, min(begin + _BLOCK, len(volume))):
+            if low[at] <= high[at] and volume[at] >= 0:
+                some += volume[at]
+                lowest = min(lowest, low[at])
+                highest = max(highest, high[at])
+            elif np.isnan(low[at]) or np.isnan(high[at]) or np.isnan(volume[at]):
+                missing += 1
+            else:
+                wrong += 1
+        total += some
+    return lowest, highest, total, missing, wrong
 
 
 @compiled
@@ -89,23 +142,35 @@ def area(volumes: Floats, share: float) -> tuple[int, int, int]:
 
 
 @compiled
+def _profiled(
+    low: Floats, high: Floats, volume: Floats, parts: Floats, steps: Floats, covering: Ints, share: float
+) -> tuple[float, float, float]:
+    """Return the point of control and the value area of a few bars."""
+    origin, top = low.min(), high.max()
+    width = (top - origin) / len(parts)
+    parts[:] = 0.0
+    steps[:] = 0.0
+    covering[:] = 0
+    # Bars of one price have one bin without a width.
+    slope = 1 / width if width > 0 else 0.0
+    _filled(low, high, volume, (origin, slope, 0.0), parts, steps, covering)
+    _gathered(parts, steps, covering)
+    most, first, last = area(parts, share)
+    if most < 0:
+        return np.nan, np.nan, np.nan
+    if not width > 0:
+        return origin, origin, origin
+    return origin + (most + 0.5) * width, origin + first * width, origin + (last + 1) * width
+
+
+@compiled
 def rolling(high: Floats, low: Floats, volume: Floats, period: int, bins: int, share: float) -> Floats:
     """Return the rows poc, low and high of the profile of each window."""
     out = np.full((3, len(volume)), np.nan)
+    parts, steps = np.zeros(bins), np.zeros(bins)
+    covering = np.zeros(bins, np.int64)
     for end in range(period, len(volume) + 1):
-        begin = end - period
-        origin = low[begin:end].min()
-        top = high[begin:end].max()
-        width = (top - origin) / bins
-        at = end - 1
-        if not width > 0:
-            found = (0, 0, 0) if volume[begin:end].sum() > 0 else (-1, -1, -1)
-            width = 0.0
-        else:
-            volumes = spread(low[begin:end], high[begin:end], volume[begin:end], origin, width, 0.0, bins)
-            found = area(volumes, share)
-        if found[0] >= 0:
-            out[0, at] = origin + (found[0] + 0.5) * width
-            out[1, at] = origin + found[1] * width
-            out[2, at] = origin + (found[2] + 1) * width
+        rows = slice(end - period, end)
+        found = _profiled(low[rows], high[rows], volume[rows], parts, steps, covering, share)
+        out[0, end - 1], out[1, end - 1], out[2, end - 1] = found
     return out
