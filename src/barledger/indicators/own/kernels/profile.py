@@ -13,6 +13,8 @@ from barledger.indicators.own.kernel import compiled
 
 Ints = npt.NDArray[np.int64]
 _BLOCK = 4096
+_ALIKE = 1 - 1e-9
+"""Volumes that differ by less are the same: bins that the same bars cover differ by what rounding left."""
 
 
 @compiled
@@ -122,17 +124,17 @@ def area(volumes: Floats, share: float) -> tuple[int, int, int]:
     total = volumes.sum()
     if not total > 0:
         return -1, -1, -1
-    most = 0
-    for at in range(1, bins):
-        nearer = abs(2 * at - (bins - 1)) < abs(2 * most - (bins - 1))
-        if volumes[at] > volumes[most] or (volumes[at] == volumes[most] and nearer):
+    enough = volumes.max() * _ALIKE
+    most = -1
+    for at in range(bins):
+        if volumes[at] >= enough and (most < 0 or abs(2 * at - (bins - 1)) < abs(2 * most - (bins - 1))):
             most = at
     low = high = most
     inside = volumes[most]
-    while inside < share * total and (low > 0 or high < bins - 1):
+    while inside < share * total * _ALIKE and (low > 0 or high < bins - 1):
         above = volumes[high + 1 : high + 3].sum() if high < bins - 1 else -1.0
         below = volumes[max(low - 2, 0) : low].sum() if low > 0 else -1.0
-        if above >= below:
+        if above >= below * _ALIKE:
             high = min(high + 2, bins - 1)
             inside += above
         else:
