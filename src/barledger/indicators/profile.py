@@ -1,8 +1,11 @@
 """Volume profiles: how much was traded at which price."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from math import floor, isfinite
+from os import cpu_count
 from typing import Any, Final
 
 import numpy as np
@@ -17,6 +20,9 @@ from barledger.indicators.parameter import Parameter
 _NAME: Final = "volume_profile"
 _WANTED: Final = ("high", "low", "volume")
 _MOST_BINS: Final = 10_000_000
+_PART: Final = 250_000
+_FEW_BINS: Final = 50_000
+"""With more, threads would spend their time on bins."""
 _BINS: Final = Parameter(name="bins", default=24, low=1, high=_MOST_BINS)
 _TICK: Final = Parameter(name="tick", sort="float", default=0.01, low=1e-12)
 _SHARE: Final = Parameter(name="value_area", sort="float", default=0.7, low=0.01, high=1)
@@ -103,11 +109,14 @@ def volume_profile(
     from barledger.indicators.own.kernels import profile  # noqa: PLC0415 - numba is an extra, and slow to import
 
     share = float(_SHARE.check(_NAME, value_area))
-    high, low, volume = _columns(bars)
-    lowest, highest, total, missing, wrong = profile.surveyed(low, high, volume)
-    _check(len(volume), missing, wrong, lowest=lowest, highest=highest, total=total)
-    edges, scale = _bins(lowest, highest, bins, tick)
-    found = profile.spread(low, high, volume, scale, len(edges) - 1)
+    columns, missing = _columns(bars), 0
+    made = _spread(*columns, bins, tick)
+    if made is None:
+        columns, missing = _swept(*columns)
+        made = _spread(*columns, bins, tick)
+    if made is None:
+        raise _unsuitable("the volumes add up to more than a double holds", "Give them in a larger unit.")
+    edges, found = made
     most, first, last = profile.area(found, share)
     there = most >= 0
     return VolumeProfile(
@@ -117,10 +126,64 @@ def volume_profile(
         value_area_low=float(edges[first]) if there else np.nan,
         value_area_high=float(edges[last + 1]) if there else np.nan,
         share=share,
-        total=total,
-        bars=len(volume) - missing,
+        total=float(found.sum()),
+        bars=len(columns[2]),
         missing=missing,
     )
+
+
+def _spread(
+    high: Floats, low: Floats, volume: Floats, bins: int | None, tick: float | None
+) -> tuple[Floats, Floats] | None:
+    """Return edges and volumes; None if a value is missing, infinite, or cannot be.
+
+    Many bars are spread part by part, each part on a thread of its own. Parts depend on the number of bars alone and
+    are added in their order, so that the volumes have the same bits on every machine.
+    """
+    from barledger.indicators.own.kernels import profile  # noqa: PLC0415 - numba is an extra, and slow to import
+
+    rows = [slice(begin, begin + _PART) for begin in range(0, len(volume), _PART)]
+    with _threads(len(rows)) as each:
+        lowest = min(each(lambda part: float(low[part].min()), rows), default=np.inf)
+        highest = max(each(lambda part: float(high[part].max()), rows), default=-np.inf)
+        if not (isfinite(lowest) and isfinite(highest) and lowest <= highest):
+            return None
+        edges, scale = _bins(lowest, highest, bins, tick)
+        count = len(edges) - 1
+        if count > _FEW_BINS:
+            rows = [slice(0, len(volume))]
+        made = list(each(lambda part: profile.spread(low[part], high[part], volume[part], scale, count), rows))
+    with np.errstate(over="ignore"):
+        found: Floats = np.sum([volumes for volumes, _ in made], axis=0) if len(made) > 1 else made[0][0]
+        wrong = any(wrong for _, wrong in made) or not isfinite(found.sum())
+    return None if wrong else (edges, found)
+
+
+@contextmanager
+def _threads(parts: int) -> Iterator[Callable[..., Iterable[Any]]]:
+    """Give what maps a function over parts, on as many threads as are worth it."""
+    count = min(parts, cpu_count() or 1)
+    if count < 2:
+        yield map
+        return
+    with ThreadPoolExecutor(count) as pool:
+        yield pool.map
+
+
+def _swept(high: Floats, low: Floats, volume: Floats) -> tuple[tuple[Floats, Floats, Floats], int]:
+    """Return the bars that have all values, and how many do not; raises `InputUnsuitable` for what cannot be."""
+    there = ~(np.isnan(high) | np.isnan(low) | np.isnan(volume))
+    kept = tuple(sealed(one[there]) for one in (high, low, volume))
+    if not len(kept[0]):
+        reason = "each of them misses a high, a low or a volume" if len(high) else "there are none"
+        raise _unsuitable(reason, "Give an interval with bars.")
+    if any(bool(np.isinf(one).any()) for one in kept):
+        raise _unsuitable("a value is infinite", "Leave that bar out.")
+    wrong = int(((kept[0] < kept[1]) | (kept[2] < 0)).sum())
+    if wrong:
+        reason = f"{wrong:,} of {len(high):,} have a high below the low, or a volume below 0"
+        raise _unsuitable(reason, "Validate them first: bars that were written through barledger cannot be like that.")
+    return (kept[0], kept[1], kept[2]), len(high) - len(kept[0])
 
 
 def _bins(
@@ -149,7 +212,7 @@ def _ticks(lowest: float, highest: float, tick: float) -> tuple[Floats, tuple[fl
     return edges, (first * tick, 1 / tick, _ON_AN_EDGE)
 
 
-def _columns(bars: Any) -> Iterator[Floats]:
+def _columns(bars: Any) -> tuple[Floats, Floats, Floats]:
     given = bars.to_numpy() if isinstance(bars, Bars) else bars
     by_name = {str(name).lower(): name for name in given}
     found = []
@@ -159,7 +222,8 @@ def _columns(bars: Any) -> Iterator[Floats]:
         found.append(_numbers(name, given[by_name[name]]))
     if len({one.shape for one in found}) > 1 or found[0].ndim != 1:
         raise _unsuitable("high, low and volume are not of one length", "Give one value of each for each bar.")
-    return map(sealed, found)
+    high, low, volume = map(sealed, found)
+    return high, low, volume
 
 
 def _numbers(name: str, values: Any) -> Floats:
@@ -169,17 +233,6 @@ def _numbers(name: str, values: Any) -> Floats:
         raise _unsuitable(
             f"{name} is not all numbers", "Give arrays of float64, with NaN for what is missing."
         ) from error
-
-
-def _check(size: int, missing: int, wrong: int, **told: float) -> None:
-    if wrong:
-        reason = f"{wrong:,} of {size:,} have a high below the low, or a volume below 0"
-        raise _unsuitable(reason, "Validate them first: bars that were written through barledger cannot be like that.")
-    if missing == size:
-        reason = "there are none" if not size else "each of them misses a high, a low or a volume"
-        raise _unsuitable(reason, "Give an interval with bars.")
-    if not all(isfinite(value) for value in told.values()):
-        raise _unsuitable("a value is infinite, or the volumes add up to more than a double holds", "Leave it out.")
 
 
 def _unsuitable(reason: str, remedy: str) -> InputUnsuitable:

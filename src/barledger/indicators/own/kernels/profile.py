@@ -12,7 +12,9 @@ from barledger.indicators.definition import Floats
 from barledger.indicators.own.kernel import compiled
 
 Ints = npt.NDArray[np.int64]
-_BLOCK = 4096
+Places = npt.NDArray[np.int32]
+_READ = 1024
+_SUMMED = 4096
 _ALIKE = 1 - 1e-9
 """Volumes that differ by less are the same: bins that the same bars cover differ by what rounding left."""
 
@@ -30,34 +32,111 @@ def _gathered(parts: Floats, steps: Floats, covering: Ints) -> None:
 
 
 @compiled
-def _filled(
+def _read(
     low: Floats,
     high: Floats,
     volume: Floats,
     scale: tuple[float, float, float],
-    parts: Floats,
-    steps: Floats,
-    covering: Ints,
-) -> tuple[int, int]:
-    """Add bars, but those with a missing value, and return the lowest and the highest bin that they touch."""
+    bins: int,
+    places: Places,
+    shares: Floats,
+) -> tuple[int, int, int]:
+    """Read where bars are: their first and last bins, and what of them is in the first, the last, and each between.
+
+    Returns the lowest and the highest bin, and how many bars cannot be; those are anywhere. Nothing here depends on
+    the bar before, so that the processor reads ahead whatever bars are like.
+    """
     origin, slope, snap = scale
-    bins = len(parts)
-    lowest, highest = bins, -1
+    top = np.int32(bins - 1)
+    none = np.int32(0)
+    lowest, highest, wrong = top, none, 0
     for at in range(len(volume)):
         under = (low[at] - origin) * slope
         over = (high[at] - origin) * slope
         if snap > 0:
-            edge = np.rint(under)
+            edge, other = np.rint(under), np.rint(over)
             under = edge if abs(under - edge) <= snap else under
-            edge = np.rint(over)
-            over = edge if abs(over - edge) <= snap else over
-        if not (under <= over and volume[at] >= 0):
-            continue
-        under = min(max(under, 0.0), float(bins))
-        over = min(max(over, 0.0), float(bins))
-        first = min(int(under), bins - 1)
-        last = min(int(over), bins - 1)
+            over = other if abs(over - other) <= snap else over
+        first = max(min(np.int32(under), top), none)
+        last = max(min(np.int32(over), top), none)
+        density = volume[at] / (over - under)
+        alone = first == last
+        shares[0, at] = volume[at] if alone else (first + 1 - under) * density
+        shares[1, at] = 0.0 if alone else (over - last) * density
+        shares[2, at] = density
+        places[0, at], places[1, at] = first, last
         lowest, highest = min(lowest, first), max(highest, last)
+        wrong += 0 if low[at] <= high[at] and volume[at] >= 0 else 1
+    return int(lowest), int(highest), wrong
+
+
+@compiled
+def _added(places: Places, shares: Floats, count: int, lanes: Floats, steps: Floats, covering: Ints) -> None:
+    """Add what was read. Bars that follow one another mostly go to one bin, so that they take turns in two lanes."""
+    for at in range(count):
+        first, last = places[0, at], places[1, at]
+        lanes[at & 1, first] += shares[0, at]
+        lanes[2 + (at & 1), last] += shares[1, at]
+        if last > first + 1:
+            steps[first + 1] += shares[2, at]
+            steps[last] -= shares[2, at]
+            covering[first + 1] += 1
+            covering[last] -= 1
+
+
+@compiled
+def _moved(first: int, last: int, some: Floats, jumps: Floats, parts: Floats, steps: Floats) -> None:
+    """Move what lanes and their steps have in some bins over to the sums."""
+    for at in range(first, last + 1):
+        parts[at] += some[0, at] + some[1, at] + some[2, at] + some[3, at]
+        steps[at] += jumps[at]
+        some[:, at] = 0.0
+        jumps[at] = 0.0
+
+
+@compiled
+def spread(
+    low: Floats, high: Floats, volume: Floats, scale: tuple[float, float, float], bins: int
+) -> tuple[Floats, int]:
+    """Return the volume of each bin, and how many bars cannot be; what is returned counts only if there are none.
+
+    ``scale`` is the lowest edge, bins per unit of price, and how near to an edge a price is on it. Some thousand bars
+    are added to one another, and those sums too: one sum of all would drift away from them. They are moved when that
+    takes no longer than adding them did.
+    """
+    parts, steps = np.zeros(bins), np.zeros(bins)
+    some, jumps = np.zeros((4, bins)), np.zeros(bins)
+    covering = np.zeros(bins, np.int64)
+    places, shares = np.empty((2, _READ), np.int32), np.empty((3, _READ))
+    lowest, highest, wrong, since = bins, -1, 0, 0
+    for begin in range(0, len(volume), _READ):
+        rows = slice(begin, min(begin + _READ, len(volume)))
+        found = _read(low[rows], high[rows], volume[rows], scale, bins, places, shares)
+        lowest, highest, wrong = min(lowest, found[0]), max(highest, found[1]), wrong + found[2]
+        _added(places, shares, rows.stop - begin, some, jumps, covering)
+        since += rows.stop - begin
+        if since >= _SUMMED and highest - lowest <= since:
+            _moved(lowest, highest, some, jumps, parts, steps)
+            lowest, highest, since = bins, -1, 0
+    _moved(lowest, highest, some, jumps, parts, steps)
+    _gathered(parts, steps, covering)
+    return parts, wrong
+
+
+@compiled
+def _filled(
+    low: Floats, high: Floats, volume: Floats, scale: tuple[float, float], parts: Floats, steps: Floats, covering: Ints
+) -> None:
+    """Add a few bars, but those that cannot be."""
+    origin, slope = scale
+    top = len(parts) - 1
+    for at in range(len(volume)):
+        if not (low[at] <= high[at] and volume[at] >= 0):
+            continue
+        under = (low[at] - origin) * slope
+        over = (high[at] - origin) * slope
+        first = min(int(under), top)
+        last = min(int(over), top)
         if first == last:
             parts[first] += volume[at]
             continue
@@ -69,48 +148,6 @@ def _filled(
             steps[last] -= density
             covering[first + 1] += 1
             covering[last] -= 1
-    return lowest, highest
-
-
-@compiled
-def spread(low: Floats, high: Floats, volume: Floats, scale: tuple[float, float, float], bins: int) -> Floats:
-    """Return the volume of each bin; ``scale`` is the lowest edge, bins per unit of price, and how near is on an edge.
-
-    Bars are added block by block, and blocks to one another: a sum of as many equal volumes as there are bars would
-    drift away from them.
-    """
-    parts, steps = np.zeros(bins), np.zeros(bins)
-    some, jumps = np.zeros(bins), np.zeros(bins)
-    covering = np.zeros(bins, np.int64)
-    for begin in range(0, len(volume), _BLOCK):
-        end = min(begin + _BLOCK, len(volume))
-        first, last = _filled(low[begin:end], high[begin:end], volume[begin:end], scale, some, jumps, covering)
-        for at in range(first, last + 1):
-            parts[at] += some[at]
-            steps[at] += jumps[at]
-            some[at] = jumps[at] = 0.0
-    _gathered(parts, steps, covering)
-    return parts
-
-
-@compiled
-def surveyed(low: Floats, high: Floats, volume: Floats) -> tuple[float, float, float, int, int]:
-    """Return the lowest low, the highest high, the total volume, and how many bars miss a value or cannot be."""
-    lowest, highest, total = np.inf, -np.inf, 0.0
-    missing = wrong = 0
-    for begin in range(0, len(volume), _BLOCK):
-        some = 0.0
-        for at in range(begin, min(begin + _BLOCK, len(volume))):
-            if low[at] <= high[at] and volume[at] >= 0:
-                some += volume[at]
-                lowest = min(lowest, low[at])
-                highest = max(highest, high[at])
-            elif np.isnan(low[at]) or np.isnan(high[at]) or np.isnan(volume[at]):
-                missing += 1
-            else:
-                wrong += 1
-        total += some
-    return lowest, highest, total, missing, wrong
 
 
 @compiled
@@ -155,7 +192,7 @@ def _profiled(
     covering[:] = 0
     # Bars of one price have one bin without a width.
     slope = 1 / width if width > 0 else 0.0
-    _filled(low, high, volume, (origin, slope, 0.0), parts, steps, covering)
+    _filled(low, high, volume, (origin, slope), parts, steps, covering)
     _gathered(parts, steps, covering)
     most, first, last = area(parts, share)
     if most < 0:
