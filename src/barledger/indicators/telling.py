@@ -40,9 +40,10 @@ def begin_of(pick: Pick, rows: Rows, anchor: int = 0) -> int:
 def standing(pick: Pick, table: Table, rows: Rows, anchor: int = 0) -> Standing:
     """Return how far an output can be relied on."""
     reach, begin = pick.reach, begin_of(pick, rows, anchor)
-    had = rows.first - begin
     anchored = reach.memory in ANCHORED
-    whole = rows.begins and begin == 0
+    # That more is known than settles it depends on what else was read, and says nothing of these values.
+    had = rows.first - begin if anchored else min(rows.first, reach.settled)
+    whole = rows.begins and begin == 0 and (anchored or rows.first < reach.settled or not rows.first)
     return Standing(
         key=pick.key,
         memory=reach.memory,
