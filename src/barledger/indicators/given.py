@@ -42,7 +42,7 @@ class Given:
         frame = _one_instrument(_framed(data))
         names = _named(frame)
         time, timed = _times(frame, names)
-        if time is not None:
+        if time is not None and not _known_ascending(frame.index):
             check_ascending(time, timed=timed)
         return Given(data=data, frame=frame, names=names, time=time, timed=timed)
 
@@ -65,7 +65,7 @@ class Given:
             metadata = {f"barledger.{key}": str(value) for key, value in told.items()}
             made = {name: pa.array(values, from_pandas=True) for name, values in columns.items()}
             return pa.table(made).replace_schema_metadata(metadata)
-        found = pd.DataFrame({name: np.array(values) for name, values in columns.items()}, index=self.frame.index)
+        found = pd.DataFrame(_handed_over(columns), index=self.frame.index, copy=False)
         found.attrs.update(told)
         return found
 
@@ -86,6 +86,11 @@ def check_ascending(time: Ints, *, timed: bool = True) -> None:
     else:
         reason, remedy = f"they are not in ascending order of time: {at} (row {row})", "Sort them: frame.sort_index()."
     raise InputUnsuitable(reason=reason, remedy=remedy)
+
+
+def _known_ascending(index: Any) -> bool:
+    """Tell whether the index is of ascending times, which pandas looks at once and remembers."""
+    return isinstance(index, pd.DatetimeIndex) and bool(index.is_monotonic_increasing and index.is_unique)
 
 
 def _framed(data: Any) -> pd.DataFrame:
@@ -164,6 +169,17 @@ def _times(frame: pd.DataFrame, names: Mapping[str, Any]) -> tuple[Ints | None, 
     if pd.api.types.is_numeric_dtype(source.dtype):
         return source.to_numpy(np.int64), False
     return nanoseconds(stamps_of(frame, column)), True
+
+
+def _handed_over(columns: Mapping[str, Floats]) -> dict[str, Floats]:
+    """Return columns that the caller may write to: those that nobody else has as they are, others copied."""
+    made: dict[str, Floats] = {}
+    for name, values in columns.items():
+        alone = values.base is None and not any(values is one for one in made.values())
+        if alone:
+            values.setflags(write=True)
+        made[name] = values if alone else np.array(values)
+    return made
 
 
 def _polars(given: Any, columns: Mapping[str, Floats]) -> Any:

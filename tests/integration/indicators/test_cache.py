@@ -137,6 +137,24 @@ def test_new_bars_are_computed_alone(bl: BarLedger) -> None:
     assert "3 new rows and 25 before them" in str(explained)
 
 
+@pytest.mark.parametrize("specs", [*SPECS, "running(7)", "sma(running(5), 3)"])
+def test_going_on_gives_the_bits_of_beginning_anew(bl: BarLedger, specs: Any) -> None:
+    for newest in range(300, 306):
+        for options in ({}, {"start": day(150)}, {"last": 5}):
+            assert told(bl, specs, **options) == told(bl, specs, **options, cache=False)
+        bl.write("A", "1d", walk(range(newest, newest + 1)), source="mine")
+    explained = bl.indicators.calculate("moved(25)", "A", "1d", explain=True)
+    assert len(explained) == 306
+
+
+def test_a_write_that_brings_no_bars_changes_nothing(bl: BarLedger) -> None:
+    first = bl.indicators.calculate("moved(25)", "A", "1d")
+    bl.write("A", "1d", walk(range(310, 311)), source="mine")
+    bl.withdraw("A", "1d", day(310), source="mine", reason="wrong")
+    again = bl.indicators.calculate("moved(25)", "A", "1d")
+    assert (again.digest, len(again)) == (first.digest, 300)
+
+
 def test_what_was_handed_out_does_not_change_when_bars_come(bl: BarLedger) -> None:
     first = bl.indicators.calculate("moved(25)", "A", "1d")
     before = np.array(first.values("moved(25)"))

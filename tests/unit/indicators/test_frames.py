@@ -230,3 +230,14 @@ def test_few_rows_have_no_values_and_no_errors(rows: int) -> None:
     found = barledger.calculate("zscore(5)", frame().iloc[:rows])["zscore(5)"]
     assert len(found) == rows
     assert found.count() == max(0, rows - 4)
+
+
+def test_the_answer_is_the_callers_own_to_write_to() -> None:
+    given = frame()
+    found = barledger.calculate(["sma(5)", "sma(close, 5)", "zscore(9)"], given)
+    found["sma(5)"] *= 2.0
+    found.iloc[10, 2] = 7.0
+    close_to(found["sma(close, 5)"], expected(given["close"]))
+    again = barledger.calculate(["sma(5)", "zscore(9)"], given)
+    assert again.iloc[10, 1] != 7.0
+    close_to(again["sma(5)"], expected(given["close"]))

@@ -36,8 +36,10 @@ class Growing:
 
     def extend(self, values: Column) -> None:
         """Put values at the end."""
+        if not len(values):
+            return
         size = self._size + len(values)
-        if size > len(self._buffer) or not self._buffer.flags.writeable:
+        if size > len(self._buffer):
             larger = np.empty(size + size // _SHARE + _LEAST, self._buffer.dtype)
             larger[: self._size] = self._buffer[: self._size]
             self._buffer = larger

@@ -2,6 +2,7 @@
 
 import builtins
 from collections.abc import Mapping, Sequence
+from importlib import import_module
 from typing import Any
 
 from barledger.domain.bars import Bars
@@ -123,6 +124,34 @@ class IndicatorService:
         return self._calculator.calculated(
             self._requests.bound(specs, nan_policy), question, key, explanation, keeps=cache
         )
+
+    def volume_profile(
+        self,
+        instrument: str | Bars,
+        timeframe: str | None = None,
+        *,
+        start: Instant | None = None,
+        end: Instant | None = None,
+        source: str | None = None,
+        version: str | Instant = "latest",
+        adjust: str | None = None,
+        bins: int | None = None,
+        tick: float | None = None,
+        value_area: float = 0.7,
+    ) -> Any:
+        """Return how much of [start, end) was traded at which price (`indicators.profile.volume_profile`).
+
+        Raises what that raises, and `DataRetrievalService.bars`.
+        """
+        if isinstance(instrument, Bars):
+            _refuse({"start": start, "end": end, "source": source, "adjust": adjust}, version=version)
+            bars = instrument
+        else:
+            frame = timeframe or ""
+            options: dict[str, Any] = {"source": source, "version": version, "adjust": adjust}
+            bars = self._retrieval.bars(instrument, frame, start=start, end=end, **options)
+        profile = import_module("barledger.indicators.profile")
+        return profile.volume_profile(bars, bins=bins, tick=tick, value_area=value_area)
 
     def warmup(self, specs: str | Sequence[str], *, nan_policy: Policy | None = None) -> int:
         """Return how many bars before the first one settle its values, of several specs the most."""
