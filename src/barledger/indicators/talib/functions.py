@@ -2,10 +2,14 @@
 
 from collections.abc import Callable, Iterator
 from functools import partial
+from importlib import import_module
 from typing import Any
+
+import numpy as np
 
 from barledger.indicators.definition import Floats, Indicator, Output, Reach, Values
 from barledger.indicators.parameter import Parameter
+from barledger.indicators.streaming.opening import streamed
 from barledger.indicators.talib.library import description, talib
 
 
@@ -31,12 +35,22 @@ def _indicator(info: dict[str, Any], function: Callable[..., Any]) -> Indicator:
         outputs=tuple(Output(name=name) for name in info["output_names"]),
         reach=partial(_reach, info["name"]),
         compute=partial(_compute, function),
+        stream=streamed(info["name"], reach=partial(_reach, info["name"])),
     )
 
 
 def _compute(function: Callable[..., Any], *inputs: Floats, **values: Any) -> tuple[Floats, ...]:
     results = function(*inputs, **values)
-    return results if isinstance(results, tuple) else (results,)
+    listed = results if isinstance(results, tuple) else (results,)
+    return tuple(_floats(one, function.__name__, values) for one in listed)
+
+
+def _floats(values: Any, name: str, parameters: dict[str, Any]) -> Floats:
+    if values.dtype == np.float64:
+        return values  # type: ignore[no-any-return]  # TA-Lib knows no types
+    found = values.astype(np.float64)
+    found[: import_module("talib.abstract").Function(name, **parameters).lookback] = np.nan
+    return found  # type: ignore[no-any-return]
 
 
 def _reach(_name: str, values: Values) -> Reach:
