@@ -33,6 +33,8 @@ from barledger.services.cache.history import Edition
 from barledger.services.cache.vault import Patience, Vault, fits, introduce
 from barledger.services.cache.verification import Verification
 from barledger.services.indicators import IndicatorService
+from barledger.services.indicators.live import LiveService
+from barledger.services.indicators.neighbours import CalendarGaps
 from barledger.services.ingestion import Budget, DataIngestionService, Entry, IngestionReport
 from barledger.services.ingestion.plan import Refresh
 from barledger.services.ingestion.progress import Listener
@@ -89,7 +91,9 @@ class BarLedger:
             ingestion=self.ingestion,
             before=self.schedule.before_backtest,
         )
-        self.indicators = IndicatorService(self.retrieval)
+        self.indicators = IndicatorService(
+            self.retrieval, LiveService(self.vault, self.retrieval, self.ingestion, CalendarGaps(self.instruments))
+        )
         self.audit = AuditLog(self.vault, keys=key_place(ledger, settings), anchor=settings.anchor)
         self.actions = CorporateActionService(self.vault, self.cache, self.instruments, self.retrieval)
 

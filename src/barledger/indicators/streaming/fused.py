@@ -37,4 +37,4 @@ def exact(a: float, b: float, c: float) -> float:
     try:
         return float(total)
     except OverflowError:
-        return math.copysign(math.inf, total)
+        return math.inf if total > 0 else -math.inf

@@ -1,5 +1,6 @@
 """Paths: handles of what depends on all bars since the first, with a state of a few numbers that can be kept."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
@@ -26,11 +27,12 @@ class PathHandle(Handle):
     def update(self, *inputs: float) -> Values:
         """Take a closed bar in, and return its values."""
         self._state, values = self._step(self._state, *inputs)
-        return values
+        return values if values[0] - values[0] == 0.0 else _missing(values)
 
     def peek(self, *inputs: float) -> Values:
         """Return what `update` would return, and change nothing."""
-        return self._step(self._state, *inputs)[1]
+        values = self._step(self._state, *inputs)[1]
+        return values if values[0] - values[0] == 0.0 else _missing(values)
 
     def copy(self) -> "PathHandle":
         """Return an independent handle at the same bar."""
@@ -58,3 +60,8 @@ class PathHandle(Handle):
         if len(read) not in (0, *self._size):
             raise fields.wrong(f"its state has {len(read)} numbers")
         self._state = read
+
+
+def _missing(values: Values) -> Values:
+    """Return values of which what overflowed is missing, as it is in the batch."""
+    return tuple(value if math.isfinite(value) else math.nan for value in values)

@@ -73,7 +73,10 @@ class ReplayHandle(Handle):
         value = stream.update(*inputs)
         self._tail.append(inputs)
         self._count += 1
-        return (value,) if type(value) is float else self._values(value)
+        if type(value) is float:
+            # What overflows is missing, as it is in the batch.
+            return (value,) if value - value == 0.0 else self.recipe.nothing
+        return self._values(value)
 
     def peek(self, *inputs: float) -> tuple[float, ...]:
         """Return what `update` would return, and change nothing."""
@@ -179,7 +182,7 @@ class ReplayHandle(Handle):
         values = value if isinstance(value, tuple) else (value,)
         if self._before and self.recipe.function in INDEXED:
             return tuple(float(one + self._before) for one in values)
-        return tuple(map(float, values))
+        return tuple([one if one - one == 0.0 else math.nan for one in map(float, values)])
 
 
 @cache

@@ -9,7 +9,8 @@ import numpy as np
 
 from barledger.indicators.definition import Floats, Indicator, Output, Reach, Values
 from barledger.indicators.parameter import Parameter
-from barledger.indicators.streaming.opening import streamed
+from barledger.indicators.streaming.opening import PATHS, streamed
+from barledger.indicators.streaming.replay import INDEXED
 from barledger.indicators.talib.library import description, talib
 
 
@@ -47,12 +48,19 @@ def _compute(function: Callable[..., Any], *inputs: Floats, **values: Any) -> tu
 
 def _floats(values: Any, name: str, parameters: dict[str, Any]) -> Floats:
     if values.dtype == np.float64:
+        values[np.isinf(values)] = np.nan
         return values  # type: ignore[no-any-return]  # TA-Lib knows no types
     found = values.astype(np.float64)
     found[: import_module("talib.abstract").Function(name, **parameters).lookback] = np.nan
     return found  # type: ignore[no-any-return]
 
 
-def _reach(_name: str, values: Values) -> Reach:
-    longest = int(max((value for value in values.values() if isinstance(value, int)), default=0))
-    return Reach(lookback=longest, settled=longest, memory="window", exact=False)
+def _reach(name: str, values: Values) -> Reach:
+    back = int(import_module("talib.abstract").Function(name, **values).lookback)
+    if name in PATHS:
+        return Reach(lookback=back, settled=back, memory="path", exact=True)
+    if name in INDEXED:
+        return Reach(lookback=back, settled=back, memory="index", exact=True)
+    if name in ("MAX", "MIN"):
+        return Reach(lookback=back, settled=back, memory="window", exact=True)
+    return Reach(lookback=back, settled=60 * back + 100, memory="contractive", exact=False)

@@ -11,15 +11,18 @@ from barledger.indicators.definition import Policy
 from barledger.indicators.evaluation import Evaluation
 from barledger.indicators.registry import REGISTRY
 from barledger.indicators.table import Table
+from barledger.services.indicators.live import LiveService
 from barledger.services.retrieval import DataRetrievalService
 
 
 class IndicatorService:
     """Computes indicators on stored bars, or on bars in hand."""
 
-    def __init__(self, retrieval: DataRetrievalService) -> None:
-        """Read bars by this service."""
+    def __init__(self, retrieval: DataRetrievalService, live: LiveService) -> None:
+        """Read bars by the one service, and go on bar by bar by the other."""
         self._retrieval = retrieval
+        self.stream = live.stream
+        self.follow = live.follow
 
     def calculate(
         self,
