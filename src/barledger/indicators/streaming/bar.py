@@ -44,7 +44,7 @@ class BarReader:
             return self._by_attribute()
         if isinstance(bar, str | bytes | list | tuple | np.ndarray | bool) and not hasattr(bar, "_fields"):
             return self._refuse
-        return lambda one: self._of_mapping({name: getattr(one, name) for name in dir(one) if name[:1] != "_"})
+        return lambda one: self._of_mapping(_attributes(one))
 
     def _by_key(self) -> Reader:
         return self._quick(itemgetter, lambda bar: bar.get("time"), self._of_mapping)
@@ -125,6 +125,12 @@ class BarReader:
             reason=f"a {type(bar).__name__} does not say what is its {listed}",
             remedy="Give a bar with these names: an object, a mapping, or a row of a frame.",
         )
+
+
+def _attributes(bar: Any) -> dict[str, Any]:
+    """Return what an object has, without its methods."""
+    found = {name: getattr(bar, name) for name in dir(bar) if name[:1] != "_"}
+    return {name: value for name, value in found.items() if not callable(value)}
 
 
 def _is_time(value: Any) -> bool:
