@@ -240,6 +240,34 @@ def test_a_bar_that_comes_late_is_told_and_counts(scene: Scene) -> None:
     assert same(found[-1].values, right[found[-1].time])
 
 
+def test_a_bar_that_comes_before_all_others_moves_the_anchor_of_a_path(scene: Scene) -> None:
+    scene.history(5)
+
+    def then(at: int) -> None:
+        if at == 3:
+            early = 1_000 * DAY - 30 * MINUTE
+            scene.ingestion.ingest("A", "1m", source="scripted", start=early, end=early + MINUTE)
+
+    found, right = scene.take(6, then=then), scene.right()
+    (told,) = [one for one in found if one.corrected]
+    assert told.corrected_from == 1_000 * DAY - 30 * MINUTE
+    assert {one.time for one in told.corrected} == {one.time for one in found[:4]}
+    assert same(found[-1].values, right[found[-1].time])
+
+
+def test_what_forgets_does_not_mind_what_changed_long_ago(scene: Scene) -> None:
+    scene.history()
+
+    def then(at: int) -> None:
+        if at == 2:
+            scene.market.corrected = {1_000 * DAY - 100 * MINUTE: 70.0}
+            scene.ingestion.ingest("A", "1m", source="scripted", refresh=150)
+
+    found, right = scene.take(9, then=then, specs=["max(5)"]), scene.right(["max(5)"])
+    assert not [one for one in found if one.corrected or one.corrected_from]
+    assert all(same(one.values, right[one.time]) for one in found)
+
+
 def test_a_bar_that_is_withdrawn_is_told_and_counts_no_more(scene: Scene) -> None:
     scene.history()
     gone = 1_000 * DAY + 2 * MINUTE

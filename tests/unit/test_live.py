@@ -158,6 +158,9 @@ def test_a_copy_goes_its_own_way() -> None:
     for bar in bars[:40]:
         live.update(bar)
     other, state = live.copy(), live.save()
+    assert copy.copy(live).save() == copy.deepcopy(live).save() == state
+    with pytest.raises(CannotStream, match="cannot be pickled"):
+        pickle.dumps(live)
     for bar in bars[40:]:
         live.update(bar)
     assert other.save() == state
@@ -181,6 +184,20 @@ def test_gaps_that_must_not_be_are_refused_and_change_nothing() -> None:
         live.update({"time": 4 * DAY, "close": 1.0})
     assert live.save() == before
     assert live.update({"time": 2 * DAY, "close": 4.0})["sma(2)"] == 3.0
+
+
+def test_times_of_a_history_are_given_to_what_wants_them() -> None:
+    def compute(time: Any, **_: Any) -> tuple[Floats]:
+        return (time / DAY,)
+
+    registry = Registry()
+    registry.add(custom("days", compute=compute, inputs=(), timed=True, reach=lambda _: _short({"period": 1})))
+    table = with_gaps({}, 10)
+    live = Live.open("days", registry=registry).warm(table)
+    assert live.value == 9.0
+    assert live.update({"time": 12 * DAY}) == 12.0
+    with pytest.raises(InputUnsuitable, match="already"):
+        live.warm(table)
 
 
 # --- what comes out ------------------------------------------------------------------------------
@@ -328,7 +345,7 @@ def test_times_must_rise() -> None:
 
 
 def under_way(specs: Any = None, bars: int = 60, **options: Any) -> Live:
-    live = Live.open(specs or ["rsi(5)", "sma(rsi(5), 3)", "obv", "macd(3, 6, 2)"], **options)
+    live = Live.open(specs or ["rsi(5)", "max(rsi(5), 3)", "obv", "macd(3, 6, 2)"], **options)
     for bar in bars_of(with_gaps({}, bars)):
         live.update(bar)
     return live

@@ -7,7 +7,14 @@ from typing import Any, Final
 
 from barledger.domain.interval import format_time
 from barledger.domain.rows import VALUES, Ints
-from barledger.errors import BarledgerError, InputMissing, InputUnsuitable, InvalidState, ValuesMissing
+from barledger.errors import (
+    BarledgerError,
+    CannotStream,
+    InputMissing,
+    InputUnsuitable,
+    InvalidState,
+    ValuesMissing,
+)
 from barledger.indicators.binding import Binder, Bound, Column, Request, bounds
 from barledger.indicators.definition import Policy
 from barledger.indicators.evaluation import Evaluation
@@ -211,6 +218,23 @@ class Live:
     def request(self) -> Request:
         """Return the specs as they were bound."""
         return self._plan.request
+
+    def __copy__(self) -> "Live":
+        """Return an independent live object."""
+        return self.copy()
+
+    def __deepcopy__(self, _: Any) -> "Live":
+        """Return an independent live object."""
+        return self.copy()
+
+    def __reduce__(self) -> Any:
+        """Refuse, because handles of TA-Lib point into its library; raises `CannotStream`."""
+        raise CannotStream(
+            indicator=", ".join(self.specs),
+            what="be pickled",
+            reason="handles of TA-Lib do not leave their process",
+            remedy="Send what `save()` gives, and open it there by `Live.load`.",
+        )
 
     def __repr__(self) -> str:
         """Say what it is, and how far it is."""

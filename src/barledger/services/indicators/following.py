@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from barledger.domain.interval import Interval
+from barledger.domain.interval import EARLIEST, Interval
 from barledger.domain.readable import Readable
 from barledger.domain.rows import VALUES
 from barledger.domain.series import Series
@@ -83,20 +83,23 @@ class Follower:
         """Return the opening of the earliest bar that counts and has changed since the last look, if there is one."""
         seen, self._seen = self._seen, self._revision()
         last, begun = self._live.time, self._begun()
-        if self._seen <= seen or begun is None:
+        if self._seen <= seen or last is None:
             return None
-        known = Interval(begun, min(bar.time, (last or begun) + 1))
+        known = Interval(begun, min(bar.time, last + 1))
         revisions = self._vault.ledger.revisions
         if not revisions.conflicting(self._series, known, seen):
             return None
         found = [one.interval.start for one in revisions.records(self._series, interval=known) if one.revision > seen]
         return max(min(found), begun) if found else None
 
-    def _begun(self) -> int | None:
-        """Return the opening of the earliest bar that values depend on; before anything was, None."""
-        forgets = self._wish.request.reach.memory not in _PATHS
-        full = len(self._times) == self._times.maxlen
-        return self._times[0] if forgets and full else self._live.anchor
+    def _begun(self) -> int:
+        """Return the opening (ns) from which on a bar counts: what depends on the whole path depends on any bar."""
+        if self._wish.request.reach.memory in _PATHS:
+            return EARLIEST
+        if len(self._times) == self._times.maxlen:
+            return self._times[0]
+        settled = self._live.count > self._wish.request.reach.settled
+        return (self._live.anchor or EARLIEST) if settled else EARLIEST
 
     def _again(self, since: int, end: int) -> Iterator[Corrected]:
         """Compute again from a time on, and give what has become of what was given."""
