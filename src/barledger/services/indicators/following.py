@@ -72,7 +72,8 @@ class Follower:
 
     def take(self, bar: ClosedBar) -> Followed:
         """Take a bar in, after what has changed before it."""
-        since = self._changed(bar)
+        # A bar that was stored at the last look brings no news: catching up with a history needs no look for each.
+        since = self._changed(bar) if bar.revision > self._seen else None
         corrected = () if since is None else tuple(self._again(since, bar.time))
         values = self._go_on(bar.time, {name: getattr(bar, name) for name in VALUES})
         while len(self._given) > _REMEMBERED:
@@ -83,7 +84,7 @@ class Follower:
         """Return the opening of the earliest bar that counts and has changed since the last look, if there is one."""
         seen, self._seen = self._seen, self._revision()
         last, begun = self._live.time, self._begun()
-        if self._seen <= seen or last is None:
+        if last is None:
             return None
         known = Interval(begun, min(bar.time, last + 1))
         revisions = self._vault.ledger.revisions
