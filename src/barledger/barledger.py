@@ -33,6 +33,8 @@ from barledger.services.cache.history import Edition
 from barledger.services.cache.vault import Patience, Vault, fits, introduce
 from barledger.services.cache.verification import Verification
 from barledger.services.indicators import IndicatorService
+from barledger.services.indicators.live import LiveService
+from barledger.services.indicators.neighbours import CalendarGaps
 from barledger.services.ingestion import Budget, DataIngestionService, Entry, IngestionReport
 from barledger.services.ingestion.plan import Refresh
 from barledger.services.ingestion.progress import Listener
@@ -94,6 +96,7 @@ class BarLedger:
             self.retrieval,
             self.vault,
             self.instruments,
+            LiveService(self.vault, self.retrieval, self.ingestion, CalendarGaps(self.instruments)),
             availability=self.availability,
             cache_bytes=settings.indicator_cache,
         )

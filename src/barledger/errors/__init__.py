@@ -12,7 +12,7 @@ The tree (each class also inherits the kin from the standard library that caller
     │   │   ├── OffGrid, BeyondRange
     │   │   └── InfiniteValue, NegativePrice, ZeroPrice, NegativeVolume, HighBelowLow, NotEnclosing, EmptyBar
     │   ├── FutureTime, AmbiguousSource, AmbiguousInstrument, LedgerRejected
-    │   ├── IndicatorInvalid
+    │   ├── IndicatorInvalid, InvalidState
     │   └── InvalidSpec, ParameterUnknown, ParameterInvalid, InputMissing, InputUnsuitable, ValuesMissing
     ├── NotFound (LookupError)
     │   ├── SeriesNotFound, VersionNotFound, SourceNotFound, DataNotFound
@@ -81,6 +81,7 @@ from barledger.errors.indicators import (
     InputMissing,
     InputUnsuitable,
     InvalidSpec,
+    InvalidState,
     ParameterInvalid,
     ParameterUnknown,
     ValuesMissing,
@@ -249,6 +250,7 @@ __all__ = [
     "InvalidPolicy",
     "InvalidSetting",
     "InvalidSpec",
+    "InvalidState",
     "InvalidTimeframe",
     "InvalidVersion",
     "JobKindMissing",

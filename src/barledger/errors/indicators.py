@@ -141,6 +141,18 @@ class CannotStream(Refused):
 
 
 @dataclass(kw_only=True, eq=False)
+class InvalidState(InvalidInput):
+    """A saved state is foreign, damaged, truncated or newer than this version; nothing of it was loaded."""
+
+    code = "invalid-state"
+    message = "the saved state of {what} cannot be loaded: {reason}"
+    next_step = "Take the state as it was saved, or open the indicator anew on its history."
+
+    what: str
+    reason: str
+
+
+@dataclass(kw_only=True, eq=False)
 class IndicatorTaken(Refused):
     """There is another indicator of that name."""
 

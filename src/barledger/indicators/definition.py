@@ -87,6 +87,11 @@ class Handle(ABC):
     def update(self, *inputs: float) -> tuple[float, ...]:
         """Take a closed bar in, and return its values in the order of the outputs."""
 
+    def fill(self, *inputs: "Floats | npt.NDArray[np.int64]") -> None:
+        """Take closed bars in at once, column by column."""
+        for row in zip(*(column.tolist() for column in inputs), strict=True):
+            self.update(*row)
+
     @abstractmethod
     def peek(self, *inputs: float) -> tuple[float, ...]:
         """Return what `update` would return for a forming bar, and change nothing."""

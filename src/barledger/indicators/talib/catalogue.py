@@ -1,9 +1,10 @@
 """The catalogue of TA-Lib's functions."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Final
 
-from barledger.indicators.definition import Handle, Indicator, Kind
+from barledger.indicators.definition import Indicator, Kind
+from barledger.indicators.streaming.opening import streamed
 from barledger.indicators.talib import (
     arithmetic,
     averages_table,
@@ -17,7 +18,7 @@ from barledger.indicators.talib import (
     volatility,
     volume,
 )
-from barledger.indicators.talib.computing import Computing, reaching
+from barledger.indicators.talib.computing import Computing, numbered, reaching
 from barledger.indicators.talib.entry import Entry
 from barledger.indicators.talib.library import function, talib
 
@@ -44,12 +45,8 @@ def indicators() -> Iterator[Indicator]:
             yield _indicator(entry, kind)
 
 
-def opener(_name: str) -> Callable[..., Handle] | None:
-    """Return what opens a handle of a function."""
-    return None
-
-
 def _indicator(entry: Entry, kind: Kind) -> Indicator:
+    reach = reaching(entry.name, entry.rule)
     return Indicator(
         name=entry.name,
         title=entry.title,
@@ -57,9 +54,9 @@ def _indicator(entry: Entry, kind: Kind) -> Indicator:
         inputs=tuple(entry.inputs.split()),
         parameters=entry.parameters,
         outputs=entry.listed(),
-        reach=reaching(entry.name, entry.rule),
+        reach=reach,
         compute=Computing(entry.name, function(entry.name), entry.partial or entry.screened),
-        stream=opener(entry.name),
+        stream=streamed(entry.name.upper(), reach=reach, plain=numbered),
         aliases=tuple(entry.aliases.split()),
         formula=entry.formula,
         convention=entry.convention,

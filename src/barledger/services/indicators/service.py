@@ -18,6 +18,7 @@ from barledger.services.indicators.absences import Absences, AvailabilityService
 from barledger.services.indicators.cache import DEFAULT_BYTES, IndicatorCache
 from barledger.services.indicators.calculating import Calculator
 from barledger.services.indicators.explanation import Explanation
+from barledger.services.indicators.live import LiveService
 from barledger.services.indicators.places import Places
 from barledger.services.indicators.question import Question
 from barledger.services.indicators.reading import Reading
@@ -37,12 +38,15 @@ class IndicatorService:
         retrieval: DataRetrievalService,
         vault: Vault,
         instruments: InstrumentService,
+        live: LiveService,
         *,
         availability: AvailabilityService | None = None,
         cache_bytes: int = DEFAULT_BYTES,
     ) -> None:
         """Read bars by this service; what is missing of them is judged by the others."""
         self._retrieval = retrieval
+        self.stream = live.stream
+        self.follow = live.follow
         self.cache = IndicatorCache(limit=cache_bytes)
         self._requests = Requests(REGISTRY)
         absences = Absences(instruments, availability)

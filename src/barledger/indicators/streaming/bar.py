@@ -1,0 +1,143 @@
+"""Bars as anybody has them, read as numbers: objects, mappings, rows of frames, plain numbers."""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from operator import attrgetter, itemgetter
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from barledger.domain.interval import parse_time
+from barledger.errors import InputMissing, InputUnsuitable
+
+Row = tuple[int | None, tuple[float, ...]]
+"""The opening time (ns), if there is one, and the values of the columns."""
+Reader = Callable[[Any], Row]
+
+
+class BarReader:
+    """Reads certain columns, and the time, from bars of any kind; how is found out once for each class."""
+
+    def __init__(self, columns: Sequence[str], *, asker: str) -> None:
+        """Read these columns for somebody who is named in errors."""
+        self._columns, self._asker = tuple(columns), asker
+        self.readers: dict[type, Reader] = {}
+
+    def __call__(self, bar: Any) -> Row:
+        """Return the time and the columns of a bar; raises `InputMissing` and `InputUnsuitable`."""
+        reader = self.readers.get(type(bar))
+        if reader is None:
+            reader = self.readers[type(bar)] = self._chosen(bar)
+        return reader(bar)
+
+    def _chosen(self, bar: Any) -> Reader:  # noqa: PLR0911 - one for each kind of bar
+        if isinstance(bar, Mapping):
+            return self._by_key()
+        if isinstance(bar, pd.Series):
+            return self._of_series
+        if isinstance(bar, np.void) and bar.dtype.names:
+            return lambda row: self._of_mapping({name: row[name] for name in row.dtype.names})
+        if isinstance(bar, int | float | np.number) and not isinstance(bar, bool):
+            return self._number_alone()
+        if all(hasattr(bar, name) for name in self._columns):
+            return self._by_attribute()
+        if isinstance(bar, str | bytes | list | tuple | np.ndarray | bool) and not hasattr(bar, "_fields"):
+            return self._refuse
+        return lambda one: self._of_mapping(_attributes(one))
+
+    def _by_key(self) -> Reader:
+        return self._quick(itemgetter, lambda bar: bar.get("time"), self._of_mapping)
+
+    def _by_attribute(self) -> Reader:
+        def slowly(bar: Any) -> Row:
+            return self._of_mapping({name: getattr(bar, name, None) for name in (*self._columns, "time", "Index")})
+
+        return self._quick(attrgetter, attrgetter("time"), slowly)
+
+    def _quick(self, getter: Callable[..., Any], timer: Callable[[Any], Any], slowly: Reader) -> Reader:
+        """Return what reads a bar that has floats and a time in ns, and leaves others to somebody slower."""
+        if len(self._columns) == 1:
+            get_one = getter(self._columns[0])
+
+            def read_one(bar: Any) -> Row:
+                try:
+                    time, value = timer(bar), get_one(bar)
+                except (LookupError, AttributeError):
+                    return slowly(bar)
+                quick = type(value) is float and (type(time) is int or time is None)
+                return (time, (value,)) if quick else slowly(bar)
+
+            return read_one
+        if not self._columns:
+            return slowly
+        get = getter(*self._columns)
+
+        def read(bar: Any) -> Row:
+            try:
+                time, values = timer(bar), get(bar)
+                if type(time) is int or time is None:
+                    return time, tuple(map(float, values))
+            except (LookupError, AttributeError, TypeError, ValueError):
+                pass
+            return slowly(bar)
+
+        return read
+
+    def _number_alone(self) -> Reader:
+        if len(self._columns) != 1:
+            return self._refuse
+
+        def read(value: Any) -> Row:
+            return None, (float(value),)
+
+        return read
+
+    def _of_series(self, bar: "pd.Series[Any]") -> Row:
+        time = bar.name if isinstance(bar.name, pd.Timestamp) else None
+        return self._of_mapping({"time": time, **{str(name): value for name, value in bar.items()}})
+
+    def _of_mapping(self, bar: Mapping[str, Any]) -> Row:
+        """Read what is written otherwise: with capitals, or with None for what is missing."""
+        lower = {str(name).lower(): value for name, value in bar.items()}
+        time = next((lower[name] for name in ("time", "index") if lower.get(name) is not None), None)
+        values = []
+        for name in self._columns:
+            value = bar[name] if name in bar else lower.get(name.lower(), self)
+            if value is self:
+                raise InputMissing(indicator=self._asker, column=name, found=tuple(map(str, bar)))
+            values.append(self._float(name, value))
+        return (None if time is None or not _is_time(time) else _time(time)), tuple(values)
+
+    def _float(self, name: str, value: Any) -> float:
+        if value is None or value is pd.NA or value is pd.NaT:
+            return math.nan
+        try:
+            return float(value)
+        except (TypeError, ValueError):
+            raise InputUnsuitable(
+                reason=f"{name} is {value!r}, and no number", remedy="Give a number, or None where it is missing."
+            ) from None
+
+    def _refuse(self, bar: Any) -> Row:
+        listed = ", ".join(self._columns) or "no column"
+        raise InputUnsuitable(
+            reason=f"a {type(bar).__name__} does not say what is its {listed}",
+            remedy="Give a bar with these names: an object, a mapping, or a row of a frame.",
+        )
+
+
+def _attributes(bar: Any) -> dict[str, Any]:
+    """Return what an object has, without its methods."""
+    found = {name: getattr(bar, name) for name in dir(bar) if name[:1] != "_"}
+    return {name: value for name, value in found.items() if not callable(value)}
+
+
+def _is_time(value: Any) -> bool:
+    return isinstance(value, str | int | np.integer | np.datetime64) or hasattr(value, "year")
+
+
+def _time(value: Any) -> int:
+    if isinstance(value, float):
+        raise InputUnsuitable(reason=f"its time is {value!r}", remedy="Give ns as an integer, or a date and time.")
+    return parse_time(value)

@@ -1,0 +1,395 @@
+"""Live indicators: values that go on from bar to bar, the same as the batch gives for the bars so far."""
+
+import json
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
+
+from barledger.domain.interval import format_time
+from barledger.domain.rows import VALUES, Ints
+from barledger.errors import (
+    BarledgerError,
+    CannotStream,
+    InputMissing,
+    InputUnsuitable,
+    InvalidState,
+    ValuesMissing,
+)
+from barledger.indicators.binding import Binder, Bound, Column, Request, bounds
+from barledger.indicators.definition import Policy
+from barledger.indicators.evaluation import Evaluation
+from barledger.indicators.gaps import NO_BREAKS, WHOLE, present, segments
+from barledger.indicators.registry import REGISTRY, Registry
+from barledger.indicators.streaming.bar import BarReader
+from barledger.indicators.streaming.node import Node
+from barledger.indicators.streaming.plan import Plan, planned
+from barledger.indicators.streaming.state import Fields, opened, sealed
+from barledger.indicators.table import Table
+
+Gap = Callable[[int, int], bool]
+"""Tells whether bars are missing between two opening times (ns) that follow each other."""
+State = Mapping[str, Any] | str | bytes
+FORMAT: Final = 1
+_WHAT: Final = "live indicators"
+_FIELDS: Final = ("format", "specs", "single", "nan_policy", "available", "time", "anchor", "count", "values", "nodes")
+
+
+class Live:
+    """Indicators under way. An update that raises leaves everything as it was.
+
+    A bar is an object or a mapping with ``open``, ``high``, ``low``, ``close``, ``volume`` and ``time``, a row of a
+    frame, or a plain number where one column is all that is needed. Its time is its opening, and must be later than
+    that of the bar before; bars without one are taken as they come. A value that is missing (NaN, None) is treated as
+    the indicator's ``nan_policy`` says, and so is a stretch of missing bars that ``gap`` tells of.
+
+    >>> live = Live.open("sma(2)")
+    >>> [live.update(price) for price in (1.0, 2.0, 4.0)]
+    [nan, 1.5, 3.0]
+    >>> live.peek(6.0)
+    5.0
+    """
+
+    __slots__ = (
+        "_anchor",
+        "_available",
+        "_count",
+        "_gap",
+        "_nodes",
+        "_plain",
+        "_plan",
+        "_policy",
+        "_read",
+        "_readers",
+        "_result",
+        "_time",
+        "_values",
+    )
+
+    def __init__(
+        self,
+        request: Request,
+        *,
+        single: bool | None = None,
+        gap: Gap | None = None,
+        nan_policy: Policy | None = None,
+        available: Sequence[str] = VALUES,
+    ) -> None:
+        """Begin before the first bar with specs that are bound; see `open`.
+
+        ``single`` gives the values of one spec as such, and not as a mapping; ``nan_policy`` and ``available`` are what
+        the request was bound with, for it is bound again when a state is loaded.
+        """
+        alone = len(request.specs) == 1 if single is None else single
+        self._plan: Plan = planned(request, single=alone)
+        self._nodes = [Node(step) for step in self._plan.steps]
+        self._read = BarReader(self._plan.columns, asker=self._plan.steps[-1].bound.indicator.name)
+        self._readers, self._result = self._read.readers, self._plan.result
+        self._gap, self._policy, self._available = gap, nan_policy, tuple(available)
+        # Most bars need no more than to be later than the one before.
+        self._plain = gap is None and not self._plan.timed and not self._plan.careful
+        self._time: int | None = None
+        self._anchor: int | None = None
+        self._count = 0
+        self._values: list[float] = self._nothing()
+
+    @staticmethod
+    def open(
+        specs: str | Sequence[str] | Request,
+        *,
+        nan_policy: Policy | None = None,
+        gap: Gap | None = None,
+        columns: Sequence[str] = VALUES,
+        registry: Registry = REGISTRY,
+    ) -> "Live":
+        """Begin before the first bar; raises `InvalidSpec`, `CannotStream` and what else can be wrong with a spec.
+
+        Of one spec as text the result of a bar is its value, or its values by name if it has several outputs; of a list
+        of specs it is a mapping by column.
+        """
+        if isinstance(specs, Request):
+            names = (column.name for column in specs.columns)
+            return Live(specs, gap=gap, nan_policy=nan_policy or _policy(specs), available=(*columns, *names))
+        request = Binder(registry, columns=columns).request(specs, nan_policy=nan_policy)
+        single = isinstance(specs, str)
+        return Live(request, single=single, gap=gap, nan_policy=nan_policy, available=columns)
+
+    # --- going on ------------------------------------------------------------------------------
+
+    def update(self, bar: Any) -> Any:
+        """Take a closed bar in, and return its values.
+
+        Raises `InputUnsuitable` for a bar that is not later than the one before, `InputMissing` for one that lacks a
+        column, and `ValuesMissing` where the policy is to raise.
+        """
+        reader = self._readers.get(type(bar))
+        time, row = self._read(bar) if reader is None else reader(bar)
+        if self._plain and (time is None or self._time is None or time > self._time):
+            values = [*row]
+            for node in self._nodes:
+                values += node.update(values, time)
+            if time is not None:
+                if self._time is None:
+                    self._anchor = time
+                self._time = time
+        else:
+            values = self._careful_update(time, row)
+        self._values = values
+        self._count += 1
+        return self._result(values)
+
+    def peek(self, bar: Any) -> Any:
+        """Return what `update` would return for a bar that is still forming, and change nothing."""
+        time, row = self._read(bar)
+        restarted = self._follows(time)
+        values = [*row]
+        for node in self._nodes:
+            values += node.peek(values, time, restarted=restarted)
+        return self._plan.result(values)
+
+    def copy(self) -> "Live":
+        """Return an independent live object at the same bar."""
+        other = object.__new__(Live)
+        for name in Live.__slots__:
+            setattr(other, name, getattr(self, name))
+        other._nodes = [node.copy() for node in self._nodes]
+        other._values = [*self._values]
+        return other
+
+    def warm(self, table: Table, *, whole: bool = True) -> "Live":
+        """Take a history in at once, from before the first bar; returns itself.
+
+        ``whole`` says that the table begins where the series does; otherwise what does not settle bit for bit is not
+        `exact` from here on. Raises what evaluating the table raises.
+        """
+        if self._count:
+            raise InputUnsuitable(reason="there were bars already", remedy="Open another one on the history.")
+        if not len(table):
+            return self
+        evaluation = Evaluation(table=table)
+        columns = [table.column(name, self._plan.steps[-1].bound.indicator.name) for name in self._plan.columns]
+        fresh = [Node(step) for step in self._plan.steps]
+        for node in fresh:
+            _fill(node, evaluation, whole=whole)
+        results = [array for node in fresh for array in evaluation.results(node.step.bound)]
+        self._nodes = fresh
+        self._values = [float(array[-1]) for array in (*columns, *results)]
+        self._time, self._anchor = int(table.time[-1]), int(table.time[0])
+        self._count = len(table)
+        return self
+
+    # --- what there is -------------------------------------------------------------------------
+
+    @property
+    def value(self) -> Any:
+        """Return what the last `update` returned; missing before the first bar."""
+        return self._plan.result(self._values)
+
+    @property
+    def values(self) -> dict[str, float]:
+        """Return the values of the last bar by column."""
+        return {name: self._values[at] for name, at in zip(self._plan.request.picks, self._plan.places, strict=True)}
+
+    @property
+    def time(self) -> int | None:
+        """Return the opening time (ns) of the last bar that had one."""
+        return self._time
+
+    @property
+    def anchor(self) -> int | None:
+        """Return the opening time (ns) of the first bar: what depends on the whole path depends on that."""
+        return self._anchor
+
+    @property
+    def count(self) -> int:
+        """Return how many bars there were."""
+        return self._count
+
+    @property
+    def exact(self) -> bool:
+        """Whether values are, bit for bit, the batch's over all bars; otherwise within 1e-9 relative."""
+        return all(node.exact for node in self._nodes)
+
+    @property
+    def specs(self) -> tuple[str, ...]:
+        """Return the specs as they were asked for."""
+        return self._plan.request.specs
+
+    @property
+    def request(self) -> Request:
+        """Return the specs as they were bound."""
+        return self._plan.request
+
+    def __copy__(self) -> "Live":
+        """Return an independent live object."""
+        return self.copy()
+
+    def __deepcopy__(self, _: Any) -> "Live":
+        """Return an independent live object."""
+        return self.copy()
+
+    def __reduce__(self) -> Any:
+        """Refuse, because handles of TA-Lib point into its library; raises `CannotStream`."""
+        raise CannotStream(
+            indicator=", ".join(self.specs),
+            what="be pickled",
+            reason="handles of TA-Lib do not leave their process",
+            remedy="Send what `save()` gives, and open it there by `Live.load`.",
+        )
+
+    def __repr__(self) -> str:
+        """Say what it is, and how far it is."""
+        head = f"<Live {', '.join(self.specs)}: {self._count:,} bars"
+        until = "" if self._time is None else f" to {format_time(self._time)}"
+        return f"{head}{until}, {'exact' if self.exact else 'within 1e-9'}>"
+
+    # --- keeping -------------------------------------------------------------------------------
+
+    def save(self) -> dict[str, Any]:
+        """Return all that is needed to go on, as values that JSON knows, bounded whatever the history.
+
+        Raises `CannotStream` for an indicator that cannot be kept.
+        """
+        return sealed(
+            {
+                "format": FORMAT,
+                "specs": list(self.specs),
+                "single": self._plan.single,
+                "nan_policy": self._policy,
+                "available": list(self._available),
+                "time": None if self._time is None else str(self._time),
+                "anchor": None if self._anchor is None else str(self._anchor),
+                "count": self._count,
+                "values": [value.hex() for value in self._values],
+                "nodes": [node.save() for node in self._nodes],
+            }
+        )
+
+    @staticmethod
+    def load(state: State, *, gap: Gap | None = None, registry: Registry = REGISTRY) -> "Live":
+        """Go on from what `save` returned, or its JSON; raises `InvalidState`, and nothing is loaded then."""
+        read = _json(state) if isinstance(state, str | bytes) else state
+        fields = Fields(read, _WHAT)
+        if fields.count("format") > FORMAT:
+            raise fields.wrong(f"it is of format {fields.count('format')}, and this version knows {FORMAT}")
+        fields.same("format", FORMAT)
+        fields = Fields(opened(read, _WHAT), _WHAT)
+        fields.only(*_FIELDS)
+        return _reopened(fields, gap, registry).taking(fields)
+
+    def taking(self, fields: Fields) -> "Live":
+        """Take over a state that was read; returns itself."""
+        nodes, values = fields.sequence("nodes"), fields.sequence("values")
+        if len(nodes) != len(self._nodes) or len(values) != len(self._values):
+            raise fields.wrong("its indicators are made of other parts here")
+        for node, state in zip(self._nodes, nodes, strict=True):
+            node.load(state)
+        self._values = [fields.number("values", value) for value in values]
+        self._time, self._anchor, self._count = fields.time("time"), fields.time("anchor"), fields.count("count")
+        return self
+
+    # --- times and gaps ------------------------------------------------------------------------
+
+    def _careful_update(self, time: int | None, row: tuple[float, ...]) -> list[float]:
+        restarted = self._follows(time)
+        nodes = [node.copy() for node in self._nodes] if self._plan.careful else self._nodes
+        if restarted:
+            for node in nodes:
+                node.restart()
+        values = [*row]
+        for node in nodes:
+            values += node.update(values, time)
+        self._nodes = nodes
+        if time is not None:
+            before, self._time = self._time, time
+            if before is None:
+                self._anchor = time
+        return values
+
+    def _follows(self, time: int | None) -> bool:
+        """Return whether bars are missing before one of this time; raises `InputUnsuitable` if it is not later."""
+        if time is None:
+            if self._plan.timed:
+                self._lacks_time()
+            return False
+        before = self._time
+        if before is None:
+            return False
+        if time <= before:
+            raise _not_later(time, before)
+        if self._gap is None or not self._gap(before, time):
+            return False
+        self._refuse_gap(time)
+        return True
+
+    def _lacks_time(self) -> None:
+        timed = next(step.bound.indicator.name for step in self._plan.steps if step.bound.indicator.timed)
+        raise InputMissing(indicator=timed, column="time", found=self._plan.columns)
+
+    def _refuse_gap(self, time: int) -> None:
+        for step in self._plan.steps:
+            if step.bound.policy == "raise":
+                raise ValuesMissing(indicator=step.bound.indicator.name, count=1, first=format_time(time))
+
+    def _nothing(self) -> list[float]:
+        width = sum(len(step.bound.indicator.outputs) for step in self._plan.steps)
+        return [math.nan] * (len(self._plan.columns) + width)
+
+
+def _policy(request: Request) -> Policy | None:
+    """Return the policy that a request was bound with instead of the indicators' own."""
+    every = [bound for pick in request.picks.values() for bound in bounds(pick)]
+    return next((bound.policy for bound in every if bound.policy != bound.indicator.policy), None)
+
+
+def _fill(node: Node, evaluation: Evaluation, *, whole: bool) -> None:
+    """Take in what of a table the batch would go on from: the last stretch without a gap, or all that is there."""
+    bound, table = node.step.bound, evaluation.table
+    evaluation.results(bound)
+    inputs = [_input(evaluation, bound, one) for one in bound.inputs]
+    there = WHOLE
+    for values in inputs:
+        there = there.beside(present(values), len(table))
+    given: list[Any] = [table.time, *inputs] if bound.indicator.timed else inputs
+    if bound.policy == "skip":
+        flags = there.flags(len(table))
+        node.fill([column[flags] for column in given], whole=whole)
+        return
+    breaks: Ints = table.breaks if len(table.breaks) else NO_BREAKS
+    stretches = segments(there, len(table), breaks)
+    begin, end = stretches[-1] if stretches else (0, 0)
+    if end == len(table):
+        node.fill([column[begin:end] for column in given], whole=whole or begin > 0)
+
+
+def _input(evaluation: Evaluation, bound: Bound, one: Any) -> Any:
+    if isinstance(one, Column):
+        return evaluation.table.column(one.key, bound.indicator.name)
+    return evaluation.values(one)
+
+
+def _reopened(fields: Fields, gap: Gap | None, registry: Registry) -> Live:
+    specs, single = [str(spec) for spec in fields.sequence("specs")], fields.flag("single")
+    policy: Any = fields.text_or_none("nan_policy")
+    available = [str(name) for name in fields.sequence("available")]
+    try:
+        return Live.open(
+            specs[0] if single and specs else specs, nan_policy=policy, gap=gap, columns=available, registry=registry
+        )
+    except BarledgerError as error:
+        raise fields.wrong(f"{error}".splitlines()[0]) from error
+
+
+def _json(text: str | bytes) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        raise InvalidState(what=_WHAT, reason=f"it is no JSON, or a part of it: {error}") from error
+
+
+def _not_later(time: int, before: int) -> InputUnsuitable:
+    which = "twice" if time == before else f"after the one at {format_time(before)}"
+    return InputUnsuitable(
+        reason=f"the bar at {format_time(time)} comes {which}",
+        remedy="A bar that is still forming is for peek(). To take a correction in, go back to a copy() from before "
+        "it, and update with the bars since; `indicators.follow` does so by itself.",
+    )

@@ -1,0 +1,204 @@
+"""Live indicators on a library: opened on stored history, and going on as bars close."""
+
+from collections.abc import Generator, Mapping, Sequence
+from dataclasses import dataclass
+from threading import Event
+from typing import Any, Final, Protocol
+
+import numpy as np
+
+from barledger.domain.bars import Bars
+from barledger.domain.interval import Instant, parse_time
+from barledger.domain.rows import VALUES, Ints
+from barledger.domain.series import normalise_instrument
+from barledger.domain.timeframe import Timeframe
+from barledger.errors import CannotStream
+from barledger.indicators.binding import Binder, Request, bounds
+from barledger.indicators.definition import Policy
+from barledger.indicators.gaps import NO_BREAKS
+from barledger.indicators.registry import REGISTRY
+from barledger.indicators.streaming.live import Gap, Live
+from barledger.indicators.table import Table
+from barledger.services.cache.vault import Vault
+from barledger.services.indicators.following import Followed, Follower
+from barledger.services.ingestion import DataIngestionService
+from barledger.services.ingestion.progress import Listener
+from barledger.services.retrieval import DataRetrievalService
+from barledger.sources.contract import Source
+
+_PATHS: Final = ("path", "index")
+
+
+class Gaps(Protocol):
+    """Tells where bars are missing that should be there."""
+
+    def breaks(self, time: Ints, instrument: str, timeframe: Timeframe, *, source: str | None) -> Ints:
+        """Return the rows before which bars are missing."""
+
+
+class NoGaps:
+    """Takes the bars that there are for neighbours."""
+
+    def breaks(self, time: Ints, instrument: str, timeframe: Timeframe, *, source: str | None) -> Ints:  # noqa: ARG002
+        """Return no row."""
+        return NO_BREAKS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """What a live object is opened for, bound once; ``single`` if it was one spec as text."""
+
+    request: Request
+    single: bool
+    policy: Policy | None
+    instrument: str
+    timeframe: Timeframe
+
+    def live(self, gap: Gap | None = None) -> Live:
+        """Return one before the first bar."""
+        return Live(self.request, single=self.single, gap=gap, nan_policy=self.policy)
+
+
+class LiveService:
+    """Opens live indicators on what is stored, and follows series with them."""
+
+    def __init__(
+        self,
+        vault: Vault,
+        retrieval: DataRetrievalService,
+        ingestion: DataIngestionService,
+        gaps: Gaps | None = None,
+    ) -> None:
+        """Read by the one service, and follow by the other."""
+        self._vault, self._retrieval, self._ingestion = vault, retrieval, ingestion
+        self._gaps = gaps or NoGaps()
+
+    def stream(
+        self,
+        specs: str | Sequence[str],
+        instrument: str,
+        timeframe: str,
+        *,
+        source: str | None = None,
+        version: str | Instant = "latest",
+        adjust: str | None = None,
+        start: Instant | None = None,
+        nan_policy: Policy | None = None,
+    ) -> Live:
+        """Return live indicators that stand at the last stored bar, so that the next ``update`` takes the one after.
+
+        As many bars are read as settle the values; what depends on the whole path is counted from the first bar of the
+        series, or from ``start`` (`Live.anchor`). ``version``, ``source`` and ``adjust`` are those of
+        `DataRetrievalService.bars`; bars that come later have to be adjusted likewise. Raises `CannotStream`,
+        `InvalidSpec` and what reading raises.
+        """
+        wish = _wish(specs, instrument, timeframe, nan_policy)
+        options: dict[str, Any] = {"source": source, "version": version, "adjust": adjust}
+        return self.opened(wish, None if start is None else parse_time(start), None, options)
+
+    def follow(  # noqa: PLR0913 - each option is a question of its own
+        self,
+        specs: str | Sequence[str],
+        instruments: str | Sequence[str],
+        timeframe: str,
+        *,
+        source: str | Source,
+        start: Instant | None = None,
+        until: Instant | None = None,
+        settle: float | None = None,
+        nan_policy: Policy | None = None,
+        progress: Listener | None = None,
+        stop: Event | None = None,
+        options: Mapping[str, Any] | None = None,
+    ) -> Generator[Followed]:
+        """Give each bar as it closes with the values of the indicators, the history before it taken in.
+
+        Bars come as `DataIngestionService.follow` gives them, whose the options are. Where bars that were given, or
+        lie before them, are others by now, came late or were withdrawn, the values are computed again from there, and
+        the next bar says so in ``corrected``. Raises what `stream` and following raise.
+        """
+        names = [instruments] if isinstance(instruments, str) else list(instruments)
+        wishes = {wish.instrument: wish for wish in (_wish(specs, name, timeframe, nan_policy) for name in names)}
+        bars = self._ingestion.follow(
+            names,
+            timeframe,
+            source=source,
+            start=start,
+            until=until,
+            settle=settle,
+            progress=progress,
+            stop=stop,
+            options=options,
+        )
+        return self._followed(bars, wishes)
+
+    def opened(self, wish: Wish, start: int | None, end: int | None, options: Mapping[str, Any]) -> Live:
+        """Return live indicators at the last bar before an end (ns), that began at a start or where they settle."""
+        bars, whole = self._bars(wish, start, end, options)
+        source = options.get("source")
+        table = Table.of(
+            bars.time,
+            {name: getattr(bars.rows, name) for name in VALUES},
+            breaks=self._gaps.breaks(bars.time, wish.instrument, wish.timeframe, source=source),
+        )
+        return wish.live(self._gap(wish, source)).warm(table, whole=whole)
+
+    def _followed(self, bars: Any, wishes: Mapping[str, Wish]) -> Generator[Followed]:
+        followers: dict[str, Follower] = {}
+        try:
+            for bar in bars:
+                follower = followers.get(bar.instrument)
+                if follower is None:
+                    wish = wishes[bar.instrument]
+                    follower = followers[bar.instrument] = Follower(self._vault, self._retrieval, self, wish, bar)
+                yield follower.take(bar)
+        finally:
+            bars.close()
+
+    def _bars(self, wish: Wish, start: int | None, end: int | None, options: Mapping[str, Any]) -> tuple[Bars, bool]:
+        """Return enough bars, and whether the first of them is the first that counts."""
+        name, frame, reach = wish.instrument, wish.timeframe.name, wish.request.reach
+        if start is not None or reach.memory in _PATHS:
+            bars = self._retrieval.bars(name, frame, start=start, end=end, **options)
+            return bars, start is None
+        last = reach.settled + 1
+        bars = self._retrieval.bars(name, frame, end=end, last=last, **options)
+        if len(bars.time) < last:
+            return bars, True
+        if _skipping(wish.request) and any(np.isnan(getattr(bars.rows, name)).any() for name in VALUES):
+            # Of rows that are skipped none counts, so nobody knows how many are enough.
+            return self._retrieval.bars(name, frame, end=end, **options), True
+        return bars, False
+
+    def _gap(self, wish: Wish, source: str | None) -> Gap | None:
+        if isinstance(self._gaps, NoGaps):
+            return None
+        step = wish.timeframe.duration
+
+        def gap(before: int, time: int) -> bool:
+            if time - before <= step:
+                return False
+            both = np.array([before, time], np.int64)
+            return bool(len(self._gaps.breaks(both, wish.instrument, wish.timeframe, source=source)))
+
+        return gap
+
+
+def _wish(specs: str | Sequence[str], instrument: str, timeframe: str, policy: Policy | None) -> Wish:
+    """Bind specs; raises `CannotStream` if they cannot go on bar by bar."""
+    request = Binder(REGISTRY).request(specs, nan_policy=policy)
+    foreign = sorted({column.instrument for column in request.columns if column.instrument})
+    if foreign:
+        raise CannotStream(
+            indicator=", ".join(request.specs),
+            reason=f"it needs bars of {', '.join(foreign)} beside those of {instrument}",
+            remedy="Open it by `Live.open`, and give bars that have both, such as {'close': …, '@MSFT.close': …}.",
+        )
+    name, frame = normalise_instrument(instrument), Timeframe.of(timeframe)
+    wish = Wish(request=request, single=isinstance(specs, str), policy=policy, instrument=name, timeframe=frame)
+    wish.live()
+    return wish
+
+
+def _skipping(request: Request) -> bool:
+    return any(bound.policy == "skip" for pick in request.picks.values() for bound in bounds(pick))
