@@ -6,11 +6,11 @@ from typing import Final
 from barledger.indicators.definition import Handle, Indicator, Kind
 from barledger.indicators.talib import (
     arithmetic,
-    averages_table,
     cycles,
     direction,
     momentum,
     oscillators,
+    overlays,
     patterns,
     prices,
     statistics,
@@ -22,7 +22,7 @@ from barledger.indicators.talib.entry import Entry
 from barledger.indicators.talib.library import function, talib
 
 _TABLES: Final[tuple[tuple[Kind, tuple[Entry, ...]], ...]] = (
-    ("trend", averages_table.ENTRIES),
+    ("trend", overlays.ENTRIES),
     ("trend", direction.ENTRIES),
     ("trend", cycles.ENTRIES),
     ("momentum", momentum.ENTRIES),
