@@ -7,11 +7,11 @@ from barledger.indicators.definition import Indicator, Kind
 from barledger.indicators.streaming.opening import streamed
 from barledger.indicators.talib import (
     arithmetic,
-    averages_table,
     cycles,
     direction,
     momentum,
     oscillators,
+    overlays,
     patterns,
     prices,
     statistics,
@@ -23,7 +23,7 @@ from barledger.indicators.talib.entry import Entry
 from barledger.indicators.talib.library import function, talib
 
 _TABLES: Final[tuple[tuple[Kind, tuple[Entry, ...]], ...]] = (
-    ("trend", averages_table.ENTRIES),
+    ("trend", overlays.ENTRIES),
     ("trend", direction.ENTRIES),
     ("trend", cycles.ENTRIES),
     ("momentum", momentum.ENTRIES),
