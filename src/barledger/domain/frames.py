@@ -65,13 +65,19 @@ def nanoseconds(stamps: Any) -> Ints:
         )
         if index.hasnans:
             raise WrongType(count=int(np.sum(index.isna())), column="time", found="missing in some rows")
-        return np.asarray(index.as_unit("ns").asi8) if count else np.empty(0, np.int64)
+        if not count:
+            return np.empty(0, np.int64)
+        # The same unit would be copied, too.
+        return np.asarray(index.asi8 if index.unit == "ns" else index.as_unit("ns").asi8)
     except (pd.errors.OutOfBoundsDatetime, OverflowError) as error:
         raise WrongType(count=count, column="time", found="beyond what nanoseconds can count") from error
 
 
-def numbers(frame: pd.DataFrame, column: Any, *, copy: bool = True) -> Floats:
-    """Return a column as doubles, of its own if ``copy``; raises `WrongType`, `DuplicateColumns`, `InfiniteValue`."""
+def numbers(frame: pd.DataFrame, column: Any, *, copy: bool = True, finite: bool = True) -> Floats:
+    """Return a column as doubles, of its own if ``copy``; raises `WrongType`, `DuplicateColumns`.
+
+    Raises `InfiniteValue` too, unless it may be that (``finite=False``).
+    """
     values = frame[column]
     if isinstance(values, pd.DataFrame):
         raise DuplicateColumns(count=len(frame), column=str(column), name=str(column))
@@ -89,12 +95,16 @@ def numbers(frame: pd.DataFrame, column: Any, *, copy: bool = True) -> Floats:
         made = values.to_numpy(np.float64, copy=copy) if _plain(values) else _converted(values)
     except (ValueError, TypeError, OverflowError) as error:
         raise WrongType(count=len(values), column=str(column), found=str(values.dtype)) from error
-    # A finite sum has no infinite term, and takes less time than a look at each.
-    with np.errstate(over="ignore", invalid="ignore"):
-        doubtful = not np.isfinite(np.add.reduce(made))
-    if doubtful and (infinite := int(np.isinf(made).sum())):
-        raise InfiniteValue(count=infinite, examples=f", in {column}")
+    if finite:
+        refuse_infinite(made, column)
     return np.asarray(made)
+
+
+def refuse_infinite(values: Floats, column: Any) -> None:
+    """Raise `InfiniteValue` if some values are."""
+    infinite = int(np.isinf(values).sum())
+    if infinite:
+        raise InfiniteValue(count=infinite, examples=f", in {column}")
 
 
 def _plain(values: pd.Series) -> bool:

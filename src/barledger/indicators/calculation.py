@@ -62,20 +62,25 @@ class Calculation:
         time: Ints,
         columns: Mapping[str, Floats],
         standings: Mapping[str, Standing],
-        provenance: Mapping[str, Any],
+        provenance: Mapping[str, Any] | Callable[[], Mapping[str, Any]],
         explanation: Any = None,
         bars_digest: Callable[[], str] | None = None,
     ) -> None:
         """Hold columns; ``provenance`` is what the bars resolved to and who computed, as values that JSON knows.
 
-        ``bars_digest`` is asked once somebody needs it: for many bars, digesting takes longer than computing.
+        A function is asked for it once somebody wants to know, and so is ``bars_digest``: of many bars, digesting
+        takes longer than computing.
         """
         self.time = _sealed(time)
         self._columns = {name: _sealed(values) for name, values in columns.items()}
         self.standings = dict(standings)
-        self._given = dict(provenance)
+        self._provenance = provenance
         self.explanation = explanation
         self._digest_bars = bars_digest
+
+    @cached_property
+    def _given(self) -> Mapping[str, Any]:
+        return self._provenance() if callable(self._provenance) else self._provenance
 
     @cached_property
     def bars_digest(self) -> str:

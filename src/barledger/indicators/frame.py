@@ -1,11 +1,13 @@
 """Frames: indicators on anybody's table of bars, without a library."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
 from barledger.domain.exchange_calendar import calendar_called
+from barledger.domain.frames import refuse_infinite
 from barledger.domain.rows import Ints
 from barledger.domain.timeframe import Timeframe
 from barledger.errors import InputMissing, InputUnsuitable, InvalidSetting
@@ -13,7 +15,7 @@ from barledger.indicators.binding import Binder, Request, bounds
 from barledger.indicators.breaks import breaks
 from barledger.indicators.definition import POLICIES, Policy
 from barledger.indicators.evaluation import Evaluation
-from barledger.indicators.gaps import NO_BREAKS
+from barledger.indicators.gaps import NO_BREAKS, WHOLE
 from barledger.indicators.given import Given
 from barledger.indicators.registry import REGISTRY
 from barledger.indicators.table import Table
@@ -51,7 +53,8 @@ def calculate(
     """
     check_policy(nan_policy)
     given = Given.of(frame)
-    request = Binder(REGISTRY, columns=tuple(given.names)).request(specs, nan_policy=nan_policy)
+    listed = (specs,) if isinstance(specs, str) else tuple(specs)
+    request = _bound(listed, nan_policy, tuple(given.names), REGISTRY.generation)
     table = _table(given, request, _breaks(given, timeframe, calendar))
     columns = Evaluation(table=table).columns(request)
     rows = Rows(first=0, end=len(table), begins=False)
@@ -62,6 +65,12 @@ def calculate(
         else told(request, standings)
     )
     return given.like(columns, {**said, "indicators": {name: one.key for name, one in standings.items()}})
+
+
+@lru_cache(maxsize=256)
+def _bound(specs: tuple[str, ...], nan_policy: Policy | None, columns: tuple[str, ...], _generation: int) -> Request:
+    """Return what specs mean; they are not bound again as long as the registry is the same."""
+    return Binder(REGISTRY, columns=columns).request(specs, nan_policy=nan_policy)
 
 
 def check_policy(nan_policy: str | None) -> None:
@@ -84,7 +93,11 @@ def _table(given: Given, request: Request, gaps: Ints) -> Table:
             raise InputMissing(indicator=wanting, column=column.key, found=tuple(given.names))
         columns[column.key] = given.column(column.name)
     time = np.arange(len(given.frame), dtype=np.int64) if given.time is None else given.time
-    return Table.of(time, columns, breaks=gaps)
+    table = Table.of(time, columns, breaks=gaps)
+    for name in columns:
+        if table.present(name) is not WHOLE:
+            refuse_infinite(table.columns[name], name)
+    return table
 
 
 def _wanting(request: Request, key: str) -> str:

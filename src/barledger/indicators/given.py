@@ -47,12 +47,12 @@ class Given:
         return Given(data=data, frame=frame, names=names, time=time, timed=timed)
 
     def column(self, name: str) -> Floats:
-        """Return a column as doubles; raises `DuplicateColumns`, `WrongType`, `InfiniteValue`."""
+        """Return a column as doubles, which may be infinite; raises `DuplicateColumns` and `WrongType`."""
         theirs = self.names[name]
         if isinstance(theirs, _Several):
             raise DuplicateColumns(count=len(self.frame), column=name, name=str(theirs[-1]))
         # Of columns with one name, pandas gives all at once.
-        return numbers(self.frame, theirs, copy=False)
+        return numbers(self.frame, theirs, copy=False, finite=False)
 
     def like(self, columns: Mapping[str, Floats], told: Mapping[str, Any]) -> Any:
         """Return columns as the caller's kind of table, with the index of a pandas frame."""
@@ -102,7 +102,9 @@ def _framed(data: Any) -> pd.DataFrame:
         if any(isinstance(one, Bars | pd.DataFrame) for one in data.values()):
             raise _mixed([str(key) for key in data], name="instrument", level=1)
         return pd.DataFrame(dict(data))
-    return as_pandas(data)
+    frame = as_pandas(data)
+    # What is in attrs would be copied whenever a column is looked at.
+    return pd.DataFrame(frame, copy=False) if frame.attrs else frame
 
 
 def _one_instrument(frame: pd.DataFrame) -> pd.DataFrame:

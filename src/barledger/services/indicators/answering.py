@@ -9,6 +9,7 @@ import numpy as np
 from barledger.domain.bars import Bars
 from barledger.domain.digest import digest
 from barledger.domain.rows import Floats, Ints, concat
+from barledger.domain.series import Series
 from barledger.indicators.binding import Request
 from barledger.indicators.calculation import Calculation
 from barledger.indicators.telling import ANCHORED, Rows, restarts, standing, told
@@ -31,14 +32,16 @@ def answer_of(
     table = held.table
     standings = {name: standing(pick, table, rows, anchor) for name, pick in request.picks.items()}
     used = _used(request, rows, anchor)
+    # The table may have grown by the time that somebody wants to know.
+    bars, revisions, others, calendar = held.bars, held.revisions, held.others, held.calendar
     return Calculation(
         time=table.time[rows.first : rows.end],
         columns=columns,
         standings=standings,
-        provenance={
-            **_bars_told(held, used),
+        provenance=lambda: {
+            **_bars_told(bars, revisions, others, used),
             **told(request, standings),
-            "gaps": {**held.calendar, **restarts(table, request, rows)},
+            "gaps": {**calendar, **restarts(table, request, rows)},
         },
         explanation=explanation,
         bars_digest=_digesting(held.parts, held.others, used, table.time),
@@ -52,8 +55,7 @@ def _used(request: Request, rows: Rows, anchor: int) -> slice:
     return slice(min(begins), max(rows.end, min(begins)))
 
 
-def _bars_told(held: Held, used: slice) -> dict[str, Any]:
-    bars = held.bars
+def _bars_told(bars: Bars, revisions: Mapping[Series, int], others: Mapping[str, Bars], used: slice) -> dict[str, Any]:
     told = {name: value for name, value in bars.provenance.items() if name not in _OF_READING}
     if "adjusted" in told:
         # How many events counted depends on where reading began, and changes nothing here.
@@ -61,13 +63,13 @@ def _bars_told(held: Held, used: slice) -> dict[str, Any]:
     sources: list[dict[str, Any]] = [{"source": one.source} for one in bars.sources]
     if len(sources) == 1:
         sources[0]["rows"] = used.stop - used.start
-    others = {
+    beside = {
         name: {"revision": str(one.revision), "sources": [span.source for span in one.sources]}
-        for name, one in held.others.items()
+        for name, one in others.items()
     }
-    revision = max(one for series, one in held.revisions.items() if series.instrument == bars.instrument)
+    revision = max(one for series, one in revisions.items() if series.instrument == bars.instrument)
     found = {**told, "revision": str(revision), "sources": sources, "used_rows": used.stop - used.start}
-    return found | ({"others": others} if others else {})
+    return found | ({"others": beside} if beside else {})
 
 
 def _digesting(parts: tuple[Bars, ...], others: Mapping[str, Bars], used: slice, time: Ints) -> Any:
