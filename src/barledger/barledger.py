@@ -33,8 +33,8 @@ from barledger.services.cache.history import Edition
 from barledger.services.cache.vault import Patience, Vault, fits, introduce
 from barledger.services.cache.verification import Verification
 from barledger.services.indicators import IndicatorService
+from barledger.services.indicators.absences import Absences
 from barledger.services.indicators.live import LiveService
-from barledger.services.indicators.neighbours import CalendarGaps
 from barledger.services.ingestion import Budget, DataIngestionService, Entry, IngestionReport
 from barledger.services.ingestion.plan import Refresh
 from barledger.services.ingestion.progress import Listener
@@ -92,12 +92,13 @@ class BarLedger:
             before=self.schedule.before_backtest,
             indicators=lambda: self.indicators,
         )
+        absences = Absences(self.instruments, self.availability)
         self.indicators = IndicatorService(
             self.retrieval,
             self.vault,
             self.instruments,
-            LiveService(self.vault, self.retrieval, self.ingestion, CalendarGaps(self.instruments)),
-            availability=self.availability,
+            LiveService(self.vault, self.retrieval, self.ingestion, absences),
+            absences,
             cache_bytes=settings.indicator_cache,
         )
         self.audit = AuditLog(self.vault, keys=key_place(ledger, settings), anchor=settings.anchor)

@@ -14,7 +14,7 @@ from barledger.indicators.description import Description
 from barledger.indicators.frame import check_policy
 from barledger.indicators.registry import REGISTRY
 from barledger.services.cache.vault import Vault
-from barledger.services.indicators.absences import Absences, AvailabilityService
+from barledger.services.indicators.absences import Absences
 from barledger.services.indicators.cache import DEFAULT_BYTES, IndicatorCache
 from barledger.services.indicators.calculating import Calculator
 from barledger.services.indicators.explanation import Explanation
@@ -39,8 +39,8 @@ class IndicatorService:
         vault: Vault,
         instruments: InstrumentService,
         live: LiveService,
+        absences: Absences,
         *,
-        availability: AvailabilityService | None = None,
         cache_bytes: int = DEFAULT_BYTES,
     ) -> None:
         """Read bars by this service; what is missing of them is judged by the others."""
@@ -49,7 +49,6 @@ class IndicatorService:
         self.follow = live.follow
         self.cache = IndicatorCache(limit=cache_bytes)
         self._requests = Requests(REGISTRY)
-        absences = Absences(instruments, availability)
         self._calculator = Calculator(Reading(retrieval, absences), Places(vault, instruments), absences, self.cache)
 
     def calculate(  # noqa: PLR0913 - the one call for strategies
