@@ -100,13 +100,14 @@ def test_nothing_of_many_equal_volumes_is_lost(bins: int) -> None:
     assert found.total == pytest.approx(size * 0.1, rel=1e-12, abs=0)
 
 
-def test_bins_that_nothing_was_traded_in_are_empty() -> None:
-    bars = made(5_000)
+@pytest.mark.parametrize("seed", range(1, 7))
+def test_bins_that_nothing_was_traded_in_are_empty(seed: int) -> None:
+    bars = made(5_000, seed)
     shifted = {name: np.concatenate([bars[name], bars[name] + 1e4]) for name in ("high", "low")}
-    found = volume_profile(shifted | {"volume": np.concatenate([bars["volume"]] * 2)}, bins=3_000)
+    found = volume_profile(shifted | {"volume": np.concatenate([bars["volume"]] * 2)}, bins=40_000)
     low, high = bars["high"].max(), 1e4 + bars["low"].min()
     between = (found.edges[:-1] > low) & (found.edges[1:] < high)
-    assert between.sum() > 2_000
+    assert between.sum() > 20_000
     assert set(found.volume[between].tolist()) == {0.0}
 
 
