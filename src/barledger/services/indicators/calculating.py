@@ -1,12 +1,13 @@
 """Calculating: from a question to its answer, by what is known of it and what has to be read and computed."""
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
 from barledger.domain.bars import Bars
 from barledger.domain.interval import BEGINNING
-from barledger.domain.rows import Ints
+from barledger.domain.rows import VALUES, Ints
 from barledger.errors import InputUnsuitable
 from barledger.indicators.binding import Request
 from barledger.indicators.calculation import Calculation
@@ -29,6 +30,7 @@ class Calculator:
     def __init__(self, reading: Reading, places: Places, absences: Absences, cache: IndicatorCache) -> None:
         """Read by this reading, keep in this cache."""
         self._reading, self._places, self._absences, self._cache = reading, places, absences, cache
+        self._tables: WeakKeyDictionary[Bars, Table] = WeakKeyDictionary()
 
     def known(self, asked: Hashable) -> Calculation | None:
         """Return the answer to a question as it was asked before, if nothing was written since."""
@@ -75,7 +77,7 @@ class Calculator:
                 reason = f"they are of {bars.timeframe}, and {one} is asked for beside them"
                 raise InputUnsuitable(reason=reason, remedy=f"Resample the finer ones: bars.resample({one!r}).")
         beside = {one.instrument: one for one in others}
-        table = Table.of(bars.time, columns_of(bars, request, beside))
+        table = self._table(bars, request, beside)
         held = Held(
             interval=bars.interval,
             begins=bars.interval.start == BEGINNING and not bars.notes.get("lookback"),
@@ -88,6 +90,16 @@ class Calculator:
         rows = Rows(first=0, end=len(bars), begins=held.begins)
         columns, _ = held.columns(request, rows, 0, explanation)
         return answer_of(held, request, rows, 0, columns, explanation)
+
+    def _table(self, bars: Bars, request: Request, beside: Mapping[str, Bars]) -> Table:
+        """Return bars in hand as a table: of the same bars the same one, since what it knows of its columns stays."""
+        if any(one.instrument or one.name not in VALUES for one in request.columns):
+            used = [one.name for one in request.columns if not one.instrument and one.name in VALUES]
+            return Table.of(bars.time, columns_of(bars, request, beside, names=used))
+        found = self._tables.get(bars)
+        if found is None:
+            found = self._tables[bars] = Table.of(bars.time, columns_of(bars, request, beside))
+        return found
 
     # --- tables --------------------------------------------------------------------------------
 

@@ -1,6 +1,6 @@
 """Reading: enough bars for values that are right from the first row, with those of other instruments beside them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -113,12 +113,14 @@ class Reading:
         )
 
 
-def columns_of(bars: Bars, request: Request, others: Mapping[str, Bars]) -> dict[str, Floats]:
-    """Return all columns of some bars, and those of others that are asked for, at the times of the first.
+def columns_of(
+    bars: Bars, request: Request, others: Mapping[str, Bars], *, names: Sequence[str] = VALUES
+) -> dict[str, Floats]:
+    """Return columns of some bars, and those of others that are asked for, at the times of the first.
 
     Where another instrument has no bar there is no value. Raises `InputMissing`.
     """
-    columns = {name: getattr(bars.rows, name) for name in VALUES}
+    columns = {name: getattr(bars.rows, name) for name in names}
     for column in request.columns:
         if not column.instrument and column.name == EXTRA:
             factor = bars.rows.adjustment_factor
