@@ -8,7 +8,7 @@ import numpy as np
 from barledger.domain.rows import Ints
 from barledger.errors import InputMissing
 from barledger.indicators.definition import Floats
-from barledger.indicators.gaps import NO_BREAKS, Present, present
+from barledger.indicators.gaps import NO_BREAKS, WHOLE, Present, present
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -28,6 +28,16 @@ class Table:
     def of(time: Ints, columns: Mapping[str, Floats], *, breaks: Ints = NO_BREAKS) -> "Table":
         """Hold columns that nobody can write to through the table."""
         return Table(time=time, columns={name: _sealed(values) for name, values in columns.items()}, breaks=breaks)
+
+    def part(self, begin: int, end: int) -> "Table":
+        """Return the rows [begin, end) as a table; a break at its first row is none."""
+        if begin == 0 and end == len(self):
+            return self
+        inside = self.breaks[(self.breaks > begin) & (self.breaks < end)] - begin
+        columns = {name: values[begin:end] for name, values in self.columns.items()}
+        # Of a part of what is whole, nobody has to look whether it is.
+        known = {name: WHOLE for name, one in self._present.items() if one is WHOLE}
+        return Table(time=self.time[begin:end], columns=columns, breaks=inside, _present=known)
 
     def __len__(self) -> int:
         """Return the number of rows."""

@@ -6,11 +6,13 @@ from typing import Any
 from barledger.domain.bars import Bars
 from barledger.domain.interval import Instant
 from barledger.indicators.binding import Binder
-from barledger.indicators.calculation import Calculation, Standing
+from barledger.indicators.calculation import Calculation
 from barledger.indicators.definition import Policy
-from barledger.indicators.evaluation import Evaluation
 from barledger.indicators.registry import REGISTRY
-from barledger.indicators.table import Table
+from barledger.services.indicators.batch import BatchCalculator, Given
+from barledger.services.indicators.batched import Batch, Batches
+from barledger.services.indicators.preparing import Window, calculation, prepare
+from barledger.services.indicators.progress import Listener
 from barledger.services.retrieval import DataRetrievalService
 
 
@@ -20,6 +22,7 @@ class IndicatorService:
     def __init__(self, retrieval: DataRetrievalService) -> None:
         """Read bars by this service."""
         self._retrieval = retrieval
+        self._batch = BatchCalculator(retrieval)
 
     def calculate(
         self,
@@ -36,29 +39,77 @@ class IndicatorService:
     ) -> Calculation:
         """Return indicators of [start, end) at a version, computed from enough bars before the start."""
         request = Binder(REGISTRY).request(specs, nan_policy=nan_policy)
+        window = Window.of(request, start)
         if isinstance(instrument, Bars):
-            bars, first = instrument, 0
+            prepared = prepare(instrument, first=window.first)
         else:
-            lookback = request.reach.settled if start is not None else 0
-            options: dict[str, Any] = {"source": source, "version": version, "adjust": adjust, "lookback": lookback}
-            bars = self._retrieval.bars(instrument, timeframe or "", start=start, end=end, **options)
-            first = int((bars.time < bars.interval.start).sum())
-        columns = {name: getattr(bars.rows, name) for name in ("open", "high", "low", "close", "volume")}
-        values = Evaluation(table=Table.of(bars.time, columns)).columns(request)
-        standings = {
-            name: Standing(
-                key=pick.key,
-                memory=pick.reach.memory,
-                exact=pick.reach.exact,
-                needed=pick.reach.settled,
-                had=first,
-                complete=first >= pick.reach.settled,
+            options: dict[str, Any] = {"source": source, "version": version, "adjust": adjust}
+            bars = self._retrieval.bars(
+                instrument, timeframe or "", start=window.start, end=end, lookback=window.lookback, **options
             )
-            for name, pick in request.picks.items()
-        }
-        return Calculation(
-            time=bars.time[first:],
-            columns={name: column[first:] for name, column in values.items()},
-            standings=standings,
-            provenance={**bars.provenance, "bars_digest": bars.digest},
+            prepared = prepare(bars, first=window.first)
+        return calculation(request, prepared)
+
+    def batch(  # noqa: PLR0913 - what calculate can be asked, of many
+        self,
+        instruments: Given,
+        timeframe: str | None = None,
+        specs: str | Sequence[str] = (),
+        *,
+        start: Instant | None = None,
+        end: Instant | None = None,
+        source: str | None = None,
+        version: str | Instant = "latest",
+        adjust: str | None = None,
+        nan_policy: Policy | None = None,
+        threads: int | None = None,
+        processes: int = 0,
+        progress: Listener | None = None,
+        explain: bool = False,
+    ) -> Batch:
+        """Return indicators of many instruments as one frame (`BatchCalculator.batch`)."""
+        return self._batch.batch(
+            instruments,
+            timeframe,
+            specs,
+            start=start,
+            end=end,
+            source=source,
+            version=version,
+            adjust=adjust,
+            nan_policy=nan_policy,
+            threads=threads,
+            processes=processes,
+            progress=progress,
+            explain=explain,
+        )
+
+    def batches(  # noqa: PLR0913 - as above
+        self,
+        instruments: Given,
+        timeframe: str | None = None,
+        specs: str | Sequence[str] = (),
+        *,
+        start: Instant | None = None,
+        end: Instant | None = None,
+        source: str | None = None,
+        version: str | Instant = "latest",
+        adjust: str | None = None,
+        nan_policy: Policy | None = None,
+        threads: int | None = None,
+        progress: Listener | None = None,
+    ) -> Batches:
+        """Give indicators of one instrument after the other, in bounded memory (`BatchCalculator.batches`)."""
+        return self._batch.batches(
+            instruments,
+            timeframe,
+            specs,
+            start=start,
+            end=end,
+            source=source,
+            version=version,
+            adjust=adjust,
+            nan_policy=nan_policy,
+            threads=threads,
+            progress=progress,
         )
