@@ -190,7 +190,7 @@ def test_an_iteration_can_be_left_early(bl: BarLedger) -> None:
     assert list(found) == []
 
 
-def test_a_commit_meanwhile_shows_in_none(bl: BarLedger) -> None:
+def test_a_commit_meanwhile_shows_in_none() -> None:
     with library(MemoryStore()) as own:
         for name in NAMES:
             own.write(name, "1d", walk(300, 7), source="x")
@@ -213,7 +213,7 @@ def test_bars_in_hand_need_little_more_than_the_output() -> None:
     assert peak < 1.5 * output
 
 
-def test_an_iteration_holds_only_some(bl: BarLedger) -> None:
+def test_an_iteration_holds_only_some() -> None:
     with library(MemoryStore()) as own:
         for number in range(24):
             own.write(f"S{number}", "1d", walk(20_000, number), source="x")

@@ -106,10 +106,10 @@ class Batch(Mapping[str, Calculation]):
     @property
     def warmup_complete(self) -> bool:
         """Return whether every column of every instrument had the bars before its first row that settle its values."""
-        return not self._cold
+        return not self.cold
 
     @cached_property
-    def _cold(self) -> tuple[str, ...]:
+    def cold(self) -> tuple[str, ...]:
         """Return the instruments whose warm-up is incomplete."""
         found = []
         for part in self._parts.values():
@@ -204,7 +204,7 @@ class Batch(Mapping[str, Calculation]):
     def __repr__(self) -> str:
         """Say what there is, and what failed."""
         head = f"<Batch {', '.join(self.columns)}: {len(self)} instruments, {self.rows:,} rows"
-        cold = f", warm-up incomplete of {len(self._cold)}" if self._cold else ""
+        cold = f", warm-up incomplete of {len(self.cold)}" if self.cold else ""
         return f"{head}{cold}{told_failures(self.failures)}>"
 
     def _repr_html_(self) -> str:

@@ -1,6 +1,7 @@
 """IndicatorService: indicators on the bars of a library, right from the first row."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from barledger.domain.bars import Bars
@@ -24,7 +25,7 @@ class IndicatorService:
         self._retrieval = retrieval
         self._batch = BatchCalculator(retrieval)
 
-    def calculate(
+    def calculate(  # noqa: PLR0913 - the one call for strategies
         self,
         specs: str | Sequence[str],
         instrument: str | Bars,
@@ -36,6 +37,8 @@ class IndicatorService:
         version: str | Instant = "latest",
         adjust: str | None = None,
         nan_policy: Policy | None = None,
+        last: int | None = None,
+        explain: bool = False,
     ) -> Calculation:
         """Return indicators of [start, end) at a version, computed from enough bars before the start."""
         request = Binder(REGISTRY).request(specs, nan_policy=nan_policy)
@@ -48,7 +51,9 @@ class IndicatorService:
                 instrument, timeframe or "", start=window.start, end=end, lookback=window.lookback, **options
             )
             prepared = prepare(bars, first=window.first)
-        return calculation(request, prepared)
+        if last is not None and len(prepared) > last:
+            prepared = replace(prepared, warmup=len(prepared.table) - last)
+        return calculation(request, prepared, explanation=", ".join(request.keys) if explain else None)
 
     def batch(  # noqa: PLR0913 - what calculate can be asked, of many
         self,

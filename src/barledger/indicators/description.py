@@ -1,0 +1,128 @@
+"""Descriptions: what is known of an indicator, for people."""
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from barledger.indicators.definition import Indicator, Reach
+from barledger.indicators.parameter import Parameter
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Description:
+    """What an indicator takes, gives and means. ``reach`` is how far it looks back with its usual parameters."""
+
+    indicator: Indicator
+    reach: Reach
+
+    @staticmethod
+    def of(indicator: Indicator) -> "Description":
+        """Describe an indicator."""
+        return Description(indicator=indicator, reach=indicator.reach(indicator.defaults))
+
+    @property
+    def name(self) -> str:
+        """Return its name."""
+        return self.indicator.name
+
+    @property
+    def call(self) -> str:
+        """Return the spec with every parameter, as it is by default."""
+        given = ", ".join(f"{one.name}={_shown(one.default)}" for one in self.indicator.parameters)
+        return f"{self.name}({given})" if given else self.name
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it as values that JSON knows."""
+        one = self.indicator
+        return {
+            "name": one.name,
+            "title": one.title,
+            "kind": one.kind,
+            "aliases": list(one.aliases),
+            "inputs": list(one.inputs),
+            "parameters": [_parameter(it) for it in one.parameters],
+            "outputs": [{"name": it.name, "aliases": list(it.aliases), "note": it.note} for it in one.outputs],
+            "formula": one.formula,
+            "convention": one.convention,
+            "reference": one.reference,
+            "warmup": {
+                "lookback": self.reach.lookback,
+                "settled": self.reach.settled,
+                "memory": self.reach.memory,
+                "exact": self.reach.exact,
+            },
+            "nan_policy": one.policy,
+            "streaming": one.stream is not None,
+            "owner": one.owner,
+        }
+
+    def __str__(self) -> str:
+        """Say it in lines."""
+        one = self.indicator
+        lines = [f"{one.name}: {one.title} ({one.kind})", "", f"  spec        {self.call}"]
+        lines += [f"  also        {', '.join(one.aliases)}"] if one.aliases else []
+        lines += [f"  inputs      {', '.join(one.inputs) or '(times)'}"]
+        lines += _listed("parameters", [_told(it) for it in one.parameters])
+        lines += _listed("outputs", [_output(it.name, it.aliases, it.note) for it in one.outputs])
+        lines += [f"  {label:<11} {text}" for label, text in self._texts if text]
+        return "\n".join(lines)
+
+    @property
+    def _texts(self) -> list[tuple[str, str]]:
+        one, reach = self.indicator, self.reach
+        same = "the same bits" if reach.exact else "within 1e-9"
+        if reach.memory in ("path", "index"):
+            warm = f"from an anchor on, then {reach.settled:,} bars"
+        else:
+            warm = (
+                f"{reach.lookback:,} bars to the first value, {reach.settled:,} to that of the whole history ({same})"
+            )
+        return [
+            ("formula", one.formula),
+            ("convention", one.convention),
+            ("reference", one.reference),
+            ("memory", reach.memory),
+            ("warm-up", warm),
+            ("gaps", one.policy),
+            ("streaming", "yes" if one.stream is not None else "no"),
+            ("by", one.owner),
+        ]
+
+    def __repr__(self) -> str:
+        """Say what it describes."""
+        return f"<Description {self.call}>"
+
+
+def _listed(label: str, lines: list[str]) -> list[str]:
+    return [f"  {label if not at else '':<11} {line}" for at, line in enumerate(lines)]
+
+
+def _told(one: Parameter) -> str:
+    default = f"as {one.follows}" if one.follows else _shown(one.default)
+    also = f", also {', '.join(one.aliases)}" if one.aliases else ""
+    note = f"; {one.note}" if one.note else ""
+    return f"{one.name} = {default}: {one.allowed}{also}{note}"
+
+
+def _parameter(one: Parameter) -> dict[str, Any]:
+    return {
+        "name": one.name,
+        "sort": one.sort,
+        "default": one.default,
+        "low": None if math.isinf(one.low) else one.low,
+        "high": None if math.isinf(one.high) else one.high,
+        "choices": list(one.choices),
+        "aliases": list(one.aliases),
+        "follows": one.follows,
+        "note": one.note,
+        "allowed": one.allowed,
+    }
+
+
+def _output(name: str, aliases: tuple[str, ...], note: str) -> str:
+    also = f" (also {', '.join(aliases)})" if aliases else ""
+    return f"{name}{also}" + (f": {note}" if note else "")
+
+
+def _shown(value: object) -> str:
+    return f"{value:g}" if isinstance(value, float) else f"'{value}'" if isinstance(value, str) else str(value)
