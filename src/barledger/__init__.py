@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from barledger.domain.series import Series
     from barledger.errors import BarledgerError
     from barledger.indicators.calculation import Calculation
+    from barledger.indicators.custom import indicator
     from barledger.indicators.frame import calculate
+    from barledger.indicators.signature import Range
     from barledger.ledger.contract import Snapshot
     from barledger.services.audit import verify_audit
     from barledger.services.ingestion import Entry
@@ -34,6 +36,8 @@ _HOMES = {
     "Inspection": "barledger.detection",
     "inspect": "barledger.detection",
     "Interval": "barledger.domain.interval",
+    "Range": "barledger.indicators.signature",
+    "indicator": "barledger.indicators.custom",
     "Series": "barledger.domain.series",
     "Snapshot": "barledger.ledger.contract",
     "verify_audit": "barledger.services.audit",
@@ -49,11 +53,13 @@ __all__ = [
     "InfluxDBClient",
     "Inspection",
     "Interval",
+    "Range",
     "Series",
     "Snapshot",
     "__version__",
     "calculate",
     "connect",
+    "indicator",
     "inspect",
     "verify_audit",
 ]

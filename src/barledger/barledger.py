@@ -89,7 +89,13 @@ class BarLedger:
             ingestion=self.ingestion,
             before=self.schedule.before_backtest,
         )
-        self.indicators = IndicatorService(self.retrieval)
+        self.indicators = IndicatorService(
+            self.retrieval,
+            self.vault,
+            self.instruments,
+            availability=self.availability,
+            cache_bytes=settings.indicator_cache,
+        )
         self.audit = AuditLog(self.vault, keys=key_place(ledger, settings), anchor=settings.anchor)
         self.actions = CorporateActionService(self.vault, self.cache, self.instruments, self.retrieval)
 

@@ -52,6 +52,9 @@ class Settings(BaseSettings):
     schedule_lease: float = Field(
         default=30.0, gt=0.5, description="Seconds after which another process takes over the schedule of a dead one."
     )
+    indicator_cache: int = Field(
+        default=256 * 1024 * 1024, ge=0, description="At most so many bytes of indicators are kept in memory."
+    )
     mirrored: int = Field(default=200, ge=0, description="At most so many snapshots are mirrored into data_audit.")
 
     def __init__(self, **given: Any) -> None:

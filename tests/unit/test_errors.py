@@ -14,7 +14,14 @@ from barledger.errors import BarledgerError, InvalidSetting
 from barledger.errors.input import SETTINGS
 from barledger.settings import Settings
 
-SAMPLES: dict[str, Any] = {"str": "text {with} braces", "int": 7, "bool": True, "float": 1.5, "tuple": ("one", "two")}
+SAMPLES: dict[str, Any] = {
+    "str": "text {with} braces",
+    "int": 7,
+    "bool": True,
+    "float": 1.5,
+    "tuple": ("one", "two"),
+    "Any": 7.5,
+}
 
 
 def below(root: type[BarledgerError]) -> Iterator[type[BarledgerError]]:
@@ -30,6 +37,8 @@ LEAVES = [kind for kind in KINDS if not kind.__subclasses__()]
 def sample(kind: type[BarledgerError]) -> BarledgerError:
     """Make an error with a value in each of its fields."""
     values = {field.name: SAMPLES[str(getattr(field.type, "__name__", field.type))] for field in fields(kind)}
+    # A remedy is a sentence of its own.
+    values |= {name: f"{value}." for name, value in values.items() if name == "remedy"}
     return kind(**{name: value for name, value in values.items() if name != "advised"})
 
 
@@ -70,7 +79,7 @@ def test_only_what_is_a_setting_is_said_to_be_in_the_environment() -> None:
 def test_an_error_shows_its_fields(kind: type[BarledgerError]) -> None:
     error = sample(kind)
     named = set(re.findall(r"{(\w+)", kind.message + kind.next_step))
-    assert named <= set(error.details())
+    assert named <= set(error._told())
     assert error.details() == {field.name: getattr(error, field.name) for field in fields(kind)}
 
 

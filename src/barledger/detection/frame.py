@@ -8,11 +8,11 @@ import numpy as np
 import pandas as pd
 
 from barledger.detection.table import COLUMNS, EVENTS, PRICES, Edit, Table, applied
+from barledger.domain.frames import TIMES, as_pandas, fields_level, nanoseconds, numbers, stamps_of
 from barledger.domain.rows import Floats, Ints
 from barledger.domain.timeframe import DAY, Timeframe
-from barledger.errors import DuplicateColumns, InfiniteValue, MissingColumns, WrongType
+from barledger.errors import DuplicateColumns, MissingColumns
 
-_TIMES: Final = ("time", "timestamp", "datetime", "date", "open_time")
 _NAMES: Final = {
     "open": "open",
     "high": "high",
@@ -55,11 +55,11 @@ class Frame:
     @staticmethod
     def of(data: Any, timeframe: Timeframe | None) -> "Frame":
         """Read a table of pandas, polars or Arrow, or a list of mappings; raises the kin of `InvalidBars`."""
-        frame = as_pandas(data)
+        frame = _one_ticker(as_pandas(data))
         names, time = _named(frame)
-        stamps = _stamps(frame, time)
-        times = _times(stamps, frame)
-        columns = {name: _numbers(frame, column) for name, column in names.items()}
+        stamps = stamps_of(frame, time)
+        times = nanoseconds(stamps)
+        columns = {name: numbers(frame, column) for name, column in names.items()}
         order = np.argsort(times, kind="stable")
         first = np.ones(len(order), np.bool_)
         first[1:] = np.diff(times[order]) != 0
@@ -74,7 +74,7 @@ class Frame:
             Edit(column=edit.column, rows=self.kept[edit.rows], factor=edit.factor, value=edit.value) for edit in edits
         ]
         changed = {edit.column for edit in moved if edit.column in self.names}
-        before = {name: _numbers(self.pandas, self.names[name]) for name in changed}
+        before = {name: numbers(self.pandas, self.names[name]) for name in changed}
         for name, values in applied(before, moved).items():
             column = self.names[name]
             frame[column] = _like(frame[column], values, rounds=name == "volume")
@@ -83,37 +83,16 @@ class Frame:
         return _as_given(frame, self.given)
 
 
-def as_pandas(data: Any) -> pd.DataFrame:
-    """Return the data as a pandas frame."""
-    if isinstance(data, pd.DataFrame):
-        return _one_ticker(data)
-    if hasattr(data, "collect") and hasattr(data, "lazy"):
-        data = data.collect()
-    if hasattr(data, "__arrow_c_stream__"):
-        import pyarrow as pa  # noqa: PLC0415 - frames of pandas need none
-
-        try:
-            return pd.DataFrame(pa.table(data).to_pandas(date_as_object=True))
-        except (TypeError, pa.ArrowInvalid) as error:
-            raise WrongType(count=0, column="(all)", found=f"{type(data).__name__}, which is no table") from error
-    if isinstance(data, Sequence) and not isinstance(data, str | bytes):
-        if not all(isinstance(bar, Mapping) for bar in data):
-            raise WrongType(count=len(data), column="(every bar)", found="not a mapping of names to values")
-        return pd.DataFrame(list(data))
-    raise WrongType(count=0, column="(all)", found=f"{type(data).__name__}, which holds no bars")
-
-
 def _one_ticker(frame: pd.DataFrame) -> pd.DataFrame:
     """Return a frame with plain columns; yfinance's downloads have a level of tickers, of which one can be judged."""
     if not isinstance(frame.columns, pd.MultiIndex):
         return frame
-    for level in range(frame.columns.nlevels):
-        values = frame.columns.get_level_values(level)
-        if {str(value).lower() for value in values} >= {"close"}:
-            plain = frame.copy()
-            plain.columns = values
-            return plain
-    raise MissingColumns(count=len(frame), columns=("close",), found=tuple(map(str, frame.columns)))
+    level = fields_level(frame.columns)
+    if level is None:
+        raise MissingColumns(count=len(frame), columns=("close",), found=tuple(map(str, frame.columns)))
+    plain = frame.copy()
+    plain.columns = frame.columns.get_level_values(level)
+    return plain
 
 
 def _named(frame: pd.DataFrame) -> tuple[dict[str, Any], Any]:
@@ -127,76 +106,11 @@ def _named(frame: pd.DataFrame) -> tuple[dict[str, Any], Any]:
             if ours in names:
                 raise DuplicateColumns(count=len(frame), column=ours, name=str(column))
             names[ours] = column
-        elif lower in _TIMES and time is None:
+        elif lower in TIMES and time is None:
             time = column
     if "close" not in names:
         raise MissingColumns(count=len(frame), columns=("close",), found=tuple(map(str, frame.columns)))
     return names, time
-
-
-def _stamps(frame: pd.DataFrame, time: Any) -> Any:
-    """Return the times of the rows, each in its own zone."""
-    if isinstance(frame.index, pd.DatetimeIndex):
-        return frame.index
-    source = frame[time] if time is not None else frame.index.to_series()
-    if isinstance(source.dtype, pd.DatetimeTZDtype) or pd.api.types.is_datetime64_dtype(source.dtype):
-        return pd.DatetimeIndex(source)
-    if pd.api.types.is_numeric_dtype(source.dtype) and len(source):
-        found = "numbers" if time is not None else "missing: there is neither such a column nor an index of times"
-        raise WrongType(count=len(source), column="time", found=found)
-    return _parsed(source.tolist())
-
-
-def _parsed(values: list[Any]) -> Any:
-    try:
-        stamps = [pd.Timestamp(value) for value in values]
-    except (ValueError, TypeError, OverflowError) as error:
-        raise WrongType(count=len(values), column="time", found=f"what is no time ({error})") from error
-    if any(pd.isna(stamp) for stamp in stamps):
-        raise WrongType(count=len(values), column="time", found="missing in some rows")
-    if len({stamp.tz is None for stamp in stamps}) > 1:
-        raise WrongType(count=len(values), column="time", found="partly with and partly without a zone")
-    return stamps
-
-
-def _times(stamps: Any, frame: pd.DataFrame) -> Ints:
-    """Return ns since the epoch; times without a zone are taken for UTC."""
-    try:
-        index = (
-            pd.DatetimeIndex(pd.to_datetime(pd.Series(list(stamps), dtype=object), utc=True))
-            if isinstance(stamps, list)
-            else stamps
-        )
-        if index.hasnans:
-            raise WrongType(count=int(np.sum(index.isna())), column="time", found="missing in some rows")
-        return np.asarray(index.as_unit("ns").asi8) if len(frame) else np.empty(0, np.int64)
-    except (pd.errors.OutOfBoundsDatetime, OverflowError) as error:
-        raise WrongType(count=len(frame), column="time", found="beyond what nanoseconds can count") from error
-
-
-def _numbers(frame: pd.DataFrame, column: Any) -> Floats:
-    """Return a column as doubles of its own."""
-    values = frame[column]
-    if isinstance(values, pd.DataFrame):
-        raise DuplicateColumns(count=len(frame), column=str(column), name=str(column))
-    text = values.dtype == object and any(isinstance(one, str | bytes | bool) for one in values)
-    kinds = pd.api.types
-    if (
-        text
-        or not (values.dtype == object or kinds.is_numeric_dtype(values.dtype))
-        or kinds.is_bool_dtype(values.dtype)
-    ):
-        raise WrongType(count=len(values), column=str(column), found="text or truth values")
-    if kinds.is_complex_dtype(values.dtype):
-        raise WrongType(count=len(values), column=str(column), found="complex numbers")
-    try:
-        numbers = values.to_numpy(np.float64, na_value=np.nan, copy=True)
-    except (ValueError, TypeError, OverflowError) as error:
-        raise WrongType(count=len(values), column=str(column), found=str(values.dtype)) from error
-    infinite = int(np.isinf(numbers).sum())
-    if infinite:
-        raise InfiniteValue(count=infinite, examples=f", in {column}")
-    return np.asarray(numbers)
 
 
 def _table(times: Ints, columns: dict[str, Floats], timeframe: Timeframe | None) -> Table:

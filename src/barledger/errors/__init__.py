@@ -12,6 +12,7 @@ The tree (each class also inherits the kin from the standard library that caller
     │   │   ├── OffGrid, BeyondRange
     │   │   └── InfiniteValue, NegativePrice, ZeroPrice, NegativeVolume, HighBelowLow, NotEnclosing, EmptyBar
     │   ├── FutureTime, AmbiguousSource, AmbiguousInstrument, LedgerRejected
+    │   ├── IndicatorInvalid
     │   └── InvalidSpec, ParameterUnknown, ParameterInvalid, InputMissing, InputUnsuitable, ValuesMissing
     ├── NotFound (LookupError)
     │   ├── SeriesNotFound, VersionNotFound, SourceNotFound, DataNotFound
@@ -74,6 +75,7 @@ from barledger.errors.access import (
 from barledger.errors.indicators import (
     CannotStream,
     IndicatorFailed,
+    IndicatorInvalid,
     IndicatorNotFound,
     IndicatorTaken,
     InputMissing,
@@ -231,6 +233,7 @@ __all__ = [
     "IllegalStep",
     "Incomplete",
     "IndicatorFailed",
+    "IndicatorInvalid",
     "IndicatorNotFound",
     "IndicatorTaken",
     "InfiniteValue",

@@ -114,6 +114,19 @@ class ValuesMissing(InvalidInput):
 
 
 @dataclass(kw_only=True, eq=False)
+class IndicatorInvalid(InvalidInput):
+    """An indicator is declared in a way that cannot work."""
+
+    code = "indicator-invalid"
+    message = "{indicator} cannot be an indicator: {reason}"
+    next_step = "{remedy}"
+
+    indicator: str
+    reason: str
+    remedy: str
+
+
+@dataclass(kw_only=True, eq=False)
 class CannotStream(Refused):
     """An indicator, or an output of it, cannot be computed bar by bar, or not be kept and gone on with."""
 

@@ -23,6 +23,7 @@ SETTINGS: Final = frozenset(
         "sample_dir",
         "notice_window",
         "schedule_lease",
+        "indicator_cache",
         "mirrored",
     }
 )

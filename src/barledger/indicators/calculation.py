@@ -1,7 +1,7 @@
 """Calculations: the values of indicators, with what they were computed from and how far they can be relied on."""
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
@@ -27,8 +27,10 @@ class Standing:
     """How far a column can be relied on: what it is in full, and its warm-up.
 
     ``needed`` bars before the first row settle its values, and ``had`` there were; ``complete`` says that these were
-    enough, or that nothing is before them. ``exact`` tells that a slice has the same bits as the whole history, else it
-    is within 1e-9 relative. Values of memory ``path`` and ``index`` count from ``anchor`` (ns; the first bar used).
+    enough. ``begins`` says that it was computed from the first bar of its series: its values are then those of the
+    whole history, though the first ones may be missing, or not settled yet. ``exact`` tells that they have the bits
+    that the whole history gives, else they are within 1e-9 relative. Values of memory ``path`` and ``index`` count from
+    ``anchor`` (ns; the first bar used).
     """
 
     key: str
@@ -37,7 +39,14 @@ class Standing:
     needed: int
     had: int
     complete: bool
+    begins: bool = False
     anchor: int | None = None
+
+    def __str__(self) -> str:
+        """Say it in a line."""
+        warm = f"warm-up {self.had:,} of {self.needed:,} bars" + (", the series begins there" if self.begins else "")
+        anchor = "" if self.anchor is None else f", from {format_time(self.anchor)} on"
+        return f"{self.key}: {self.memory}, {'exact' if self.exact else 'within 1e-9'}, {warm}{anchor}"
 
 
 class Calculation:
@@ -55,13 +64,23 @@ class Calculation:
         standings: Mapping[str, Standing],
         provenance: Mapping[str, Any],
         explanation: Any = None,
+        bars_digest: Callable[[], str] | None = None,
     ) -> None:
-        """Hold columns; ``provenance`` is what the bars resolved to and who computed, as values that JSON knows."""
+        """Hold columns; ``provenance`` is what the bars resolved to and who computed, as values that JSON knows.
+
+        ``bars_digest`` is asked once somebody needs it: for many bars, digesting takes longer than computing.
+        """
         self.time = _sealed(time)
         self._columns = {name: _sealed(values) for name, values in columns.items()}
         self.standings = dict(standings)
         self._given = dict(provenance)
         self.explanation = explanation
+        self._digest_bars = bars_digest
+
+    @cached_property
+    def bars_digest(self) -> str:
+        """Return the canonical digest of all bars that were used, the warm-up included; empty for other tables."""
+        return "" if self._digest_bars is None else self._digest_bars()
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -97,7 +116,13 @@ class Calculation:
 
     @property
     def provenance(self) -> dict[str, Any]:
-        """Return what was computed from what, by what, without the digest, as values that JSON knows."""
+        """Return what was computed from what, by what, with the digests of both, as values that JSON knows."""
+        digests = {"bars_digest": self.bars_digest} if self._digest_bars is not None else {}
+        return {**self.told, **digests, "digest": self.digest}
+
+    @property
+    def told(self) -> dict[str, Any]:
+        """Return the provenance without digests, which frames have in ``attrs``."""
         return {
             **self._given,
             "indicators": {name: one.key for name, one in self.standings.items()},
@@ -136,7 +161,7 @@ class Calculation:
     def df(self) -> pd.DataFrame:
         """Return the columns by time (UTC), with the provenance in ``attrs``; the frame is the caller's own."""
         frame = pd.DataFrame({name: np.array(values) for name, values in self._columns.items()}, index=self._index)
-        frame.attrs.update(self.provenance)
+        frame.attrs.update(self.told)
         return frame
 
     def to_numpy(self) -> dict[str, Any]:
@@ -149,7 +174,7 @@ class Calculation:
 
         arrays = [pa.array(self.time.view("datetime64[ns]"), pa.timestamp("ns", "UTC"))]
         arrays += [pa.array(values, from_pandas=True) for values in self._columns.values()]
-        metadata = {f"barledger.{key}": str(value) for key, value in self.provenance.items()}
+        metadata = {f"barledger.{key}": str(value) for key, value in self.told.items()}
         table = pa.table(arrays, names=["time", *self._columns])
         return table.replace_schema_metadata(metadata)
 

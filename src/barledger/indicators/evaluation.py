@@ -40,7 +40,7 @@ class Evaluation:
         if found is None:
             if self.watch is not None:
                 self.watch(bound)
-            found = self.known[bound.key] = self._computed(bound)
+            found = self.known[bound.key] = _sealed(self._computed(bound))
         return found
 
     def _computed(self, bound: Bound) -> Results:
@@ -108,6 +108,13 @@ def run(bound: Bound, inputs: Sequence[Floats], time: Ints | None) -> Results:
     except Exception as error:
         raise _failed(bound, error) from error
     return _checked(bound, results, size) if indicator.owner != "barledger" else results
+
+
+def _sealed(results: Results) -> Results:
+    """Make results read-only: what is computed from them may not change them."""
+    for values in results:
+        values.setflags(write=False)
+    return results
 
 
 def _nothing(bound: Bound, size: int) -> Results:

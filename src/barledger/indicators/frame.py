@@ -4,25 +4,100 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
-from barledger.indicators.binding import Binder
-from barledger.indicators.definition import Policy
+from barledger.domain.exchange_calendar import calendar_called
+from barledger.domain.rows import Ints
+from barledger.domain.timeframe import Timeframe
+from barledger.errors import InputMissing, InputUnsuitable, InvalidSetting
+from barledger.indicators.binding import Binder, Request, bounds
+from barledger.indicators.breaks import breaks
+from barledger.indicators.definition import POLICIES, Policy
 from barledger.indicators.evaluation import Evaluation
+from barledger.indicators.gaps import NO_BREAKS
+from barledger.indicators.given import Given
 from barledger.indicators.registry import REGISTRY
 from barledger.indicators.table import Table
+from barledger.indicators.telling import Rows, restarts, standing, told
 
 
-def calculate(specs: str | Sequence[str], frame: Any, *, nan_policy: Policy | None = None) -> Any:
-    """Return the indicators of a frame as a frame with its index, one column for each output.
+def calculate(
+    specs: str | Sequence[str],
+    frame: Any,
+    *,
+    nan_policy: Policy | None = None,
+    timeframe: str | None = None,
+    calendar: str | None = None,
+) -> Any:
+    """Return the indicators of a table as a table of the caller's kind, row by row, one column for each output.
+
+    ``frame`` is a frame of pandas (also as yfinance gives it), polars or Arrow, a list of mappings, a dict of columns,
+    a series of closes, or `Bars`. Columns are found in any case, and any numbers in them may be inputs. Rows have to be
+    ascending in time, each once, of one instrument. A missing value is NaN, or null in polars and Arrow. The first
+    values are missing, or not settled, since what was before the first row is not known; what the columns rely on is
+    in ``attrs`` of a pandas frame.
+
+    Rows are taken for neighbours, so that a gap is a row without a value. With ``timeframe`` and ``calendar``
+    (``XNYS``; ``24/7`` if it is not named) bars that should be there and are not are gaps too. ``nan_policy`` says what
+    a gap does: computing restarts after it (``segment``), it is as if it were not there (``skip``), or `ValuesMissing`
+    (``raise``).
+
+    Raises `InvalidSpec`, `IndicatorNotFound`, `ParameterInvalid`, `ParameterUnknown`, `InputMissing`,
+    `InputUnsuitable`, the kin of `InvalidBars`, and `IndicatorFailed`.
 
     >>> import pandas as pd
     >>> frame = pd.DataFrame({"close": [1.0, 2.0, 4.0]}, index=pd.date_range("2024-01-01", periods=3, tz="UTC"))
     >>> calculate("sma(2)", frame)["sma(2)"].tolist()
     [nan, 1.5, 3.0]
     """
-    columns = {str(name).lower(): frame[name].to_numpy(np.float64) for name in frame.columns}
-    request = Binder(REGISTRY, columns=tuple(columns)).request(specs, nan_policy=nan_policy)
-    time = pd.DatetimeIndex(frame.index).as_unit("ns").asi8
-    found = Evaluation(table=Table.of(time, columns)).columns(request)
-    return pd.DataFrame(found, index=frame.index)
+    check_policy(nan_policy)
+    given = Given.of(frame)
+    request = Binder(REGISTRY, columns=tuple(given.names)).request(specs, nan_policy=nan_policy)
+    table = _table(given, request, _breaks(given, timeframe, calendar))
+    columns = Evaluation(table=table).columns(request)
+    rows = Rows(first=0, end=len(table), begins=False)
+    standings = {name: standing(pick, table, rows) for name, pick in request.picks.items()}
+    said = (
+        {**told(request, standings), "restarts": restarts(table, request, rows)}
+        if given.timed
+        else told(request, standings)
+    )
+    return given.like(columns, {**said, "indicators": {name: one.key for name, one in standings.items()}})
+
+
+def check_policy(nan_policy: str | None) -> None:
+    """Raise `InvalidSetting` for a policy that there is not."""
+    if nan_policy is not None and nan_policy not in POLICIES:
+        raise InvalidSetting(setting="nan_policy", reason=f"{nan_policy!r} is none of {', '.join(POLICIES)}")
+
+
+def _table(given: Given, request: Request, gaps: Ints) -> Table:
+    if request.timed and not given.timed:
+        late = next(one for pick in request.picks.values() for one in bounds(pick) if one.indicator.timed)
+        has = "none" if given.time is None else "numbers"
+        reason = f"{late.indicator.name} wants times, and the table has {has}"
+        remedy = "Give the frame an index of times: pd.to_datetime(..., utc=True), with unit='ms' for numbers."
+        raise InputUnsuitable(reason=reason, remedy=remedy)
+    columns = {}
+    for column in request.columns:
+        if column.instrument or column.name not in given.names:
+            wanting = _wanting(request, column.key)
+            raise InputMissing(indicator=wanting, column=column.key, found=tuple(given.names))
+        columns[column.key] = given.column(column.name)
+    time = np.arange(len(given.frame), dtype=np.int64) if given.time is None else given.time
+    return Table.of(time, columns, breaks=gaps)
+
+
+def _wanting(request: Request, key: str) -> str:
+    every = (one for pick in request.picks.values() for one in bounds(pick))
+    return next(one.indicator.name for one in every if key in {it.key for it in one.inputs})
+
+
+def _breaks(given: Given, timeframe: str | None, calendar: str | None) -> Ints:
+    if timeframe is None:
+        if calendar is not None:
+            raise InvalidSetting(setting="calendar", reason="it tells of bars of which length? Give the timeframe too")
+        return NO_BREAKS
+    if given.time is None or not given.timed:
+        remedy = "Give the frame an index of times, or leave the timeframe out."
+        raise InputUnsuitable(reason="a timeframe is named, and the table has no times", remedy=remedy)
+    return breaks(given.time, Timeframe.of(timeframe), calendar_called(calendar or "24/7"))

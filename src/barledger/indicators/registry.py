@@ -3,12 +3,13 @@
 from collections.abc import Callable, Iterable, Iterator
 from difflib import get_close_matches
 from importlib.metadata import entry_points
-from threading import Lock
+from threading import RLock
 from typing import Final
 
 from barledger.errors import IndicatorNotFound, IndicatorTaken
 from barledger.indicators.definition import Indicator
 
+BUILT_IN: Final = "barledger"
 _GROUP: Final = "barledger.indicators"
 
 
@@ -20,17 +21,26 @@ class Registry:
         self._families = list(families)
         self._by_name: dict[str, Indicator] = {}
         self._names: dict[str, Indicator] = {}
-        self._lock = Lock()
+        self._lock = RLock()
+        self._loading = False
         self.generation = 0
 
     def add(self, indicator: Indicator, *, replace: bool = False) -> None:
-        """Know an indicator under its name and aliases; raises `IndicatorTaken`."""
+        """Know an indicator under its name and aliases; raises `IndicatorTaken`.
+
+        One of the same owner takes the place of an earlier one, as when a cell of a notebook is run again; with
+        ``replace`` also one of another owner, but never what is built in.
+        """
         self._load()
         with self._lock:
             for name in (indicator.name, *indicator.aliases):
                 taken = self._names.get(name)
-                if taken is not None and not (replace and taken.owner == indicator.owner):
+                if taken is not None and not _may_replace(taken, indicator, replace):
                     raise IndicatorTaken(name=name, owner=taken.owner)
+            replaced = {self._names[name] for name in (indicator.name, *indicator.aliases) if name in self._names}
+            # Whoever looks meanwhile sees the one or the other.
+            self._names = {name: one for name, one in self._names.items() if one not in replaced}
+            self._by_name = {name: one for name, one in self._by_name.items() if one not in replaced}
             self._put(indicator)
             self.generation += 1
 
@@ -58,10 +68,17 @@ class Registry:
         if not self._families:
             return
         with self._lock:
-            while self._families:
-                for indicator in self._families[0]():
-                    self._put(indicator)
-                self._families.pop(0)
+            # What is being loaded may define indicators of its own, and so come here again.
+            if self._loading:
+                return
+            self._loading = True
+            try:
+                while self._families:
+                    for indicator in self._families[0]():
+                        self._put(indicator)
+                    self._families.pop(0)
+            finally:
+                self._loading = False
 
     def _put(self, indicator: Indicator) -> None:
         self._by_name[indicator.name] = indicator
@@ -70,10 +87,19 @@ class Registry:
             self._names.setdefault(alias, indicator)
 
 
+def _may_replace(taken: Indicator, indicator: Indicator, replace: bool) -> bool:  # noqa: FBT001 - as it is asked
+    return taken.owner != BUILT_IN and (replace or taken.owner == indicator.owner)
+
+
 def _installed() -> Iterator[Indicator]:
-    """Give the indicators of other distributions: an entry point is an `Indicator`, or gives several when called."""
+    """Give the indicators of other distributions.
+
+    An entry point is an `Indicator`, a function that ``barledger.indicator`` has decorated, or gives several when it is
+    called.
+    """
     for point in entry_points(group=_GROUP):
         found = point.load()
+        found = getattr(found, "indicator", found)
         yield from (found,) if isinstance(found, Indicator) else found()
 
 

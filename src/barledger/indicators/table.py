@@ -39,6 +39,16 @@ class Table:
         known = {name: WHOLE for name, one in self._present.items() if one is WHOLE}
         return Table(time=self.time[begin:end], columns=columns, breaks=inside, _present=known)
 
+    def followed(self, time: Ints, columns: Mapping[str, Floats], breaks: Ints) -> "Table":
+        """Return this table with more rows at its end, of which only these are looked at."""
+        size = len(self)
+        known = {
+            name: WHOLE
+            for name, one in self._present.items()
+            if one is WHOLE and bool(np.isfinite(columns[name][size:]).all())
+        }
+        return Table(time=time, columns=columns, breaks=breaks, _present=known)
+
     def __len__(self) -> int:
         """Return the number of rows."""
         return len(self.time)

@@ -1,29 +1,51 @@
 """IndicatorService: indicators on the bars of a library, right from the first row."""
 
-from collections.abc import Sequence
-from dataclasses import replace
+import builtins
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from barledger.domain.bars import Bars
 from barledger.domain.interval import Instant
-from barledger.indicators.binding import Binder
+from barledger.errors import InvalidSetting
 from barledger.indicators.calculation import Calculation
-from barledger.indicators.definition import Policy
+from barledger.indicators.definition import Kind, Policy
+from barledger.indicators.description import Description
+from barledger.indicators.frame import check_policy
 from barledger.indicators.registry import REGISTRY
-from barledger.services.indicators.batch import BatchCalculator, Given
-from barledger.services.indicators.batched import Batch, Batches
-from barledger.services.indicators.preparing import Window, calculation, prepare
-from barledger.services.indicators.progress import Listener
+from barledger.services.cache.vault import Vault
+from barledger.services.indicators.absences import Absences, AvailabilityService
+from barledger.services.indicators.cache import DEFAULT_BYTES, IndicatorCache
+from barledger.services.indicators.calculating import Calculator
+from barledger.services.indicators.explanation import Explanation
+from barledger.services.indicators.places import Places
+from barledger.services.indicators.question import Question
+from barledger.services.indicators.reading import Reading
+from barledger.services.indicators.requests import Requests
+from barledger.services.instruments import InstrumentService
 from barledger.services.retrieval import DataRetrievalService
 
 
 class IndicatorService:
-    """Computes indicators on stored bars, or on bars in hand."""
+    """Computes indicators on stored bars, or on bars in hand. Threads may share it.
 
-    def __init__(self, retrieval: DataRetrievalService) -> None:
-        """Read bars by this service."""
+    ``cache`` keeps what was computed in this session, and tells how it does (``bl.indicators.cache.info``).
+    """
+
+    def __init__(
+        self,
+        retrieval: DataRetrievalService,
+        vault: Vault,
+        instruments: InstrumentService,
+        *,
+        availability: AvailabilityService | None = None,
+        cache_bytes: int = DEFAULT_BYTES,
+    ) -> None:
+        """Read bars by this service; what is missing of them is judged by the others."""
         self._retrieval = retrieval
-        self._batch = BatchCalculator(retrieval)
+        self.cache = IndicatorCache(limit=cache_bytes)
+        self._requests = Requests(REGISTRY)
+        absences = Absences(instruments, availability)
+        self._calculator = Calculator(Reading(retrieval, absences), Places(vault, instruments), absences, self.cache)
 
     def calculate(  # noqa: PLR0913 - the one call for strategies
         self,
@@ -33,88 +55,102 @@ class IndicatorService:
         *,
         start: Instant | None = None,
         end: Instant | None = None,
+        last: int | None = None,
         source: str | None = None,
         version: str | Instant = "latest",
         adjust: str | None = None,
+        anchor: Instant | None = None,
         nan_policy: Policy | None = None,
-        last: int | None = None,
+        fetch_missing: bool = False,
+        options: Mapping[str, Any] | None = None,
+        others: Sequence[Bars] = (),
+        cache: bool = True,
         explain: bool = False,
     ) -> Calculation:
-        """Return indicators of [start, end) at a version, computed from enough bars before the start."""
-        request = Binder(REGISTRY).request(specs, nan_policy=nan_policy)
-        window = Window.of(request, start)
+        """Return indicators of [start, end) at a version, right from the first row.
+
+        As many bars before the start are read as settle the first value, so that a slice has the values of the whole
+        history (`Calculation.exact` tells whether bit for bit, or within 1e-9). Where there are not as many, values
+        are missing, or not settled, and ``warmup_complete`` is False (`Calculation.standings` say how many there were,
+        and whether the series begins there). What never settles, such as obv, counts from the first bar at that
+        version, or from an ``anchor``, a time no later than the start; without a start the answer begins there.
+        ``last`` gives only the newest rows.
+
+        ``@MSFT.high`` in a spec is read in the same state, and has no value where there is no bar. Bars that a named
+        calendar expects and that are not there are a gap, unless they are known not to exist: ``nan_policy`` says what
+        it does (`barledger.calculate`). ``version``, ``source``, ``adjust``, ``fetch_missing`` and ``options`` are
+        those of `DataRetrievalService.bars`.
+
+        With `Bars` in hand nothing is read, all of them are answered, and nothing is known of what was before, unless
+        they begin with their series; ``others`` are the bars of instruments that specs name.
+
+        ``cache=False`` computes everything anew, with the same result. ``explain`` puts into ``explanation`` what was
+        read, known and computed, and how long it took.
+
+        Raises `InvalidSpec`, `IndicatorNotFound`, `ParameterInvalid`, `ParameterUnknown`, `InputMissing`,
+        `InputUnsuitable`, `ValuesMissing`, `IndicatorFailed`, `InvalidSetting`, and what `DataRetrievalService.bars`
+        raises.
+        """
+        check_policy(nan_policy)
+        explanation = Explanation() if explain else None
         if isinstance(instrument, Bars):
-            prepared = prepare(instrument, first=window.first)
-        else:
-            options: dict[str, Any] = {"source": source, "version": version, "adjust": adjust}
-            bars = self._retrieval.bars(
-                instrument, timeframe or "", start=window.start, end=end, lookback=window.lookback, **options
-            )
-            prepared = prepare(bars, first=window.first)
-        if last is not None and len(prepared) > last:
-            prepared = replace(prepared, warmup=len(prepared.table) - last)
-        return calculation(request, prepared, explanation=", ".join(request.keys) if explain else None)
-
-    def batch(  # noqa: PLR0913 - what calculate can be asked, of many
-        self,
-        instruments: Given,
-        timeframe: str | None = None,
-        specs: str | Sequence[str] = (),
-        *,
-        start: Instant | None = None,
-        end: Instant | None = None,
-        source: str | None = None,
-        version: str | Instant = "latest",
-        adjust: str | None = None,
-        nan_policy: Policy | None = None,
-        threads: int | None = None,
-        processes: int = 0,
-        progress: Listener | None = None,
-        explain: bool = False,
-    ) -> Batch:
-        """Return indicators of many instruments as one frame (`BatchCalculator.batch`)."""
-        return self._batch.batch(
-            instruments,
+            given = {"start": start, "end": end, "last": last, "source": source, "adjust": adjust, "anchor": anchor}
+            _refuse(given | {"options": options, "fetch_missing": fetch_missing or None}, version=version)
+            request = self._requests.bound(specs, nan_policy)
+            return self._calculator.in_hand(request, instrument, timeframe, others, explanation)
+        if others:
+            raise InvalidSetting(setting="others", reason="they go with bars in hand; a library reads them by itself")
+        asked = (instrument, timeframe, start, end, last, source, version, adjust, anchor, nan_policy)
+        key = None
+        if cache and not explain and not fetch_missing:
+            key = (specs if isinstance(specs, str) else tuple(specs), *asked)
+            known = self._calculator.known(key)
+            if known is not None:
+                return known
+        question = Question.of(
+            instrument,
             timeframe,
-            specs,
             start=start,
             end=end,
+            last=last,
             source=source,
             version=version,
             adjust=adjust,
-            nan_policy=nan_policy,
-            threads=threads,
-            processes=processes,
-            progress=progress,
-            explain=explain,
+            anchor=anchor,
+            fetch_missing=fetch_missing,
+            options=options,
+        )
+        return self._calculator.calculated(
+            self._requests.bound(specs, nan_policy), question, key, explanation, keeps=cache
         )
 
-    def batches(  # noqa: PLR0913 - as above
-        self,
-        instruments: Given,
-        timeframe: str | None = None,
-        specs: str | Sequence[str] = (),
-        *,
-        start: Instant | None = None,
-        end: Instant | None = None,
-        source: str | None = None,
-        version: str | Instant = "latest",
-        adjust: str | None = None,
-        nan_policy: Policy | None = None,
-        threads: int | None = None,
-        progress: Listener | None = None,
-    ) -> Batches:
-        """Give indicators of one instrument after the other, in bounded memory (`BatchCalculator.batches`)."""
-        return self._batch.batches(
-            instruments,
-            timeframe,
-            specs,
-            start=start,
-            end=end,
-            source=source,
-            version=version,
-            adjust=adjust,
-            nan_policy=nan_policy,
-            threads=threads,
-            progress=progress,
-        )
+    # --- what there is -------------------------------------------------------------------------
+
+    def describe(self, name: str) -> Description:
+        """Return what is known of an indicator, readable as it is printed; raises `IndicatorNotFound`.
+
+        ``name`` may be a spec, such as ``rsi(14)``.
+        """
+        return Description.of(self._requests.indicator(name))
+
+    def list(self, kind: Kind | None = None) -> builtins.list[Description]:
+        """Return every indicator, or those of a kind, by name; raises `InvalidSetting` for a kind that there is not."""
+        found = [Description.of(one) for one in REGISTRY if kind in (None, one.kind)]
+        if not found:
+            kinds = ", ".join(sorted({one.kind for one in REGISTRY}))
+            raise InvalidSetting(setting="kind", reason=f"there are no indicators of kind {kind!r}; there are {kinds}")
+        return found
+
+    def __repr__(self) -> str:
+        """Say what it keeps."""
+        return f"<IndicatorService: {self.cache.info}>"
+
+
+def _refuse(given: Mapping[str, object], *, version: str | Instant) -> None:
+    """Refuse what is a matter of reading, where bars are in hand."""
+    named = [name for name, value in given.items() if value is not None]
+    if version != "latest":
+        named.append("version")
+    if named:
+        reason = "bars in hand are what they are; read others, or name the instrument instead"
+        raise InvalidSetting(setting=named[0], reason=reason)

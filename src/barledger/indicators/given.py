@@ -1,0 +1,173 @@
+"""Given: a caller's table, with its columns by name and its rows in their order."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+
+from barledger.domain.bars import Bars
+from barledger.domain.frames import TIMES, as_pandas, fields_level, nanoseconds, numbers, stamps_of
+from barledger.domain.interval import format_time
+from barledger.domain.rows import VALUES, Floats, Ints
+from barledger.errors import DuplicateColumns, InputUnsuitable, MissingColumns
+
+_WHO: Final = ("symbol", "ticker", "instrument", "tic", "pair")
+_APART: Final = "Compute each by itself, as in frame.groupby('{name}') or frame.xs('{first}', axis=1, level={level})."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class Given:
+    """A table; ``names`` are its columns by the names that specs call them, ``time`` is None where it has no times.
+
+    Times are ns since the epoch, or numbers as the table has them (``timed`` is False then).
+    """
+
+    data: Any
+    frame: pd.DataFrame
+    names: Mapping[str, Any]
+    time: Ints | None
+    timed: bool
+
+    @staticmethod
+    def of(data: Any) -> "Given":
+        """Read a table of pandas, polars or Arrow, a list or dict of columns, a series, or bars.
+
+        Names lose their case; what is no letter or digit becomes ``_`` (``Adj Close`` is ``adj_close``). Raises
+        `InputUnsuitable` for rows that are not ascending in time, twice there, or of several instruments, and the kin
+        of `InvalidBars` for what cannot be read.
+        """
+        frame = _one_instrument(_framed(data))
+        names = _named(frame)
+        time, timed = _times(frame, names)
+        if time is not None:
+            check_ascending(time, timed=timed)
+        return Given(data=data, frame=frame, names=names, time=time, timed=timed)
+
+    def column(self, name: str) -> Floats:
+        """Return a column as doubles; raises `DuplicateColumns`, `WrongType`, `InfiniteValue`."""
+        theirs = self.names[name]
+        if isinstance(theirs, _Several):
+            raise DuplicateColumns(count=len(self.frame), column=name, name=str(theirs[-1]))
+        # Of columns with one name, pandas gives all at once.
+        return numbers(self.frame, theirs, copy=False)
+
+    def like(self, columns: Mapping[str, Floats], told: Mapping[str, Any]) -> Any:
+        """Return columns as the caller's kind of table, with the index of a pandas frame."""
+        module = type(self.data).__module__
+        if module.startswith("polars"):
+            return _polars(self.data, columns)
+        if module.startswith("pyarrow"):
+            import pyarrow as pa  # noqa: PLC0415 - only for tables of Arrow
+
+            metadata = {f"barledger.{key}": str(value) for key, value in told.items()}
+            made = {name: pa.array(values, from_pandas=True) for name, values in columns.items()}
+            return pa.table(made).replace_schema_metadata(metadata)
+        found = pd.DataFrame({name: np.array(values) for name, values in columns.items()}, index=self.frame.index)
+        found.attrs.update(told)
+        return found
+
+
+class _Several(list[Any]):
+    """Columns of the caller that have the same name for us."""
+
+
+def check_ascending(time: Ints, *, timed: bool = True) -> None:
+    """Raise `InputUnsuitable` unless times are ascending and each is there once."""
+    falling = time[1:] <= time[:-1]
+    if not bool(falling.any()):
+        return
+    row = int(np.argmax(falling)) + 1
+    at = format_time(int(time[row])) if timed else str(time[row])
+    if time[row] == time[row - 1]:
+        reason, remedy = f"{at} is there twice (row {row})", "Keep one row of each time, as drop_duplicates does."
+    else:
+        reason, remedy = f"they are not in ascending order of time: {at} (row {row})", "Sort them: frame.sort_index()."
+    raise InputUnsuitable(reason=reason, remedy=remedy)
+
+
+def _framed(data: Any) -> pd.DataFrame:
+    if isinstance(data, Bars):
+        return data.to_pandas((*VALUES, "adjustment_factor")) if data.adjusted is None else data.df
+    if isinstance(data, pd.Series):
+        return data.to_frame("close" if data.name is None else data.name)
+    if isinstance(data, Mapping):
+        if any(isinstance(one, Bars | pd.DataFrame) for one in data.values()):
+            raise _mixed([str(key) for key in data], name="instrument", level=1)
+        return pd.DataFrame(dict(data))
+    return as_pandas(data)
+
+
+def _one_instrument(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return a frame with plain columns and index; raises `InputUnsuitable` for several instruments."""
+    if isinstance(frame.columns, pd.MultiIndex):
+        frame = _one_ticker(frame, frame.columns)
+    if isinstance(frame.index, pd.MultiIndex):
+        frame = _one_level(frame)
+    for name in frame.columns:
+        if str(name).strip().lower() in _WHO and len(frame[name].unique()) > 1:
+            raise _mixed(frame[name].unique().tolist(), name=str(name), level=1)
+    return frame
+
+
+def _one_ticker(frame: pd.DataFrame, columns: pd.MultiIndex) -> pd.DataFrame:
+    level = fields_level(columns)
+    if level is None:
+        raise MissingColumns(count=len(frame), columns=("close",), found=tuple(map(str, frame.columns)))
+    for other in range(columns.nlevels):
+        tickers = columns.get_level_values(other).unique()
+        if other != level and len(tickers) > 1:
+            raise _mixed(tickers.tolist(), name="ticker", level=other)
+    return frame.set_axis(columns.get_level_values(level), axis=1)
+
+
+def _one_level(frame: pd.DataFrame) -> pd.DataFrame:
+    """Leave out the levels of an index that are the same in all rows."""
+    index = frame.index
+    kept = [level for level in range(index.nlevels) if len(index.get_level_values(level).unique()) > 1]
+    times = [n for n in range(index.nlevels) if isinstance(index.get_level_values(n), pd.DatetimeIndex)]
+    if len(kept) > 1 or (kept and times and kept[0] != times[0]):
+        who = next((level for level in kept if level not in times), kept[0])
+        values = index.get_level_values(who)
+        raise _mixed(values.unique().tolist(), name="symbol" if values.name is None else str(values.name), level=who)
+    return frame.set_axis(index.get_level_values((kept or times or [0])[0]), axis=0)
+
+
+def _mixed(found: list[Any], *, name: str, level: int) -> InputUnsuitable:
+    listed = ", ".join(map(str, found[:5])) + (", …" if len(found) > 5 else "")
+    remedy = _APART.format(name=name, first=found[0] if found else "", level=level)
+    return InputUnsuitable(reason=f"they are of several instruments: {listed}", remedy=remedy)
+
+
+def _named(frame: pd.DataFrame) -> dict[str, Any]:
+    names: dict[str, Any] = {}
+    for column in frame.columns:
+        ours = re.sub(r"\W+", "_", str(column).strip().lower()).strip("_")
+        before = names.get(ours)
+        if before is None:
+            names[ours] = column
+        else:
+            names[ours] = _Several([*(before if isinstance(before, _Several) else (before,)), column])
+    return names
+
+
+def _times(frame: pd.DataFrame, names: Mapping[str, Any]) -> tuple[Ints | None, bool]:
+    """Return the times of the rows, and whether they are in ns; numbers can only tell the order."""
+    column = next((names[name] for name in TIMES if name in names), None)
+    if isinstance(frame.index, pd.DatetimeIndex):
+        return nanoseconds(frame.index), True
+    if column is None and (pd.api.types.is_numeric_dtype(frame.index.dtype) or not len(frame)):
+        return None, False
+    source = frame.index.to_series() if column is None else frame[column]
+    if pd.api.types.is_numeric_dtype(source.dtype):
+        return source.to_numpy(np.int64), False
+    return nanoseconds(stamps_of(frame, column)), True
+
+
+def _polars(given: Any, columns: Mapping[str, Floats]) -> Any:
+    import polars as pl  # noqa: PLC0415 - the caller has it
+
+    made = pl.DataFrame({name: pl.Series(name, np.array(values), nan_to_null=True) for name, values in columns.items()})
+    return made.lazy() if isinstance(given, pl.LazyFrame) else made

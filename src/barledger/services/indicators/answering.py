@@ -1,0 +1,84 @@
+"""Answering: columns become a calculation, with what they were computed from."""
+
+import hashlib
+from collections.abc import Mapping
+from typing import Any, Final
+
+import numpy as np
+
+from barledger.domain.bars import Bars
+from barledger.domain.digest import digest
+from barledger.domain.rows import Floats, Ints, concat
+from barledger.indicators.binding import Request
+from barledger.indicators.calculation import Calculation
+from barledger.indicators.telling import ANCHORED, Rows, restarts, standing, told
+from barledger.services.indicators.explanation import Explanation
+from barledger.services.indicators.held import Held
+
+_OF_READING: Final = ("sources", "lookback", "availability")
+"""What bars tell of how they were read, which depends on what was known before."""
+
+
+def answer_of(
+    held: Held,
+    request: Request,
+    rows: Rows,
+    anchor: int,
+    columns: Mapping[str, Floats],
+    explanation: Explanation | None,
+) -> Calculation:
+    """Return columns with their standings and their provenance, the same whatever was known before."""
+    table = held.table
+    standings = {name: standing(pick, table, rows, anchor) for name, pick in request.picks.items()}
+    used = _used(request, rows, anchor)
+    return Calculation(
+        time=table.time[rows.first : rows.end],
+        columns=columns,
+        standings=standings,
+        provenance={
+            **_bars_told(held, used),
+            **told(request, standings),
+            "gaps": {**held.calendar, **restarts(table, request, rows)},
+        },
+        explanation=explanation,
+        bars_digest=_digesting(held.parts, held.others, used, table.time),
+    )
+
+
+def _used(request: Request, rows: Rows, anchor: int) -> slice:
+    """Return the rows that the columns rely on: the warm-up of them all, and what is answered."""
+    begins = [rows.first - min(rows.first, request.reach.settled)]
+    begins += [anchor for pick in request.picks.values() if pick.reach.memory in ANCHORED]
+    return slice(min(begins), max(rows.end, min(begins)))
+
+
+def _bars_told(held: Held, used: slice) -> dict[str, Any]:
+    bars = held.bars
+    told = {name: value for name, value in bars.provenance.items() if name not in _OF_READING}
+    sources: list[dict[str, Any]] = [{"source": one.source} for one in bars.sources]
+    if len(sources) == 1:
+        sources[0]["rows"] = used.stop - used.start
+    others = {
+        name: {"revision": str(one.revision), "sources": [span.source for span in one.sources]}
+        for name, one in held.others.items()
+    }
+    revision = max(one for series, one in held.revisions.items() if series.instrument == bars.instrument)
+    found = {**told, "revision": str(revision), "sources": sources, "used_rows": used.stop - used.start}
+    return found | ({"others": others} if others else {})
+
+
+def _digesting(parts: tuple[Bars, ...], others: Mapping[str, Bars], used: slice, time: Ints) -> Any:
+    """Return what digests the bars used: of one instrument canonically, of several over their digests by name."""
+
+    def digested() -> str:
+        rows = parts[0].rows if len(parts) == 1 else concat([one.rows for one in parts])
+        mine = digest(rows.pick(used), parts[0].timeframe).hex()
+        if not others:
+            return mine
+        whole = hashlib.sha256(mine.encode())
+        for name, one in sorted(others.items()):
+            there = np.isin(one.time, time[used])
+            whole.update(f"\n{name} {digest(one.rows.pick(there), one.timeframe).hex()}".encode())
+        return whole.hexdigest()
+
+    return digested

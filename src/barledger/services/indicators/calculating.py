@@ -1,0 +1,158 @@
+"""Calculating: from a question to its answer, by what is known of it and what has to be read and computed."""
+
+from collections.abc import Hashable, Sequence
+
+import numpy as np
+
+from barledger.domain.bars import Bars
+from barledger.domain.interval import BEGINNING
+from barledger.domain.rows import Ints
+from barledger.errors import InputUnsuitable
+from barledger.indicators.binding import Request
+from barledger.indicators.calculation import Calculation
+from barledger.indicators.registry import REGISTRY
+from barledger.indicators.table import Table
+from barledger.indicators.telling import Rows
+from barledger.services.indicators.absences import Absences
+from barledger.services.indicators.answering import answer_of
+from barledger.services.indicators.cache import Answer, IndicatorCache
+from barledger.services.indicators.explanation import Explanation
+from barledger.services.indicators.held import Held
+from barledger.services.indicators.places import Place, Places
+from barledger.services.indicators.question import Need, Question
+from barledger.services.indicators.reading import Reading, columns_of
+
+
+class Calculator:
+    """Answers questions."""
+
+    def __init__(self, reading: Reading, places: Places, absences: Absences, cache: IndicatorCache) -> None:
+        """Read by this reading, keep in this cache."""
+        self._reading, self._places, self._absences, self._cache = reading, places, absences, cache
+
+    def known(self, asked: Hashable) -> Calculation | None:
+        """Return the answer to a question as it was asked before, if nothing was written since."""
+        return self._cache.answer(asked, self._places.mark, REGISTRY.generation)
+
+    def calculated(
+        self,
+        request: Request,
+        question: Question,
+        key: Hashable | None,
+        explanation: Explanation | None,
+        *,
+        keeps: bool,
+    ) -> Calculation:
+        """Return the answer to a question, and remember it under a key."""
+        # What is looked up first may be older than what is read after it, and never newer.
+        mark, generation = self._places.mark, REGISTRY.generation
+        need = question.needs(request)
+        place = self._places.find(question, need) if keeps and question.fetching is None else None
+        held = self._held(question, need, request, place, explanation)
+        with held.lock:
+            held.forget(generation)
+            rows = _rows(held, question)
+            anchor = 0 if question.anchor is None else int(np.searchsorted(held.table.time, question.anchor))
+            columns, hits = held.columns(request, rows, anchor, explanation)
+            made = answer_of(held, request, rows, anchor, columns, explanation)
+        self._cache.count(hits, len(columns) - hits)
+        self._cache.shrink()
+        if key is not None and place is not None:
+            self._cache.remember(key, Answer(made, held, mark, generation))
+        return made
+
+    def in_hand(
+        self,
+        request: Request,
+        bars: Bars,
+        timeframe: str | None,
+        others: Sequence[Bars],
+        explanation: Explanation | None,
+    ) -> Calculation:
+        """Return indicators of bars in hand, without reading anything of the library but the calendar they carry."""
+        for one in (*([] if timeframe is None else [timeframe]), *(one.timeframe.name for one in others)):
+            if one != bars.timeframe.name:
+                reason = f"they are of {bars.timeframe}, and {one} is asked for beside them"
+                raise InputUnsuitable(reason=reason, remedy=f"Resample the finer ones: bars.resample({one!r}).")
+        beside = {one.instrument: one for one in others}
+        table = Table.of(bars.time, columns_of(bars, request, beside))
+        held = Held(
+            interval=bars.interval,
+            begins=bars.interval.start == BEGINNING and not bars.notes.get("lookback"),
+            parts=(bars,),
+            others=beside,
+            table=table,
+            revisions=bars.revisions,
+            calendar={"calendar": None},
+        )
+        rows = Rows(first=0, end=len(bars), begins=held.begins)
+        columns, _ = held.columns(request, rows, 0, explanation)
+        return answer_of(held, request, rows, 0, columns, explanation)
+
+    # --- tables --------------------------------------------------------------------------------
+
+    def _held(
+        self, question: Question, need: Need, request: Request, place: Place | None, explanation: Explanation | None
+    ) -> Held:
+        if place is not None:
+            found = self._cache.find(place.key, lambda one: self._places.fits(one, need, request))
+            if found is not None and self._brought_up(found, question, place, explanation):
+                return found
+        if explanation is None:
+            made = self._reading.held(question, need, request)
+        else:
+            with explanation.timed("read", question.instrument) as how:
+                made = self._reading.held(question, need, request)
+                how.append(f"{len(made.bars):,} bars, at most {need.back:,} of them to settle")
+        if place is not None:
+            made.state, made.due = place.state, self._places.due(question, place)
+            self._cache.keep(place.key, made)
+        return made
+
+    def _brought_up(self, held: Held, question: Question, place: Place, explanation: Explanation | None) -> bool:
+        """Bring a table up to a place, and tell whether that could be done; one that is not right is forgotten."""
+        with held.lock:
+            if self._places.current(held, place):
+                if place.revisions:
+                    held.revisions, held.state = place.revisions, place.state
+                if self._same_breaks(held, question):
+                    return True
+            elif self._places.appended(held, place) and self._grown(held, question, place, explanation):
+                return True
+        if place.newest:
+            self._cache.drop(place.key, held)
+        return False
+
+    def _grown(self, held: Held, question: Question, place: Place, explanation: Explanation | None) -> bool:
+        added = self._reading.after(question, held)
+        held.state = place.state
+        # Somebody may have corrected older bars since: then what was read does not go with what is here.
+        if not self._places.appended(held, place):
+            return False
+        held.grow(added, self._breaks_behind(held, added, question))
+        held.revisions = added.revisions
+        if explanation is not None:
+            explanation.add("read", question.instrument, f"{len(added):,} bars that were added since")
+        return True
+
+    def _breaks_behind(self, held: Held, added: Bars, question: Question) -> Ints:
+        """Return all breaks of a table with bars added at its end."""
+        size = len(held.table)
+        time = np.concatenate([held.table.time[-1:], added.time])
+        new = self._absences.breaks(time, question.instrument, question.timeframe, source=question.source)
+        return np.concatenate([held.table.breaks, new + (size - 1)]) if len(new) else held.table.breaks
+
+    def _same_breaks(self, held: Held, question: Question) -> bool:
+        """Tell whether gaps are still gaps: somebody may have said since that there never were such bars."""
+        if not len(held.table.breaks):
+            return True
+        found = self._absences.breaks(held.table.time, question.instrument, question.timeframe, source=question.source)
+        return np.array_equal(found, held.table.breaks)
+
+
+def _rows(held: Held, question: Question) -> Rows:
+    time = held.table.time
+    first, end = np.searchsorted(time, [question.interval.start, question.interval.end]).tolist()
+    if question.last is not None:
+        first = max(first, end - question.last)
+    return Rows(first=first, end=max(first, end), begins=held.begins)

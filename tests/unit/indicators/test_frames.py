@@ -1,0 +1,232 @@
+"""Indicators on anybody's table: what is taken, what comes back, and what is refused."""
+
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+import pytest
+
+import barledger
+from barledger.errors import (
+    DuplicateColumns,
+    IndicatorNotFound,
+    InfiniteValue,
+    InputMissing,
+    InputUnsuitable,
+    InvalidSetting,
+    InvalidSpec,
+    ParameterInvalid,
+    ParameterUnknown,
+    ValuesMissing,
+    WrongType,
+)
+
+N = 60
+
+
+def frame(rows: int = N, *, freq: str = "D", tz: str | None = "UTC") -> pd.DataFrame:
+    close = 100 + np.cumsum(np.random.default_rng(7).normal(size=rows))
+    index = pd.date_range("2024-01-01", periods=rows, freq=freq, tz=tz)
+    return pd.DataFrame(
+        {"open": close, "high": close + 1, "low": close - 1, "close": close, "volume": 1000.0}, index=index
+    )
+
+
+def expected(values: pd.Series, period: int = 5) -> np.ndarray[Any, Any]:
+    return values.astype(float).rolling(period).mean().to_numpy()
+
+
+def close_to(found: Any, wanted: Any) -> None:
+    np.testing.assert_allclose(np.asarray(found, np.float64), wanted, rtol=1e-9)
+
+
+def test_a_pandas_frame_gets_its_own_index_back() -> None:
+    given = frame(tz="America/New_York")
+    found = barledger.calculate(["sma(5)", "zscore(10)"], given)
+    pd.testing.assert_index_equal(found.index, given.index)
+    assert list(found.columns) == ["sma(5)", "zscore(10)"]
+    close_to(found["sma(5)"], expected(given["close"]))
+
+
+def test_what_the_columns_rely_on_is_in_attrs() -> None:
+    told = barledger.calculate("sma(5)", frame()).attrs
+    assert told["indicators"] == {"sma(5)": "sma(close, timeperiod=5)"}
+    assert told["warmup"]["sma(5)"]["had"] == 0
+    assert told["engines"]["ta-lib"]
+    assert told["restarts"] == {"count": 0, "first": []}
+
+
+def test_yfinances_capitals_and_its_level_of_tickers_are_understood() -> None:
+    given = frame()
+    capital = given.rename(columns=str.capitalize).assign(**{"Adj Close": given["close"] / 2})
+    close_to(barledger.calculate("sma(5)", capital)["sma(5)"], expected(given["close"]))
+    close_to(barledger.calculate("sma(adj_close, 5)", capital)["sma(adj_close, 5)"], expected(given["close"] / 2))
+    both = pd.concat({"AAPL": capital}, axis=1).swaplevel(axis=1)
+    close_to(barledger.calculate("sma(5)", both)["sma(5)"], expected(given["close"]))
+
+
+def test_any_numbers_may_be_inputs() -> None:
+    given = frame().assign(sentiment=np.arange(N, dtype=np.int32), rate=[Decimal(n) for n in range(N)])
+    close_to(barledger.calculate("sma(sentiment, 5)", given).iloc[:, 0], expected(given["sentiment"]))
+    close_to(barledger.calculate("sma(rate, 5)", given).iloc[:, 0], expected(given["rate"]))
+
+
+@pytest.mark.parametrize("kind", ["float32", "int64", "Int64", "Float64", "object"])
+def test_columns_of_any_kind_of_number_are_converted(kind: str) -> None:
+    given = frame()
+    given["close"] = given["close"].round().astype(kind)
+    close_to(barledger.calculate("sma(5)", given).iloc[:, 0], expected(given["close"]))
+
+
+def test_polars_arrow_lists_dicts_and_series_are_taken() -> None:
+    given = frame()
+    wanted = expected(given["close"])
+    plain = given.reset_index(names="time")
+    polars = barledger.calculate("sma(5)", pl.from_pandas(plain))
+    assert isinstance(polars, pl.DataFrame)
+    assert polars["sma(5)"].null_count() == 4
+    close_to(polars["sma(5)"].to_numpy(), wanted)
+    assert isinstance(barledger.calculate("sma(5)", pl.from_pandas(plain).lazy()), pl.LazyFrame)
+    arrow = barledger.calculate("sma(5)", pa.Table.from_pandas(plain))
+    assert isinstance(arrow, pa.Table)
+    close_to(arrow["sma(5)"].to_numpy(), wanted)
+    close_to(barledger.calculate("sma(5)", plain.to_dict("records"))["sma(5)"], wanted)
+    close_to(barledger.calculate("sma(5)", {"close": given["close"].to_numpy()})["sma(5)"], wanted)
+    close_to(barledger.calculate("sma(5)", given["close"].rename(None))["sma(5)"], wanted)
+
+
+def test_a_table_without_times_is_taken_in_its_order() -> None:
+    given = frame().reset_index(drop=True)
+    found = barledger.calculate("sma(5)", given)
+    close_to(found["sma(5)"], expected(given["close"]))
+    assert found.index.equals(given.index)
+
+
+def test_the_callers_frame_is_not_changed() -> None:
+    given = frame()
+    before = given.copy()
+    barledger.calculate(["sma(5)", "zscore(10)"], given)
+    pd.testing.assert_frame_equal(given, before)
+
+
+def test_a_gap_restarts_and_does_not_poison_the_rest() -> None:
+    given = frame()
+    given.iloc[20, given.columns.get_loc("close")] = np.nan
+    found = barledger.calculate("sma(5)", given)
+    assert found["sma(5)"].iloc[21:25].isna().all()
+    close_to(found["sma(5)"].iloc[25:], expected(given["close"])[25:])
+    assert found.attrs["restarts"] == {
+        "count": 1,
+        "first": ["2024-01-22T00:00:00Z"],
+        "rows_without_a_value": 1,
+    }
+
+
+def test_skipping_takes_a_gap_as_if_it_were_not_there() -> None:
+    given = frame()
+    given.iloc[20, given.columns.get_loc("close")] = np.nan
+    found = barledger.calculate("sma(5)", given, nan_policy="skip")["sma(5)"]
+    close_to(found.drop(found.index[20]), expected(given["close"].dropna()))
+    assert np.isnan(found.iloc[20])
+
+
+def test_raising_names_the_first_gap() -> None:
+    given = frame()
+    given.iloc[20, given.columns.get_loc("close")] = np.nan
+    with pytest.raises(ValuesMissing, match="2024-01-21") as caught:
+        barledger.calculate("sma(5)", given, nan_policy="raise")
+    assert "nan_policy" in caught.value.advice
+
+
+def test_missing_rows_are_gaps_only_where_a_calendar_expects_them() -> None:
+    given = frame(freq="B")
+    assert barledger.calculate("sma(5)", given)["sma(5)"].count() == N - 4
+    # Of the weekdays, the second Monday of 2024 is no holiday, and the third is.
+    lacking = given.drop(pd.Timestamp("2024-01-09", tz="UTC"))
+    lacking = lacking.drop([pd.Timestamp(day, tz="UTC") for day in ("2024-01-01", "2024-01-15", "2024-02-19")])
+    found = barledger.calculate("sma(5)", lacking, timeframe="1d", calendar="XNYS")
+    assert found.attrs["restarts"] == {"count": 1, "first": ["2024-01-10T00:00:00Z"]}
+    assert found["sma(5)"].loc["2024-01-10":"2024-01-16"].count() == 0
+    assert not np.isnan(found["sma(5)"].loc["2024-01-17"])
+
+
+@pytest.mark.parametrize(
+    ("given", "told", "advice"),
+    [
+        (frame().iloc[::-1], "ascending", "sort_index"),
+        (pd.concat([frame(3), frame(3).iloc[2:]]), "twice", "drop_duplicates"),
+        (pd.concat([frame(3).assign(symbol=one) for one in "AB"]), "several instruments: A, B", "groupby"),
+        (pd.concat({"A": frame(3), "B": frame(3)}), "several instruments: A, B", "groupby"),
+        (pd.concat({"A": frame(3), "B": frame(3)}, axis=1), "several instruments: A, B", "xs"),
+        ({"A": frame(3), "B": frame(3)}, "several instruments: A, B", "groupby"),
+    ],
+)
+def test_rows_out_of_order_and_mixed_instruments_are_refused(given: Any, told: str, advice: str) -> None:
+    with pytest.raises(InputUnsuitable, match=told) as caught:
+        barledger.calculate("sma(2)", given)
+    assert advice in caught.value.advice
+    assert caught.value.code == "input-unsuitable"
+
+
+def test_one_instrument_in_a_column_or_a_level_is_no_mixture() -> None:
+    given = frame()
+    close_to(barledger.calculate("sma(5)", given.assign(symbol="A"))["sma(5)"], expected(given["close"]))
+    close_to(barledger.calculate("sma(5)", pd.concat({"A": given}))["sma(5)"], expected(given["close"]))
+
+
+@pytest.mark.parametrize(
+    ("spec", "error", "told"),
+    [
+        ("smaa(5)", IndicatorNotFound, "sma"),
+        ("sma(5", InvalidSpec, "at character 5"),
+        ("sma(timeperiods=5)", ParameterUnknown, "timeperiod"),
+        ("zscore(1)", ParameterInvalid, "from 2"),
+        ("sma(@MSFT, 5)", InputMissing, "@MSFT.close"),
+        ("zscore(close, 5).upper", ParameterUnknown, "zscore"),
+    ],
+)
+def test_a_wrong_spec_says_what_would_be_right(spec: str, error: type[Exception], told: str) -> None:
+    with pytest.raises(error) as caught:
+        barledger.calculate(spec, frame())
+    assert told in f"{caught.value} {caught.value.advice}"  # type: ignore[attr-defined]
+
+
+def test_a_missing_column_is_named_with_those_that_there_are() -> None:
+    with pytest.raises(InputMissing, match="'volume'; there are close") as caught:
+        barledger.calculate("obv", frame()[["close"]])
+    assert caught.value.code == "input-missing"
+
+
+@pytest.mark.parametrize(
+    ("given", "error"),
+    [
+        (frame().assign(close="a"), WrongType),
+        (frame().assign(close=np.inf), InfiniteValue),
+        (frame().assign(Close=1.0), DuplicateColumns),
+        ("close", WrongType),
+        (7, WrongType),
+        ([1.0, 2.0], WrongType),
+    ],
+)
+def test_what_holds_no_bars_is_refused(given: Any, error: type[Exception]) -> None:
+    with pytest.raises(error):
+        barledger.calculate("sma(5)", given)
+
+
+def test_wrong_options_are_refused() -> None:
+    with pytest.raises(InvalidSetting, match="segment, skip, raise"):
+        barledger.calculate("sma(5)", frame(), nan_policy="drop")  # type: ignore[arg-type]
+    with pytest.raises(InvalidSetting, match="timeframe"):
+        barledger.calculate("sma(5)", frame(), calendar="XNYS")
+    with pytest.raises(InputUnsuitable, match="no times"):
+        barledger.calculate("sma(5)", frame().reset_index(drop=True), timeframe="1d")
+
+
+@pytest.mark.parametrize("rows", [0, 1, 4, 5])
+def test_few_rows_have_no_values_and_no_errors(rows: int) -> None:
+    found = barledger.calculate("zscore(5)", frame().iloc[:rows])["zscore(5)"]
+    assert len(found) == rows
+    assert found.count() == max(0, rows - 4)
