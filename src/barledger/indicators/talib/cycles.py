@@ -1,0 +1,59 @@
+"""Cycles, by Ehlers' Hilbert transform."""
+
+from typing import Final
+
+from barledger.indicators.talib.entry import Entry
+from barledger.indicators.talib.rules import HILBERT
+
+_EHLERS: Final = "Ehlers, Rocket Science for Traders (2001)"
+_SMOOTH: Final = (
+    "Prices are smoothed by a WMA of 4. The period changes by at most half a bar up or a third down, in 6..50. "
+)
+
+ENTRIES: Final = (
+    Entry(
+        name="ht_dcperiod",
+        title="Hilbert transform: dominant cycle period",
+        rule=HILBERT,
+        aliases="dominant_cycle",
+        formula="the smoothed period of the cycle, in bars, by the homodyne discriminator",
+        convention=_SMOOTH + "32 bars come before the first value.",
+        reference=_EHLERS,
+    ),
+    Entry(
+        name="ht_dcphase",
+        title="Hilbert transform: dominant cycle phase",
+        rule=HILBERT,
+        formula="atan(sum of sin x / sum of cos x) over one dominant cycle, in degrees",
+        convention=_SMOOTH + "Runs from -45 to 315; 63 bars come before the first value.",
+        reference=_EHLERS,
+    ),
+    Entry(
+        name="ht_phasor",
+        title="Hilbert transform: phasor components",
+        outputs="inphase quadrature",
+        rule=HILBERT,
+        formula="the in-phase and the quadrature part of the detrended price",
+        convention=_SMOOTH + "32 bars come before the first value.",
+        reference=_EHLERS,
+    ),
+    Entry(
+        name="ht_sine",
+        title="Hilbert transform: sine wave",
+        outputs="sine lead:leadsine",
+        rule=HILBERT,
+        formula="sine = sin(phase), lead = sin(phase + 45 degrees), of ht_dcphase",
+        convention=_SMOOTH + "63 bars come before the first value.",
+        reference=_EHLERS,
+    ),
+    Entry(
+        name="ht_trendmode",
+        title="Hilbert transform: trend or cycle",
+        outputs="ht_trendmode:integer",
+        rule=HILBERT,
+        formula="1 in a trend, 0 in a cycle: by the crossings of the sine wave, its phase rate and the trendline",
+        convention=_SMOOTH
+        + "1 also where the price is 1.5 % or more off the trendline; 63 bars come before the first.",
+        reference=_EHLERS,
+    ),
+)
