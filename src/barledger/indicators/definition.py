@@ -116,8 +116,10 @@ class Indicator:
 
     ``partial`` says that an output can be missing or infinite though all inputs are there (a logarithm, a quotient).
     ``stream`` opens a `Handle` with the parameters as keywords; without it there is no streaming. An indicator that is
-    ``timed`` gets the opening times (int64, ns since the epoch) as its first input, also in its handle. ``owner`` is
-    the distribution or module that it comes from.
+    ``timed`` gets the opening times (int64, ns since the epoch) as its first input, also in its handle. ``since`` tells
+    of what is of memory ``path`` from which time (ns) on it wants bars for the value at a time: values from there on
+    are those of the whole history; without it, all bars count. ``owner`` is the distribution or module that it comes
+    from.
     """
 
     name: str
@@ -129,6 +131,7 @@ class Indicator:
     reach: Callable[[Values], Reach] = field(repr=False)
     compute: Compute = field(repr=False)
     stream: Callable[..., Handle] | None = field(default=None, repr=False)
+    since: Callable[[Values, int], int] | None = field(default=None, repr=False)
     aliases: tuple[str, ...] = ()
     formula: str = ""
     convention: str = ""

@@ -3,36 +3,49 @@
 from typing import Final
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
 
 from barledger.indicators.definition import Floats, Indicator, Output, Reach, Values, period
+from barledger.indicators.own.handles import windowed
+from barledger.indicators.own.reaches import window
+from barledger.indicators.own.rolling import finite, moments
+from barledger.indicators.parameter import Parameter
 
 
-def _compute(close: Floats, *, period: int) -> tuple[Floats]:
-    windows = sliding_window_view(close, period)
-    score = np.full(len(close), np.nan)
-    deviation = windows.std(axis=1)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        score[period - 1 :] = (windows[:, -1] - windows.mean(axis=1)) / deviation
-    score[~np.isfinite(score)] = np.nan
-    return (score,)
+def _compute(close: Floats, *, period: int, ddof: int) -> tuple[Floats]:
+    mean, squares = moments(close, period)
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        return (finite((close - mean) / np.sqrt(squares / (period - ddof))),)
 
 
 def _reach(values: Values) -> Reach:
-    back = int(values["period"]) - 1
-    return Reach(lookback=back, settled=back, memory="window", exact=True)
+    return window(int(values["period"]) - 1)
 
 
-ZSCORE: Final = Indicator(
-    name="zscore",
-    title="Z-score",
-    kind="statistic",
-    inputs=("close",),
-    parameters=(period("period", 20, aliases=("timeperiod",)),),
-    outputs=(Output(name="zscore"),),
-    reach=_reach,
-    compute=_compute,
-    formula="(close - mean(close, period)) / stddev(close, period)",
-    convention="Population standard deviation; missing where the window is constant.",
-    partial=True,
+ZSCORE: Final = windowed(
+    Indicator(
+        name="zscore",
+        title="Z-score",
+        kind="statistic",
+        inputs=("close",),
+        parameters=(
+            period("period", 20, aliases=("timeperiod", "window")),
+            Parameter(
+                name="ddof",
+                default=0,
+                low=0,
+                high=1,
+                note="0 for the deviation of the population, 1 for that of a sample",
+            ),
+        ),
+        outputs=(Output(name="zscore"),),
+        reach=_reach,
+        compute=_compute,
+        aliases=("standard_score",),
+        formula="(close - mean(close, period)) / stddev(close, period, ddof)",
+        convention=(
+            "Population deviation unless ddof=1. The window ends with the bar itself. Missing where all of it is equal."
+        ),
+        reference="https://en.wikipedia.org/wiki/Standard_score",
+        partial=True,
+    )
 )
