@@ -203,7 +203,7 @@ def _standings(found: "Calculation") -> dict[str, Any]:
     """Return how far each column can be relied on; the time that it counts from for programs and for people."""
     told = {}
     for name, one in found.standings.items():
-        anchor = {"anchor": None, "anchor_utc": None}
+        anchor: dict[str, str | None] = {"anchor": None, "anchor_utc": None}
         if one.anchor is not None:
             anchor = {"anchor": str(one.anchor), "anchor_utc": format_time(one.anchor)}
         told[name] = {**asdict(one), **anchor}

@@ -2,23 +2,26 @@
 
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from typing import Any, Final
 
 from barledger.domain.bars import Bars
 from barledger.domain.interval import Instant
+from barledger.domain.series import normalise_instrument
 from barledger.errors import BarledgerError, Incomplete, InputUnsuitable, InvalidSetting
-from barledger.indicators.binding import Binder, Request
+from barledger.indicators.binding import Request
 from barledger.indicators.calculation import Calculation
 from barledger.indicators.definition import Policy
-from barledger.indicators.registry import REGISTRY
 from barledger.services.indicators.batched import Batch, Batches, Part, told_failures
 from barledger.services.indicators.costs import Choice, available_cores, choose_batch
 from barledger.services.indicators.jobs import Job, Ready, jobs_of
-from barledger.services.indicators.preparing import Prepared, Step, Window, calculation, prepare
+from barledger.services.indicators.preparing import Prepared, Preparer, Step, computed
 from barledger.services.indicators.processes import Team
 from barledger.services.indicators.progress import Computed, Listener
+from barledger.services.indicators.question import Question, refuse_reading
+from barledger.services.indicators.reading import Reading
+from barledger.services.indicators.requests import Requests
 from barledger.services.indicators.sheet import Leaf, Sheet
 from barledger.services.indicators.threads import each
 from barledger.services.retrieval import DataRetrievalService
@@ -28,6 +31,7 @@ Given = str | Bars | Sequence[str] | Sequence[Bars] | Mapping[Any, Bars]
 _PORTION: Final = 600_000
 _LAZY: Final = 100_000
 _HANDS: Final = 8
+_NOT_FETCHED: Final[dict[str, Any]] = {"fetch_missing": False, "options": None}
 
 
 @dataclass(slots=True, kw_only=True)
@@ -95,9 +99,9 @@ class Plan:
 class BatchCalculator:
     """Computes indicators of many instruments: bars a portion at a time, shared parts once for each series."""
 
-    def __init__(self, retrieval: DataRetrievalService) -> None:
-        """Read bars by this service."""
-        self._retrieval = retrieval
+    def __init__(self, retrieval: DataRetrievalService, reading: Reading, requests: Requests) -> None:
+        """Read bars by the one service, and make tables of them by this reading."""
+        self._retrieval, self._reading, self._requests = retrieval, reading, requests
 
     def batch(  # noqa: PLR0913 - what calculate can be asked, of many
         self,
@@ -188,11 +192,13 @@ class BatchCalculator:
     ) -> Plan:
         _check_count("threads", threads, least=1)
         _check_count("processes", processes, least=0)
-        request = Binder(REGISTRY).request(specs, nan_policy=nan_policy)
-        window = Window.of(request, start)
+        request = self._requests.bound(specs, nan_policy)
+        preparer = Preparer(reading=self._reading, request=request)
         hand = _in_hand(instruments, timeframe)
         if hand is not None:
-            ready = [(name, prepare(bars, first=window.first)) for name, bars in hand.items()]
+            told = {name: value for name, value in wishes.items() if name != "version"}
+            refuse_reading({**told, "start": start}, version=wishes["version"])
+            ready: list[Ready] = [(name, _or_error(preparer.in_hand, bars)) for name, bars in hand.items()]
 
             def at_once(_rows: int) -> Iterable[list[Ready]]:
                 return [list(ready)]
@@ -209,20 +215,35 @@ class BatchCalculator:
         names = list(given)
         if not timeframe:
             raise InvalidSetting(setting="timeframe", reason="name one, e.g. 1d")
-        walk = partial(self._retrieval.walk, names, timeframe, start=window.start, lookback=window.lookback, **wishes)
+        ask = partial(Question.of, timeframe=timeframe, start=start, last=None, anchor=None, **wishes, **_NOT_FETCHED)
+        need = ask(instrument=names[0] if names else "-").needs(request)
+        window = {"start": need.start, "lookback": 0 if need.whole else need.back}
+        walk = partial(self._retrieval.walk, names, timeframe, **wishes, **window)
         # What is wrong with the question is told before anything is computed.
         first = walk(rows=_PORTION)
+        others = self._others(request, timeframe, wishes)
+
+        def stored(bars: Bars) -> Prepared:
+            question = ask(instrument=bars.instrument)
+            return preparer.stored(bars, question, question.needs(request), others)
 
         def read(rows: int) -> Iterator[list[Ready]]:
             for portion in first if rows == _PORTION else walk(rows=rows):
                 yield [
-                    (name, bars if isinstance(bars, BarledgerError) else prepare(bars, first=window.first))
+                    (name, bars if isinstance(bars, BarledgerError) else _or_error(stored, bars))
                     for name, bars in portion
                 ]
 
         return Plan(
             request=request, total=len(names), portions=read, in_hand=False, threads=threads, processes=processes
         )
+
+    def _others(self, request: Request, timeframe: str, wishes: Mapping[str, Any]) -> Mapping[str, Bars]:
+        """Read all bars of the instruments that specs name; raises what `DataRetrievalService.bars_of` raises."""
+        names = sorted({normalise_instrument(one.instrument) for one in request.columns if one.instrument})
+        if not names:
+            return {}
+        return {bars.instrument: bars for bars in self._retrieval.bars_of(names, timeframe, **wishes).values()}
 
 
 # --- computing -------------------------------------------------------------------------------------
@@ -234,35 +255,33 @@ def _filled(
     """Compute a portion into a leaf of its own, and return its parts, whose rows begin at ``at``."""
     rows = sum(len(one) for _, one in portion if isinstance(one, Prepared))
     leaf = Leaf.of(rows, len(plan.request.picks), alone=plan.in_hand)
-    jobs = jobs_of(portion, leaf)
-    errors = iter(_errors(plan.request, jobs, threads, team))
-    parts, gone = list[Part](), list[slice]()
-    waiting = iter(jobs)
+    jobs = jobs_of(portion, leaf, kept=plan.in_hand)
+    results = iter(_results(plan.request, jobs, threads, team))
+    parts = list[Part]()
     for name, prepared in portion:
-        if isinstance(prepared, BarledgerError):
-            tally.note(name, 0, prepared)
+        found = prepared if isinstance(prepared, BarledgerError) else next(results)
+        if isinstance(found, Part):
+            size = found.rows.stop - found.rows.start
+            tally.note(name, size, None)
+            parts.append(replace(found, rows=slice(at, at + size)))
+            at += size
             continue
-        job, error = next(waiting), next(errors)
-        tally.note(name, len(prepared), error)
-        if error is None:
-            parts.append(job.part(kept=plan.in_hand, at=at))
-            at += len(prepared)
-        else:
-            gone.append(job.rows)
-    sheet.add(leaf.without(gone))
+        tally.note(name, 0, found)
+    sheet.add(leaf.without([job.rows for job in jobs if job.instrument in tally.failures]))
     return parts
 
 
-def _errors(request: Request, jobs: Sequence[Job], threads: int, team: Team) -> Iterator[BarledgerError | None]:
-    """Fill the rows of each job, and give for each its error, if it has one."""
+def _results(request: Request, jobs: Sequence[Job], threads: int, team: Team) -> Iterator[BarledgerError | Part]:
+    """Fill the rows of each job, and give what they are, or why that could not be."""
     if team.size:
-        yield from team.fill(jobs)
+        for job, error in zip(jobs, team.fill(jobs), strict=True):
+            yield error or job.filled(request)
         return
     # Several series are handed over at once, since each hand-over costs as much as a short one.
     size = max(1, len(jobs) // (_HANDS * threads))
     handed = [jobs[at : at + size] for at in range(0, len(jobs), size)]
     steps = Step.of(request)
-    for done in each(lambda some: [job.run(steps) for job in some], handed, threads=threads):
+    for done in each(lambda some: [job.run(steps, request) for job in some], handed, threads=threads):
         yield from done
 
 
@@ -272,7 +291,7 @@ def _one_by_one(plan: Plan, tally: Tally) -> Iterator[tuple[str, Calculation]]:
         if isinstance(prepared, BarledgerError):
             return name, prepared
         try:
-            return name, calculation(plan.request, prepared)
+            return name, _calculation(plan.request, prepared)
         except BarledgerError as error:
             return name, error
 
@@ -286,6 +305,19 @@ def _one_by_one(plan: Plan, tally: Tally) -> Iterator[tuple[str, Calculation]]:
             continue
         tally.note(name, len(found), None)
         yield name, found
+
+
+def _calculation(request: Request, prepared: Prepared) -> Calculation:
+    rows = prepared.rows
+    columns = dict(zip(request.picks, computed(Step.of(request), prepared.table, rows), strict=True))
+    return prepared.told(request, apart=False).calculation(prepared.table.time[rows.first : rows.end], columns)
+
+
+def _or_error(make: Callable[[Bars], Prepared], bars: Bars) -> Prepared | BarledgerError:
+    try:
+        return make(bars)
+    except BarledgerError as error:
+        return error
 
 
 def _and(first: list[Ready], others: Iterator[list[Ready]]) -> Iterator[list[Ready]]:

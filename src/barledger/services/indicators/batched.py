@@ -14,7 +14,7 @@ from barledger.domain.series import normalise_instrument
 from barledger.errors import BarledgerError, DriverMissing, SeriesNotFound
 from barledger.indicators.binding import Request
 from barledger.indicators.calculation import Calculation
-from barledger.services.indicators.preparing import standings
+from barledger.services.indicators.preparing import Told
 from barledger.services.indicators.sheet import Leaf
 
 if TYPE_CHECKING:
@@ -27,13 +27,11 @@ _SHOWN: Final = 3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
-    """One instrument of a batch: its rows, the bars before them, the first bar (ns) that was used, and its origin."""
+    """One instrument of a batch: its rows, and what is told of them."""
 
     instrument: str
     rows: slice
-    warmup: int
-    anchor: int | None
-    provenance: Callable[[], Mapping[str, Any]]
+    told: Callable[[], Told]
 
 
 class Batch(Mapping[str, Calculation]):
@@ -72,12 +70,8 @@ class Batch(Mapping[str, Calculation]):
         part = self._parts.get(name)
         if part is None:
             raise SeriesNotFound(series=name, hint=" in this batch")
-        return Calculation(
-            time=self.time[part.rows],
-            columns={name: column[part.rows] for name, column in self._columns.items()},
-            standings=standings(self._request, warmup=part.warmup, anchor=part.anchor),
-            provenance=part.provenance(),
-        )
+        columns = {name: column[part.rows] for name, column in self._columns.items()}
+        return part.told().calculation(self.time[part.rows], columns)
 
     def __contains__(self, instrument: object) -> bool:
         """Return whether an instrument was computed."""
@@ -111,17 +105,17 @@ class Batch(Mapping[str, Calculation]):
     @cached_property
     def cold(self) -> tuple[str, ...]:
         """Return the instruments whose warm-up is incomplete."""
-        found = []
-        for part in self._parts.values():
-            told = standings(self._request, warmup=part.warmup, anchor=part.anchor)
-            if not all(one.complete for one in told.values()):
-                found.append(part.instrument)
-        return tuple(found)
+        cold = (
+            part.instrument
+            for part in self._parts.values()
+            if not all(one.complete for one in part.told().standings.values())
+        )
+        return tuple(cold)
 
     @property
     def exact(self) -> bool:
         """Return whether every column has the bits that the whole history gives."""
-        return self._request.reach.exact
+        return all(one.exact for part in self._parts.values() for one in part.told().standings.values())
 
     @cached_property
     def digest(self) -> str:
@@ -144,7 +138,7 @@ class Batch(Mapping[str, Calculation]):
             "indicators": dict(zip(self._request.picks, self._request.keys, strict=True)),
             "warmup_complete": self.warmup_complete,
             "exact": self.exact,
-            "instruments": {name: dict(part.provenance()) for name, part in self._parts.items()},
+            "instruments": {name: self[name].provenance for name in self._parts},
             "failures": {name: str(error) for name, error in self.failures.items()},
         }
 

@@ -2,11 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
-from typing import Any
+from functools import cache, partial
 
-from barledger.domain.bars import Bars
 from barledger.errors import BarledgerError
+from barledger.indicators.binding import Request
 from barledger.services.indicators.batched import Part
 from barledger.services.indicators.preparing import Prepared, Step, computed
 from barledger.services.indicators.sheet import Leaf
@@ -17,45 +16,43 @@ Ready = tuple[str, Prepared | BarledgerError]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """The rows of one instrument that are to be filled."""
+    """The rows of one instrument that are to be filled; ``kept`` says that the caller has its bars."""
 
     instrument: str
     prepared: Prepared
     leaf: Leaf
     rows: slice
+    kept: bool
 
-    def run(self, steps: Sequence[Step]) -> BarledgerError | None:
-        """Compute and fill them, or return why that cannot be."""
-        table, warmup = self.prepared.table, self.prepared.warmup
+    def run(self, steps: Sequence[Step], request: Request) -> BarledgerError | Part:
+        """Compute and fill them, and return what they are, or why that cannot be."""
         try:
-            for column, values in zip(self.leaf.columns, computed(steps, table, warmup), strict=True):
+            columns = computed(steps, self.prepared.table, self.prepared.rows)
+            for column, values in zip(self.leaf.columns, columns, strict=True):
                 column[self.rows] = values
         except BarledgerError as error:
             return error
-        self.leaf.time[self.rows] = table.time[warmup:]
-        return None
+        return self.filled(request)
 
-    def part(self, *, kept: bool, at: int) -> Part:
-        """Return it as a part of the answer that begins at this row; ``kept`` says that the caller has its bars."""
-        bars = self.prepared.bars
-        provenance = partial(_origin, bars) if kept else partial(dict, _origin(bars))
-        anchor = int(bars.time[0]) if len(bars) else None
-        rows = slice(at, at + len(self.prepared))
-        return Part(
-            instrument=self.instrument, rows=rows, warmup=self.prepared.warmup, anchor=anchor, provenance=provenance
-        )
+    def filled(self, request: Request) -> Part:
+        """Return what the columns that are filled are."""
+        rows = self.prepared.rows
+        self.leaf.time[self.rows] = self.prepared.table.time[rows.first : rows.end]
+        if self.kept:
+            told = cache(partial(self.prepared.told, request, apart=False))
+        else:
+            # Bars that nobody else has are not kept for what is told of them.
+            made = self.prepared.told(request, apart=True)
+            told = cache(lambda: made)
+        return Part(instrument=self.instrument, rows=self.rows, told=told)
 
 
-def jobs_of(portion: Sequence[Ready], leaf: Leaf) -> list[Job]:
+def jobs_of(portion: Sequence[Ready], leaf: Leaf, *, kept: bool) -> list[Job]:
     """Return a job for each instrument that can be computed, one below the other in a leaf."""
     jobs, at = list[Job](), 0
     for name, prepared in portion:
         if isinstance(prepared, Prepared):
             rows = slice(at, at + len(prepared))
-            jobs.append(Job(instrument=name, prepared=prepared, leaf=leaf, rows=rows))
+            jobs.append(Job(instrument=name, prepared=prepared, leaf=leaf, rows=rows, kept=kept))
             at = rows.stop
     return jobs
-
-
-def _origin(bars: Bars) -> dict[str, Any]:
-    return {**bars.provenance, "bars_digest": bars.digest}

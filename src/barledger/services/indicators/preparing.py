@@ -1,63 +1,97 @@
-"""Preparing: from a request to the bars that it needs, and from bars to the table that it is computed on."""
+"""Preparing: from bars to the tables that a batch is computed on, and from its columns to calculations."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 
 from barledger.domain.bars import Bars
-from barledger.domain.interval import Instant, parse_time
-from barledger.domain.rows import VALUES
+from barledger.domain.interval import BEGINNING
+from barledger.domain.rows import Floats, Ints
 from barledger.indicators.binding import Pick, Request, bounds
 from barledger.indicators.calculation import Calculation, Standing
-from barledger.indicators.definition import Floats
 from barledger.indicators.evaluation import Evaluation
 from barledger.indicators.table import Table
-
-_ANCHORED: Final = ("path", "index")
+from barledger.indicators.telling import Rows, begin_of
+from barledger.services.indicators.answering import answer_of
+from barledger.services.indicators.held import Held
+from barledger.services.indicators.question import Need, Question
+from barledger.services.indicators.reading import Reading, columns_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Window:
-    """How to read for a request: from ``start`` with ``lookback`` before it, and the answer begins at ``first`` (ns).
+class Told:
+    """What is told of columns beside their values."""
 
-    A class that counts from an anchor is read from the beginning of its series.
-    """
+    standings: Mapping[str, Standing]
+    provenance: Mapping[str, Any]
+    bars_digest: Callable[[], str]
 
-    start: Instant | None
-    lookback: int
-    first: int | None
-
-    @staticmethod
-    def of(request: Request, start: Instant | None) -> "Window":
-        """Return the window of a request."""
-        if start is None:
-            return Window(start=None, lookback=0, first=None)
-        first = parse_time(start)
-        if request.reach.memory in _ANCHORED:
-            return Window(start=None, lookback=0, first=first)
-        return Window(start=start, lookback=request.reach.settled, first=first)
+    def calculation(self, time: Ints, columns: Mapping[str, Floats], *, explanation: Any = None) -> Calculation:
+        """Return columns with it."""
+        return Calculation(
+            time=time,
+            columns=columns,
+            standings=self.standings,
+            provenance=self.provenance,
+            explanation=explanation,
+            bars_digest=self.bars_digest,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prepared:
-    """Bars as they are computed on; the first ``warmup`` of them are no part of the answer."""
+    """Bars as they are computed on, and which rows are answered; those before are the warm-up."""
 
-    bars: Bars
-    table: Table
-    warmup: int
+    held: Held
+    rows: Rows
+
+    @property
+    def table(self) -> Table:
+        """Return what is computed on."""
+        return self.held.table
 
     def __len__(self) -> int:
         """Return the number of rows of the answer."""
-        return len(self.table) - self.warmup
+        return self.rows.end - self.rows.first
+
+    def told(self, request: Request, *, apart: bool) -> Told:
+        """Return what is told of the answer; ``apart`` digests the bars now, and lets go of them."""
+        made = answer_of(self.held, request, self.rows, 0, {}, None)
+        digest = made.bars_digest if apart else ""
+        return Told(
+            standings=made.standings,
+            provenance=made.told,
+            bars_digest=(lambda: digest) if apart else (lambda: made.bars_digest),
+        )
 
 
-def prepare(bars: Bars, *, first: int | None = None) -> Prepared:
-    """Return bars as they are computed on; the answer begins at ``first`` (ns)."""
-    columns = {name: getattr(bars.rows, name) for name in VALUES}
-    warmup = 0 if first is None else int(np.searchsorted(bars.time, first))
-    return Prepared(bars=bars, table=Table.of(bars.time, columns), warmup=warmup)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preparer:
+    """Prepares bars for a request."""
+
+    reading: Reading
+    request: Request
+
+    def stored(self, bars: Bars, question: Question, need: Need, others: Mapping[str, Bars]) -> Prepared:
+        """Prepare bars of a library; raises `InputMissing` and what reading raises."""
+        held = self.reading.table(question, bars, need, self.request, others)
+        time = held.table.time
+        first, end = np.searchsorted(time, [question.interval.start, question.interval.end]).tolist()
+        return Prepared(held=held, rows=Rows(first=first, end=end, begins=held.begins))
+
+    def in_hand(self, bars: Bars) -> Prepared:
+        """Prepare bars that the caller has; raises `InputMissing`."""
+        held = Held(
+            interval=bars.interval,
+            begins=bars.interval.start == BEGINNING and not bars.notes.get("lookback"),
+            parts=(bars,),
+            table=Table.of(bars.time, columns_of(bars, self.request, {})),
+            revisions=bars.revisions,
+            calendar={"calendar": None},
+        )
+        return Prepared(held=held, rows=Rows(first=0, end=len(bars), begins=held.begins))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,57 +112,20 @@ class Step:
         return [Step(pick=pick, last=tuple(keys)) for pick, keys in zip(picks, gone, strict=True)]
 
 
-def computed(steps: Sequence[Step], table: Table, warmup: int) -> Iterator[Floats]:
-    """Give each column without the warm-up; raises what an `Evaluation` raises.
+def computed(steps: Sequence[Step], table: Table, rows: Rows) -> Iterator[Floats]:
+    """Give each column of the rows that are answered; raises what an `Evaluation` raises.
 
     What is exact only within a tolerance is computed from where it settles, whatever else is asked for with it, so that
     it does not depend on that.
     """
     evaluations: dict[int, Evaluation] = {}
     for step in steps:
-        begin = begin_of(step.pick, warmup)
+        begin = min(begin_of(step.pick, rows), rows.first)
         evaluation = evaluations.get(begin)
         if evaluation is None:
-            evaluation = evaluations[begin] = Evaluation(table=table.part(begin, len(table)))
+            evaluation = evaluations[begin] = Evaluation(table=table.part(begin, rows.end))
         values = evaluation.values(step.pick)
-        yield values[warmup - begin :] if warmup > begin else values
+        yield values[rows.first - begin :] if rows.first > begin else values
         for key in step.last:
             for one in evaluations.values():
                 one.known.pop(key, None)
-
-
-def begin_of(pick: Pick, warmup: int) -> int:
-    """Return the row that a column is computed from."""
-    reach = pick.reach
-    return 0 if reach.exact or reach.memory in _ANCHORED else max(0, warmup - reach.settled)
-
-
-def standings(request: Request, *, warmup: int, anchor: int | None) -> dict[str, Standing]:
-    """Return how far each column can be relied on."""
-    found = {}
-    for name, pick in request.picks.items():
-        reach = pick.reach
-        had = warmup - begin_of(pick, warmup)
-        found[name] = Standing(
-            key=pick.key,
-            memory=reach.memory,
-            exact=reach.exact,
-            needed=reach.settled,
-            had=had,
-            complete=had >= reach.settled,
-            anchor=anchor if reach.memory in _ANCHORED else None,
-        )
-    return found
-
-
-def calculation(request: Request, prepared: Prepared, *, explanation: Any = None) -> Calculation:
-    """Return the indicators of bars, without the warm-up; raises what an `Evaluation` raises."""
-    warmup, bars = prepared.warmup, prepared.bars
-    columns = computed(Step.of(request), prepared.table, warmup)
-    return Calculation(
-        time=prepared.table.time[warmup:],
-        columns=dict(zip(request.picks, columns, strict=True)),
-        standings=standings(request, warmup=warmup, anchor=int(bars.time[0]) if len(bars) else None),
-        provenance={**bars.provenance, "bars_digest": bars.digest},
-        explanation=explanation,
-    )

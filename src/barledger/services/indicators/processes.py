@@ -18,6 +18,7 @@ from barledger.errors import BarledgerError, NotParallel
 from barledger.indicators.binding import Binder, Request
 from barledger.indicators.registry import REGISTRY
 from barledger.indicators.table import Table
+from barledger.indicators.telling import Rows
 from barledger.services.indicators.costs import available_cores
 from barledger.services.indicators.jobs import Job
 from barledger.services.indicators.preparing import Step, computed
@@ -66,7 +67,8 @@ class Share:
     rows: int
     breaks: int
     names: tuple[str, ...]
-    warmup: int
+    first: int
+    end: int
     out: int
 
 
@@ -147,7 +149,22 @@ def _shares(some: Sequence[Job], width: int) -> tuple[list[Share], int]:
         table = job.prepared.table
         names, rows, breaks = tuple(table.columns), len(table), len(table.breaks)
         out = at + rows * (1 + len(names)) + breaks
-        shares.append(Share(at=at, rows=rows, breaks=breaks, names=names, warmup=job.prepared.warmup, out=out))
+        answered = job.prepared.rows
+        shares.append(
+            Share(
+                at=at, rows=rows, breaks=breaks, names=names, first=answered.first, end=answered.end, out=out
+            )
+        )
+            Share(
+                at=at,
+                rows=rows,
+                breaks=breaks,
+                names=names,
+                first=job.prepared.rows.first,
+                end=job.prepared.rows.end,
+                out=out,
+            )
+        )
         at = out + len(job.prepared) * width
     return shares, at
 
@@ -167,7 +184,6 @@ def _take(
         if error is not None:
             continue
         rows = len(job.prepared)
-        job.leaf.time[job.rows] = job.prepared.table.time[share.warmup :]
         for place, column in enumerate(job.leaf.columns):
             column[job.rows] = _array(memory, share.out + place * rows, rows, np.float64)
 
@@ -195,10 +211,11 @@ def _compute(words: Words, name: str, shares: Sequence[Share]) -> list[Barledger
 
 
 def _filled(steps: Sequence[Step], memory: SharedMemory, share: Share) -> BarledgerError | None:
-    rows = share.rows - share.warmup
+    answered = Rows(first=share.first, end=share.end, begins=False)
+    rows = share.end - share.first
     # Arrays on the memory must be gone before it is closed, and an error would keep them by its traceback.
     try:
-        for place, values in enumerate(computed(steps, _table(memory, share), share.warmup)):
+        for place, values in enumerate(computed(steps, _table(memory, share), answered)):
             _array(memory, share.out + place * rows, rows, np.float64)[:] = values
     except BarledgerError as error:
         error.__cause__ = error.__context__ = None
