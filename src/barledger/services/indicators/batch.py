@@ -217,7 +217,7 @@ class BatchCalculator:
             raise InvalidSetting(setting="timeframe", reason="name one, e.g. 1d")
         ask = partial(Question.of, timeframe=timeframe, start=start, last=None, anchor=None, **wishes, **_NOT_FETCHED)
         need = ask(instrument=names[0] if names else "-").needs(request)
-        window = {"start": need.start, "lookback": 0 if need.whole else need.back}
+        window: dict[str, Any] = {"start": need.start, "lookback": 0 if need.whole else need.back}
         walk = partial(self._retrieval.walk, names, timeframe, **wishes, **window)
         # What is wrong with the question is told before anything is computed.
         first = walk(rows=_PORTION)

@@ -151,19 +151,7 @@ def _shares(some: Sequence[Job], width: int) -> tuple[list[Share], int]:
         out = at + rows * (1 + len(names)) + breaks
         answered = job.prepared.rows
         shares.append(
-            Share(
-                at=at, rows=rows, breaks=breaks, names=names, first=answered.first, end=answered.end, out=out
-            )
-        )
-            Share(
-                at=at,
-                rows=rows,
-                breaks=breaks,
-                names=names,
-                first=job.prepared.rows.first,
-                end=job.prepared.rows.end,
-                out=out,
-            )
+            Share(at=at, rows=rows, breaks=breaks, names=names, first=answered.first, end=answered.end, out=out)
         )
         at = out + len(job.prepared) * width
     return shares, at
