@@ -11,11 +11,11 @@ from typing import Final
 
 import pandas as pd
 
-from benchmarks import audit, availability, embedded, influx, influx_client, machine, report, retrieval
+from benchmarks import audit, availability, embedded, indicators, influx, influx_client, machine, report, retrieval
 from benchmarks.data import QUICK, Sizes
 from benchmarks.row import Result
 
-GROUPS: Final[Sequence[ModuleType]] = (influx, influx_client, embedded, availability, retrieval, audit)
+GROUPS: Final[Sequence[ModuleType]] = (influx, influx_client, embedded, availability, retrieval, audit, indicators)
 PAGE: Final = Path(__file__).parent.parent / "docs" / "benchmarks.md"
 
 

@@ -9,8 +9,9 @@ import numpy as np
 from barledger.domain.bars import Bars
 from barledger.domain.digest import digest
 from barledger.domain.rows import Floats, Ints, concat
+from barledger.domain.series import Series
 from barledger.indicators.binding import Request
-from barledger.indicators.calculation import Calculation
+from barledger.indicators.calculation import Calculation, Standing
 from barledger.indicators.telling import ANCHORED, Rows, restarts, standing, told
 from barledger.services.indicators.explanation import Explanation
 from barledger.services.indicators.held import Held
@@ -28,20 +29,27 @@ def answer_of(
     explanation: Explanation | None,
 ) -> Calculation:
     """Return columns with their standings and their provenance, the same whatever was known before."""
-    table = held.table
-    standings = {name: standing(pick, table, rows, anchor) for name, pick in request.picks.items()}
-    used = _used(request, rows, anchor)
+    table, used = held.table, _used(request, rows, anchor)
+    # A table that is kept may grow: what is told later is told of what there is now.
+    bars, others, revisions, calendar = held.bars, held.others, held.revisions, held.calendar
+
+    def standings() -> dict[str, Standing]:
+        return {name: standing(pick, table, rows, anchor) for name, pick in request.picks.items()}
+
+    def provenance() -> dict[str, Any]:
+        return {
+            **_bars_told(bars, others, revisions, used),
+            **told(request, standings()),
+            "gaps": {**calendar, **restarts(table, request, rows)},
+        }
+
     return Calculation(
         time=table.time[rows.first : rows.end],
         columns=columns,
         standings=standings,
-        provenance={
-            **_bars_told(held, used),
-            **told(request, standings),
-            "gaps": {**held.calendar, **restarts(table, request, rows)},
-        },
+        provenance=provenance,
         explanation=explanation,
-        bars_digest=_digesting(held.parts, held.others, used, table.time),
+        bars_digest=_digesting(held.parts, others, used, table.time),
     )
 
 
@@ -52,17 +60,16 @@ def _used(request: Request, rows: Rows, anchor: int) -> slice:
     return slice(min(begins), max(rows.end, min(begins)))
 
 
-def _bars_told(held: Held, used: slice) -> dict[str, Any]:
-    bars = held.bars
+def _bars_told(bars: Bars, beside: Mapping[str, Bars], revisions: Mapping[Series, int], used: slice) -> dict[str, Any]:
     told = {name: value for name, value in bars.provenance.items() if name not in _OF_READING}
     sources: list[dict[str, Any]] = [{"source": one.source} for one in bars.sources]
     if len(sources) == 1:
         sources[0]["rows"] = used.stop - used.start
     others = {
         name: {"revision": str(one.revision), "sources": [span.source for span in one.sources]}
-        for name, one in held.others.items()
+        for name, one in beside.items()
     }
-    revision = max(one for series, one in held.revisions.items() if series.instrument == bars.instrument)
+    revision = max(one for series, one in revisions.items() if series.instrument == bars.instrument)
     found = {**told, "revision": str(revision), "sources": sources, "used_rows": used.stop - used.start}
     return found | ({"others": others} if others else {})
 

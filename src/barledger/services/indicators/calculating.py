@@ -1,6 +1,7 @@
 """Calculating: from a question to its answer, by what is known of it and what has to be read and computed."""
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -29,6 +30,7 @@ class Calculator:
     def __init__(self, reading: Reading, places: Places, absences: Absences, cache: IndicatorCache) -> None:
         """Read by this reading, keep in this cache."""
         self._reading, self._places, self._absences, self._cache = reading, places, absences, cache
+        self._tables: WeakKeyDictionary[Bars, Table] = WeakKeyDictionary()
 
     def known(self, asked: Hashable) -> Calculation | None:
         """Return the answer to a question as it was asked before, if nothing was written since."""
@@ -75,7 +77,7 @@ class Calculator:
                 reason = f"they are of {bars.timeframe}, and {one} is asked for beside them"
                 raise InputUnsuitable(reason=reason, remedy=f"Resample the finer ones: bars.resample({one!r}).")
         beside = {one.instrument: one for one in others}
-        table = Table.of(bars.time, columns_of(bars, request, beside))
+        table = self._table_of(bars, request, beside)
         held = Held(
             interval=bars.interval,
             begins=bars.interval.start == BEGINNING and not bars.notes.get("lookback"),
@@ -88,6 +90,16 @@ class Calculator:
         rows = Rows(first=0, end=len(bars), begins=held.begins)
         columns, _ = held.columns(request, rows, 0, explanation)
         return answer_of(held, request, rows, 0, columns, explanation)
+
+    def _table_of(self, bars: Bars, request: Request, beside: Mapping[str, Bars]) -> Table:
+        """Return bars as a table, the same as long as somebody has them: they are looked through for gaps once."""
+        known = self._tables.get(bars)
+        if known is not None and all(one.key in known.columns and not one.instrument for one in request.columns):
+            return known
+        made = Table.of(bars.time, columns_of(bars, request, beside))
+        if not beside:
+            self._tables[bars] = made
+        return made
 
     # --- tables --------------------------------------------------------------------------------
 
