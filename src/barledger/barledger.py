@@ -88,6 +88,7 @@ class BarLedger:
             availability=self.availability,
             ingestion=self.ingestion,
             before=self.schedule.before_backtest,
+            indicators=lambda: self.indicators,
         )
         self.indicators = IndicatorService(
             self.retrieval,

@@ -62,6 +62,9 @@ def _used(request: Request, rows: Rows, anchor: int) -> slice:
 
 def _bars_told(bars: Bars, beside: Mapping[str, Bars], revisions: Mapping[Series, int], used: slice) -> dict[str, Any]:
     told = {name: value for name, value in bars.provenance.items() if name not in _OF_READING}
+    if "adjusted" in told:
+        # How many events counted depends on where reading began, and changes nothing here.
+        told["adjusted"] = {name: value for name, value in told["adjusted"].items() if name != "events"}
     sources: list[dict[str, Any]] = [{"source": one.source} for one in bars.sources]
     if len(sources) == 1:
         sources[0]["rows"] = used.stop - used.start

@@ -195,6 +195,15 @@ class IndicatorService:
             progress=progress,
         )
 
+    def warmup(self, specs: str | Sequence[str], *, nan_policy: Policy | None = None) -> int:
+        """Return how many bars before the first one settle its values, of several specs the most."""
+        return self._requests.bound(specs, nan_policy).reach.settled
+
+    def instruments(self, specs: str | Sequence[str]) -> tuple[str, ...]:
+        """Return the other instruments that specs are computed from, as they name them."""
+        named = (one.instrument for one in self._requests.bound(specs, None).columns if one.instrument)
+        return tuple(dict.fromkeys(named))
+
     # --- what there is -------------------------------------------------------------------------
 
     def describe(self, name: str) -> Description:

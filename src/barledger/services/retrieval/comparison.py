@@ -21,7 +21,8 @@ ReadAs = Literal["snapshot", "revision", "latest", "nothing"]
 class Compared:
     """Whether this library has the sealed bars, where it read them, and what is different if it has not.
 
-    ``adjust`` says that these are the bars that are handed out, adjusted so, and not those that are stored.
+    ``adjust`` says that these are the bars that are handed out, adjusted so, and not those that are stored, and
+    ``indicators`` that these are no bars, but indicators of them.
     """
 
     sealed: Sealed
@@ -31,12 +32,19 @@ class Compared:
     digest: str
     detail: str = ""
     adjust: str = ""
+    indicators: str = ""
+
+    @property
+    def stored(self) -> bool:
+        """Whether these are bars as they are stored."""
+        return not self.adjust and not self.indicators
 
     def __str__(self) -> str:
         """Say it in a line."""
         verdict = "the same" if self.same else self.detail
         adjusted = f", adjusted ({self.adjust})" if self.adjust else ""
-        return f"{self.sealed.series} in {self.sealed.interval}{adjusted}: {verdict}"
+        computed = f", {self.indicators}" if self.indicators else ""
+        return f"{self.sealed.series} in {self.sealed.interval}{adjusted}{computed}: {verdict}"
 
 
 def compare_at(vault: Vault, sealed: Sealed, *, snapshot: Snapshot | None, same_ledger: bool) -> Compared:

@@ -1,6 +1,6 @@
 """Locks: a file in a strategy's repository that names the data behind it, and the check that they are still those."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -10,6 +10,8 @@ from barledger.domain.series import Series
 from barledger.errors import InvalidSetting, LockBroken
 from barledger.services.cache.vault import Vault
 from barledger.services.retrieval.comparison import Compared, compare_at, compare_latest, seal
+from barledger.services.retrieval.dataset import compare_indicators
+from barledger.services.retrieval.indicated import IndicatorsOf
 from barledger.services.retrieval.manifest import DATASET, LOCK, Manifest, Sealed, SealedAdjustment, listed, ordered
 from barledger.services.retrieval.sealing import Sealer
 from barledger.services.retrieval.view import View
@@ -28,7 +30,7 @@ class Checked:
     @property
     def rows(self) -> int:
         """Return how many bars were read and compared."""
-        return sum(one.rows for one in self.series if not one.adjust)
+        return sum(one.rows for one in self.series if one.stored)
 
 
 def manifest_of(
@@ -74,20 +76,31 @@ def _refuse_part(interval: Interval) -> None:
         raise InvalidSetting(setting="start", reason="a snapshot is locked as it is pinned, without start or end")
 
 
-def check(vault: Vault, path: str | Path, sealer: Sealer, *, latest: bool) -> Checked:
-    """Compare a lock with this library; raises `LockBroken` and, for a file that is no lock, `InvalidSetting`."""
+def check(
+    vault: Vault,
+    path: str | Path,
+    sealer: Sealer,
+    *,
+    latest: bool,
+    service: Callable[[], IndicatorsOf] | None = None,
+) -> Checked:
+    """Compare a lock, or a dataset's manifest with its indicators, with this library.
+
+    Raises `LockBroken`, and `InvalidSetting` for a file that is no lock.
+    """
     manifest = Manifest.load(path, LOCK, DATASET)
     same_ledger = manifest.ledger == vault.ledger.id
     snapshot = vault.ledger.snapshots.get(manifest.snapshot) if manifest.snapshot and same_ledger else None
     compared = (
         *(compare_at(vault, sealed, snapshot=snapshot, same_ledger=same_ledger) for sealed in manifest.series),
         *sealer.compare(manifest, snapshot=snapshot, same_ledger=same_ledger),
+        *compare_indicators(manifest, snapshot=snapshot, service=service),
     )
     broken = [one for one in compared if not one.same]
     if broken:
         raise LockBroken(file=str(path), detail=listed([str(one) for one in broken]))
     newest = [
-        *(_now(vault, one) for one in compared if not one.adjust),
+        *(_now(vault, one) for one in compared if one.stored),
         *sealer.compare(manifest, snapshot=snapshot, same_ledger=same_ledger, latest=True),
     ]
     moved = tuple(one for one in newest if not one.same)

@@ -18,6 +18,7 @@ from barledger.domain.readable import Readable
 from barledger.domain.series import Series
 from barledger.errors import BarledgerError, InvalidManifest, InvalidSetting, ManifestChanged, ManifestNotFound
 from barledger.ledger.contract import Pin
+from barledger.services.retrieval.indicated import SealedIndicators
 
 LOCK: Final = "barledger/lock/1"
 DATASET: Final = "barledger/dataset/1"
@@ -134,7 +135,8 @@ class SealedFile:
 class Manifest:
     """What somebody relies on; ``files`` only of an export. Series are in the order of preference.
 
-    ``series`` are what is stored; ``adjustment`` is what is handed out, if that is adjusted.
+    ``series`` are what is stored; ``adjustment`` is what is handed out, if that is adjusted, and ``indicators`` what is
+    handed out beside it.
     """
 
     format: str
@@ -144,6 +146,7 @@ class Manifest:
     strategy: str = ""
     files: tuple[SealedFile, ...] = ()
     adjustment: SealedAdjustment | None = None
+    indicators: SealedIndicators | None = None
 
     @property
     def digest(self) -> str:
@@ -153,6 +156,8 @@ class Manifest:
             # When something became known is, like a revision, a matter of one ledger.
             told = {name: value for name, value in self.adjustment.told.items() if name != "known_at"}
             bare = {"series": bare, "adjustment": told}
+        if self.indicators is not None:
+            bare = {"bars": bare, "indicators": self.indicators.bare}
         return hashlib.sha256(json.dumps(bare, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
     def to_bytes(self) -> bytes:
@@ -166,6 +171,8 @@ class Manifest:
         told |= {name: getattr(self, name) for name in ("snapshot", "strategy") if getattr(self, name)}
         if self.adjustment is not None:
             told["adjustment"] = self.adjustment.told
+        if self.indicators is not None:
+            told["indicators"] = self.indicators.told
         if self.files:
             told["files"] = [{name: getattr(one, name) for name in SealedFile.__slots__} for one in self.files]
         return (json.dumps(told, indent=2, sort_keys=True, ensure_ascii=False) + "\n").encode()
@@ -221,6 +228,7 @@ class Manifest:
             strategy=str(told.get("strategy", "")),
             files=tuple(SealedFile(**one) for one in told.get("files", ())),
             adjustment=SealedAdjustment.read(told["adjustment"]) if "adjustment" in told else None,
+            indicators=SealedIndicators.read(told["indicators"]) if "indicators" in told else None,
         )
 
 

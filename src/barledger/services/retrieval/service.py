@@ -32,6 +32,7 @@ from barledger.services.retrieval.fetching import (
     Fetcher,
     IngestionService,
 )
+from barledger.services.retrieval.indicated import IndicatorsOf, Wish
 from barledger.services.retrieval.lock import FILE, Checked
 from barledger.services.retrieval.manifest import Manifest
 from barledger.services.retrieval.panel import PanelShape, panel
@@ -56,11 +57,14 @@ class DataRetrievalService:
         availability: AvailabilityService | None = None,
         ingestion: IngestionService | None = None,
         before: Callable[..., object] | None = None,
+        indicators: Callable[[], IndicatorsOf] | None = None,
     ) -> None:
         """Work on this store and ledger; what is missing is found and fetched by these services.
 
-        ``before`` is called with the strategy and the names before a dataset is pinned.
+        ``before`` is called with the strategy and the names before a dataset is pinned. ``indicators`` gives who
+        computes those of datasets, once somebody wants some.
         """
+        self._indicators = indicators
         self._before = before
         self._vault = vault
         self._instruments = instruments or InstrumentService(vault)
@@ -292,6 +296,8 @@ class DataRetrievalService:
         snapshot: str = "backtest",
         source: str | None = None,
         adjust: str | None = None,
+        indicators: str | Sequence[str] = (),
+        nan_policy: str | None = None,
         id: str | None = None,  # noqa: A002 - the word that users know it by
         fetch_missing: bool = True,
         options: Mapping[str, Any] | None = None,
@@ -300,10 +306,18 @@ class DataRetrievalService:
 
         ``snapshot`` is its purpose, ``id`` its name; without an end it reaches up to the last closed bar. Bars that are
         still missing, of the lookback too, are in ``missing``, and said by the warning `Incomplete`. With ``adjust``
-        its bars are handed out so, which is kept with it. Raises what `bars` and `snapshot` raise.
+        its bars are handed out so, which is kept with it.
+
+        With ``indicators`` as many bars before the start are pinned as settle their values, so that these follow from
+        the snapshot alone; they are sealed under the same digest (`Dataset.indicators`, `Dataset.frame`). What never
+        settles counts from the first bar that is pinned. Raises what `bars`, `snapshot` and
+        `IndicatorService.calculate` raise.
         """
-        request = ReadRequest.of(start=start, end=end, source=source, lookback=lookback, adjust=adjust)
         names = names_of(instruments, timeframes)
+        keys = tuple((instrument, frame.name) for instrument, frame in names)
+        wish = Wish.of(indicators, nan_policy, self._indicators)
+        back = lookback if wish is None else max(lookback, wish.lookback(keys))
+        request = ReadRequest.of(start=start, end=end, source=source, lookback=back, adjust=adjust)
         fetched = self._completer.close_gaps(names, request, options) if fetch_missing else {}
         missing = [still for one in fetched.values() for still in one.missing]
         ranges: list[Intent] = []
@@ -315,18 +329,21 @@ class DataRetrievalService:
         if self._before is not None and not self._vault.read_only:
             self._before(strategy=strategy, series=[(instrument, frame.name) for instrument, frame in names])
         taken = snapshots.take(self._vault, asked)
-        if request.adjust is not None:
-            sealed = self._sealer.of_snapshot(taken, request.adjust)
-            taken = datasets.keep_adjustment(self._vault, taken, sealed)
+        adjusted = None if request.adjust is None else self._sealer.of_snapshot(taken, request.adjust)
+        computed = None if wish is None else wish.sealed(keys, taken.id, request.interval, request.adjust)
+        taken = datasets.keep_handed(self._vault, taken, adjustment=adjusted, indicators=computed)
         self._completer.say_incomplete(missing)
         return Dataset(
             snapshot=taken,
             manifest=datasets.manifest_of(self._vault, taken),
-            keys=tuple((instrument, frame.name) for instrument, frame in names),
+            keys=keys,
             interval=request.interval,
             missing=tuple(missing),
             read=lambda key: self.bars(*key, version=taken.id, adjust=request.adjust),
             panel=self.panel,
+            calculate=None
+            if wish is None
+            else lambda key: wish.calculated(key, taken.id, request.interval, request.adjust),
         )
 
     def reproduce(self, id: str, *, manifest: str | Path | Manifest | None = None) -> Reproduction:  # noqa: A002 - as above
@@ -336,7 +353,7 @@ class DataRetrievalService:
         then those at the same revisions, if this is a copy of that ledger, else the newest ones of the same series.
         Raises `VersionNotFound` and `InvalidSetting`.
         """
-        return datasets.reproduce(self._vault, id, manifest, self._sealer)
+        return datasets.reproduce(self._vault, id, manifest, self._sealer, self._indicators)
 
     # --- locks ---------------------------------------------------------------------------------
 
@@ -380,7 +397,7 @@ class DataRetrievalService:
         That they have newer states since is told in ``moved``, and is an error only if ``latest`` asks for it. Raises
         `LockBroken`, and `InvalidSetting` for a file that is no lock.
         """
-        return locks.check(self._vault, file, self._sealer, latest=latest)
+        return locks.check(self._vault, file, self._sealer, latest=latest, service=self._indicators)
 
     # --- files ---------------------------------------------------------------------------------
 

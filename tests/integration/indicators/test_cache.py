@@ -1,0 +1,240 @@
+"""What is kept never shows in an answer: only in how long it takes, and in what the cache tells of itself."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from barledger.barledger import BarLedger
+from barledger.domain.timeframe import DAY
+from barledger.errors import BarledgerError, ValuesMissing
+from barledger.ledger.sql import SqlLedger
+from barledger.settings import Settings
+from barledger.stores.memory import MemoryStore
+from libraries import library
+from walks import day, own_indicators, walk
+
+SPECS = [
+    "moved(25)",
+    "zscore(9)",
+    ["summed", "running(7)"],
+    "moved_over",
+    "sma(moved(3), 5)",
+    "moved(@B, 4)",
+    "rsi",
+]
+
+
+@pytest.fixture
+def bl() -> Iterator[BarLedger]:
+    with own_indicators(), library(MemoryStore()) as opened:
+        opened.write("A", "1d", walk(range(300)), source="mine")
+        opened.write("B", "1d", walk(range(0, 300, 2), seed=1), source="mine")
+        yield opened
+
+
+def told(bl: BarLedger, specs: Any, **options: Any) -> tuple[Any, ...]:
+    """Return all that an answer tells."""
+    found = bl.indicators.calculate(specs, "A", "1d", **options)
+    provenance = found.provenance
+    # What is known of events is what is known now, and asking twice takes a moment.
+    provenance.get("adjusted", {}).pop("known_at", None)
+    return found.digest, provenance, {name: str(one) for name, one in found.standings.items()}
+
+
+def hits(bl: BarLedger) -> tuple[int, int]:
+    info = bl.indicators.cache.info
+    return info.hits, info.misses
+
+
+days = st.integers(0, 420)
+questions = st.fixed_dictionaries(
+    {"specs": st.sampled_from(SPECS)},
+    optional={
+        "start": days,
+        "end": days,
+        "last": st.integers(1, 50),
+        "version": st.sampled_from(["latest", "early", "first"]),
+        "adjust": st.sampled_from(["splits", "total"]),
+        "nan_policy": st.sampled_from(["segment", "skip", "raise"]),
+    },
+)
+steps = st.one_of(
+    questions,
+    st.tuples(st.just("write"), st.integers(1, 40)),
+    st.tuples(st.just("correct"), st.integers(0, 299)),
+    st.tuples(st.just("withdraw"), st.integers(0, 299)),
+    st.tuples(st.just("elsewhere"), st.integers(0, 299)),
+    st.tuples(st.just("gap"), st.integers(1, 3)),
+    st.tuples(st.just("split"), st.integers(1, 299)),
+)
+
+
+@pytest.mark.slow
+@settings(max_examples=25)
+@given(st.lists(steps, min_size=4, max_size=14))
+def test_no_answer_depends_on_what_was_asked_before(script: list[Any]) -> None:
+    with own_indicators(), library(MemoryStore()) as bl:
+        bl.write("A", "1d", walk(range(300)), source="mine")
+        bl.write("B", "1d", walk(range(0, 300, 2), seed=1), source="mine")
+        bl.snapshot("A", "1d", id="early")
+        newest = 300
+        for step in script:
+            if isinstance(step, dict):
+                asked = {name: day(value) if name in ("start", "end") else value for name, value in step.items()}
+                assert outcome(bl, asked, cache=True) == outcome(bl, asked, cache=False)
+            else:
+                newest = done(bl, *step, newest)
+
+
+def outcome(bl: BarLedger, asked: dict[str, Any], *, cache: bool) -> Any:
+    try:
+        return told(bl, **asked, cache=cache)
+    except BarledgerError as error:
+        return str(error)
+
+
+def done(bl: BarLedger, what: str, number: int, newest: int) -> int:
+    if what in ("write", "gap"):
+        begin = newest + (number if what == "gap" else 0)
+        bl.write("A", "1d", walk(range(begin, begin + number)), source="mine")
+        return begin + number
+    if what == "correct":
+        bl.write("A", "1d", walk(range(number, number + 2), seed=9), source="mine")
+    elif what == "withdraw":
+        bl.withdraw("A", "1d", day(number), source="mine", reason="wrong")
+    elif what == "split":
+        bl.actions.add("A", "split", day(number), value=2)
+    else:
+        bl.write("B", "1d", walk(range(number, number + 2), seed=number), source="mine")
+    return newest
+
+
+def test_the_same_question_is_answered_from_memory(bl: BarLedger) -> None:
+    first = bl.indicators.calculate("moved(25)", "A", "1d")
+    assert bl.indicators.calculate("moved(25)", "A", "1d") is first
+    assert hits(bl) == (1, 1)
+    assert bl.indicators.cache.info.hit_rate == 0.5
+    assert "50% of 2 columns were known" in str(bl.indicators.cache.info)
+
+
+def test_shared_parts_and_other_windows_are_known(bl: BarLedger) -> None:
+    bl.indicators.calculate("sma(moved(25), 5)", "A", "1d")
+    explained = bl.indicators.calculate(["moved(25)"], "A", "1d", start=day(100), explain=True).explanation
+    assert [step.what for step in explained] == ["cache"]
+    assert explained.as_dict()["steps"][0]["of"] == "moved(25)"
+
+
+def test_new_bars_are_computed_alone(bl: BarLedger) -> None:
+    bl.indicators.calculate("moved(25)", "A", "1d")
+    bl.write("A", "1d", walk(range(300, 303)), source="mine")
+    explained = bl.indicators.calculate("moved(25)", "A", "1d", explain=True).explanation
+    assert [step.what for step in explained] == ["read", "tail"]
+    assert "3 new rows and 25 before them" in str(explained)
+
+
+def test_what_was_handed_out_does_not_change_when_bars_come(bl: BarLedger) -> None:
+    first = bl.indicators.calculate("moved(25)", "A", "1d")
+    before = np.array(first.values("moved(25)"))
+    for number in range(300, 305):
+        bl.write("A", "1d", walk(range(number, number + 1)), source="mine")
+        assert len(bl.indicators.calculate("moved(25)", "A", "1d")) == number + 1
+    np.testing.assert_array_equal(first.values("moved(25)"), before)
+    with pytest.raises(ValueError, match="read-only"):
+        first.values("moved(25)")[0] = 1.0
+    frame = first.df
+    frame.iloc[:] = 0.0
+    np.testing.assert_array_equal(first.values("moved(25)"), before)
+
+
+def test_a_correction_within_drops_a_table_and_one_behind_it_does_not(bl: BarLedger) -> None:
+    asked = {"start": day(100), "end": day(200)}
+    bl.indicators.calculate("moved(25)", "A", "1d", **asked)
+    bl.write("A", "1d", walk(range(250, 251), seed=9), source="mine")
+    kept = bl.indicators.calculate("moved(25)", "A", "1d", explain=True, **asked)
+    assert "read" not in [step.what for step in kept.explanation]
+    bl.write("A", "1d", walk(range(150, 151), seed=9), source="mine")
+    fresh = bl.indicators.calculate("moved(25)", "A", "1d", explain=True, **asked)
+    assert [step.what for step in fresh.explanation] == ["read", "compute"]
+    assert fresh.values("moved(25)")[50] != kept.values("moved(25)")[50]
+
+
+def test_a_definition_that_is_run_again_is_computed_again(bl: BarLedger) -> None:
+    import barledger  # noqa: PLC0415 - the decorator, where it is used
+
+    for factor in (2.0, 3.0):
+
+        @barledger.indicator(warmup=0)
+        def times(close: Any, *, factor: float = factor) -> Any:
+            return close * factor
+
+        found = bl.indicators.calculate("times", "A", "1d")
+        assert found.values("times")[0] == walk(range(1))["close"].iloc[0] * factor
+
+
+def test_gaps_that_are_refused_later_are_not_seen_before(bl: BarLedger) -> None:
+    lacking = walk(range(300, 310))
+    lacking.iloc[5, lacking.columns.get_loc("close")] = np.nan
+    bl.write("A", "1d", lacking, source="mine")
+    with pytest.raises(ValuesMissing):
+        bl.indicators.calculate("moved(25)", "A", "1d", nan_policy="raise")
+    assert len(bl.indicators.calculate("moved(25)", "A", "1d", end=day(300), nan_policy="raise")) == 300
+
+
+def test_memory_is_bounded_and_what_was_not_used_for_longest_goes() -> None:
+    limited = BarLedger(
+        MemoryStore(), SqlLedger.open("sqlite://"), settings=Settings(actor="tester", indicator_cache=60_000)
+    )
+    with own_indicators(), limited as bl:
+        for name in "ABCDE":
+            bl.write(name, "1d", walk(range(300)), source="mine")
+            bl.indicators.calculate("moved(25)", name, "1d")
+            assert bl.indicators.cache.info.bytes <= 60_000
+        assert 1 <= bl.indicators.cache.info.entries < 5
+        (cached,) = bl.indicators.calculate("moved(25)", "E", "1d", explain=True).explanation
+        assert cached.what == "cache"
+        assert "read" in [
+            step.what for step in bl.indicators.calculate("moved(25)", "A", "1d", explain=True).explanation
+        ]
+        bl.indicators.cache.clear()
+        assert bl.indicators.cache.info.as_dict() | {"limit": 0} == {
+            "hits": 0,
+            "misses": 0,
+            "entries": 0,
+            "bytes": 0,
+            "limit": 0,
+            "hit_rate": 0.0,
+        }
+
+
+def test_a_cache_of_no_bytes_keeps_nothing() -> None:
+    none = BarLedger(MemoryStore(), SqlLedger.open("sqlite://"), settings=Settings(actor="tester", indicator_cache=0))
+    with own_indicators(), none as bl:
+        bl.write("A", "1d", walk(range(300)), source="mine")
+        for _ in range(2):
+            assert len(bl.indicators.calculate("moved(25)", "A", "1d")) == 300
+        assert hits(bl) == (0, 2)
+        assert bl.indicators.cache.info.entries == 0
+
+
+def test_threads_share_what_is_kept_while_bars_come(bl: BarLedger) -> None:
+    wanted = walk(range(400))["close"].to_numpy()
+
+    def ask(number: int) -> None:
+        spec = ("moved(25)", "moved(3)", "moved(40)")[number % 3]
+        found = bl.indicators.calculate(spec, "A", "1d")
+        back = int(spec[6:-1])
+        values, size = found.values(spec), len(found)
+        np.testing.assert_array_equal(values[back:], wanted[back:size] - wanted[: size - back])
+        assert found.time[-1] == (size - 1) * DAY
+
+    with ThreadPoolExecutor(4) as pool:
+        asked = [pool.submit(ask, number) for number in range(60)]
+        for number in range(300, 320):
+            bl.write("A", "1d", walk(range(number, number + 1)), source="mine")
+        for one in asked:
+            one.result()

@@ -1,0 +1,151 @@
+"""A slice has the values of the whole history, right from its first row; what it lacks, it says."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import barledger
+from barledger.barledger import BarLedger
+from barledger.domain.timeframe import DAY
+from barledger.errors import InvalidInterval, InvalidSetting
+from barledger.indicators.registry import REGISTRY
+from barledger.stores.memory import MemoryStore
+from libraries import library
+from walks import day, own_indicators, walk
+
+FIRST, LAST = 2_000, 2_200
+
+
+@pytest.fixture(scope="module")
+def bl() -> Iterator[BarLedger]:
+    with own_indicators(), library(MemoryStore()) as opened:
+        opened.write("A", "1d", walk(range(2_500)), source="mine")
+        yield opened
+
+
+def described() -> list[str]:
+    """Return every indicator whose reach is more than a guess, which those without a formula may be."""
+    return [one.name for one in REGISTRY if one.formula]
+
+
+def same(found: Any, wanted: Any, *, exact: bool) -> None:
+    found, wanted = np.asarray(found), np.asarray(wanted)
+    np.testing.assert_array_equal(np.isnan(found), np.isnan(wanted))
+    if exact:
+        np.testing.assert_array_equal(found, wanted)
+    else:
+        scale = np.nanmax(np.abs(wanted), initial=1e-300)
+        np.testing.assert_allclose(found, wanted, rtol=1e-9, atol=1e-9 * scale)
+
+
+@pytest.mark.parametrize("name", described())
+def test_a_slice_of_every_indicator_is_its_whole_history(bl: BarLedger, name: str) -> None:
+    whole = bl.indicators.calculate(name, "A", "1d", cache=False)
+    part = bl.indicators.calculate(name, "A", "1d", start=day(FIRST), end=day(LAST), cache=False)
+    assert len(part) == LAST - FIRST
+    for column in part.columns:
+        same(part.values(column), whole.values(column)[FIRST:LAST], exact=part.standings[column].exact)
+    assert part.warmup_complete
+
+
+@pytest.mark.parametrize(
+    "spec", ["moved(25)", "moved_over", "summed", "running(7)", "zscore(moved(5), 9)", "moved(summed)"]
+)
+def test_a_slice_of_each_kind_of_memory_is_its_whole_history(bl: BarLedger, spec: str) -> None:
+    whole = bl.indicators.calculate(spec, "A", "1d", cache=False)
+    for asked in ({"start": day(FIRST), "end": day(LAST)}, {"start": day(1_900), "end": day(LAST), "last": 200}):
+        part = bl.indicators.calculate(spec, "A", "1d", **asked, cache=False)
+        assert [part.time[0], len(part)] == [FIRST * DAY, LAST - FIRST]
+        same(part.values(spec), whole.values(spec)[FIRST:LAST], exact=part.exact)
+        assert part.warmup_complete
+    newest = bl.indicators.calculate(spec, "A", "1d", last=30, cache=False)
+    same(newest.values(spec), whole.values(spec)[-30:], exact=newest.exact)
+
+
+def test_no_more_is_read_than_settles_it(bl: BarLedger) -> None:
+    part = bl.indicators.calculate("moved(25)", "A", "1d", start=day(FIRST), end=day(LAST), explain=True, cache=False)
+    assert part.provenance["used_rows"] == LAST - FIRST + 25
+    (read, _) = part.explanation
+    assert (read.what, read.how) == ("read", "225 bars, at most 25 of them to settle")
+
+
+def test_a_column_has_the_same_bits_whatever_else_is_asked_for(bl: BarLedger) -> None:
+    span = {"start": day(FIRST), "end": day(LAST), "cache": False}
+    alone = bl.indicators.calculate("running(7)", "A", "1d", **span)
+    among = bl.indicators.calculate(["summed", "running(7)", "moved(400)"], "A", "1d", **span)
+    np.testing.assert_array_equal(alone.values("running(7)"), among.values("running(7)"))
+
+
+def test_too_short_a_history_has_missing_values_and_says_so(bl: BarLedger) -> None:
+    part = bl.indicators.calculate("moved(25)", "A", "1d", start=day(10), end=day(40))
+    assert not part.warmup_complete
+    assert np.isnan(part.values("moved(25)")[:15]).all()
+    assert not np.isnan(part.values("moved(25)")[15:]).any()
+    (standing,) = part.standings.values()
+    assert (standing.needed, standing.had, standing.begins, standing.exact) == (25, 10, True, True)
+    assert str(standing) == ("moved(close, back=25): window, exact, warm-up 10 of 25 bars, the series begins there")
+    assert "warm-up incomplete" in repr(part)
+
+
+def test_a_whole_history_has_its_head_missing_and_says_so(bl: BarLedger) -> None:
+    whole = bl.indicators.calculate("moved(25)", "A", "1d")
+    (standing,) = whole.standings.values()
+    assert (whole.warmup_complete, standing.begins, standing.had) == (False, True, 0)
+
+
+def test_what_never_settles_counts_from_the_first_bar_or_from_a_stated_anchor(bl: BarLedger) -> None:
+    close = walk(range(2_500))["close"].to_numpy()
+    part = bl.indicators.calculate("summed", "A", "1d", start=day(FIRST), end=day(LAST))
+    assert part.standings["summed"].anchor == 0
+    assert part.provenance["anchors"] == {"summed": "1970-01-01T00:00:00Z"}
+    assert part.values("summed")[0] == np.cumsum(close)[FIRST]
+    from_then = bl.indicators.calculate("summed", "A", "1d", start=day(FIRST), end=day(LAST), anchor=day(1_500))
+    assert from_then.standings["summed"].anchor == 1_500 * DAY
+    assert from_then.values("summed")[0] == np.cumsum(close[1_500:])[FIRST - 1_500]
+    alone = bl.indicators.calculate(["summed", "moved"], "A", "1d", anchor=day(1_500))
+    assert alone.time[0] == 1_500 * DAY
+    assert alone.values("summed")[0] == close[1_500]
+    assert alone.values("moved")[0] == close[1_500] - close[1_490]
+    with pytest.raises(InvalidInterval, match="later than the start"):
+        bl.indicators.calculate("summed", "A", "1d", start=day(FIRST), anchor=day(FIRST + 1))
+
+
+def test_what_is_skipped_does_not_count_as_warm_up() -> None:
+    with own_indicators(), library(MemoryStore()) as bl:
+        lacking = walk(range(600))
+        lacking.iloc[400:495, lacking.columns.get_loc("close")] = np.nan
+        bl.write("A", "1d", lacking, source="mine")
+        whole = bl.indicators.calculate("moved_over(20)", "A", "1d", cache=False)
+        for cached in (False, True, True):
+            part = bl.indicators.calculate("moved_over(20)", "A", "1d", start=day(500), cache=cached)
+            same(part.values("moved_over(20)"), whole.values("moved_over(20)")[500:], exact=True)
+
+
+def test_bars_in_hand_are_all_answered_and_nothing_is_known_of_what_was_before(bl: BarLedger) -> None:
+    bars = bl.bars("A", "1d", start=day(FIRST), end=day(LAST))
+    found = bl.indicators.calculate(["moved", "summed"], bars)
+    assert len(found) == len(bars)
+    assert not found.warmup_complete
+    assert found.standings["summed"].anchor == FIRST * DAY
+    assert [one.begins for one in found.standings.values()] == [False, False]
+    whole = bl.indicators.calculate(["moved", "summed"], bl.bars("A", "1d"))
+    assert whole.standings["summed"].begins
+    assert found.bars_digest == bars.digest
+    with pytest.raises(InvalidSetting, match="in hand"):
+        bl.indicators.calculate("moved", bars, start=day(FIRST))
+
+
+def test_a_frame_of_the_library_gives_what_the_library_gives(bl: BarLedger) -> None:
+    frame = bl.bars("A", "1d").df
+    there = barledger.calculate(["moved", "running"], frame)
+    here = bl.indicators.calculate(["moved", "running"], "A", "1d").df
+    pd.testing.assert_frame_equal(there, here)
+
+
+def test_an_empty_stretch_has_no_rows(bl: BarLedger) -> None:
+    found = bl.indicators.calculate(["moved", "summed"], "A", "1d", start=day(3_000), end=day(3_100))
+    assert len(found) == 0
+    assert list(found.df.columns) == ["moved", "summed"]
