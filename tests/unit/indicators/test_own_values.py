@@ -11,7 +11,7 @@ import talib
 import own_naive
 from barledger.indicators.binding import Binder
 from barledger.indicators.frame import calculate
-from barledger.indicators.own.calendar_windows import WINDOWS, CalendarWindow
+from barledger.indicators.own.calendar_windows import WINDOWS, CalendarWindow, WindowReader
 from barledger.indicators.registry import REGISTRY
 from own_bars import CASES, OWN, finished, given, made, named, parameters, real
 
@@ -186,6 +186,7 @@ def test_one_time_is_in_the_window_that_many_are_in(unit: str, begins: float) ->
     time = np.sort(chance.integers(-(10**18), 2 * 10**18, 500))
     numbers = window.numbers(time)
     assert [window.number(one) for one in time.tolist()] == numbers.tolist()
+    assert list(map(WindowReader(window), time.tolist())) == numbers.tolist()
     for one, number in zip(time.tolist(), numbers.tolist(), strict=True):
         begin = window.begin(one)
         assert begin <= one

@@ -67,6 +67,26 @@ class CalendarWindow:
         return _MONDAY if self.unit == "week" else 0
 
 
+class WindowReader:
+    """Tells the number of one time after the other, and looks at the calendar only when a window is over."""
+
+    __slots__ = ("_last", "_window")
+
+    def __init__(self, window: CalendarWindow) -> None:
+        """Begin before any time."""
+        self._window = window
+        self._last = (0, 0, 0.0)
+
+    def __call__(self, time: int) -> float:
+        """Return the number of an opening time."""
+        begin, end, number = self._last
+        if not begin <= time < end:
+            number = self._window.number(time)
+            # In one step, since the copies of a handle, in whatever thread, read by the same reader.
+            self._last = (self._window.begin(time), self._window.begin(time, back=-1), number)
+        return number
+
+
 def window_choice(name: str, default: str) -> Parameter:
     """Return a parameter that is a kind of window."""
     return Parameter(name=name, sort="choice", default=default, choices=WINDOWS)

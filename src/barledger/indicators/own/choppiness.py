@@ -7,18 +7,12 @@ import numpy as np
 from barledger.indicators.definition import Floats, Indicator, Output, Reach, Values, period
 from barledger.indicators.own.handles import windowed
 from barledger.indicators.own.reaches import window
-from barledger.indicators.own.rolling import finite, highest, lowest, means
+from barledger.indicators.own.rolling import finite, wandering
 
 
 def _compute(high: Floats, low: Floats, close: Floats, *, period: int) -> tuple[Floats]:
-    top = np.maximum(high[1:], close[:-1])
-    bottom = np.minimum(low[1:], close[:-1])
-    found = np.full(len(close), np.nan)
-    with np.errstate(all="ignore"):
-        way = means(top - bottom, period) * period
-        span = highest(top, period) - lowest(bottom, period)
-        found[1:] = 100 * np.log(way / span) / np.log(period)
-    return (finite(found),)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return (finite(100 * np.log(wandering(high, low, close, period)) / np.log(period)),)
 
 
 def _reach(values: Values) -> Reach:

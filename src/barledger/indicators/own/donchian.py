@@ -5,12 +5,11 @@ from typing import Final
 from barledger.indicators.definition import Floats, Indicator, Output, Reach, Values, period
 from barledger.indicators.own.handles import windowed
 from barledger.indicators.own.reaches import window
-from barledger.indicators.own.rolling import finite, highest, later, lowest, middle
+from barledger.indicators.own.rolling import donchian_prior
 
 
 def _compute(high: Floats, low: Floats, *, period: int) -> tuple[Floats, ...]:
-    lines = highest(high, period), middle(high, low, period), lowest(low, period)
-    return tuple(finite(later(one, 1)) for one in lines)
+    return tuple(donchian_prior(high, low, period))
 
 
 def _reach(values: Values) -> Reach:

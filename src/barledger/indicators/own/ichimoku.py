@@ -2,24 +2,17 @@
 
 from typing import Final
 
-import numpy as np
-
 from barledger.indicators.definition import Floats, Indicator, Output, Reach, Values, period
 from barledger.indicators.own.handles import windowed
 from barledger.indicators.own.reaches import windows
-from barledger.indicators.own.rolling import finite, later, middle
+from barledger.indicators.own.rolling import ichimoku
 from barledger.indicators.parameter import Parameter
 
 
 def _compute(
     high: Floats, low: Floats, close: Floats, *, tenkan: int, kijun: int, senkou: int, offset: int
 ) -> tuple[Floats, ...]:
-    turning, base, span = (middle(high, low, bars) for bars in (tenkan, kijun, senkou))
-    lagging = np.full(len(close), np.nan)
-    lagging[: max(len(close) - offset, 0)] = close[offset:]
-    with np.errstate(all="ignore"):
-        leading = later((turning + base) / 2, offset)
-    return tuple(finite(one) for one in (turning, base, leading, later(span, offset), lagging))
+    return tuple(ichimoku(high, low, close, (tenkan, kijun, senkou), offset))
 
 
 def _reach(values: Values) -> Reach:

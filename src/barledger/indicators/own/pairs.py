@@ -9,7 +9,7 @@ import numpy as np
 from barledger.indicators.definition import Floats, Indicator, Output, Reach, Values, period
 from barledger.indicators.own.handles import windowed
 from barledger.indicators.own.reaches import window
-from barledger.indicators.own.rolling import comoments, finite
+from barledger.indicators.own.rolling import betas, correlations
 from barledger.indicators.parameter import Parameter
 
 _OF: Final = Parameter(
@@ -21,31 +21,17 @@ _OF: Final = Parameter(
 )
 
 
-def _returns(values: Floats) -> Floats:
-    found = np.full(len(values), np.nan)
-    found[1:] = values[1:] / values[:-1] - 1
-    return found
-
-
-def _beta(both: Floats, _: Floats, benchmark: Floats) -> Floats:
-    return both / benchmark
-
-
-def _correlation(both: Floats, own: Floats, benchmark: Floats) -> Floats:
-    # Two roots, since a product of two sums of squares leaves the range of doubles before its root does.
-    found: Floats = np.clip(both / (np.sqrt(own) * np.sqrt(benchmark)), -1.0, 1.0)
-    return found
-
-
 def _compute(
-    measure: Callable[..., Floats], close: Floats, benchmark: Floats, *, period: int, of: str
+    measure: Callable[[Floats, Floats, int], Floats], close: Floats, benchmark: Floats, *, period: int, of: str
 ) -> tuple[Floats]:
-    with np.errstate(divide="ignore", invalid="ignore", over="ignore", under="ignore"):
-        if of == "prices":
-            return (finite(measure(*comoments(close, benchmark, period))),)
-        found = np.full(len(close), np.nan)
-        found[1:] = measure(*comoments(_returns(close)[1:], _returns(benchmark)[1:], period))
-        return (finite(found),)
+    if of == "prices":
+        return (measure(close, benchmark, period),)
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        moves, others = close[1:] / close[:-1] - 1, benchmark[1:] / benchmark[:-1] - 1
+    found = np.empty(len(close))
+    found[0] = np.nan
+    found[1:] = measure(moves, others, period)
+    return (found,)
 
 
 def _reach(values: Values) -> Reach:
@@ -67,7 +53,7 @@ BETA: Final = windowed(
         parameters=(period("period", 60, aliases=("timeperiod", "window")), _OF),
         outputs=(Output(name="rolling_beta", aliases=("beta",)),),
         reach=_reach,
-        compute=partial(_compute, _beta),
+        compute=partial(_compute, betas),
         formula="cov(r, b) / var(b), r = close / close[-1] - 1, b = benchmark / benchmark[-1] - 1",
         convention=_SHARED + " TA-Lib's BETA has its two inputs the other way round.",
         reference="https://en.wikipedia.org/wiki/Beta_(finance)",
@@ -84,7 +70,7 @@ CORRELATION: Final = windowed(
         parameters=(period("period", 60, aliases=("timeperiod", "window")), _OF),
         outputs=(Output(name="rolling_correlation", aliases=("correlation",)),),
         reach=_reach,
-        compute=partial(_compute, _correlation),
+        compute=partial(_compute, correlations),
         formula="cov(r, b) / sqrt(var(r) * var(b)), r = close / close[-1] - 1, b = benchmark / benchmark[-1] - 1",
         convention=_SHARED + " Other libraries, and TA-Lib's CORREL, correlate prices: of=prices.",
         reference="https://en.wikipedia.org/wiki/Pearson_correlation_coefficient",

@@ -9,7 +9,7 @@ import numpy as np
 
 from barledger.domain.rows import Ints
 from barledger.indicators.definition import Floats, Handle, Indicator, Output, Reach, Values, period
-from barledger.indicators.own.calendar_windows import BEGINS, CalendarWindow, window_choice
+from barledger.indicators.own.calendar_windows import BEGINS, CalendarWindow, WindowReader, window_choice
 from barledger.indicators.own.handles import StateHandle, windowed
 from barledger.indicators.own.kernel import sealed
 from barledger.indicators.own.reaches import path, window
@@ -59,7 +59,7 @@ def _compute(time: Ints, *inputs: Floats, window: str, kind: str, begins: float)
 
 
 def _stream(*, window: str, kind: str, begins: float) -> Handle:
-    read = CalendarWindow(unit=window, begins=begins).number
+    read = WindowReader(CalendarWindow(unit=window, begins=begins))
     return StateHandle(PIVOTS, partial(_advance, kind=kind), state=np.zeros(_STATE), read=read)
 
 

@@ -9,7 +9,7 @@ from barledger.indicators.definition import Floats, Indicator, Output, Reach, Va
 from barledger.indicators.own.handles import windowed
 from barledger.indicators.own.kernel import sealed
 from barledger.indicators.own.reaches import windows
-from barledger.indicators.own.rolling import convolved, finite, means, middle, moments
+from barledger.indicators.own.rolling import squeeze
 from barledger.indicators.parameter import Parameter
 
 
@@ -20,31 +20,8 @@ def _endpoint(period: int) -> Floats:
     return sealed(1 / period + apart * apart[-1] / np.sum(apart**2))
 
 
-def _ranges(high: Floats, low: Floats, close: Floats) -> Floats:
-    found = np.full(len(close), np.nan)
-    found[1:] = np.maximum(high[1:], close[:-1]) - np.minimum(low[1:], close[:-1])
-    return found
-
-
-def _within(high: Floats, low: Floats, close: Floats, *, period: int, bb: float, kc: float) -> Floats:
-    """Return 1 where the bands are within the channel, 0 where not: both have the same middle."""
-    found = np.full(len(close), np.nan)
-    narrow = bb * np.sqrt(moments(close, period)[1] / period)[1:]
-    wide = kc * means(_ranges(high, low, close)[1:], period)
-    found[1:] = np.where(np.isfinite(narrow) & np.isfinite(wide), narrow < wide, np.nan)
-    return found
-
-
 def _compute(high: Floats, low: Floats, close: Floats, *, period: int, bb: float, kc: float) -> tuple[Floats, ...]:
-    with np.errstate(all="ignore"):
-        on = _within(high, low, close, period=period, bb=bb, kc=kc)
-        fired = np.full(len(close), np.nan)
-        fired[1:] = np.where(np.isnan(on[:-1] + on[1:]), np.nan, (on[:-1] == 1) & (on[1:] == 0))
-        level = (middle(high, low, period) + means(close, period)) / 2
-        momentum = np.full(len(close), np.nan)
-        begin = period - 1
-        momentum[begin:] = convolved((close - level)[begin:], _endpoint(period))
-    return on, finite(momentum), fired
+    return tuple(squeeze(high, low, close, _endpoint(period), bb=bb, kc=kc))
 
 
 def _reach(values: Values) -> Reach:

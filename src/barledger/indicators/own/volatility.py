@@ -10,7 +10,7 @@ import numpy as np
 from barledger.indicators.definition import Floats, Indicator, Output, Reach, Values, period
 from barledger.indicators.own.handles import windowed
 from barledger.indicators.own.reaches import window
-from barledger.indicators.own.rolling import finite, means, moments
+from barledger.indicators.own.rolling import means, moments, rooted
 from barledger.indicators.parameter import Parameter
 
 _YEAR: Final = Parameter(
@@ -62,9 +62,7 @@ def _yang_zhang(opened: Floats, high: Floats, low: Floats, close: Floats, period
 
 def _compute(variance: Callable[..., Floats], *inputs: Floats, period: int, bars_per_year: float) -> tuple[Floats]:
     with np.errstate(all="ignore"):
-        found = variance(*inputs, period)
-        # What rounding leaves below zero, as of bars without a range, is no variance.
-        return (finite(np.sqrt(np.where(found < 0, 0.0, found) * bars_per_year)),)
+        return (rooted(variance(*inputs, period), bars_per_year),)
 
 
 def _reach(more: int, values: Values) -> Reach:

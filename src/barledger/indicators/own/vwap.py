@@ -10,7 +10,7 @@ from barledger.domain.interval import parse_time
 from barledger.domain.rows import Ints
 from barledger.errors import InvalidInterval, ParameterInvalid
 from barledger.indicators.definition import Floats, Handle, Indicator, Output, Reach, Values, period
-from barledger.indicators.own.calendar_windows import BEGINS, CalendarWindow, window_choice
+from barledger.indicators.own.calendar_windows import BEGINS, CalendarWindow, WindowReader, window_choice
 from barledger.indicators.own.handles import StateHandle, windowed
 from barledger.indicators.own.reaches import path, window
 from barledger.indicators.own.rolling import finite, weighted_means
@@ -56,7 +56,7 @@ def _session(time: Ints, *inputs: Floats, anchor: str, multiplier: float, begins
 
 
 def _session_stream(*, anchor: str, multiplier: float, begins: float) -> Handle:
-    read = CalendarWindow(unit=anchor, begins=begins).number
+    read = WindowReader(CalendarWindow(unit=anchor, begins=begins))
     return StateHandle(SESSION, partial(_advance, multiplier=multiplier), state=_fresh(), read=read)
 
 

@@ -2,19 +2,15 @@
 
 from typing import Final
 
-import numpy as np
-
 from barledger.indicators.definition import Floats, Indicator, Output, Reach, Values, period
 from barledger.indicators.own.handles import windowed
 from barledger.indicators.own.reaches import window
-from barledger.indicators.own.rolling import finite, moments
+from barledger.indicators.own.rolling import scores
 from barledger.indicators.parameter import Parameter
 
 
 def _compute(close: Floats, *, period: int, ddof: int) -> tuple[Floats]:
-    mean, squares = moments(close, period)
-    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        return (finite((close - mean) / np.sqrt(squares / (period - ddof))),)
+    return (scores(close, period, ddof),)
 
 
 def _reach(values: Values) -> Reach:
