@@ -48,7 +48,7 @@ def test_indicators_are_listed_by_kind(cli: Cli) -> None:
     some = cli.json("indicators", "list", "--kind", "statistic")
     assert "zscore" in {one["name"] for one in some}
     assert {one["kind"] for one in some} == {"statistic"}
-    assert "zscore(period=20)" in cli("indicators", "list")
+    assert "zscore(period=20" in cli("indicators", "list")
     assert "indicators describe NAME" in cli.err
 
 
@@ -63,7 +63,7 @@ def test_an_indicator_is_described(cli: Cli) -> None:
     assert found["parameters"][0]["allowed"] == "a whole number from 2 to 100000"
     shown = cli("indicators", "describe", "ZSCORE")
     assert "formula" in shown
-    assert "Population standard deviation" in shown
+    assert "convention" in shown
 
 
 def test_an_unknown_name_has_the_nearest_ones(cli: Cli) -> None:
