@@ -366,7 +366,7 @@ def cached(on: Stage) -> Outcome:
 
 
 def tail(on: Stage) -> Outcome:
-    """Ask again after a bar was added to a long series, the reading of the new bar left out as far as it is told."""
+    """Ask again after a bar was added to a long series: the look-up in the ledger and reading that bar included."""
     library = on.open()
     library.write("TAIL", "1m", on.frame.iloc[:-50], source=SOURCE)
     service = library.indicators
@@ -374,9 +374,9 @@ def tail(on: Stage) -> Outcome:
     spent = []
     for at in range(len(on.frame) - 50, len(on.frame)):
         library.write("TAIL", "1m", on.frame.iloc[at : at + 1], source=SOURCE)
-        found = service.calculate("rsi(14)", "TAIL", "1m", last=1, explain=True)
-        steps = [step for step in found.explanation if step.what in ("tail", "compute", "cache")]
-        spent.append(sum(step.ms for step in steps))
+        began = time.perf_counter()
+        service.calculate("rsi(14)", "TAIL", "1m")
+        spent.append((time.perf_counter() - began) * 1e3)
     middle = float(np.median(spent))
     return Outcome(value=middle, ours=f"{middle:.3f} ms")
 
@@ -561,10 +561,11 @@ ROWS: Final = (
     ),
     Row(
         name="indicators.tail",
-        work="RSI after one more bar, 1M bars cached: what is computed",
+        work="RSI after one more bar, 1M bars cached, reading that bar included",
         against="",
         aim=Aim(value=1.0, unit=MILLISECONDS, at_most=True),
         run=tail,
+        bound="looking the series up in the ledger, and reading the bar",
     ),
     Row(
         name="indicators.cached",
