@@ -13,7 +13,7 @@ export UV_PROJECT_ENVIRONMENT := $(VENV)
 # Empty is unset: without bytecode each process and each command that a test starts compiles everything anew.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help run test test-fast test-pandas2 lint torture bench quality setup servers clean
+.PHONY: help run test test-fast test-pandas2 lint docs torture bench quality setup servers clean
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -37,6 +37,10 @@ lint: setup ## style, types and import rules
 	@$(BIN)/ruff format --check
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+	@$(BIN)/python -m barledger.indicators.catalogue --check docs/indicators.md
+
+docs: setup ## the list of indicators, from the registry into docs/indicators.md
+	@$(BIN)/python -m barledger.indicators.catalogue docs/indicators.md
 
 torture: setup servers ## a hundred kills and all the slow properties; about half an hour
 	@BARLEDGER_TORTURE=1 $(BIN)/pytest -m "slow or torture" --timeout=3600

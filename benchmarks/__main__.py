@@ -11,11 +11,24 @@ from typing import Final
 
 import pandas as pd
 
-from benchmarks import audit, availability, embedded, influx, influx_client, machine, report, retrieval, volume_profile
+from benchmarks import (
+    audit,
+    availability,
+    embedded,
+    indicators,
+    influx,
+    influx_client,
+    machine,
+    report,
+    retrieval,
+    volume_profile,
+)
 from benchmarks.data import QUICK, Sizes
 from benchmarks.row import Result
 
-GROUPS: Final[Sequence[ModuleType]] = (influx, influx_client, embedded, availability, retrieval, audit, volume_profile)
+GROUPS: Final[Sequence[ModuleType]] = (
+    *(influx, influx_client, embedded, availability, retrieval, audit, indicators, volume_profile),
+)
 PAGE: Final = Path(__file__).parent.parent / "docs" / "benchmarks.md"
 
 

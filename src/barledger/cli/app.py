@@ -21,6 +21,7 @@ from barledger.cli import (
     data,
     discrepancies,
     importing,
+    indicators,
     ingestion,
     instruments,
     keeping,
@@ -96,6 +97,7 @@ app.command(name="import")(importing.import_)
 app.add_typer(snapshots.app, name="snapshot")
 app.add_typer(priority.app, name="priority")
 app.add_typer(instruments.app, name="instruments")
+app.add_typer(indicators.app, name="indicators")
 app.add_typer(actions.app, name="actions")
 app.add_typer(proposals.app, name="proposals")
 app.add_typer(audit.app, name="audit")

@@ -69,7 +69,11 @@ class Output:
 
         A member that ends in ``_utc`` shows the same time as RFC 3339, null where there is none or no bound.
         """
-        sys.stdout.write(json.dumps(plain(data), indent=2, ensure_ascii=False) + "\n")
+        sys.stdout.write(self.encoded(data))
+
+    def encoded(self, data: object) -> str:
+        """Return what `json` writes."""
+        return json.dumps(plain(data), indent=2, ensure_ascii=False) + "\n"
 
     def error(self, error: BarledgerError, *, warnings: Sequence[str] = ()) -> None:
         """Say what went wrong, with its code and the next step, and warnings that may explain it."""

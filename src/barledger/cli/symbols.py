@@ -11,14 +11,14 @@ from barledger.errors import InvalidSetting, SeriesNotFound
 _WILD: Final = frozenset("*?[")
 
 
-def read_symbols(text: str, library: BarLedger, source: str) -> list[str]:
+def read_symbols(text: str, library: BarLedger, source: str | None) -> list[str]:
     """Return the instruments that a text names, each once.
 
     They are separated by commas; ``@file`` names a file with one or more in each line (``#`` begins a comment), and a
-    pattern such as ``BTC*`` the known instruments of the source that match. Raises `InvalidSetting`, and
+    pattern such as ``BTC*`` the known instruments that match, of the source or of any. Raises `InvalidSetting`, and
     `SeriesNotFound` if none matches.
     """
-    known = sorted({one.series.instrument for one in library.cache.series() if one.series.source == source})
+    known = sorted({one.series.instrument for one in library.cache.series() if source in (None, one.series.source)})
     found = [name for part in _parts(text) for name in _named(part, known, source)]
     if not found:
         raise InvalidSetting(setting="INSTRUMENT", reason="there is no instrument in it")
@@ -41,12 +41,13 @@ def _lines(path: Path) -> list[str]:
         raise InvalidSetting(setting=f"@{path}", reason=f"it cannot be read: {error}") from error
 
 
-def _named(part: str, known: list[str], source: str) -> list[str]:
+def _named(part: str, known: list[str], source: str | None) -> list[str]:
     if not set(part) & _WILD:
         return [part]
     matching = [name for name in known if fnmatchcase(name, part)]
     if not matching:
         raise SeriesNotFound(
-            series=f"{part} from {source}", hint="; a pattern is for instruments that are known already"
+            series=part if source is None else f"{part} from {source}",
+            hint="; a pattern is for instruments that are known already",
         )
     return matching

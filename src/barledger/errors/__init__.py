@@ -46,7 +46,7 @@ The tree (each class also inherits the kin from the standard library that caller
 
 An error is a frozen set of typed fields, a stable ``code`` for programs, and a ``next_step`` for people.
 What is said without being an error is a `BarledgerWarning`: `NoBars`, `Incomplete`, `ChangesWait`, `Mismatch`,
-`EmptyLibrary`, `ShortShards` or `NotRefreshed`.
+`EmptyLibrary`, `ShortShards`, `NotParallel` or `NotRefreshed`.
 """
 
 from barledger.errors.access import (
@@ -177,6 +177,7 @@ from barledger.errors.root import (
     Incomplete,
     Mismatch,
     NoBars,
+    NotParallel,
     NotRefreshed,
     ShortShards,
 )
@@ -281,6 +282,7 @@ __all__ = [
     "NotEnclosing",
     "NotFound",
     "NotInfluxDB",
+    "NotParallel",
     "NotPermitted",
     "NotRefreshed",
     "OffGrid",

@@ -56,6 +56,10 @@ class Incomplete(BarledgerWarning):
     """Bars are missing though what could be fetched was fetched."""
 
 
+class NotParallel(BarledgerWarning):
+    """Indicators are computed in one process, though several were asked for."""
+
+
 class Mismatch(BarledgerWarning):
     """Store and ledger do not belong together, so that nothing can be written."""
 

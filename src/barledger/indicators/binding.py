@@ -120,9 +120,15 @@ class Request:
         return tuple(found.values())
 
     @cached_property
+    def computed(self) -> tuple[Bound, ...]:
+        """Return every indicator that is computed, each once, after what it is computed from."""
+        found = {bound.key: bound for pick in self.picks.values() for bound in bounds(pick)}
+        return tuple(found.values())
+
+    @cached_property
     def timed(self) -> bool:
         """Return whether an indicator among them wants the times of bars."""
-        return any(bound.indicator.timed for pick in self.picks.values() for bound in bounds(pick))
+        return any(bound.indicator.timed for bound in self.computed)
 
 
 def bounds(pick: Pick) -> Iterator[Bound]:

@@ -61,26 +61,30 @@ class Calculation:
         *,
         time: Ints,
         columns: Mapping[str, Floats],
-        standings: Mapping[str, Standing],
+        standings: Mapping[str, Standing] | Callable[[], Mapping[str, Standing]],
         provenance: Mapping[str, Any] | Callable[[], Mapping[str, Any]],
         explanation: Any = None,
         bars_digest: Callable[[], str] | None = None,
     ) -> None:
         """Hold columns; ``provenance`` is what the bars resolved to and who computed, as values that JSON knows.
 
-        A function is asked for it once somebody wants to know, and so is ``bars_digest``: of many bars, digesting
-        takes longer than computing.
+        What is given as a function is asked once somebody needs it: digesting many bars takes longer than computing,
+        and so does telling of few.
         """
         self.time = _sealed(time)
         self._columns = {name: _sealed(values) for name, values in columns.items()}
-        self.standings = dict(standings)
-        self._provenance = provenance
+        self._standings, self._provenance = standings, provenance
         self.explanation = explanation
         self._digest_bars = bars_digest
 
     @cached_property
-    def _given(self) -> Mapping[str, Any]:
-        return self._provenance() if callable(self._provenance) else self._provenance
+    def standings(self) -> dict[str, Standing]:
+        """Return how far each column can be relied on."""
+        return dict(self._standings() if callable(self._standings) else self._standings)
+
+    @cached_property
+    def _given(self) -> dict[str, Any]:
+        return dict(self._provenance() if callable(self._provenance) else self._provenance)
 
     @cached_property
     def bars_digest(self) -> str:

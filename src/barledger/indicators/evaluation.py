@@ -45,11 +45,14 @@ class Evaluation:
 
     def _computed(self, bound: Bound) -> Results:
         inputs = [self._input(bound, one) for one in bound.inputs]
+        size, breaks = len(self.table), self.table.breaks if _restarts(bound) else NO_BREAKS
         there = WHOLE
         for one, values in zip(bound.inputs, inputs, strict=True):
-            there = there.beside(self._present(one, values), len(self.table))
-        size, breaks = len(self.table), self.table.breaks if _restarts(bound) else NO_BREAKS
-        if there.rows is None and there.first == 0 and not len(breaks):
+            mine = self._present(one, values)
+            # Most inputs are whole, and of short ones all that is done besides computing counts.
+            if mine is not WHOLE:
+                there = there.beside(mine, size)
+        if there is WHOLE and not len(breaks):
             return run(bound, inputs, self._time(bound))
         if bound.policy == "raise":
             self._refuse(bound, there)

@@ -11,7 +11,7 @@ from barledger.domain.digest import digest
 from barledger.domain.rows import Floats, Ints, concat
 from barledger.domain.series import Series
 from barledger.indicators.binding import Request
-from barledger.indicators.calculation import Calculation
+from barledger.indicators.calculation import Calculation, Standing
 from barledger.indicators.telling import ANCHORED, Rows, restarts, standing, told
 from barledger.services.indicators.explanation import Explanation
 from barledger.services.indicators.held import Held
@@ -29,22 +29,27 @@ def answer_of(
     explanation: Explanation | None,
 ) -> Calculation:
     """Return columns with their standings and their provenance, the same whatever was known before."""
-    table = held.table
-    standings = {name: standing(pick, table, rows, anchor) for name, pick in request.picks.items()}
-    used = _used(request, rows, anchor)
-    # The table may have grown by the time that somebody wants to know.
-    bars, revisions, others, calendar = held.bars, held.revisions, held.others, held.calendar
+    table, used = held.table, _used(request, rows, anchor)
+    # A table that is kept may grow: what is told later is told of what there is now.
+    bars, others, revisions, calendar = held.bars, held.others, held.revisions, held.calendar
+
+    def standings() -> dict[str, Standing]:
+        return {name: standing(pick, table, rows, anchor) for name, pick in request.picks.items()}
+
+    def provenance() -> dict[str, Any]:
+        return {
+            **_bars_told(bars, others, revisions, used),
+            **told(request, standings()),
+            "gaps": {**calendar, **restarts(table, request, rows)},
+        }
+
     return Calculation(
         time=table.time[rows.first : rows.end],
         columns=columns,
         standings=standings,
-        provenance=lambda: {
-            **_bars_told(bars, revisions, others, used),
-            **told(request, standings),
-            "gaps": {**calendar, **restarts(table, request, rows)},
-        },
+        provenance=provenance,
         explanation=explanation,
-        bars_digest=_digesting(held.parts, held.others, used, table.time),
+        bars_digest=_digesting(held.parts, others, used, table.time),
     )
 
 
@@ -55,7 +60,7 @@ def _used(request: Request, rows: Rows, anchor: int) -> slice:
     return slice(min(begins), max(rows.end, min(begins)))
 
 
-def _bars_told(bars: Bars, revisions: Mapping[Series, int], others: Mapping[str, Bars], used: slice) -> dict[str, Any]:
+def _bars_told(bars: Bars, beside: Mapping[str, Bars], revisions: Mapping[Series, int], used: slice) -> dict[str, Any]:
     told = {name: value for name, value in bars.provenance.items() if name not in _OF_READING}
     if "adjusted" in told:
         # How many events counted depends on where reading began, and changes nothing here.
@@ -65,7 +70,7 @@ def _bars_told(bars: Bars, revisions: Mapping[Series, int], others: Mapping[str,
         sources[0]["rows"] = used.stop - used.start
     beside = {
         name: {"revision": str(one.revision), "sources": [span.source for span in one.sources]}
-        for name, one in others.items()
+        for name, one in beside.items()
     }
     revision = max(one for series, one in revisions.items() if series.instrument == bars.instrument)
     found = {**told, "revision": str(revision), "sources": sources, "used_rows": used.stop - used.start}

@@ -11,6 +11,7 @@ from barledger.domain.rows import VALUES, Ints
 from barledger.errors import InputUnsuitable
 from barledger.indicators.binding import Request
 from barledger.indicators.calculation import Calculation
+from barledger.indicators.evaluation import Evaluation
 from barledger.indicators.registry import REGISTRY
 from barledger.indicators.table import Table
 from barledger.indicators.telling import Rows
@@ -88,7 +89,9 @@ class Calculator:
             calendar={"calendar": None},
         )
         rows = Rows(first=0, end=len(bars), begins=held.begins)
-        columns, _ = held.columns(request, rows, 0, explanation)
+        # All rows are answered, and nothing is kept: then there is no more to it than computing them.
+        plain = explanation is None
+        columns = Evaluation(table=table).columns(request) if plain else held.columns(request, rows, 0, explanation)[0]
         return answer_of(held, request, rows, 0, columns, explanation)
 
     def _table(self, bars: Bars, request: Request, beside: Mapping[str, Bars]) -> Table:

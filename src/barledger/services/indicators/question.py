@@ -115,3 +115,13 @@ def _from(interval: Interval, anchor: int | None) -> Interval:
         told = f"{format_time(anchor)} is later than the start, {format_time(interval.start)}"
         raise InvalidInterval(reason=f"the anchor, {told}: values before it would be missing")
     return Interval(interval.start if interval.start != BEGINNING else anchor, max(interval.end, anchor))
+
+
+def refuse_reading(given: Mapping[str, object], *, version: str | Instant) -> None:
+    """Refuse what is a matter of reading, where bars are in hand."""
+    named = [name for name, value in given.items() if value is not None]
+    if version != "latest":
+        named.append("version")
+    if named:
+        reason = "bars in hand are what they are; read others, or name the instrument instead"
+        raise InvalidSetting(setting=named[0], reason=reason)

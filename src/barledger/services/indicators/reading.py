@@ -61,6 +61,19 @@ class Reading:
         start = int(held.table.time[-1]) + 1 if len(held.table) else None
         return self._retrieval.bars(series.instrument, question.timeframe.name, start=start, source=series.source)
 
+    def table(self, question: Question, bars: Bars, need: Need, request: Request, others: Mapping[str, Bars]) -> Held:
+        """Return the table of bars that were read as a question needs them; raises `InputMissing`.
+
+        Where some of the warm-up is skipped, more is read.
+        """
+        whole = need.whole or _found(bars, need) < need.back
+        begins = whole and (not question.pinned or bars.interval.start == BEGINNING)
+        read = Read(bars=bars, others=others, interval=_answered(bars, need, whole=whole), begins=begins)
+        made = self._table(question, read, request)
+        if read.interval.start == BEGINNING or not skipped(made.table, request, need):
+            return made
+        return self.held(question, need, request)
+
     # --- bars ----------------------------------------------------------------------------------
 
     def _read(self, question: Question, need: Need, fetching: Mapping[str, Any] | None) -> Read:

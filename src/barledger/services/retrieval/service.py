@@ -1,7 +1,7 @@
 """DataRetrievalService: bars for a caller, with what they resolved to."""
 
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -40,6 +40,7 @@ from barledger.services.retrieval.request import ReadRequest
 from barledger.services.retrieval.sealing import Sealer, sealed_of
 from barledger.services.retrieval.selection import Name, names_of, read_views, select
 from barledger.services.retrieval.view import Stretch, View, told_window
+from barledger.services.retrieval.walking import Met, Walk, views_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -197,6 +198,28 @@ class DataRetrievalService:
             for view, stretch, told in zip(views, stretches, notes, strict=True)
         ]
         return BarsBySeries({(one.instrument, one.timeframe.name): one for one in self._shown(reader, bars)})
+
+    def walk(
+        self,
+        instruments: str | Sequence[str],
+        timeframe: str,
+        *,
+        start: Instant | None = None,
+        end: Instant | None = None,
+        source: str | None = None,
+        version: str | Instant = "latest",
+        lookback: int = 0,
+        adjust: str | None = None,
+        rows: int = 500_000,
+    ) -> Iterator[list[Met]]:
+        """Give the bars of many instruments in portions of about so many rows, all of one consistent cut.
+
+        The state is resolved at once, and bars are read as they are asked for. An instrument that cannot be read gives
+        its error instead, and stops no other. Raises `InvalidSetting` and what else is wrong with the question.
+        """
+        request = ReadRequest.of(start=start, end=end, source=source, version=version, lookback=lookback, adjust=adjust)
+        views = views_of(self._vault, self._instruments, names_of(instruments, [timeframe]), request)
+        return iter(Walk(views=views, request=request, adjuster=self._adjuster, say=self._say_if_nothing, rows=rows))
 
     def panel(  # noqa: PLR0913 - the same wishes, and how to align
         self,

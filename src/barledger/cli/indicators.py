@@ -1,0 +1,234 @@
+"""Commands on indicators: which there are, what each is, and their values."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Final, get_args
+
+import typer
+
+from barledger.cli import tabular
+from barledger.cli.codes import exit_code
+from barledger.cli.data import Timeframe
+from barledger.cli.output import Output, plain
+from barledger.cli.session import Adjust, End, Json, Ledger, Source, Start, Store, Version, library
+from barledger.cli.symbols import read_symbols
+from barledger.domain.interval import format_time
+from barledger.errors import InvalidSetting
+
+if TYPE_CHECKING:
+    from barledger.indicators.calculation import Calculation
+    from barledger.indicators.definition import Indicator
+    from barledger.services.indicators.batched import Batch
+
+app = typer.Typer(no_args_is_help=True, help="Indicators: which there are, what each is, and their values.")
+
+_SHOWN: Final = 5
+Specs = Annotated[list[str], typer.Argument(help='What to compute, e.g. "rsi(14)" macd "bbands(20, 2).upper".')]
+NanPolicy = Annotated[
+    str | None, typer.Option("--nan-policy", help="At a gap: segment (restart after it), skip, or raise.")
+]
+Last = Annotated[int | None, typer.Option(help="Only so many rows, the newest ones.", min=1)]
+Format = Annotated[
+    str | None, typer.Option("--format", help=f"{', '.join(tabular.FORMATS)}; a table unless a file is written.")
+]
+Into = Annotated[Path | None, typer.Option("--output", help="Write .csv, .json, .parquet or .arrow instead.")]
+Explain = Annotated[bool, typer.Option("--explain", help="Say on stderr how it was computed.")]
+
+
+@app.command("list")
+def list_indicators(
+    kind: Annotated[str | None, typer.Option(help="Only of this kind, e.g. momentum.", show_default=False)] = None,
+    json: Json = False,
+) -> None:
+    """List the indicators: what each wants and gives, and whether it can be streamed."""
+    from barledger.indicators.definition import Kind  # noqa: PLC0415 - the command line starts without them
+    from barledger.indicators.description import Description  # noqa: PLC0415 - as above
+    from barledger.indicators.registry import REGISTRY  # noqa: PLC0415 - as above
+
+    if kind is not None and kind not in get_args(Kind):
+        raise InvalidSetting(setting="--kind", reason=f"{kind!r} is none of {', '.join(get_args(Kind))}")
+    found = [one for one in REGISTRY if kind in (None, one.kind)]
+    output = Output(as_json=json)
+    columns = ("name", "kind", "wants", "spec", "gives", "memory", "streams", "what it is")
+    data = [Description.of(one).as_dict() for one in found] if json else None
+    output.table("", columns, [_row(one) for one in found], data)
+    if not json:
+        output.note(f"{len(found):,} indicators; see barledger indicators describe NAME")
+
+
+@app.command()
+def describe(
+    name: Annotated[str, typer.Argument(help="A name or alias, or a spec with it, e.g. rsi or rsi(14).")],
+    json: Json = False,
+) -> None:
+    """Show what an indicator wants, takes and gives, its formula and convention, and its warm-up."""
+    from barledger.indicators.description import Description  # noqa: PLC0415 - the command line starts without them
+    from barledger.indicators.grammar import parse  # noqa: PLC0415 - as above
+    from barledger.indicators.registry import REGISTRY  # noqa: PLC0415 - as above
+
+    found = Description.of(REGISTRY.find(parse(name).name))
+    Output(as_json=json).say(str(found), found.as_dict())
+
+
+@app.command()
+def calculate(
+    instrument: Annotated[str, typer.Argument(help="An instrument, e.g. AAPL or BTC/USDT.")],
+    timeframe: Timeframe,
+    specs: Specs,
+    source: Source = None,
+    start: Start = None,
+    end: End = None,
+    version: Version = "latest",
+    adjust: Adjust = None,
+    last: Last = None,
+    nan_policy: NanPolicy = None,
+    format: Format = None,  # noqa: A002 - the option's name
+    into: Into = None,
+    explain: Explain = False,
+    store: Store = "",
+    ledger: Ledger = "",
+    json: Json = False,
+) -> None:
+    """Compute indicators of one instrument, right from the first row: what they need before the start is read too."""
+    kind = tabular.format_of(format, into, json=json)
+    output = Output(as_json=kind == "json")
+    with library(store, ledger) as opened:
+        found = opened.indicators.calculate(
+            specs,
+            instrument,
+            timeframe,
+            start=start,
+            end=end,
+            source=source,
+            version=version,
+            adjust=adjust,
+            last=last,
+            nan_policy=_policy(nan_policy),
+            explain=explain,
+        )
+    told = {**found.provenance, "digest": found.digest, "columns": _standings(found)}
+    tabular.show(output, found.to_arrow(), told, kind, into)
+    _say_standing(output, found)
+    _say_explanation(output, found.explanation)
+    output.note(f"{len(found):,} rows; revision {told.get('revision', '-')}; digest {found.digest}")
+
+
+@app.command()
+def batch(
+    instruments: Annotated[
+        str, typer.Argument(help="Instruments, separated by commas; also a pattern such as BTC*, or @file.")
+    ],
+    timeframe: Timeframe,
+    specs: Specs,
+    source: Source = None,
+    start: Start = None,
+    end: End = None,
+    version: Version = "latest",
+    adjust: Adjust = None,
+    nan_policy: NanPolicy = None,
+    threads: Annotated[
+        int | None, typer.Option(help="So many threads, instead of as many as are worth it.", min=1)
+    ] = None,
+    processes: Annotated[
+        int, typer.Option(help="So many processes, for functions of Python that keep the interpreter.", min=0)
+    ] = 0,
+    format: Format = None,  # noqa: A002 - the option's name
+    into: Into = None,
+    explain: Explain = False,
+    store: Store = "",
+    ledger: Ledger = "",
+    json: Json = False,
+) -> None:
+    """Compute indicators of many instruments; exits with an error if one failed, after showing the others."""
+    kind = tabular.format_of(format, into, json=json)
+    output = Output(as_json=kind == "json")
+    with library(store, ledger) as opened, output.progress() as progress:
+        task = progress.add_task("indicators", total=None)
+        found = opened.indicators.batch(
+            read_symbols(instruments, opened, source),
+            timeframe,
+            specs,
+            start=start,
+            end=end,
+            source=source,
+            version=version,
+            adjust=adjust,
+            nan_policy=_policy(nan_policy),
+            threads=threads,
+            processes=processes,
+            progress=lambda one: progress.update(task, completed=one.done, total=one.total),
+            explain=explain,
+        )
+    failures = {name: plain(error) for name, error in found.failures.items()}
+    told = {**found.provenance, "digest": found.digest, "failures": failures}
+    tabular.show(output, found.to_arrow(), told, kind, into)
+    _say_cold(output, found)
+    _say_explanation(output, found.explanation)
+    output.note(f"{len(found):,} instruments, {found.rows:,} rows; digest {found.digest}")
+    for name, error in found.failures.items():
+        output.note(f"{name}: [{error.code}] {error}")
+    if found.failures:
+        raise typer.Exit(next(map(exit_code, found.failures.values())))
+
+
+# --- in words --------------------------------------------------------------------------------------
+
+
+def _row(one: "Indicator") -> tuple[object, ...]:
+    given = ", ".join(f"{it.name}={it.default}" for it in one.parameters)
+    wants = ", ".join(one.inputs) or "time"
+    gives = ", ".join(it.name for it in one.outputs)
+    streams = "no" if one.stream is None else "yes"
+    return (
+        one.name,
+        one.kind,
+        wants,
+        f"{one.name}({given})" if given else one.name,
+        gives,
+        one.memory,
+        streams,
+        one.title,
+    )
+
+
+def _policy(given: str | None) -> Any:
+    from barledger.indicators.definition import POLICIES  # noqa: PLC0415 - the command line starts without them
+
+    if given is not None and given not in POLICIES:
+        raise InvalidSetting(setting="--nan-policy", reason=f"{given!r} is none of {', '.join(POLICIES)}")
+    return given
+
+
+def _standings(found: "Calculation") -> dict[str, Any]:
+    """Return how far each column can be relied on; the time that it counts from for programs and for people."""
+    told = {}
+    for name, one in found.standings.items():
+        anchor: dict[str, str | None] = {"anchor": None, "anchor_utc": None}
+        if one.anchor is not None:
+            anchor = {"anchor": str(one.anchor), "anchor_utc": format_time(one.anchor)}
+        told[name] = {**asdict(one), **anchor}
+    return told
+
+
+def _say_standing(output: Output, found: "Calculation") -> None:
+    cold = [(name, one) for name, one in found.standings.items() if not one.complete]
+    for name, one in cold[:_SHOWN]:
+        output.note(f"{name}: warm-up incomplete: {one.had:,} of {one.needed:,} bars before the first row")
+    if len(cold) > _SHOWN:
+        output.note(f"warm-up incomplete: {len(cold) - _SHOWN} more columns")
+    if not found.exact:
+        near = ", ".join(name for name, one in found.standings.items() if not one.exact)
+        output.note(f"within 1e-9 of what the whole history gives, and not to the bit: {near}")
+
+
+def _say_cold(output: Output, found: "Batch") -> None:
+    cold = found.cold
+    if cold:
+        more = f" and {len(cold) - _SHOWN:,} more" if len(cold) > _SHOWN else ""
+        output.note(f"warm-up incomplete: {', '.join(cold[:_SHOWN])}{more}")
+
+
+def _say_explanation(output: Output, explanation: object) -> None:
+    if explanation is not None:
+        for line in str(explanation).splitlines():
+            output.note(line)

@@ -1,0 +1,367 @@
+"""Computing batches: many instruments by many indicators."""
+
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property, partial
+from typing import Any, Final
+
+from barledger.domain.bars import Bars
+from barledger.domain.interval import Instant
+from barledger.domain.series import normalise_instrument
+from barledger.errors import BarledgerError, Incomplete, InputUnsuitable, InvalidSetting
+from barledger.indicators.binding import Request
+from barledger.indicators.calculation import Calculation
+from barledger.indicators.definition import Policy
+from barledger.services.indicators.batched import Batch, Batches, Part, told_failures
+from barledger.services.indicators.costs import Choice, available_cores, choose_batch
+from barledger.services.indicators.jobs import Job, Ready, jobs_of
+from barledger.services.indicators.preparing import Prepared, Preparer, Step, computed
+from barledger.services.indicators.processes import Team
+from barledger.services.indicators.progress import Computed, Listener
+from barledger.services.indicators.question import Question, refuse_reading
+from barledger.services.indicators.reading import Reading
+from barledger.services.indicators.requests import Requests
+from barledger.services.indicators.sheet import Leaf, Sheet
+from barledger.services.indicators.threads import each
+from barledger.services.retrieval import DataRetrievalService
+
+Given = str | Bars | Sequence[str] | Sequence[Bars] | Mapping[Any, Bars]
+"""Instruments by their names, or bars that the caller has."""
+_PORTION: Final = 600_000
+_LAZY: Final = 100_000
+_HANDS: Final = 8
+_NOT_FETCHED: Final[dict[str, Any]] = {"fetch_missing": False, "options": None}
+
+
+@dataclass(slots=True, kw_only=True)
+class Tally:
+    """What became of the instruments so far."""
+
+    total: int
+    progress: Listener | None
+    failures: dict[str, BarledgerError] = field(default_factory=dict)
+    done: int = 0
+
+    def note(self, instrument: str, rows: int, error: BarledgerError | None) -> None:
+        """Put down an instrument that is done with."""
+        self.done += 1
+        if error is not None:
+            self.failures[instrument] = error
+            rows = 0
+        if self.progress is not None:
+            told = Computed(instrument=instrument, rows=rows, done=self.done, total=self.total, error=error)
+            self.progress(told)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explanation:
+    """How a batch was computed: what was chosen, by which estimates, and what did not go as it was asked."""
+
+    choice: Choice
+    processes: int
+    computed: tuple[str, ...]
+    notes: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        """Say it in lines."""
+        lines = [f"{self.processes} processes" if self.processes else str(self.choice)]
+        lines += [f"computed once for each series: {key}" for key in self.computed]
+        return "\n".join([*lines, *self.notes])
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Plan:
+    """What is asked for: the specs, where the bars come from, and by how many it is computed."""
+
+    request: Request
+    total: int
+    portions: Callable[[int], Iterable[list[Ready]]]
+    in_hand: bool
+    threads: int | None
+    processes: int = 0
+
+    def choice(self, portion: Sequence[Ready]) -> Choice:
+        """Return how many threads compute it, by the bars of the first instruments."""
+        sizes = [len(one.table) for _, one in portion if isinstance(one, Prepared)]
+        bars = sum(sizes) // len(sizes) if sizes else 0
+        chosen = choose_batch(self.request, series=self.total, bars=bars)
+        if self.threads is None:
+            return chosen
+        return Choice(way="batch", threads=min(self.threads, available_cores()), estimates=chosen.estimates)
+
+    @cached_property
+    def computed(self) -> tuple[str, ...]:
+        """Return everything that is computed of a series, each once."""
+        return tuple(bound.key for bound in self.request.computed)
+
+
+class BatchCalculator:
+    """Computes indicators of many instruments: bars a portion at a time, shared parts once for each series."""
+
+    def __init__(self, retrieval: DataRetrievalService, reading: Reading, requests: Requests) -> None:
+        """Read bars by the one service, and make tables of them by this reading."""
+        self._retrieval, self._reading, self._requests = retrieval, reading, requests
+
+    def batch(  # noqa: PLR0913 - what calculate can be asked, of many
+        self,
+        instruments: Given,
+        timeframe: str | None = None,
+        specs: str | Sequence[str] = (),
+        *,
+        start: Instant | None = None,
+        end: Instant | None = None,
+        source: str | None = None,
+        version: str | Instant = "latest",
+        adjust: str | None = None,
+        nan_policy: Policy | None = None,
+        threads: int | None = None,
+        processes: int = 0,
+        progress: Listener | None = None,
+        explain: bool = False,
+    ) -> Batch:
+        """Return indicators of many instruments as one frame, each right from its first row as `calculate` gives it.
+
+        All bars are of one consistent cut. An instrument that fails stops no other: its error is in ``failures``, and
+        said by the warning `Incomplete`. Without ``threads`` as many are used as are worth it by the cost table, and
+        never more than there are cores. ``processes`` is for functions of Python that keep the interpreter to
+        themselves: so many are started, and get columns in shared memory; what cannot be imported there is computed
+        here, and said by the warning `NotParallel`. ``progress`` is told of each instrument. Raises what is wrong with
+        the specs or the question.
+        """
+        wishes: dict[str, Any] = {"end": end, "source": source, "version": version, "adjust": adjust}
+        plan = self._plan(instruments, timeframe, specs, start, nan_policy, wishes, threads, processes)
+        tally = Tally(total=plan.total, progress=progress)
+        sheet, parts, notes = Sheet(len(plan.request.picks)), list[Part](), list[str]()
+        choice: Choice | None = None
+        with Team(plan.request, plan.processes, notes.append) as team:
+            for portion in plan.portions(_PORTION):
+                choice = choice or plan.choice(portion)
+                parts += _filled(plan, portion, choice.threads, team, sheet, tally, at=_end(parts))
+        if tally.failures:
+            told = told_failures(tally.failures).removeprefix(", ")
+            warnings.warn(f"of {plan.total} instruments {told}; see .failures", Incomplete, stacklevel=3)
+        explanation = None
+        if explain:
+            chosen = choice or plan.choice([])
+            explanation = Explanation(choice=chosen, processes=team.size, computed=plan.computed, notes=tuple(notes))
+        return Batch(
+            request=plan.request,
+            parts=parts,
+            leaf=sheet.joined(),
+            failures=tally.failures,
+            explanation=explanation,
+        )
+
+    def batches(  # noqa: PLR0913 - as above
+        self,
+        instruments: Given,
+        timeframe: str | None = None,
+        specs: str | Sequence[str] = (),
+        *,
+        start: Instant | None = None,
+        end: Instant | None = None,
+        source: str | None = None,
+        version: str | Instant = "latest",
+        adjust: str | None = None,
+        nan_policy: Policy | None = None,
+        threads: int | None = None,
+        progress: Listener | None = None,
+    ) -> Batches:
+        """Give the indicators of one instrument after the other, in the order that is asked for.
+
+        Bars are read, and indicators computed, a few instruments ahead of the caller, whatever their number. What fails
+        is left out, and in ``failures``. Raises what is wrong with the specs or the question.
+        """
+        wishes: dict[str, Any] = {"end": end, "source": source, "version": version, "adjust": adjust}
+        plan = self._plan(instruments, timeframe, specs, start, nan_policy, wishes, threads, 0)
+        return Batches(
+            lambda failures: _one_by_one(plan, Tally(total=plan.total, progress=progress, failures=failures))
+        )
+
+    def _plan(
+        self,
+        instruments: Given,
+        timeframe: str | None,
+        specs: str | Sequence[str],
+        start: Instant | None,
+        nan_policy: Policy | None,
+        wishes: Mapping[str, Any],
+        threads: int | None,
+        processes: int,
+    ) -> Plan:
+        _check_count("threads", threads, least=1)
+        _check_count("processes", processes, least=0)
+        request = self._requests.bound(specs, nan_policy)
+        preparer = Preparer(reading=self._reading, request=request)
+        hand = _in_hand(instruments, timeframe)
+        if hand is not None:
+            told = {name: value for name, value in wishes.items() if name != "version"}
+            refuse_reading({**told, "start": start}, version=wishes["version"])
+            ready: list[Ready] = [(name, _or_error(preparer.in_hand, bars)) for name, bars in hand.items()]
+
+            def at_once(_rows: int) -> Iterable[list[Ready]]:
+                return [list(ready)]
+
+            return Plan(
+                request=request,
+                total=len(hand),
+                portions=at_once,
+                in_hand=True,
+                threads=threads,
+                processes=processes,
+            )
+        given: Any = [instruments] if isinstance(instruments, str) else instruments
+        names = list(given)
+        if not timeframe:
+            raise InvalidSetting(setting="timeframe", reason="name one, e.g. 1d")
+        ask = partial(Question.of, timeframe=timeframe, start=start, last=None, anchor=None, **wishes, **_NOT_FETCHED)
+        need = ask(instrument=names[0] if names else "-").needs(request)
+        window: dict[str, Any] = {"start": need.start, "lookback": 0 if need.whole else need.back}
+        walk = partial(self._retrieval.walk, names, timeframe, **wishes, **window)
+        # What is wrong with the question is told before anything is computed.
+        first = walk(rows=_PORTION)
+        others = self._others(request, timeframe, wishes)
+
+        def stored(bars: Bars) -> Prepared:
+            question = ask(instrument=bars.instrument)
+            return preparer.stored(bars, question, question.needs(request), others)
+
+        def read(rows: int) -> Iterator[list[Ready]]:
+            for portion in first if rows == _PORTION else walk(rows=rows):
+                yield [
+                    (name, bars if isinstance(bars, BarledgerError) else _or_error(stored, bars))
+                    for name, bars in portion
+                ]
+
+        return Plan(
+            request=request, total=len(names), portions=read, in_hand=False, threads=threads, processes=processes
+        )
+
+    def _others(self, request: Request, timeframe: str, wishes: Mapping[str, Any]) -> Mapping[str, Bars]:
+        """Read all bars of the instruments that specs name; raises what `DataRetrievalService.bars_of` raises."""
+        names = sorted({normalise_instrument(one.instrument) for one in request.columns if one.instrument})
+        if not names:
+            return {}
+        return {bars.instrument: bars for bars in self._retrieval.bars_of(names, timeframe, **wishes).values()}
+
+
+# --- computing -------------------------------------------------------------------------------------
+
+
+def _filled(
+    plan: Plan, portion: Sequence[Ready], threads: int, team: Team, sheet: Sheet, tally: Tally, *, at: int
+) -> list[Part]:
+    """Compute a portion into a leaf of its own, and return its parts, whose rows begin at ``at``."""
+    rows = sum(len(one) for _, one in portion if isinstance(one, Prepared))
+    leaf = Leaf.of(rows, len(plan.request.picks), alone=plan.in_hand)
+    jobs = jobs_of(portion, leaf, kept=plan.in_hand)
+    results = iter(_results(plan.request, jobs, threads, team))
+    parts = list[Part]()
+    for name, prepared in portion:
+        found = prepared if isinstance(prepared, BarledgerError) else next(results)
+        if isinstance(found, Part):
+            size = found.rows.stop - found.rows.start
+            tally.note(name, size, None)
+            parts.append(replace(found, rows=slice(at, at + size)))
+            at += size
+            continue
+        tally.note(name, 0, found)
+    sheet.add(leaf.without([job.rows for job in jobs if job.instrument in tally.failures]))
+    return parts
+
+
+def _results(request: Request, jobs: Sequence[Job], threads: int, team: Team) -> Iterator[BarledgerError | Part]:
+    """Fill the rows of each job, and give what they are, or why that could not be."""
+    if team.size:
+        for job, error in zip(jobs, team.fill(jobs), strict=True):
+            yield error or job.filled(request)
+        return
+    # Several series are handed over at once, since each hand-over costs as much as a short one.
+    size = max(1, len(jobs) // (_HANDS * threads))
+    handed = [jobs[at : at + size] for at in range(0, len(jobs), size)]
+    steps = Step.of(request)
+    for done in each(lambda some: [job.run(steps, request) for job in some], handed, threads=threads):
+        yield from done
+
+
+def _one_by_one(plan: Plan, tally: Tally) -> Iterator[tuple[str, Calculation]]:
+    def compute(ready: Ready) -> tuple[str, Calculation | BarledgerError]:
+        name, prepared = ready
+        if isinstance(prepared, BarledgerError):
+            return name, prepared
+        try:
+            return name, _calculation(plan.request, prepared)
+        except BarledgerError as error:
+            return name, error
+
+    portions = iter(plan.portions(_LAZY))
+    first = next(portions, [])
+    threads = plan.choice(first).threads
+    ready = (one for portion in _and(first, portions) for one in portion)
+    for name, found in each(compute, ready, threads=threads):
+        if isinstance(found, BarledgerError):
+            tally.note(name, 0, found)
+            continue
+        tally.note(name, len(found), None)
+        yield name, found
+
+
+def _calculation(request: Request, prepared: Prepared) -> Calculation:
+    rows = prepared.rows
+    columns = dict(zip(request.picks, computed(Step.of(request), prepared.table, rows), strict=True))
+    return prepared.told(request, apart=False).calculation(prepared.table.time[rows.first : rows.end], columns)
+
+
+def _or_error(make: Callable[[Bars], Prepared], bars: Bars) -> Prepared | BarledgerError:
+    try:
+        return make(bars)
+    except BarledgerError as error:
+        return error
+
+
+def _and(first: list[Ready], others: Iterator[list[Ready]]) -> Iterator[list[Ready]]:
+    yield first
+    yield from others
+
+
+# --- parts -----------------------------------------------------------------------------------------
+
+
+def _in_hand(instruments: Given, timeframe: str | None) -> dict[str, Bars] | None:
+    """Return the bars that the caller gave, by instrument; None for names. Raises `InputUnsuitable`."""
+    if isinstance(instruments, str):
+        return None
+    if isinstance(instruments, Bars):
+        return {instruments.instrument: instruments}
+    listed: list[Any] = [*(instruments.values() if isinstance(instruments, Mapping) else instruments)]
+    if not any(isinstance(one, Bars) for one in listed):
+        return None
+    found: dict[str, Bars] = {}
+    for bars in listed:
+        _check_given(bars, listed[0], found, timeframe)
+        found[bars.instrument] = bars
+    return found
+
+
+def _check_given(bars: Any, first: Any, found: Mapping[str, Bars], timeframe: str | None) -> None:
+    if not isinstance(bars, Bars) or not isinstance(first, Bars):
+        reason = f"bars and a {type(bars).__name__} are given together"
+        raise InputUnsuitable(reason=reason, remedy="Give names of instruments, or bars, and not both.")
+    if bars.timeframe != first.timeframe or (timeframe and bars.timeframe.name != timeframe):
+        wanted = timeframe or first.timeframe.name
+        reason = f"{bars.instrument} has bars of {bars.timeframe.name}, and not of {wanted}"
+        raise InputUnsuitable(reason=reason, remedy="Compute each timeframe in a batch of its own.")
+    if bars.instrument in found:
+        reason = f"{bars.instrument} is there twice"
+        raise InputUnsuitable(reason=reason, remedy="Give the bars of an instrument once.")
+
+
+def _check_count(setting: str, value: int | None, *, least: int) -> None:
+    given: object = value
+    if value is not None and (isinstance(given, bool) or not isinstance(given, int) or value < least):
+        raise InvalidSetting(setting=setting, reason=f"{value!r} is not a whole number from {least}")
+
+
+def _end(parts: Sequence[Part]) -> int:
+    return parts[-1].rows.stop if parts else 0

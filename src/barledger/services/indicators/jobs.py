@@ -1,0 +1,58 @@
+"""Jobs: the rows of one instrument of a batch, to be computed and filled in place."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache, partial
+
+from barledger.errors import BarledgerError
+from barledger.indicators.binding import Request
+from barledger.services.indicators.batched import Part
+from barledger.services.indicators.preparing import Prepared, Step, computed
+from barledger.services.indicators.sheet import Leaf
+
+Ready = tuple[str, Prepared | BarledgerError]
+"""An instrument, and its bars or why there are none."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """The rows of one instrument that are to be filled; ``kept`` says that the caller has its bars."""
+
+    instrument: str
+    prepared: Prepared
+    leaf: Leaf
+    rows: slice
+    kept: bool
+
+    def run(self, steps: Sequence[Step], request: Request) -> BarledgerError | Part:
+        """Compute and fill them, and return what they are, or why that cannot be."""
+        try:
+            columns = computed(steps, self.prepared.table, self.prepared.rows)
+            for column, values in zip(self.leaf.columns, columns, strict=True):
+                column[self.rows] = values
+        except BarledgerError as error:
+            return error
+        return self.filled(request)
+
+    def filled(self, request: Request) -> Part:
+        """Return what the columns that are filled are."""
+        rows = self.prepared.rows
+        self.leaf.time[self.rows] = self.prepared.table.time[rows.first : rows.end]
+        if self.kept:
+            told = cache(partial(self.prepared.told, request, apart=False))
+        else:
+            # Bars that nobody else has are not kept for what is told of them.
+            made = self.prepared.told(request, apart=True)
+            told = cache(lambda: made)
+        return Part(instrument=self.instrument, rows=self.rows, told=told)
+
+
+def jobs_of(portion: Sequence[Ready], leaf: Leaf, *, kept: bool) -> list[Job]:
+    """Return a job for each instrument that can be computed, one below the other in a leaf."""
+    jobs, at = list[Job](), 0
+    for name, prepared in portion:
+        if isinstance(prepared, Prepared):
+            rows = slice(at, at + len(prepared))
+            jobs.append(Job(instrument=name, prepared=prepared, leaf=leaf, rows=rows, kept=kept))
+            at = rows.stop
+    return jobs

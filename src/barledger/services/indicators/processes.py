@@ -1,0 +1,237 @@
+"""Processes: functions of Python that keep the interpreter to themselves, on columns in shared memory."""
+
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from importlib import import_module
+from multiprocessing import get_context
+from multiprocessing.shared_memory import SharedMemory
+from types import TracebackType
+from typing import Any, Final, Self
+
+import numpy as np
+
+from barledger.domain.rows import VALUES
+from barledger.errors import BarledgerError, NotParallel
+from barledger.indicators.binding import Binder, Request
+from barledger.indicators.registry import REGISTRY
+from barledger.indicators.table import Table
+from barledger.indicators.telling import Rows
+from barledger.services.indicators.costs import available_cores
+from barledger.services.indicators.jobs import Job
+from barledger.services.indicators.preparing import Step, computed
+
+_ROWS: Final = 500_000
+_SIZE: Final = 8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Words:
+    """What another process needs to know what is asked: specs, the policy, and where custom functions come from."""
+
+    specs: tuple[str, ...]
+    policy: Any
+    columns: tuple[str, ...]
+    keys: tuple[str, ...]
+    owners: tuple[str, ...]
+
+    @staticmethod
+    def of(request: Request) -> "Words":
+        """Return the words for a request."""
+        computed = request.computed
+        owners = {bound.indicator.owner for bound in computed} - {"barledger"}
+        # A policy for all stands in every key, so that the first that differs from its indicator's tells of it.
+        policy = next((bound.policy for bound in computed if bound.policy != bound.indicator.policy), None)
+        return Words(
+            specs=request.specs,
+            policy=policy,
+            columns=tuple(dict.fromkeys((*VALUES, *(column.key for column in request.columns)))),
+            keys=request.keys,
+            owners=tuple(sorted(owners)),
+        )
+
+    def request(self) -> Request:
+        """Return the request again; raises what is wrong with it here."""
+        for owner in self.owners:
+            _try_import(owner)
+        return Binder(REGISTRY, columns=self.columns).request(self.specs, nan_policy=self.policy)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Share:
+    """A series in shared memory: where its times and columns begin (in values), and where its results go."""
+
+    at: int
+    rows: int
+    breaks: int
+    names: tuple[str, ...]
+    first: int
+    end: int
+    out: int
+
+
+class Team:
+    """So many processes that compute a request; none if none are wanted, or if they cannot."""
+
+    def __init__(self, request: Request, size: int, note: Callable[[str], None]) -> None:
+        """Start none yet; ``note`` is told why they cannot."""
+        self.size = min(size, available_cores())
+        self._request = request
+        self._words = Words.of(request)
+        self._note = note
+        self._pool: ProcessPoolExecutor | None = None
+
+    def __enter__(self) -> Self:
+        """Start them, and ask whether they know what is asked."""
+        if self.size:
+            self._pool = ProcessPoolExecutor(self.size, mp_context=get_context("spawn"))
+            self._heed(self._ask())
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """End them."""
+        if self._pool is not None:
+            self._pool.shutdown(wait=True, cancel_futures=True)
+
+    def fill(self, jobs: Sequence[Job]) -> Iterator[BarledgerError | None]:
+        """Fill the rows of each, and give its error, if it has one; a bounded part of them is in shared memory."""
+        some: list[Job] = []
+        for one in jobs:
+            if some and sum(len(job.prepared.table) for job in (*some, one)) > _ROWS:
+                yield from self._filled(some)
+                some = []
+            some.append(one)
+        if some:
+            yield from self._filled(some)
+
+    def _filled(self, some: Sequence[Job]) -> list[BarledgerError | None]:
+        assert self._pool is not None  # noqa: S101 - it is only called while there are processes
+        shares, size = _shares(some, len(self._request.picks))
+        memory = SharedMemory(create=True, size=max(size, 1) * _SIZE)
+        try:
+            _lay_out(memory, some, shares)
+            per = -(-len(shares) // (2 * self.size))
+            handed = [shares[at : at + per] for at in range(0, len(shares), per)]
+            found = self._pool.map(_compute, *zip(*((self._words, memory.name, one) for one in handed), strict=True))
+            errors = [error for part in found for error in part]
+            _take(memory, some, shares, errors)
+        finally:
+            memory.close()
+            memory.unlink()
+        return errors
+
+    def _ask(self) -> str:
+        """Return why the processes cannot compute the request, or nothing."""
+        assert self._pool is not None  # noqa: S101 - as above
+        try:
+            return self._pool.submit(_lacking, self._words).result()
+        except BrokenProcessPool:
+            return "no process could be started; a script needs `if __name__ == '__main__':` around what it does"
+
+    def _heed(self, reason: str) -> None:
+        if reason:
+            self.size = 0
+            told = f"computed in this process alone: {reason}"
+            self._note(told)
+            warnings.warn(told, NotParallel, stacklevel=5)
+
+
+# --- on this side of the memory --------------------------------------------------------------------
+
+
+def _shares(some: Sequence[Job], width: int) -> tuple[list[Share], int]:
+    shares, at = list[Share](), 0
+    for job in some:
+        table = job.prepared.table
+        names, rows, breaks = tuple(table.columns), len(table), len(table.breaks)
+        out = at + rows * (1 + len(names)) + breaks
+        answered = job.prepared.rows
+        shares.append(
+            Share(at=at, rows=rows, breaks=breaks, names=names, first=answered.first, end=answered.end, out=out)
+        )
+        at = out + len(job.prepared) * width
+    return shares, at
+
+
+def _lay_out(memory: SharedMemory, some: Sequence[Job], shares: Sequence[Share]) -> None:
+    for job, share in zip(some, shares, strict=True):
+        at, table = share.at, job.prepared.table
+        for values in (table.time, table.breaks, *table.columns.values()):
+            _array(memory, at, len(values), values.dtype)[:] = values
+            at += len(values)
+
+
+def _take(
+    memory: SharedMemory, some: Sequence[Job], shares: Sequence[Share], errors: Sequence[BarledgerError | None]
+) -> None:
+    for job, share, error in zip(some, shares, errors, strict=True):
+        if error is not None:
+            continue
+        rows = len(job.prepared)
+        for place, column in enumerate(job.leaf.columns):
+            column[job.rows] = _array(memory, share.out + place * rows, rows, np.float64)
+
+
+# --- on the other side -----------------------------------------------------------------------------
+
+
+def _lacking(words: Words) -> str:
+    """Return what this process does not know of what is asked, or nothing."""
+    try:
+        found = words.request().keys
+    except BarledgerError as error:
+        owners = ", ".join(words.owners) or "barledger"
+        return f"{error} in another process, which imports {owners}"
+    return "" if found == words.keys else "a spec means something else in another process"
+
+
+def _compute(words: Words, name: str, shares: Sequence[Share]) -> list[BarledgerError | None]:
+    memory = SharedMemory(name)
+    try:
+        steps = Step.of(words.request())
+        return [_filled(steps, memory, share) for share in shares]
+    finally:
+        memory.close()
+
+
+def _filled(steps: Sequence[Step], memory: SharedMemory, share: Share) -> BarledgerError | None:
+    answered = Rows(first=share.first, end=share.end, begins=False)
+    rows = share.end - share.first
+    # Arrays on the memory must be gone before it is closed, and an error would keep them by its traceback.
+    try:
+        for place, values in enumerate(computed(steps, _table(memory, share), answered)):
+            _array(memory, share.out + place * rows, rows, np.float64)[:] = values
+    except BarledgerError as error:
+        error.__cause__ = error.__context__ = None
+        return error.with_traceback(None)
+    return None
+
+
+def _table(memory: SharedMemory, share: Share) -> Table:
+    at = share.at
+    time = _array(memory, at, share.rows, np.int64)
+    breaks = _array(memory, at + share.rows, share.breaks, np.int64)
+    at += share.rows + share.breaks
+    columns = {
+        name: _array(memory, at + place * share.rows, share.rows, np.float64) for place, name in enumerate(share.names)
+    }
+    return Table.of(time, columns, breaks=breaks)
+
+
+def _array(memory: SharedMemory, at: int, size: int, kind: Any) -> Any:
+    return np.ndarray((size,), kind, buffer=memory.buf, offset=at * _SIZE)
+
+
+def _try_import(owner: str) -> None:
+    """Import the module that a function was defined in; an owner may also be a distribution, which has its own way."""
+    while owner:
+        try:
+            import_module(owner)
+        except ImportError:
+            owner = owner.rpartition(".")[0]
+        else:
+            return

@@ -1,0 +1,338 @@
+"""Batches of many instruments: the same numbers as one at a time, whatever fails, and in bounded memory."""
+
+import gc
+import sys
+import tracemalloc
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from barledger.barledger import BarLedger
+from barledger.domain.bars import Bars
+from barledger.errors import (
+    Incomplete,
+    IndicatorFailed,
+    InputUnsuitable,
+    InvalidSetting,
+    InvalidSpec,
+    NotParallel,
+    SeriesNotFound,
+)
+from barledger.indicators.calculation import Calculation
+from barledger.indicators.definition import Indicator, Output, Reach
+from barledger.indicators.registry import REGISTRY
+from barledger.services.indicators.progress import Computed
+from barledger.stores.memory import MemoryStore
+from libraries import library
+
+SPECS = ["rsi(14)", "sma(rsi(14), 9)", "macd", "atr(14)", "obv"]
+NAMES = [f"S{number:02}" for number in range(12)]
+
+
+def walk(days: int, seed: int) -> pd.DataFrame:
+    random = np.random.default_rng(seed)
+    close = np.round(100 + np.cumsum(random.normal(0, 1, days)) * 0.1, 2)
+    index = pd.date_range("2020-01-01", periods=days, tz="UTC", name="time")
+    columns = {"open": close, "high": close + 1, "low": close - 1, "close": close, "volume": 1000.0 + np.arange(days)}
+    return pd.DataFrame(columns, index=index)
+
+
+@pytest.fixture(scope="module")
+def bl() -> Iterator[BarLedger]:
+    """Twelve instruments, of which each is longer than the one before."""
+    with library(MemoryStore()) as opened:
+        for number, name in enumerate(NAMES):
+            opened.write(name, "1d", walk(300 + 10 * number, number), source="x")
+        yield opened
+
+
+def same(found: Calculation, wanted: Calculation) -> None:
+    assert found.digest == wanted.digest
+    assert found.standings == wanted.standings
+    assert found.provenance == wanted.provenance
+    assert np.array_equal(found.time, wanted.time)
+
+
+@pytest.mark.parametrize("start", [None, "2020-09-01"])
+@pytest.mark.parametrize("threads", [1, 2])
+def test_a_batch_is_what_each_calculation_is(bl: BarLedger, start: str | None, threads: int) -> None:
+    found = bl.indicators.batch(NAMES, "1d", SPECS, start=start, threads=threads)
+    assert list(found) == NAMES
+    for name in NAMES:
+        same(found[name], bl.indicators.calculate(SPECS, name, "1d", start=start))
+
+
+def test_the_frame_has_every_instrument_by_time(bl: BarLedger) -> None:
+    found = bl.indicators.batch(NAMES, "1d", SPECS)
+    frame = found.df
+    assert frame.index.names == ["instrument", "time"]
+    assert tuple(frame.columns) == found.columns
+    assert len(frame) == found.rows == sum(300 + 10 * number for number in range(12))
+    for name in NAMES:
+        pd.testing.assert_frame_equal(frame.loc[name], found[name].df, check_freq=False)
+
+
+def test_instruments_of_the_same_times_have_one_level_of_them(bl: BarLedger) -> None:
+    bars = bl.retrieval.bars_of(NAMES[:3], "1d", end="2020-06-01")
+    frame = bl.indicators.batch(bars, specs="rsi(14)").df
+    assert [len(level) for level in frame.index.levels] == [3, 152]
+    assert frame.index.is_unique
+    assert frame.loc[("S01", pd.Timestamp("2020-05-31", tz="UTC")), "rsi(14)"] > 0
+
+
+def test_bars_in_hand_are_computed_as_stored_ones_are(bl: BarLedger) -> None:
+    stored = bl.indicators.batch(NAMES, "1d", SPECS)
+    by_name = bl.retrieval.bars_of(NAMES, "1d")
+    assert bl.indicators.batch(by_name, specs=SPECS).digest == stored.digest
+    assert bl.indicators.batch(list(by_name.values()), "1d", SPECS).digest == stored.digest
+    one = bl.indicators.batch(by_name["S00"], specs="rsi(14)")
+    assert list(one) == ["S00"]
+
+
+def test_arrow_has_null_where_a_value_is_missing(bl: BarLedger) -> None:
+    table = bl.indicators.batch(NAMES[:2], "1d", "rsi(14)").to_arrow()
+    assert table.column_names == ["instrument", "time", "rsi(14)"]
+    assert table["rsi(14)"].null_count == 2 * 14
+    assert table["instrument"].unique().to_pylist() == ["S00", "S01"]
+
+
+# --- failures --------------------------------------------------------------------------------------
+
+
+def test_what_fails_stops_no_other_and_is_said(bl: BarLedger) -> None:
+    with pytest.warns(Incomplete, match=r"of 4 instruments 2 failed: NOPE \[series-not-found\], GONE"):
+        found = bl.indicators.batch(["S01", "NOPE", "S02", "GONE"], "1d", SPECS)
+    assert list(found) == ["S01", "S02"]
+    assert set(found.failures) == {"NOPE", "GONE"}
+    assert "2 failed: NOPE [series-not-found]" in repr(found)
+    assert "NOPE" in found.provenance["failures"]
+    with pytest.raises(SeriesNotFound, match="NOPE"):
+        found["NOPE"]
+    same(found["S02"], bl.indicators.calculate(SPECS, "S02", "1d"))
+
+
+def test_rows_of_what_fails_while_it_is_computed_are_left_out(bl: BarLedger) -> None:
+    bars = {name: bl.bars(name, "1d") for name in NAMES[:4]}
+    holed = walk(310, 1)
+    holed.iloc[50, holed.columns.get_loc("close")] = np.nan
+    with library(MemoryStore()) as other:
+        other.write("S01", "1d", holed, source="x")
+        bars["S01"] = other.bars("S01", "1d")
+        with pytest.warns(Incomplete, match="1 failed"):
+            found = bl.indicators.batch(bars, specs=SPECS, nan_policy="raise")
+    assert list(found) == ["S00", "S02", "S03"]
+    for name in found:
+        same(found[name], bl.indicators.calculate(SPECS, name, "1d", nan_policy="raise"))
+    assert found.rows == len(found.df) == 300 + 320 + 330
+
+
+def test_what_is_wrong_with_the_question_is_refused_before_anything_is_read(bl: BarLedger) -> None:
+    with pytest.raises(InvalidSpec):
+        bl.indicators.batch(NAMES, "1d", [])
+    with pytest.raises(InvalidSpec):
+        bl.indicators.batches(NAMES, "1d", "rsi(")
+    with pytest.raises(InvalidSetting, match="named twice"):
+        bl.indicators.batch(["S01", "S01"], "1d", "rsi(14)")
+    with pytest.raises(InvalidSetting, match="timeframe"):
+        bl.indicators.batch(["S01"], specs="rsi(14)")
+    with pytest.raises(InvalidSetting, match="threads"):
+        bl.indicators.batch(NAMES, "1d", "rsi(14)", threads=0)
+    bars = bl.bars("S01", "1d")
+    with pytest.raises(InputUnsuitable, match="not of 1h"):
+        bl.indicators.batch([bars], "1h", "rsi(14)")
+    with pytest.raises(InputUnsuitable, match="twice"):
+        bl.indicators.batch([bars, bars], specs="rsi(14)")
+    mixed: list[Bars] = [bars, "S02"]  # type: ignore[list-item]  # what a caller may do
+    with pytest.raises(InputUnsuitable, match="together"):
+        bl.indicators.batch(mixed, specs="rsi(14)")
+
+
+# --- progress, explanations, and one after the other --------------------------------------------------
+
+
+def test_progress_is_told_of_each_instrument(bl: BarLedger) -> None:
+    told: list[Computed] = []
+    with pytest.warns(Incomplete):
+        bl.indicators.batch(["S01", "NOPE", "S02"], "1d", "rsi(14)", progress=told.append)
+    assert [(one.instrument, one.rows, one.done, one.total) for one in told] == [
+        ("S01", 310, 1, 3),
+        ("NOPE", 0, 2, 3),
+        ("S02", 320, 3, 3),
+    ]
+    assert isinstance(told[1].error, SeriesNotFound)
+
+
+def test_the_choice_is_explained(bl: BarLedger) -> None:
+    found = bl.indicators.batch(NAMES, "1d", ["rsi(14)", "sma(rsi(14), 9)"], explain=True)
+    said = str(found.explanation)
+    assert "1 thread" in said
+    assert said.count("computed once for each series: rsi(") == 1
+    assert bl.indicators.batch(NAMES, "1d", "rsi(14)").explanation is None
+
+
+def test_instruments_come_one_after_the_other(bl: BarLedger) -> None:
+    found = bl.indicators.batches([*NAMES, "NOPE"], "1d", SPECS, start="2020-09-01", threads=2)
+    names = []
+    for name, calculation in found:
+        names.append(name)
+        same(calculation, bl.indicators.calculate(SPECS, name, "1d", start="2020-09-01"))
+    assert names == NAMES
+    assert set(found.failures) == {"NOPE"}
+    assert repr(found) == "<Batches: 12 instruments so far, 1 failed: NOPE [series-not-found]>"
+
+
+def test_an_iteration_can_be_left_early(bl: BarLedger) -> None:
+    with bl.indicators.batches(NAMES, "1d", SPECS, threads=2) as found:
+        assert next(found)[0] == "S00"
+    assert list(found) == []
+
+
+def test_a_commit_meanwhile_shows_in_none() -> None:
+    with library(MemoryStore()) as own:
+        for name in NAMES:
+            own.write(name, "1d", walk(300, 7), source="x")
+        found = own.indicators.batches(NAMES, "1d", "sma(2)", threads=1)
+        first = next(found)[1]
+        own.write_many([(name, "1d", walk(300, 8)) for name in NAMES], source="x")
+        assert {calculation.digest for _, calculation in found} == {first.digest}
+
+
+# --- memory ------------------------------------------------------------------------------------------
+
+
+def test_bars_in_hand_need_little_more_than_the_output() -> None:
+    with library(MemoryStore()) as own:
+        for number in range(8):
+            own.write(f"S{number}", "1d", walk(20_000, number), source="x")
+        bars = own.retrieval.bars_of([f"S{number}" for number in range(8)], "1d")
+        own.indicators.batch(bars, specs=SPECS)
+        peak, output = _peak(lambda: own.indicators.batch(bars, specs=SPECS).df)
+    assert peak < 1.5 * output
+
+
+def test_an_iteration_holds_only_some() -> None:
+    with library(MemoryStore()) as own:
+        for number in range(24):
+            own.write(f"S{number}", "1d", walk(20_000, number), source="x")
+        names = [f"S{number}" for number in range(24)]
+
+        def through() -> None:
+            for _, calculation in own.indicators.batches(names, "1d", SPECS, threads=1):
+                assert len(calculation) == 20_000
+
+        through()
+        peak, _ = _peak(through)
+    all_of_it = 24 * 20_000 * 8 * 7
+    assert peak < all_of_it / 2
+
+
+def _peak(work: object) -> tuple[int, int]:
+    """Return the peak of memory while something is done, and the size of the frame that it gives."""
+    gc.collect()
+    tracemalloc.start()
+    try:
+        before, _ = tracemalloc.get_traced_memory()
+        tracemalloc.reset_peak()
+        found = work()  # type: ignore[operator]  # a function
+        peak = tracemalloc.get_traced_memory()[1] - before
+    finally:
+        tracemalloc.stop()
+    size = int(found.memory_usage(index=True).sum()) if isinstance(found, pd.DataFrame) else 0
+    return peak, size
+
+
+# --- processes ---------------------------------------------------------------------------------------
+
+MODULE = '''
+"""A function of Python that keeps the interpreter to itself."""
+import numpy as np
+from barledger.indicators.definition import Indicator, Output, Reach
+from barledger.indicators.registry import REGISTRY
+
+
+def slow(close):
+    if close[0] > 1e6:
+        raise ValueError("too expensive")
+    found = np.full(len(close), np.nan)
+    for at in range(1, len(close)):
+        found[at] = close[at] - close[at - 1]
+    return (found,)
+
+
+REGISTRY.add(
+    Indicator(
+        name="slow_change", title="Change", kind="custom", inputs=("close",), outputs=(Output(name="change"),),
+        reach=lambda _: Reach(lookback=1, settled=1, memory="window", exact=True),
+        compute=slow, releases_gil=False, owner="slow_changes.slow",
+    ),
+    replace=True,
+)
+'''
+
+
+@pytest.fixture
+def slow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    (tmp_path / "slow_changes.py").write_text(MODULE)
+    monkeypatch.syspath_prepend(tmp_path)
+    __import__("slow_changes")
+    yield
+    _forget("slow_change")
+    sys.modules.pop("slow_changes")
+
+
+def _forget(name: str) -> None:
+    REGISTRY._by_name.pop(name)
+    REGISTRY._names.pop(name)
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("slow")
+def test_other_processes_give_the_same(bl: BarLedger) -> None:
+    specs = ["slow_change", "sma(slow_change, 5)", "rsi(14)"]
+    wanted = bl.indicators.batch(NAMES, "1d", specs, start="2020-09-01")
+    found = bl.indicators.batch(NAMES, "1d", specs, start="2020-09-01", processes=2, explain=True)
+    assert found.digest == wanted.digest
+    assert str(found.explanation).startswith("2 processes")
+    assert found["S03"].provenance == wanted["S03"].provenance
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("slow")
+def test_what_fails_in_another_process_stops_no_other() -> None:
+    with library(MemoryStore()) as own:
+        own.write("CHEAP", "1d", walk(300, 1), source="x")
+        own.write("DEAR", "1d", walk(300, 1) * 1e5, source="x")
+        with pytest.warns(Incomplete, match="DEAR"):
+            found = own.indicators.batch(["CHEAP", "DEAR"], "1d", "slow_change", processes=2)
+        assert isinstance(found.failures["DEAR"], IndicatorFailed)
+        assert "too expensive" in str(found.failures["DEAR"])
+        assert len(found["CHEAP"]) == 300
+
+
+@pytest.mark.slow
+def test_what_another_process_cannot_import_is_computed_here_and_said(bl: BarLedger) -> None:
+    def reach(_: object) -> Reach:
+        return Reach(lookback=0, settled=0, memory="window", exact=True)
+
+    local = Indicator(
+        name="only_here",
+        title="Local",
+        kind="custom",
+        inputs=("close",),
+        outputs=(Output(name="local"),),
+        reach=reach,
+        compute=lambda close: (close * 2.0,),
+        releases_gil=False,
+        owner="nowhere.local",
+    )
+    REGISTRY.add(local)
+    try:
+        with pytest.warns(NotParallel, match="no indicator 'only_here'"):
+            found = bl.indicators.batch(NAMES, "1d", "only_here", processes=2, explain=True)
+        assert len(found) == len(NAMES)
+        assert "computed in this process alone" in str(found.explanation)
+    finally:
+        _forget("only_here")

@@ -1,0 +1,97 @@
+"""Costs: which way is chosen for how many bars."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from barledger.indicators.binding import Binder, Request
+from barledger.indicators.definition import Indicator, Memory, Output, Reach
+from barledger.indicators.registry import Registry
+from barledger.services.indicators.costs import Choice, Costs, choose_batch, choose_tail
+
+COSTS = Costs(
+    window=2.0,
+    contractive=3.0,
+    path=5.0,
+    index=2.0,
+    call=5_000.0,
+    update=250.0,
+    open=4_000.0,
+    hand_over=20_000.0,
+    shared=5_000.0,
+    process=1e9,
+)
+
+
+def made(name: str, memory: Memory, *, releases_gil: bool = True) -> Indicator:
+    return Indicator(
+        name=name,
+        title=name,
+        kind="custom",
+        inputs=("close",),
+        outputs=(Output(name=name),),
+        reach=lambda _: Reach(lookback=20, settled=500, memory=memory, exact=True),
+        compute=lambda close: (np.array(close),),
+        releases_gil=releases_gil,
+    )
+
+
+REGISTRY = Registry(
+    lambda: [made("fading", "contractive"), made("counting", "path"), made("python", "window", releases_gil=False)]
+)
+
+
+def request(*specs: str) -> Request:
+    return Binder(REGISTRY).request(list(specs))
+
+
+def tail(new: int, *specs: str, history: int = 1_000_000) -> Choice:
+    return choose_tail(request(*specs), new=new, history=history, costs=COSTS)
+
+
+def test_few_new_bars_are_updates_and_many_a_tail() -> None:
+    assert tail(1, "fading").way == "handle"
+    assert tail(20, "fading").way == "handle"
+    assert tail(40, "fading").way == "tail"
+    assert tail(100_000, "fading").way == "tail"
+
+
+def test_a_tail_as_long_as_everything_is_no_better_than_it() -> None:
+    assert tail(900, "fading", history=1_000).estimates["tail"] == tail(900, "fading", history=1_000).estimates["batch"]
+
+
+def test_what_counts_from_an_anchor_has_no_tail() -> None:
+    found = tail(1_000, "counting")
+    assert "tail" not in found.estimates
+    assert found.way == "handle"
+    assert tail(100, "counting", history=120).way == "batch"
+
+
+def test_threads_are_for_long_series() -> None:
+    specs = ("fading", "counting")
+    assert choose_batch(request(*specs), series=500, bars=500, cores=4, costs=COSTS).threads == 1
+    assert choose_batch(request(*specs), series=500, bars=50_000, cores=4, costs=COSTS).threads == 4
+    assert choose_batch(request(*specs), series=500, bars=50_000, cores=2, costs=COSTS).threads == 2
+    assert choose_batch(request(*specs), series=1, bars=50_000, cores=4, costs=COSTS).threads == 1
+
+
+def test_threads_are_of_no_use_to_what_keeps_the_interpreter() -> None:
+    found = choose_batch(request("fading", "python"), series=500, bars=50_000, cores=4, costs=COSTS)
+    assert found.threads == 1
+    assert list(found.estimates) == ["1 thread"]
+
+
+def test_a_choice_says_what_was_weighed() -> None:
+    found = choose_batch(request("fading"), series=500, bars=50_000, cores=2, costs=COSTS)
+    assert str(found).startswith("batch in 2 threads (1 thread 77.5 ms, 2 threads ")
+
+
+def test_a_table_is_kept_with_two_digits(tmp_path: Path) -> None:
+    path = tmp_path / "costs.json"
+    COSTS.save(path)
+    assert Costs.of({name: getattr(COSTS, name) for name in Costs.__slots__}) == COSTS
+    assert '"call": 5000.0' in path.read_text()
+    assert Costs.measured().update > 0
+    with pytest.raises(KeyError):
+        Costs.of({})
