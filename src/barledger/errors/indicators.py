@@ -10,19 +10,19 @@ from barledger.errors.refusals import Refused
 
 @dataclass(kw_only=True, eq=False)
 class InvalidSpec(InvalidInput):
-    """A spec does not say which indicator is meant; ``at`` is the character that it goes wrong at, from 0."""
+    """A spec does not say which indicator is meant; ``place`` is the character that it goes wrong at, from 0."""
 
     code = "invalid-spec"
-    message = "{spec!r} at character {at}: {reason}"
+    message = "{spec!r} at character {place}: {reason}"
     next_step = "Write a spec like rsi(14), bbands(20, 2).upper or sma(rsi(14), 9)."
 
     spec: str
-    at: int
+    place: int
     reason: str
 
     def __str__(self) -> str:
         """Point at the character."""
-        return f"{super().__str__()}\n  {self.spec}\n  {' ' * self.at}^"
+        return f"{super().__str__()}\n  {self.spec}\n  {' ' * self.place}^"
 
 
 @dataclass(kw_only=True, eq=False)
@@ -36,7 +36,7 @@ class IndicatorNotFound(NotFound):
     name: str
     nearest: tuple[str, ...] = ()
     spec: str = ""
-    at: int = 0
+    place: int = 0
 
     def _told(self) -> dict[str, Any]:
         hint = f"; did you mean {', '.join(self.nearest)}?" if self.nearest else ""
@@ -56,7 +56,7 @@ class ParameterUnknown(InvalidInput):
     known: tuple[str, ...]
     what: str = "parameter"
     spec: str = ""
-    at: int = 0
+    place: int = 0
 
 
 @dataclass(kw_only=True, eq=False)
@@ -72,7 +72,7 @@ class ParameterInvalid(InvalidInput):
     value: Any
     allowed: str
     spec: str = ""
-    at: int = 0
+    place: int = 0
 
 
 @dataclass(kw_only=True, eq=False)

@@ -50,7 +50,7 @@ class Bound:
     def key(self) -> str:
         """Return the whole spec in one spelling, with every parameter."""
         inputs = [one.key for one in self.inputs]
-        given = [f"{name}={Literal(value=value, at=0)}" for name, value in self.parameters.items()]
+        given = [f"{name}={Literal(value=value, place=0)}" for name, value in self.parameters.items()]
         policy = [] if self.policy == self.indicator.policy else [f"nan_policy={self.policy}"]
         return f"{self.indicator.name}({', '.join([*inputs, *given, *policy])})"
 
@@ -159,7 +159,7 @@ class Binder:
         """Bind one spec or several; raises `InvalidSpec` and what else can be wrong with it."""
         listed = (specs,) if isinstance(specs, str) else tuple(specs)
         if not listed:
-            raise InvalidSpec(spec="", at=0, reason="no indicator is named")
+            raise InvalidSpec(spec="", place=0, reason="no indicator is named")
         picks: dict[str, Pick] = {}
         for spec in listed:
             call = parse(spec)
@@ -184,7 +184,12 @@ class Binder:
             if place is None:
                 known = tuple(one.name for one in indicator.outputs)
                 raise ParameterUnknown(
-                    indicator=indicator.name, name=call.output, known=known, what="output", spec=spec, at=call.output_at
+                    indicator=indicator.name,
+                    name=call.output,
+                    known=known,
+                    what="output",
+                    spec=spec,
+                    place=call.output_place,
                 )
         bound = Bound(indicator=indicator, parameters=parameters, inputs=inputs, policy=policy or indicator.policy)
         return bound, place
@@ -193,7 +198,7 @@ class Binder:
         try:
             return self._registry.find(call.name)
         except IndicatorNotFound as error:
-            raise IndicatorNotFound(name=call.name, nearest=error.nearest, spec=spec, at=call.at) from None
+            raise IndicatorNotFound(name=call.name, nearest=error.nearest, spec=spec, place=call.place) from None
 
     def _divide(
         self, spec: str, indicator: Indicator, arguments: tuple[Argument, ...], policy: Policy | None
@@ -209,7 +214,7 @@ class Binder:
             if place >= len(indicator.inputs):
                 takes = len(indicator.inputs)
                 raise InvalidSpec(
-                    spec=spec, at=argument.at, reason=f"{indicator.name} takes {takes} input{'s' * (takes != 1)}"
+                    spec=spec, place=argument.place, reason=f"{indicator.name} takes {takes} input{'s' * (takes != 1)}"
                 )
             found[place] = self._input(spec, argument.value, policy)
         inputs = tuple(found.get(place) or Column(name=name) for place, name in enumerate(indicator.inputs))
@@ -233,12 +238,13 @@ class Binder:
         if isinstance(value, Reference):
             return Column(name=value.column, instrument=value.instrument)
         if isinstance(value, Literal):
-            raise InvalidSpec(spec=spec, at=value.at, reason="an input is a column or another spec, and no number")
+            reason = "an input is a column or another spec, and no number"
+            raise InvalidSpec(spec=spec, place=value.place, reason=reason)
         plain = value.arguments is None and not value.output
         if plain and (value.name in self._available or not self._registry.knows(value.name)):
             if value.name not in self._available:
                 raise InvalidSpec(
-                    spec=spec, at=value.at, reason=f"there is neither a column nor an indicator {value.name!r}"
+                    spec=spec, place=value.place, reason=f"there is neither a column nor an indicator {value.name!r}"
                 )
             return Column(name=value.name)
         bound, place = self._bind(spec, value, policy)
@@ -246,7 +252,7 @@ class Binder:
         if place is None and len(outputs) > 1:
             names = ", ".join(one.name for one in outputs)
             reason = f"say which output of {value.name} is the input: {names}"
-            raise InvalidSpec(spec=spec, at=value.at, reason=reason)
+            raise InvalidSpec(spec=spec, place=value.place, reason=reason)
         return Pick(bound=bound, place=place or 0)
 
     def _parameters(self, spec: str, indicator: Indicator, arguments: list[Argument]) -> dict[str, Value]:
@@ -262,7 +268,7 @@ class Binder:
             try:
                 given[parameter.name] = parameter.check(indicator.name, _plain(argument))
             except ParameterInvalid as error:
-                raise ParameterInvalid(**error.details() | {"spec": spec, "at": argument.at}) from None
+                raise ParameterInvalid(**error.details() | {"spec": spec, "place": argument.place}) from None
         return complete(indicator, given)
 
 
@@ -285,12 +291,12 @@ def _plain(argument: Argument) -> object:
 
 def _unknown(spec: str, indicator: Indicator, argument: Argument, *, twice: bool) -> BarledgerError:
     if twice:
-        return InvalidSpec(spec=spec, at=argument.at, reason="this parameter is given twice")
+        return InvalidSpec(spec=spec, place=argument.place, reason="this parameter is given twice")
     known = tuple(f"{one.name} ({one.allowed}; {one.default} unless given)" for one in indicator.parameters)
     if not argument.name:
         takes = len(indicator.parameters)
         reason = f"{indicator.name} takes {takes} parameter{'s' * (takes != 1)}"
-        return InvalidSpec(spec=spec, at=argument.at, reason=reason + (f": {', '.join(known)}" if known else ""))
+        return InvalidSpec(spec=spec, place=argument.place, reason=reason + (f": {', '.join(known)}" if known else ""))
     return ParameterUnknown(
-        indicator=indicator.name, name=argument.name, known=known or ("(none)",), spec=spec, at=argument.at
+        indicator=indicator.name, name=argument.name, known=known or ("(none)",), spec=spec, place=argument.place
     )

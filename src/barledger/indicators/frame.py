@@ -57,7 +57,7 @@ def calculate(
     request = _bound(listed, nan_policy, tuple(given.names), REGISTRY.generation)
     table = _table(given, request, _breaks(given, timeframe, calendar))
     columns = Evaluation(table=table).columns(request)
-    rows = Rows(first=0, end=len(table), begins=False)
+    rows = Rows(first=0, stop=len(table), begins=False)
     standings = {name: standing(pick, table, rows) for name, pick in request.picks.items()}
     said = (
         {**told(request, standings), "restarts": restarts(table, request, rows)}

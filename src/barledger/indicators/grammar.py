@@ -29,7 +29,7 @@ class Literal:
     """A number, or a word in quotes."""
 
     value: int | float | str
-    at: int
+    place: int
 
     def __str__(self) -> str:
         """Write it as it is read."""
@@ -45,7 +45,7 @@ class Reference:
 
     instrument: str
     column: str = "close"
-    at: int
+    place: int
 
     def __str__(self) -> str:
         """Write it as it is read."""
@@ -60,7 +60,7 @@ class Argument:
 
     name: str
     value: "Literal | Reference | Call"
-    at: int
+    place: int
 
     def __str__(self) -> str:
         """Write it as it is read."""
@@ -74,8 +74,8 @@ class Call:
     name: str
     arguments: tuple[Argument, ...] | None = None
     output: str = ""
-    at: int
-    output_at: int = 0
+    place: int
+    output_place: int = 0
 
     def __str__(self) -> str:
         """Write it as it is read."""
@@ -87,13 +87,13 @@ class Call:
 class _Token:
     sort: str
     text: str
-    at: int
+    place: int
 
 
 def parse(spec: str) -> Call:
     """Read a spec; raises `InvalidSpec` with the character that it goes wrong at."""
     if not isinstance(spec, str):
-        raise InvalidSpec(spec=str(spec), at=0, reason="this is no text")
+        raise InvalidSpec(spec=str(spec), place=0, reason="this is no text")
     reader = _Reader(spec)
     call = reader.call(0)
     reader.end()
@@ -114,10 +114,10 @@ class _Reader:
         if depth > _DEEPEST:
             raise self._wrong(token, f"specs may be nested {_DEEPEST} deep")
         arguments = tuple(self._arguments(depth)) if self._skip("(") else None
-        call = Call(name=token.text.lower(), arguments=arguments, at=token.at)
+        call = Call(name=token.text.lower(), arguments=arguments, place=token.place)
         if self._skip("."):
             output = self._take("name", "a name of an output")
-            call = replace(call, output=output.text.lower(), output_at=output.at)
+            call = replace(call, output=output.text.lower(), output_place=output.place)
         return call
 
     def end(self) -> None:
@@ -132,7 +132,8 @@ class _Reader:
         while True:
             argument = self._argument(depth)
             if named and not argument.name:
-                raise InvalidSpec(spec=self._spec, at=argument.at, reason="after a name=value each one needs its name")
+                reason = "after a name=value each one needs its name"
+                raise InvalidSpec(spec=self._spec, place=argument.place, reason=reason)
             named = named or bool(argument.name)
             yield argument
             if self._skip(")"):
@@ -141,12 +142,12 @@ class _Reader:
                 raise self._wrong(self._next, "a comma or a closing bracket is expected")
 
     def _argument(self, depth: int) -> Argument:
-        at = self._next.at
+        at = self._next.place
         name = ""
         if self._next.sort == "name" and self._tokens[self._place + 1].text == "=":
             name = self._take("name", "a name").text.lower()
             self._skip("=")
-        return Argument(name=name, value=self._value(depth), at=at)
+        return Argument(name=name, value=self._value(depth), place=at)
 
     def _value(self, depth: int) -> Literal | Reference | Call:
         token = self._next
@@ -160,15 +161,16 @@ class _Reader:
             value = int(token.text) if whole else float(token.text)
             if abs(value) > _LARGEST:
                 raise self._wrong(token, "a number is this large nowhere")
-            return Literal(value=value, at=token.at)
+            return Literal(value=value, place=token.place)
         if token.sort == "text":
-            return Literal(value=token.text[1:-1], at=token.at)
+            return Literal(value=token.text[1:-1], place=token.place)
         instrument = token.text.strip("'\"")
         if not instrument:
             raise self._wrong(token, "a name of an instrument is expected after @")
         if self._skip("."):
-            return Reference(instrument=instrument, column=self._take("name", "a column").text.lower(), at=token.at)
-        return Reference(instrument=instrument, at=token.at)
+            column = self._take("name", "a column").text.lower()
+            return Reference(instrument=instrument, column=column, place=token.place)
+        return Reference(instrument=instrument, place=token.place)
 
     @property
     def _next(self) -> _Token:
@@ -188,16 +190,16 @@ class _Reader:
         return token
 
     def _wrong(self, token: _Token, reason: str) -> InvalidSpec:
-        return InvalidSpec(spec=self._spec, at=token.at, reason=reason)
+        return InvalidSpec(spec=self._spec, place=token.place, reason=reason)
 
     def _cut(self) -> Iterator[_Token]:
         at = 0
         while at < len(self._spec):
             found = _TOKEN.match(self._spec, at)
             if found is None:
-                raise InvalidSpec(spec=self._spec, at=at, reason=f"{self._spec[at]!r} has no meaning here")
+                raise InvalidSpec(spec=self._spec, place=at, reason=f"{self._spec[at]!r} has no meaning here")
             sort = str(found.lastgroup)
             if sort != "space":
-                yield _Token(sort=sort, text=found[sort], at=found.start(sort))
+                yield _Token(sort=sort, text=found[sort], place=found.start(sort))
             at = found.end()
-        yield _Token(sort="end", text="the end", at=len(self._spec))
+        yield _Token(sort="end", text="the end", place=len(self._spec))

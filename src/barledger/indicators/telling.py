@@ -19,10 +19,10 @@ _SHOWN: Final = 5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rows:
-    """Which rows of a table are answered, [first, end), and whether the table begins where the series does."""
+    """Which rows of a table are answered, [first, stop), and whether the table begins where the series does."""
 
     first: int
-    end: int
+    stop: int
     begins: bool
 
 
@@ -71,12 +71,12 @@ def restarts(table: Table, request: Request, rows: Rows) -> dict[str, Any]:
         there = np.flatnonzero(~missing)
         after = after[after > there[0]] if len(there) else after[:0]
         at = np.union1d(at, after)
-    inside = at[(at > rows.first) & (at < rows.end)]
+    inside = at[(at > rows.first) & (at < rows.stop)]
     told: dict[str, Any] = {
         "count": len(inside),
         "first": [format_time(int(one)) for one in table.time[inside[:_SHOWN]]],
     }
-    skipped = int(missing[rows.first : rows.end].sum()) if len(missing) else 0
+    skipped = int(missing[rows.first : rows.stop].sum()) if len(missing) else 0
     return told | ({"rows_without_a_value": skipped} if skipped else {})
 
 

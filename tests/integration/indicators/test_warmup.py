@@ -27,8 +27,7 @@ def bl() -> Iterator[BarLedger]:
 
 
 def described() -> list[str]:
-    """Return every indicator whose reach is more than a guess, which those without a formula may be."""
-    return [one.name for one in REGISTRY if one.formula]
+    return [one.name for one in REGISTRY]
 
 
 def same(found: Any, wanted: Any, *, exact: bool) -> None:

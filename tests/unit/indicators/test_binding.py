@@ -151,14 +151,14 @@ def test_a_policy_is_part_of_what_is_asked_for(binder: Binder) -> None:
 def test_an_unknown_name_brings_the_nearest(binder: Binder) -> None:
     with pytest.raises(IndicatorNotFound, match="did you mean strength") as caught:
         binder.request("mean(strenght(3))")
-    assert (caught.value.spec, caught.value.at) == ("mean(strenght(3))", 5)
+    assert (caught.value.spec, caught.value.place) == ("mean(strenght(3))", 5)
 
 
 @pytest.mark.parametrize("value", ["1", "501", "2.5", "x", "'9'"])
 def test_a_value_out_of_range_brings_the_range(binder: Binder, value: str) -> None:
     with pytest.raises(ParameterInvalid) as caught:
         binder.request(f"mean(period={value})")
-    assert caught.value.at == 5
+    assert caught.value.place == 5
     assert "a whole number from 2 to 500" in caught.value.advice
 
 
@@ -172,7 +172,7 @@ def test_an_unknown_output_brings_the_known(binder: Binder) -> None:
     with pytest.raises(ParameterUnknown, match="bands has no output 'middle'") as caught:
         binder.request("bands(20).middle")
     assert caught.value.known == ("upper", "lower")
-    assert caught.value.at == 10
+    assert caught.value.place == 10
 
 
 @pytest.mark.parametrize(
@@ -189,7 +189,7 @@ def test_an_unknown_output_brings_the_known(binder: Binder) -> None:
 def test_what_does_not_fit_is_pointed_at(binder: Binder, spec: str, reason: str, at: int) -> None:
     with pytest.raises(InvalidSpec, match=reason) as caught:
         binder.request(spec)
-    assert caught.value.at == at
+    assert caught.value.place == at
 
 
 def test_no_spec_is_refused(binder: Binder) -> None:

@@ -46,14 +46,14 @@ def refusal(spec: str) -> InvalidSpec | None:
 @given(st.text(max_size=30))
 def test_any_text_is_read_or_refused_with_a_place_in_it(text: str) -> None:
     error = refusal(text)
-    assert error is None or (0 <= error.at <= len(text) and error.reason)
+    assert error is None or (0 <= error.place <= len(text) and error.reason)
 
 
 @given(specs(), st.data())
 def test_a_spec_that_is_cut_off_is_refused_or_another_whole_one(spec: str, data: st.DataObject) -> None:
     cut = spec[: data.draw(st.integers(0, len(spec)))]
     error = refusal(cut)
-    assert error.at <= len(cut) if error is not None else cut.lower().startswith(parse(cut).name)
+    assert error.place <= len(cut) if error is not None else cut.lower().startswith(parse(cut).name)
 
 
 def test_names_and_spaces_do_not_count() -> None:
@@ -119,7 +119,7 @@ def test_another_instrument_is_named_after_a_sign(text: str, instrument: str, co
 def test_an_error_points_at_the_character(spec: str, at: int) -> None:
     with pytest.raises(InvalidSpec) as caught:
         parse(spec)
-    assert caught.value.at == at
+    assert caught.value.place == at
     *_, shown, pointer = str(caught.value).split("\n")
     assert shown == f"  {spec}"
     assert pointer == "  " + " " * at + "^"

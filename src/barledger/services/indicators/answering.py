@@ -44,7 +44,7 @@ def answer_of(
         }
 
     return Calculation(
-        time=table.time[rows.first : rows.end],
+        time=table.time[rows.first : rows.stop],
         columns=columns,
         standings=standings,
         provenance=provenance,
@@ -57,7 +57,7 @@ def _used(request: Request, rows: Rows, anchor: int) -> slice:
     """Return the rows that the columns rely on: the warm-up of them all, and what is answered."""
     begins = [rows.first - min(rows.first, request.reach.settled)]
     begins += [anchor for pick in request.picks.values() if pick.reach.memory in ANCHORED]
-    return slice(min(begins), max(rows.end, min(begins)))
+    return slice(min(begins), max(rows.stop, min(begins)))
 
 
 def _bars_told(bars: Bars, beside: Mapping[str, Bars], revisions: Mapping[Series, int], used: slice) -> dict[str, Any]:
@@ -68,13 +68,13 @@ def _bars_told(bars: Bars, beside: Mapping[str, Bars], revisions: Mapping[Series
     sources: list[dict[str, Any]] = [{"source": one.source} for one in bars.sources]
     if len(sources) == 1:
         sources[0]["rows"] = used.stop - used.start
-    beside = {
+    found_beside = {
         name: {"revision": str(one.revision), "sources": [span.source for span in one.sources]}
         for name, one in beside.items()
     }
     revision = max(one for series, one in revisions.items() if series.instrument == bars.instrument)
     found = {**told, "revision": str(revision), "sources": sources, "used_rows": used.stop - used.start}
-    return found | ({"others": beside} if beside else {})
+    return found | ({"others": found_beside} if found_beside else {})
 
 
 def _digesting(parts: tuple[Bars, ...], others: Mapping[str, Bars], used: slice, time: Ints) -> Any:

@@ -310,7 +310,7 @@ def _one_by_one(plan: Plan, tally: Tally) -> Iterator[tuple[str, Calculation]]:
 def _calculation(request: Request, prepared: Prepared) -> Calculation:
     rows = prepared.rows
     columns = dict(zip(request.picks, computed(Step.of(request), prepared.table, rows), strict=True))
-    return prepared.told(request, apart=False).calculation(prepared.table.time[rows.first : rows.end], columns)
+    return prepared.told(request, apart=False).calculation(prepared.table.time[rows.first : rows.stop], columns)
 
 
 def _or_error(make: Callable[[Bars], Prepared], bars: Bars) -> Prepared | BarledgerError:

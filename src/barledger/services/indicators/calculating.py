@@ -88,7 +88,7 @@ class Calculator:
             revisions=bars.revisions,
             calendar={"calendar": None},
         )
-        rows = Rows(first=0, end=len(bars), begins=held.begins)
+        rows = Rows(first=0, stop=len(bars), begins=held.begins)
         # All rows are answered, and nothing is kept: then there is no more to it than computing them.
         plain = explanation is None
         columns = Evaluation(table=table).columns(request) if plain else held.columns(request, rows, 0, explanation)[0]
@@ -170,4 +170,4 @@ def _rows(held: Held, question: Question) -> Rows:
     first, end = np.searchsorted(time, [question.interval.start, question.interval.end]).tolist()
     if question.last is not None:
         first = max(first, end - question.last)
-    return Rows(first=first, end=max(first, end), begins=held.begins)
+    return Rows(first=first, stop=max(first, end), begins=held.begins)

@@ -89,7 +89,7 @@ class Held:
                 elif known is not None and span[0] == 0 and span[1] is None:
                     self._go_on(name, pick, len(known[0]), explanation)
             found |= self._evaluated(span, picks, size, explanation)
-        cut = {name: found[name][rows.first - begin : rows.end - begin] for begin, name in self._begins(by_span)}
+        cut = {name: found[name][rows.first - begin : rows.stop - begin] for begin, name in self._begins(by_span)}
         return {name: cut[name] for name in request.picks}, hits
 
     def _begins(self, by_span: Mapping[Span, Mapping[str, Pick]]) -> list[tuple[int, str]]:
@@ -98,14 +98,14 @@ class Held:
     def _span(self, pick: Pick, rows: Rows, anchor: int) -> Span:
         begin, size = begin_of(pick, rows, anchor), len(self.table)
         # What knows of later bars, or refuses them, must not see those after the last row that is answered.
-        if rows.end < size and (pick.bound.policy == "raise" or foresees(pick)):
-            return begin, rows.end
+        if rows.stop < size and (pick.bound.policy == "raise" or foresees(pick)):
+            return begin, rows.stop
         if begin or not pick.reach.exact:
-            return begin, rows.end if (rows.end - begin) * _SMALL < size - begin else None
+            return begin, rows.stop if (rows.stop - begin) * _SMALL < size - begin else None
         known = ((0, None), pick.bound.key) in self._known
         settled = max(0, rows.first - pick.reach.settled)
-        small = not known and (rows.end - settled) * _SMALL < size
-        return (settled, rows.end) if small else (0, None)
+        small = not known and (rows.stop - settled) * _SMALL < size
+        return (settled, rows.stop) if small else (0, None)
 
     def _evaluated(
         self, span: Span, picks: Mapping[str, Pick], size: int, explanation: Explanation | None

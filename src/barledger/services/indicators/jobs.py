@@ -37,7 +37,7 @@ class Job:
     def filled(self, request: Request) -> Part:
         """Return what the columns that are filled are."""
         rows = self.prepared.rows
-        self.leaf.time[self.rows] = self.prepared.table.time[rows.first : rows.end]
+        self.leaf.time[self.rows] = self.prepared.table.time[rows.first : rows.stop]
         if self.kept:
             told = cache(partial(self.prepared.told, request, apart=False))
         else:

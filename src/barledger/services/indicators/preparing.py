@@ -54,7 +54,7 @@ class Prepared:
 
     def __len__(self) -> int:
         """Return the number of rows of the answer."""
-        return self.rows.end - self.rows.first
+        return self.rows.stop - self.rows.first
 
     def told(self, request: Request, *, apart: bool) -> Told:
         """Return what is told of the answer; ``apart`` digests the bars now, and lets go of them."""
@@ -79,7 +79,7 @@ class Preparer:
         held = self.reading.table(question, bars, need, self.request, others)
         time = held.table.time
         first, end = np.searchsorted(time, [question.interval.start, question.interval.end]).tolist()
-        return Prepared(held=held, rows=Rows(first=first, end=end, begins=held.begins))
+        return Prepared(held=held, rows=Rows(first=first, stop=end, begins=held.begins))
 
     def in_hand(self, bars: Bars) -> Prepared:
         """Prepare bars that the caller has; raises `InputMissing`."""
@@ -91,7 +91,7 @@ class Preparer:
             revisions=bars.revisions,
             calendar={"calendar": None},
         )
-        return Prepared(held=held, rows=Rows(first=0, end=len(bars), begins=held.begins))
+        return Prepared(held=held, rows=Rows(first=0, stop=len(bars), begins=held.begins))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,7 +123,7 @@ def computed(steps: Sequence[Step], table: Table, rows: Rows) -> Iterator[Floats
         begin = min(begin_of(step.pick, rows), rows.first)
         evaluation = evaluations.get(begin)
         if evaluation is None:
-            evaluation = evaluations[begin] = Evaluation(table=table.part(begin, rows.end))
+            evaluation = evaluations[begin] = Evaluation(table=table.part(begin, rows.stop))
         values = evaluation.values(step.pick)
         yield values[rows.first - begin :] if rows.first > begin else values
         for key in step.last:

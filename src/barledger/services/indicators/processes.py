@@ -63,12 +63,12 @@ class Words:
 class Share:
     """A series in shared memory: where its times and columns begin (in values), and where its results go."""
 
-    at: int
+    offset: int
     rows: int
     breaks: int
     names: tuple[str, ...]
     first: int
-    end: int
+    stop: int
     out: int
 
 
@@ -151,7 +151,7 @@ def _shares(some: Sequence[Job], width: int) -> tuple[list[Share], int]:
         out = at + rows * (1 + len(names)) + breaks
         answered = job.prepared.rows
         shares.append(
-            Share(at=at, rows=rows, breaks=breaks, names=names, first=answered.first, end=answered.end, out=out)
+            Share(offset=at, rows=rows, breaks=breaks, names=names, first=answered.first, stop=answered.stop, out=out)
         )
         at = out + len(job.prepared) * width
     return shares, at
@@ -159,7 +159,7 @@ def _shares(some: Sequence[Job], width: int) -> tuple[list[Share], int]:
 
 def _lay_out(memory: SharedMemory, some: Sequence[Job], shares: Sequence[Share]) -> None:
     for job, share in zip(some, shares, strict=True):
-        at, table = share.at, job.prepared.table
+        at, table = share.offset, job.prepared.table
         for values in (table.time, table.breaks, *table.columns.values()):
             _array(memory, at, len(values), values.dtype)[:] = values
             at += len(values)
@@ -199,8 +199,8 @@ def _compute(words: Words, name: str, shares: Sequence[Share]) -> list[Barledger
 
 
 def _filled(steps: Sequence[Step], memory: SharedMemory, share: Share) -> BarledgerError | None:
-    answered = Rows(first=share.first, end=share.end, begins=False)
-    rows = share.end - share.first
+    answered = Rows(first=share.first, stop=share.stop, begins=False)
+    rows = share.stop - share.first
     # Arrays on the memory must be gone before it is closed, and an error would keep them by its traceback.
     try:
         for place, values in enumerate(computed(steps, _table(memory, share), answered)):
@@ -212,7 +212,7 @@ def _filled(steps: Sequence[Step], memory: SharedMemory, share: Share) -> Barled
 
 
 def _table(memory: SharedMemory, share: Share) -> Table:
-    at = share.at
+    at = share.offset
     time = _array(memory, at, share.rows, np.int64)
     breaks = _array(memory, at + share.rows, share.breaks, np.int64)
     at += share.rows + share.breaks

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from barledger.domain.interval import BEGINNING, Instant, Interval, format_time, parse_time
+from barledger.domain.readable import Readable
 from barledger.domain.series import normalise_instrument
 from barledger.domain.timeframe import Timeframe
 from barledger.domain.version import Version
@@ -88,8 +89,8 @@ class Question:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Need:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Need(Readable):
     """The bars to read: from a start (None: the first bar) to an end (ns), and ``back`` more before that.
 
     With ``last``, the last so many and those ``back`` before them. ``others`` are further instruments.
