@@ -114,7 +114,7 @@ def test_bars_of_another_timeframe_are_refused(bl: BarLedger) -> None:
 def test_an_indicator_describes_itself(bl: BarLedger) -> None:
     told = bl.indicators.describe("zscore")
     assert told.as_dict()["parameters"][0]["allowed"] == "a whole number from 2 to 100000"
-    assert "  spec        zscore(period=20)\n" in str(told)
+    assert "  spec        zscore(period=20, ddof=0)\n" in str(told)
     assert "  formula     (close - mean(close, period)) / stddev(close, period)\n" in str(told)
     assert "  warm-up     19 bars to the first value, 19 to that of the whole history (the same bits)" in str(told)
     assert bl.indicators.describe("moved(5)").name == "moved"

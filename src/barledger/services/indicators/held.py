@@ -14,7 +14,7 @@ from barledger.domain.series import Series
 from barledger.indicators.binding import Pick, Request
 from barledger.indicators.evaluation import Evaluation, Results
 from barledger.indicators.table import Table
-from barledger.indicators.telling import Rows, begin_of
+from barledger.indicators.telling import ANCHORED, Rows, begin_of
 from barledger.services.indicators.choosing import choose, foresees
 from barledger.services.indicators.explanation import Explanation
 from barledger.services.indicators.growing import Growing
@@ -100,7 +100,7 @@ class Held:
         # What knows of later bars, or refuses them, must not see those after the last row that is answered.
         if rows.stop < size and (pick.bound.policy == "raise" or foresees(pick)):
             return begin, rows.stop
-        if begin or not pick.reach.exact:
+        if begin or not pick.reach.exact or pick.reach.memory in ANCHORED:
             return begin, rows.stop if (rows.stop - begin) * _SMALL < size - begin else None
         known = ((0, None), pick.bound.key) in self._known
         settled = max(0, rows.first - pick.reach.settled)
