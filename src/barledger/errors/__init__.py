@@ -18,7 +18,7 @@ The tree (each class also inherits the kin from the standard library that caller
     │   └── ChannelNotFound, RouteNotFound, JobNotFound
     ├── Refused (RuntimeError)
     │   ├── RevisionConflict, RevisionExpired, NameTaken, NotEmpty, VersionImmutable, Held, ReadOnly, Closed
-    │   ├── CannotAdjust, AdjustmentChanged, CapabilityMissing, BucketExpires, FormatTooNew
+    │   ├── ActionConflict, CannotAdjust, AdjustmentChanged, CapabilityMissing, BucketExpires, FormatTooNew
     │   ├── SymbolTaken, JobTaken, ChannelTaken (NameTaken)
     │   ├── IllegalStep, KeyExposed, KeyMissing, JobRunning, JobKindMissing (CapabilityMissing)
     │   └── OutOfReach (CapabilityMissing), ChangedSince, ProposalStale (RevisionConflict)
@@ -126,6 +126,7 @@ from barledger.errors.lookup import (
     VersionNotFound,
 )
 from barledger.errors.refusals import (
+    ActionConflict,
     AdjustmentChanged,
     BucketExpires,
     Busy,
@@ -176,6 +177,7 @@ from barledger.errors.running import (
 )
 
 __all__ = [
+    "ActionConflict",
     "ActionNotFound",
     "ActionsRejected",
     "AdjustmentChanged",
