@@ -14,7 +14,9 @@ from barledger.cli.session import End, Json, Ledger, Reason, Source, Start, Stor
 from barledger.domain.discrepancy import Discrepancy, check_reason
 from barledger.domain.rows import VALUES
 from barledger.errors import BarledgerError, InvalidSetting
+from barledger.services.cache.commit import Written
 from barledger.services.discrepancies.filter import Filter
+from barledger.services.discrepancies.outcomes import Recorded, Undone
 from barledger.services.discrepancies.workflow import Decided
 from barledger.services.ingestion import Budget
 from barledger.services.integrity.report import Comparison, LibraryReport, Report
@@ -129,7 +131,7 @@ def show(
     ledger: Ledger = "",
     json: Json = False,
 ) -> None:
-    """Show a discrepancy: what it would change, bar by bar, whom that concerns, and what was done so far."""
+    """Show a discrepancy: the bars or the event that it would write, whom that concerns, and what was done so far."""
     output = Output(as_json=json)
     with library(store, ledger) as opened:
         found = opened.integrity.discrepancy(discrepancy)
@@ -138,11 +140,16 @@ def show(
         "discrepancy": found.discrepancy,
         "bars": [bar_of(row) for row in rows[:limit]],
         "bars_in_all": len(rows),
+        "action": found.action,
+        "would": found.would,
         "touched": found.touched,
         "steps": found.steps,
     }
     columns = ("time", "change", *(f"# {name}" for name in VALUES))
-    output.table(str(found.discrepancy), columns, [arrows(row) for row in rows[:limit]], data)
+    if found.action is None:
+        output.table(str(found.discrepancy), columns, [arrows(row) for row in rows[:limit]], data)
+    else:
+        output.say(f"{found.discrepancy}\n{found.would}", data)
     if json:
         return
     output.note(f"why: {found.discrepancy.reason}")
@@ -167,7 +174,7 @@ def accept(
     ledger: Ledger = "",
     json: Json = False,
 ) -> None:
-    """Write what is proposed, each as a new revision."""
+    """Write what is proposed, each as a new revision, or record the event."""
     wanted = _wanted(discrepancies, each=each, **_given(kind, instrument, timeframe, source, confidence))
     check_reason(reason)
     with library(store, ledger) as opened:
@@ -366,7 +373,7 @@ def _decided(output: Output, done: tuple[Decided, ...]) -> None:
         output.say("none matches", [])
         return
     rows = [(one.discrepancy.id, str(one.discrepancy.series), one.discrepancy.kind, *_outcome(one)) for one in done]
-    columns = ("id", "series", "kind", "state", "# new", "# changed", "# withdrawn", "revision", "why not")
+    columns = ("id", "series", "kind", "state", "# new", "# changed", "# withdrawn", "event", "revision", "why not")
     output.table("", columns, rows, [{"ok": one.ok, "discrepancy": one.discrepancy, "written": one.written,
                                       "error": one.error} for one in done])  # fmt: skip
     error = next((one.error for one in done if one.error is not None), None)
@@ -376,10 +383,16 @@ def _decided(output: Output, done: tuple[Decided, ...]) -> None:
 
 def _outcome(one: Decided) -> tuple[object, ...]:
     written, error = one.written, one.error
-    counts = (None, None, None, "") if written is None else (
-        written.new, written.changed, written.withdrawn, str(written.revision)
+    counts = (None, None, None, None, "") if written is None else (
+        written.new, written.changed, written.withdrawn, _event(written), str(written.revision)
     )  # fmt: skip
     return (one.discrepancy.state, *counts, "" if error is None else f"[{error.code}] {error}")
+
+
+def _event(written: Written) -> str | None:
+    """Return the corporate action that was recorded or withdrawn, if it was one and no bars."""
+    action = written.action if isinstance(written, Recorded | Undone) else None
+    return None if action is None else f"{action.summary}{', withdrawn' if action.withdrawn else ''}"
 
 
 def _refuse(**given: object) -> None:

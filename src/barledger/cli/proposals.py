@@ -9,6 +9,7 @@ from barledger.cli.session import Json, Ledger, Source, Store, library
 from barledger.domain.discrepancy import check_reason
 from barledger.domain.interval import format_time
 from barledger.domain.rows import VALUES, Rows
+from barledger.services.discrepancies.outcomes import Recorded
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -55,10 +56,17 @@ def show(
         found = opened.ingestion.proposal(proposal)
     rows = rows_of(found.rows, found.diff)
     columns = ("time", "change", *(f"# {name}" for name in VALUES))
-    data = {"proposal": found.proposal, "bars": [bar_of(row) for row in rows[:limit]], "bars_in_all": len(rows)}
-    output.table(
-        f"{found.proposal.series}: {found.proposal.reason}", columns, [arrows(row) for row in rows[:limit]], data
-    )
+    data = {
+        "proposal": found.proposal,
+        "bars": [bar_of(row) for row in rows[:limit]],
+        "bars_in_all": len(rows),
+        "action": found.preview.action,
+    }
+    title = f"{found.proposal.series}: {found.proposal.reason}"
+    if found.preview.action is None:
+        output.table(title, columns, [arrows(row) for row in rows[:limit]], data)
+    else:
+        output.say(f"{title}\n{found.preview.would}", data)
     if not json:
         for name, value in found.proposal.evidence.items():
             if name != "covered":
@@ -68,11 +76,14 @@ def show(
 
 @app.command()
 def accept(proposal: Id, reason: Why = "", store: Store = "", ledger: Ledger = "", json: Json = False) -> None:
-    """Write a proposal's bars as a new revision, unless they changed since."""
+    """Write a proposal's bars as a new revision, or record its event, unless they changed since."""
     output = Output(as_json=json)
     check_reason(reason)
     with library(store, ledger) as opened:
         done = opened.ingestion.accept(proposal, reason=reason)
+    if isinstance(done, Recorded):
+        output.say(str(done), done)
+        return
     text = f"{done.new:,} new, {done.changed:,} changed, {done.withdrawn:,} withdrawn, {done.same:,} the same"
     output.say(f"{text}; revision {done.revision}", done)
 

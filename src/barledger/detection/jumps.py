@@ -183,6 +183,7 @@ def _suspicion(
         evidence={
             "row": row,
             "ratio": round(split, 9),
+            "within": mixed,
             "move": round(exp(evidence.pop("gap")), 6),
             **{name: round(value, 3) for name, value in evidence.items()},
         },

@@ -1,6 +1,7 @@
 """Discrepancies: where a series and what somebody else says of it part, and what was decided about it.
 
-A discrepancy with bars to write is a *proposal*; one without is only said. Its states, and the steps between them::
+A discrepancy with a remedy, bars to write or a corporate action to record, is a *proposal*; one without is only said.
+Its states, and the steps between them::
 
     open ──> proposed ──> accepted ──> applied ──> undone
       │          │            │
@@ -57,6 +58,9 @@ ALL_KINDS: Final[tuple[str, ...]] = (*KINDS, *get_args(FindingKind))
 IDS: Final = ("disc-", "prop-")
 """How the ids of discrepancies begin; the latter are from before there was anything but proposals."""
 
+BARS_BEFORE: Final = "bars_before"
+"""The evidence that says how many bars lie before an event that is proposed: their adjusted values would be others."""
+
 WHOLE: Final = frozenset({RESTATEMENT, SHIFT, RELABELLED})
 """The kinds that are one event over a stretch, so that no part of it is decided by itself."""
 
@@ -101,7 +105,7 @@ class Discrepancy(Readable):
 
     @property
     def proposal(self) -> str | None:
-        """Return its id if bars are proposed, which `accept` would write, else None."""
+        """Return its id if something is proposed, which `accept` would carry out, else None."""
         return self.id if self.state == "proposed" else None
 
     def __str__(self) -> str:

@@ -49,6 +49,17 @@ def chosen_others(actions: Iterable[CorporateAction], preferred: Sequence[str]) 
     return sorted(found)
 
 
+def told_already(action: CorporateAction, known: Iterable[CorporateAction]) -> CorporateAction | None:
+    """Return what is known of the change of shares that an action would be, denials included, or None.
+
+    That is whatever is said of its day, and the same value within four days of it.
+    """
+    shares, mine = [one for one in known if one.kind in SHARES], {action.day: action.ratio}
+    same_day = [one for one in shares if one.day == action.day]
+    near = [one for one in shares if not one.denied and _same(one.day, one.ratio, mine, _SAME_RATIO)]
+    return next(iter([*same_day, *near]), None)
+
+
 def _chosen(
     actions: Iterable[CorporateAction], preferred: Sequence[str], kinds: frozenset[str], worth: Worth, tolerance: float
 ) -> list[CorporateAction]:

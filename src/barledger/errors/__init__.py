@@ -19,7 +19,7 @@ The tree (each class also inherits the kin from the standard library that caller
     │   └── ChannelNotFound, RouteNotFound, JobNotFound, IndicatorNotFound
     ├── Refused (RuntimeError)
     │   ├── RevisionConflict, RevisionExpired, NameTaken, NotEmpty, VersionImmutable, Held, ReadOnly, Closed
-    │   ├── CannotAdjust, AdjustmentChanged, CapabilityMissing, BucketExpires, FormatTooNew
+    │   ├── ActionConflict, CannotAdjust, AdjustmentChanged, CapabilityMissing, BucketExpires, FormatTooNew
     │   ├── SymbolTaken, JobTaken, ChannelTaken (NameTaken)
     │   ├── IllegalStep, KeyExposed, KeyMissing, JobRunning, JobKindMissing (CapabilityMissing)
     │   ├── CannotStream, IndicatorTaken, IndicatorFailed
@@ -140,6 +140,7 @@ from barledger.errors.lookup import (
     VersionNotFound,
 )
 from barledger.errors.refusals import (
+    ActionConflict,
     AdjustmentChanged,
     BucketExpires,
     Busy,
@@ -190,6 +191,7 @@ from barledger.errors.running import (
 )
 
 __all__ = [
+    "ActionConflict",
     "ActionNotFound",
     "ActionsRejected",
     "AdjustmentChanged",

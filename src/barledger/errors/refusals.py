@@ -47,6 +47,18 @@ class ChangedSince(RevisionConflict):
 
 
 @dataclass(kw_only=True, eq=False)
+class ActionConflict(Refused):
+    """What is known of a corporate action is not what it was when a discrepancy proposed or recorded it."""
+
+    discrepancy: str
+    action: str
+    known: str
+    code = "action-conflict"
+    message = "{discrepancy} is about a {action}, and {known}"
+    next_step = "Correct or withdraw the event itself, by bl.actions or `barledger actions`; reject what is not wanted."
+
+
+@dataclass(kw_only=True, eq=False)
 class RevisionExpired(Refused):
     """Retention deleted what this read needs."""
 

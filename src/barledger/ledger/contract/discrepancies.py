@@ -10,13 +10,13 @@ from barledger.ledger.contract.revisions import Who
 
 
 class Discrepancies(ABC):
-    """Discrepancies, the bars that they propose, and every step that was taken with one."""
+    """Discrepancies, what they propose (bars, or a corporate action), and every step that was taken with one."""
 
     @abstractmethod
     def add(self, found: Discrepancy, payload: bytes | None, who: Who) -> tuple[Discrepancy, bool]:
         """Keep a discrepancy; returns it with its id, and whether that is news.
 
-        With a ``payload``, the bars that would be written, it is *proposed*, else *open*.
+        With a ``payload``, what would be written or recorded, as bytes, it is *proposed*, else *open*.
         The same one again (of the series, by its ``key``) is returned as it stands: while it waits, and for good once
         somebody rejected or undid it. An open one that now has a payload becomes proposed. If the ``revision`` of a
         proposed one is older than the new one's, its bars were written since: then it is superseded like those below.
@@ -31,7 +31,7 @@ class Discrepancies(ABC):
 
     @abstractmethod
     def payload(self, discrepancy_id: str) -> bytes | None:
-        """Return the bars that it proposes, as they were given, or None; raises `DiscrepancyNotFound`."""
+        """Return what it proposes, as it was given, or None; raises `DiscrepancyNotFound`."""
 
     @abstractmethod
     def list(

@@ -12,13 +12,13 @@ from barledger.domain.instrument import DECLARED
 from barledger.domain.interval import Instant, format_time, parse_time
 from barledger.domain.series import Series, check_name, normalise_instrument
 from barledger.errors import ActionNotFound, BarledgerError, InvalidAction, InvalidSetting, NotRefreshed
-from barledger.ledger.contract import Materialised, Who
+from barledger.ledger.contract import Materialised
 from barledger.services.actions.declaration import day_of, declared, kind_of
 from barledger.services.actions.materialising import Materialisation, check_free, end, materialise, original_of
 from barledger.services.actions.plausibility import Plausibility
 from barledger.services.actions.tables import read_actions
 from barledger.services.cache import DataCacheService
-from barledger.services.cache.told import deliver_actions
+from barledger.services.cache.told import record_actions
 from barledger.services.cache.vault import Vault
 from barledger.services.instruments import InstrumentService
 from barledger.services.retrieval import DataRetrievalService
@@ -312,10 +312,7 @@ class CorporateActionService:
     # --- parts ---------------------------------------------------------------------------------
 
     def _record(self, actions: Sequence[CorporateAction], operation: str, reason: str) -> None:
-        who: Who = self._vault.who(operation, reason=reason)
-        if self._vault.ledger.actions.record(actions, who):
-            deliver_actions(self._vault)
-            self._vault.afterwards.changed({one.instrument for one in actions})
+        record_actions(self._vault, actions, self._vault.who(operation, reason=reason))
 
     def _standing(self, action: CorporateAction) -> CorporateAction:
         """Return an action as the ledger has it now."""

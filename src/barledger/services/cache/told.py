@@ -4,9 +4,11 @@ Each action is one point of ``corporate_actions`` at its ex-date: what is known 
 before, so a point that is delivered twice is still one.
 """
 
+from collections.abc import Sequence
 from typing import Final
 
 from barledger.domain.action import SHARES, CorporateAction
+from barledger.ledger.contract import Who
 from barledger.services.cache.vault import Vault
 from barledger.stores.contract import Record
 
@@ -34,6 +36,15 @@ def deliver_actions(vault: Vault) -> int:
         vault.ledger.actions.mirrored(waiting)
         delivered += len(waiting)
     return delivered
+
+
+def record_actions(vault: Vault, actions: Sequence[CorporateAction], who: Who) -> int:
+    """Note actions as known from now on, mirror them, and tell who follows them; returns how many are news."""
+    news = vault.ledger.actions.record(actions, who)
+    if news:
+        deliver_actions(vault)
+        vault.afterwards.changed({one.instrument for one in actions})
+    return news
 
 
 def _record(action: CorporateAction) -> Record:

@@ -3,11 +3,14 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from barledger.domain.action import CorporateAction
 from barledger.domain.discrepancy import Discrepancy
+from barledger.domain.interval import format_time
 from barledger.domain.notice import Notice
 from barledger.domain.series import Series
 from barledger.services.cache.afterwards import Superseded
 from barledger.services.cache.commit import Written
+from barledger.services.discrepancies.outcomes import Recorded, Undone
 from barledger.services.discrepancies.touching import Touched, strategies_of
 
 
@@ -28,10 +31,10 @@ def applied(one: Discrepancy, done: Written, seen: Sequence[Touched]) -> Iterato
     yield Notice(
         kind="correction_applied",
         severity="info",
-        subject=f"{one.series}: {one.kind} applied as revision {done.revision}",
+        subject=f"{one.series}: {one.kind} applied as {_outcome(done)}",
         about=_about(one),
         body=f"{one}\n{one.decision}",
-        details={**_told(one), "revision": str(done.revision), "changed": done.changed, "new": done.new},
+        details={**_told(one), **_results(done), "changed": done.changed, "new": done.new},
     )
     yield from _touching(one, done, seen)
 
@@ -41,21 +44,22 @@ def undone(one: Discrepancy, done: Written, seen: Sequence[Touched]) -> Iterator
     yield Notice(
         kind="correction_undone",
         severity="warning",
-        subject=f"{one.series}: {one.kind} of revision {one.result} undone by revision {done.revision}",
+        subject=f"{one.series}: {one.kind} of revision {one.result} undone by {_outcome(done)}",
         about=_about(one),
         body=f"{one}\n{one.decision}",
-        details={**_told(one), "revision": str(done.revision)},
+        details={**_told(one), **_results(done)},
     )
     yield from _touching(one, done, seen)
 
 
 def _touching(one: Discrepancy, done: Written, seen: Sequence[Touched]) -> Iterator[Notice]:
-    return _approved(
-        seen,
-        subject=f"bars of {one.series} that were corrected",
-        body=f"{one}\n{_stays(done.revision)}",
-        details={**_told(one), "revision": str(done.revision)},
-    )
+    action = _action(done)
+    if action is None:
+        subject, body = f"bars of {one.series} that were corrected", _stays(done.revision)
+    else:
+        subject = f"bars of {action.instrument} that adjusted reads give otherwise since {_outcome(done)}"
+        body = "The snapshot stays as it is, adjusted or not; what is read of the latest version with adjust is other."
+    return _approved(seen, subject=subject, body=f"{one}\n{body}", details={**_told(one), **_results(done)})
 
 
 def rewritten(one: Superseded, seen: Sequence[Touched]) -> Iterator[Notice]:
@@ -87,6 +91,26 @@ def _approved(seen: Sequence[Touched], *, subject: str, body: str, details: Mapp
                 "bars": max(each.bars for each in mine),
             },
         )
+
+
+def _action(done: Written) -> CorporateAction | None:
+    """Return the corporate action that was recorded or withdrawn, if it was one and no bars."""
+    return done.action if isinstance(done, Recorded | Undone) else None
+
+
+def _outcome(done: Written) -> str:
+    action = _action(done)
+    if action is None:
+        return f"revision {done.revision}"
+    return f"the {action.summary}{', withdrawn' if action.withdrawn else ''}"
+
+
+def _results(done: Written) -> dict[str, Any]:
+    action = _action(done)
+    told = (
+        {} if action is None else {"action": action.kind, "ex_date": format_time(action.ex_date), "value": action.value}
+    )
+    return {"revision": str(done.revision), **told}
 
 
 def _stays(revision: int) -> str:

@@ -6,6 +6,7 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
+from barledger.domain.action import CorporateAction
 from barledger.domain.comparison import changed_fields
 from barledger.domain.discrepancy import Discrepancy, Step
 from barledger.domain.rows import VALUES, Rows, found_in
@@ -16,9 +17,11 @@ _NEW: Final = "new"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Preview:
-    """A discrepancy with its bars: ``rows`` as they would become (none if nothing is proposed), ``now`` as they are.
+    """A discrepancy with its bars: ``rows`` as they would become (none if no bar would), ``now`` as they are.
 
-    ``touched`` are the snapshots that hold some of them, which do not move; ``steps`` what was done so far.
+    ``action`` is the corporate action that would be recorded instead, where bars are right as they are. ``touched`` are
+    the snapshots that hold some of the bars, which do not move; of an action those that hold bars from before its
+    ex-date, which adjusted reads give otherwise then. ``steps`` are what was done so far.
     """
 
     discrepancy: Discrepancy
@@ -26,6 +29,7 @@ class Preview:
     now: Rows
     touched: tuple[Touched, ...]
     steps: tuple[Step, ...]
+    action: CorporateAction | None = None
 
     @property
     def bars(self) -> pd.DataFrame:
@@ -55,11 +59,20 @@ class Preview:
         """Return the strategies whose snapshots hold some of the bars."""
         return strategies_of(self.touched)
 
+    @property
+    def would(self) -> str:
+        """Return in words what accepting it would do."""
+        if self.action is not None:
+            prices = self.discrepancy.evidence.get("adjusted", "")
+            why = f" (prices: {prices})" if prices else ""
+            return f"would record for {self.action.instrument}: {self.action.summary}, and change no bar{why}"
+        counted = dict(zip(*np.unique(self._changes() or ["nothing"], return_counts=True), strict=True))
+        made = ", ".join(f"{count} {change}" for change, count in counted.items()) if len(self.rows) else "nothing"
+        return f"would make {made}"
+
     def __str__(self) -> str:
         """Say it in lines."""
-        counted = dict(zip(*np.unique(self._changes() or ["nothing"], return_counts=True), strict=True))
-        would = ", ".join(f"{count} {change}" for change, count in counted.items()) if len(self.rows) else "nothing"
-        return "\n".join([str(self.discrepancy), f"would make {would}", *map(str, self.touched), *map(str, self.steps)])
+        return "\n".join([str(self.discrepancy), self.would, *map(str, self.touched), *map(str, self.steps)])
 
     def _changes(self) -> list[str]:
         gone = np.zeros(len(self.rows), np.bool_) if self.rows.withdrawn is None else self.rows.withdrawn

@@ -1,5 +1,7 @@
 """The workflow: from a discrepancy to a revision, and back.
 
+What a decision carries out is a *remedy*: bars to write, or a corporate action to record.
+
 A decision and the revision that it makes are two steps, since bars and ledger are two halves. What dies between them
 leaves the discrepancy *accepted*; to accept it again finishes it, and finds a revision that was made already.
 """
@@ -11,13 +13,15 @@ from typing import Any, Final
 import numpy as np
 
 from barledger import faults
+from barledger.domain.action import CorporateAction
 from barledger.domain.comparison import changed_fields
 from barledger.domain.decision_rule import DecisionRule, deciding
-from barledger.domain.discrepancy import IDS, WITHDRAWN, Discrepancy, check_kinds, check_reason
+from barledger.domain.discrepancy import BARS_BEFORE, IDS, WITHDRAWN, Discrepancy, check_kinds, check_reason
 from barledger.domain.interval import Interval
 from barledger.domain.rows import Flags, Ints, Rows, empty_rows, found_in, merge, tombstones
 from barledger.domain.series import Series
 from barledger.errors import (
+    ActionConflict,
     BarledgerError,
     ChangedSince,
     IllegalStep,
@@ -36,23 +40,21 @@ from barledger.services.cache.vault import Vault
 from barledger.services.cache.versions import left
 from barledger.services.discrepancies import notices
 from barledger.services.discrepancies.filter import Filter
-from barledger.services.discrepancies.payload import decode, encode
+from barledger.services.discrepancies.outcomes import Undone
 from barledger.services.discrepancies.preview import Preview
-from barledger.services.discrepancies.touching import touched
+from barledger.services.discrepancies.recording import Recording
+from barledger.services.discrepancies.remedy import Remedy, pack, unpack
+from barledger.services.discrepancies.touching import Touched, touched, touched_by_action
 
 _UNDO: Final = "undo"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Undone(Written):
-    """What an undoing did; ``left`` counts the bars that were written since and stay as they are."""
-
-    left: int = 0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Decided:
-    """What became of one of many decisions: what was written (nothing by a rejection), or why it could not be."""
+    """What became of one of many decisions: what was written (nothing by a rejection), or why it could not be.
+
+    ``written`` is a `Recorded` where a corporate action was recorded and no bar written.
+    """
 
     discrepancy: Discrepancy
     written: Written | None = None
@@ -75,21 +77,22 @@ class Workflow:
         """Work on this store and ledger."""
         self._vault = vault
         self._cache = cache
+        self._recording = Recording(vault=vault)
 
     # --- finding ---------------------------------------------------------------------------------
 
-    def keep(self, found: Discrepancy, rows: Rows | None, who: Who) -> tuple[Discrepancy, Written | None]:
-        """Keep what was found, with the bars that it proposes, if it does; tells those who want to hear of it.
+    def keep(self, found: Discrepancy, remedy: Remedy | None, who: Who) -> tuple[Discrepancy, Written | None]:
+        """Keep what was found, with the bars or the corporate action that it proposes; tells who wants to hear of it.
 
         What a rule accepts is applied at once: then what was written is returned too.
         """
-        made, news = self._vault.ledger.discrepancies.add(found, None if rows is None else encode(rows), who)
+        made, news = self._vault.ledger.discrepancies.add(found, None if remedy is None else pack(remedy), who)
         rule = self.rule_for(made)
         if made.state == "proposed" and rule is not None and rule.action == "accept":
             try:
                 done = self.accept(made.id, reason=f"rule {rule}", trigger=f"rule:{rule.name}")
-            except RevisionConflict:
-                pass  # somebody writes the same bars, and the next look finds what is left of the difference
+            except (RevisionConflict, ActionConflict):
+                pass  # somebody decides about the same, and the next look finds what is left of the difference
             else:
                 return self.get(made.id), done
         # One that was told when it was open is no other one now that it proposes bars.
@@ -101,7 +104,9 @@ class Workflow:
         """Return the rule that decides about a discrepancy like this, if there is one."""
         rules = self._vault.ledger.policies.rules()
         source, confidence = one.series.source, one.confidence
-        return deciding(rules, kind=one.kind, source=source, confidence=confidence, bars=one.bars)
+        # An event is about two bars, and moves the adjusted values of all before it.
+        bars = max(one.bars, int(one.evidence.get(BARS_BEFORE, 0)))
+        return deciding(rules, kind=one.kind, source=source, confidence=confidence, bars=bars)
 
     # --- looking ---------------------------------------------------------------------------------
 
@@ -117,44 +122,42 @@ class Workflow:
     def show(self, discrepancy_id: str) -> Preview:
         """Return a discrepancy with its bars and whom they concern; raises `DiscrepancyNotFound`."""
         found = self.get(discrepancy_id)
-        rows = self._rows(found)
-        now = self._now(found.series, rows).rows.standing() if len(rows) else rows
-        times = rows.time if len(rows) else self._times(found)
+        remedy = self._remedy(found)
+        rows, action = (empty_rows(), remedy) if isinstance(remedy, CorporateAction) else (remedy, None)
         return Preview(
             discrepancy=found,
             rows=rows,
-            now=now,
-            touched=touched(self._vault, found.series, times),
+            now=self._now(found.series, rows).rows.standing() if len(rows) else rows,
+            touched=self._touched(found, remedy),
             steps=tuple(self._vault.ledger.discrepancies.steps(discrepancy_id)),
+            action=action,
         )
 
     # --- deciding --------------------------------------------------------------------------------
 
     def accept(self, discrepancy_id: str, *, reason: str, trigger: str = "") -> Written:
-        """Write what is proposed as a new revision, after comparing it again with what is there now.
+        """Write what is proposed as a new revision, or record the action, after comparing it again with what is there.
 
         One that was accepted by a process that died is finished. Raises `DiscrepancyNotFound`, `IllegalStep`,
         `InvalidSetting` without a reason, and `ProposalStale` if one of its bars was written since it was compared: the
-        next look makes a new proposal.
+        next look makes a new proposal. Of an action that is known by now, or denied, `ActionConflict`.
         """
         self._vault.check_writable()
         check_reason(reason)
         found = self.get(discrepancy_id)
         if found.state not in ("proposed", "accepted"):
             raise IllegalStep(discrepancy=discrepancy_id, state=found.state, step="accepted")
-        rows = self._rows(found)
-        now = self._now(found.series, rows)
-        if not _written(now.rows, rows):
-            _check_unchanged(found, now.rows)
+        remedy = self._remedy(found)
+        carry_out = self._prepared(found, remedy)
         if found.state == "proposed":
             who = self._vault.who("accept", reason=reason, trigger=trigger)
             found = self._vault.ledger.discrepancies.step(discrepancy_id, "accepted", who)
         faults.reach("discrepancy.accepted")
-        done = self._write(found, rows, now)
+        done = carry_out(found)
         faults.reach("discrepancy.written")
         who = self._vault.who("apply", reason=found.decision, trigger=trigger)
         found = self._vault.ledger.discrepancies.step(discrepancy_id, "applied", who, revision=done.revision)
-        self._tell(notices.applied(found, done, touched(self._vault, found.series, rows.time)))
+        self._tell(notices.applied(found, done, self._touched(found, remedy)))
         return done
 
     def reject(self, discrepancy_id: str, *, reason: str) -> Discrepancy:
@@ -170,21 +173,25 @@ class Workflow:
     def undo(self, discrepancy_id: str, *, reason: str, partial: bool = False) -> Undone:
         """Restore by another revision what stood before; the same difference is not proposed again.
 
-        Bars that were written since are in the way: `ChangedSince`, unless ``partial`` leaves them as they are. Raises
-        `IllegalStep` for what was not applied, `InvalidSetting` without a reason, and `RevisionExpired` where retention
-        has deleted what stood before.
+        Bars that were written since are in the way: `ChangedSince`, unless ``partial`` leaves them as they are. An
+        action that was recorded is withdrawn; `ActionConflict` if somebody said otherwise since. Raises `IllegalStep`
+        for what was not applied, `InvalidSetting` without a reason, and `RevisionExpired` where retention has deleted
+        what stood before.
         """
         self._vault.check_writable()
         check_reason(reason)
         found = self.get(discrepancy_id)
         if found.state != "applied":
             raise IllegalStep(discrepancy=discrepancy_id, state=found.state, step="undone")
-        rows = self._rows(found)
-        done = self._made(found, _UNDO) or self._restore(found, rows, reason, partial=partial)
+        remedy = self._remedy(found)
+        if isinstance(remedy, CorporateAction):
+            done: Written = self._recording.take_back(found, remedy, reason=reason)
+        else:
+            done = self._made(found, _UNDO) or self._restore(found, remedy, reason, partial=partial)
         faults.reach("discrepancy.restored")
         who = self._vault.who(_UNDO, reason=reason, trigger=found.id)
         found = self._vault.ledger.discrepancies.step(discrepancy_id, "undone", who, revision=done.revision)
-        self._tell(notices.undone(found, done, touched(self._vault, found.series, rows.time)))
+        self._tell(notices.undone(found, done, self._touched(found, remedy)))
         return done if isinstance(done, Undone) else _as_undone(done)
 
     def each(self, wanted: Filter, decide: Callable[[Discrepancy], Written | Discrepancy]) -> tuple[Decided, ...]:
@@ -231,6 +238,16 @@ class Workflow:
         return self._vault.ledger.policies.rules()
 
     # --- writing ---------------------------------------------------------------------------------
+
+    def _prepared(self, found: Discrepancy, remedy: Remedy) -> Callable[[Discrepancy], Written]:
+        """Return what carries a remedy out, after looking whether it still fits what is there."""
+        if isinstance(remedy, CorporateAction):
+            self._recording.check(found, remedy)
+            return lambda accepted: self._recording.record(accepted, remedy)
+        now = self._now(found.series, remedy)
+        if not _written(now.rows, remedy):
+            _check_unchanged(found, now.rows)
+        return lambda accepted: self._write(accepted, remedy, now)
 
     def _write(self, found: Discrepancy, rows: Rows, now: Reading) -> Written:
         if _written(now.rows, rows):
@@ -282,9 +299,15 @@ class Workflow:
         counts = {"new": last.new, "changed": last.changed, "withdrawn": last.withdrawn, "jitter": last.jitter}
         return Written(series=(found.series,), revision=last.revision, fields={}, **counts)
 
-    def _rows(self, found: Discrepancy) -> Rows:
+    def _remedy(self, found: Discrepancy) -> Remedy:
+        """Return what is proposed; no bars if nothing is."""
         payload = self._vault.ledger.discrepancies.payload(found.id)
-        return empty_rows() if payload is None else decode(payload)
+        return empty_rows() if payload is None else unpack(payload)
+
+    def _touched(self, found: Discrepancy, remedy: Remedy) -> tuple[Touched, ...]:
+        if isinstance(remedy, CorporateAction):
+            return touched_by_action(self._vault, remedy)
+        return touched(self._vault, found.series, remedy.time if len(remedy) else self._times(found))
 
     def _now(self, series: Series, rows: Rows) -> Reading:
         hull = Interval(int(rows.time[0]), int(rows.time[-1]) + 1)

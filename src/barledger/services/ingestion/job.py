@@ -250,7 +250,7 @@ class Job:
         self._newest = answer.newest
         self._dropped += answer.dropped
         self._future += answer.future
-        answer = self._scribe.screen(answer)
+        answer = self._scribe.screen(answer, self._adjusted(answer))
         self._scribe.put_aside(answer.rejected)
         return answer
 

@@ -32,7 +32,7 @@ _STATES: Final[Mapping[ProposalState, tuple[DiscrepancyState, ...]]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Proposal(Readable):
-    """Bars that a source wants to change and may not change by itself.
+    """Bars that a source wants to change and may not change by itself, or what a finding proposes.
 
     ``kind`` is a word for what it looks like, ``revision`` the newest one of the bars that they were compared with,
     ``evidence`` whatever else is known (numbers as text). Times are ns; ``decided_at`` is 0 and ``decided_by`` empty
@@ -64,7 +64,7 @@ class Proposal(Readable):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Proposed:
-    """A proposal with its bars: ``rows`` as they would become, ``now`` as they are."""
+    """A proposal with its bars: ``rows`` as they would become, ``now`` as they are; of an event ``preview.action``."""
 
     proposal: Proposal
     preview: Preview
@@ -128,7 +128,7 @@ class Proposing:
         return Proposed(proposal=Proposal.of(preview.discrepancy), preview=preview)
 
     def accept(self, proposal_id: str, *, reason: str) -> Written:
-        """Write a proposal's bars as a new revision (`Workflow.accept`)."""
+        """Write a proposal's bars as a new revision, or record its event (`Workflow.accept`)."""
         return self._workflow.accept(proposal_id, reason=reason)
 
     def reject(self, proposal_id: str, *, reason: str) -> Proposal:

@@ -9,18 +9,20 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 
 from barledger.domain.action import CorporateAction
+from barledger.domain.declared import Adjusted
 from barledger.domain.discrepancy import Discrepancy
 from barledger.domain.rows import Rows
 from barledger.domain.series import Series
 from barledger.domain.validation import Rejected
+from barledger.services.discrepancies.remedy import Remedy
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Flag:
-    """A finding about bars that are being written, and the bars put right, if a factor does that."""
+    """A finding as it is kept, and what would put it right: bars, a corporate action, or nothing that is known."""
 
     discrepancy: Discrepancy
-    corrected: Rows | None
+    remedy: Remedy | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,9 +38,18 @@ class Screen(Protocol):
     """Looks at bars of a series before they are written."""
 
     def __call__(
-        self, series: Series, rows: Rows, *, before: Rows | None, actions: Sequence[CorporateAction]
+        self,
+        series: Series,
+        rows: Rows,
+        *,
+        before: Rows | None,
+        actions: Sequence[CorporateAction],
+        adjusted: Adjusted,
     ) -> Screened:
-        """Return what becomes of the bars; ``before`` are those right before them, None if they have to be read."""
+        """Return what becomes of the bars; ``before`` are those right before them, None if they have to be read.
+
+        ``actions`` are the events that came with them, ``adjusted`` is what their source adjusts its columns for.
+        """
 
 
 CONTEXT: Final = 64

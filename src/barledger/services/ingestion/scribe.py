@@ -9,6 +9,7 @@ import numpy as np
 
 from barledger.domain.calendar import Calendar
 from barledger.domain.comparison import changed_fields, compare
+from barledger.domain.declared import Adjusted
 from barledger.domain.discrepancy import CORRECTION, WITHDRAWN
 from barledger.domain.interval import Interval, format_time
 from barledger.domain.rows import Ints, Rows, concat, merge, tombstones
@@ -77,8 +78,11 @@ class Scribe:
 
     # --- answers as they come --------------------------------------------------------------------
 
-    def screen(self, answer: Answer) -> Answer:
-        """Look at the bars of an answer before they are written: what looks wrong is flagged, or put aside."""
+    def screen(self, answer: Answer, adjusted: Adjusted) -> Answer:
+        """Look at the bars of an answer before they are written: what looks wrong is flagged, or put aside.
+
+        ``adjusted`` is what they are adjusted for, which the ledger is told with the first of them only.
+        """
         look, rows = self.task.screen, answer.rows
         if answer.received.chunk.note:
             self.heard.append(answer.received.chunk.note)
@@ -86,7 +90,8 @@ class Scribe:
             return answer
         known = self._context
         before = None if known is None or known[0] != answer.interval.start else known[1]
-        screened = look(self.series, rows, before=before, actions=answer.received.chunk.actions)
+        actions = answer.received.chunk.actions
+        screened = look(self.series, rows, before=before, actions=actions, adjusted=adjusted)
         self._context = answer.interval.end, rows.pick(slice(-CONTEXT, None))
         for flag in self._news(screened.flags, rows):
             made, _ = self._workflow.keep(flag.discrepancy, None, self.who("flag", trigger=flag.discrepancy.kind))
@@ -107,9 +112,9 @@ class Scribe:
         """Propose what puts flagged bars right, now that they are there to be compared with."""
         flags, self._flags = self._flags, []
         for flag in flags:
-            if flag.corrected is not None:
+            if flag.remedy is not None:
                 found = replace(flag.discrepancy, revision=self.written.revision)
-                self._workflow.keep(found, flag.corrected, self.who("flag", trigger=found.kind))
+                self._workflow.keep(found, flag.remedy, self.who("flag", trigger=found.kind))
 
     def take(self, answer: Answer, stored: Rows) -> None:
         """Write what an answer brings; ``stored`` are the bars of its stretch, as far as there may be any."""

@@ -18,7 +18,7 @@ Findings = Callable[..., list[Finding]]
 """Called as ``findings(rows, timeframe=, actions=, adjusted=)``; returns what looks wrong in the rows."""
 
 _PRICES: Final = ("open", "high", "low", "close")
-_MULTIPLIED: Final = frozenset({"split_missed", "split_phantom", "unit_error", "volume_switch"})
+MULTIPLIED: Final = frozenset({"split_missed", "split_phantom", "unit_error", "volume_switch"})
 """The kinds of finding that a factor puts right."""
 
 
@@ -80,7 +80,7 @@ def corrected(rows: Rows, one: Finding) -> Rows | None:
 
     The factor is that of the first field. If that is a price, other prices take it too, and a volume its inverse.
     """
-    if one.kind not in _MULTIPLIED or one.factor is None or not one.fields:
+    if one.kind not in MULTIPLIED or one.factor is None or not one.fields:
         return None
     mine = rows.pick(_inside(rows, one.interval))
     if not len(mine):

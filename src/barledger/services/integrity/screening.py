@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from barledger.domain.action import CorporateAction
+from barledger.domain.declared import Adjusted
 from barledger.domain.finding import CERTAIN, Finding
 from barledger.domain.interval import EARLIEST, Interval
 from barledger.domain.rows import VALUES, Rows, concat, empty_rows
@@ -16,7 +17,8 @@ from barledger.services.discrepancies import Workflow
 from barledger.services.ingestion.held import current
 from barledger.services.ingestion.screening import CONTEXT, Flag, Screened
 from barledger.services.instruments import InstrumentService
-from barledger.services.integrity.inspection import Findings, as_discrepancy, corrected, find
+from barledger.services.integrity.inspection import Findings, find
+from barledger.services.integrity.remedies import Remedies
 
 
 class Screening:
@@ -32,11 +34,18 @@ class Screening:
         confidence: float = CERTAIN,
     ) -> None:
         """Look by this detection; below ``confidence`` nothing is said."""
-        self._vault, self._workflow, self._instruments = vault, workflow, instruments
+        self._vault, self._workflow = vault, workflow
         self._findings, self._confidence = findings, confidence
+        self._remedies = Remedies(vault=vault, instruments=instruments)
 
     def __call__(
-        self, series: Series, rows: Rows, *, before: Rows | None, actions: Sequence[CorporateAction]
+        self,
+        series: Series,
+        rows: Rows,
+        *,
+        before: Rows | None,
+        actions: Sequence[CorporateAction],
+        adjusted: Adjusted,
     ) -> Screened:
         """Return what becomes of the bars."""
         if not len(rows):
@@ -44,23 +53,25 @@ class Screening:
         context = (self._before(series, int(rows.time[0])) if before is None else before).pick(slice(-CONTEXT, None))
         seen = concat([context, rows])
         known = self._vault.ledger.actions.list(instrument=series.instrument)
-        adjusted = self._instruments.register().adjusted(series)
         found = find(self._findings, seen, timeframe=series.timeframe, actions=[*known, *actions], adjusted=adjusted)
-        fresh = Interval(int(rows.time[0]), int(rows.time[-1]) + 1)
-        sure = [one for one in found if one.confidence >= self._confidence and one.interval.intersects(fresh)]
-        return self._sorted(series, rows, seen, sure)
+        sure = [one for one in found if one.confidence >= self._confidence]
+        return self._sorted(series, rows, seen, sure, adjusted)
 
-    def _sorted(self, series: Series, rows: Rows, seen: Rows, sure: Sequence[Finding]) -> Screened:
+    def _sorted(self, series: Series, rows: Rows, seen: Rows, sure: Sequence[Finding], adjusted: Adjusted) -> Screened:
         flags: list[Flag] = []
         rejected: list[Rejected] = []
+        fresh = Interval(int(rows.time[0]), int(rows.time[-1]) + 1)
         for one in sure:
-            discrepancy = as_discrepancy(series, one, seen, revision=0)
-            rule = self._workflow.rule_for(discrepancy)
+            flag = self._remedies.flag(series, one, seen, revision=0, arriving=adjusted)
+            # An event may lie right before the bar that shows it, which is no part of what the finding is about.
+            if not (one.interval.intersects(fresh) or flag.discrepancy.interval.intersects(fresh)):
+                continue
+            rule = self._workflow.rule_for(flag.discrepancy)
             if rule is not None and rule.action == "quarantine":
                 rejected += _rejected(rows, one)
                 rows = rows.pick((rows.time < one.interval.start) | (rows.time >= one.interval.end))
             else:
-                flags.append(Flag(discrepancy=discrepancy, corrected=corrected(seen, one)))
+                flags.append(flag)
         return Screened(rows=rows, flags=tuple(flags), rejected=tuple(rejected))
 
     def _before(self, series: Series, start: int) -> Rows:

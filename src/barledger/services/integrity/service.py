@@ -12,7 +12,7 @@ from barledger.domain.comparison import Tolerance
 from barledger.domain.decision_rule import Action, DecisionRule
 from barledger.domain.discrepancy import Discrepancy, check_reason
 from barledger.domain.finding import CERTAIN
-from barledger.domain.interval import Instant, Interval
+from barledger.domain.interval import Instant, Interval, parse_time
 from barledger.domain.sampling import Sampling
 from barledger.domain.series import Series, normalise_instrument
 from barledger.domain.timeframe import Timeframe
@@ -26,18 +26,20 @@ from barledger.services.cache.vault import Vault
 from barledger.services.cache.versions import read_version
 from barledger.services.discrepancies import Workflow
 from barledger.services.discrepancies.filter import WAITS, Filter
+from barledger.services.discrepancies.outcomes import Undone
 from barledger.services.discrepancies.preview import Preview
-from barledger.services.discrepancies.workflow import Decided, Undone
+from barledger.services.discrepancies.workflow import Decided
 from barledger.services.ingestion.budget import Budget, Spending
 from barledger.services.ingestion.retries import Retries
 from barledger.services.ingestion.timing import Timing
 from barledger.services.instruments import InstrumentService
 from barledger.services.integrity.held_source import HeldSource
-from barledger.services.integrity.inspection import Findings, Inspection, as_discrepancy, corrected, find
+from barledger.services.integrity.inspection import Findings, Inspection, find
 from barledger.services.integrity.known_sources import KnownSources, SourceNames
 from barledger.services.integrity.library_pass import LibraryPass
 from barledger.services.integrity.reconciler import Reconciler, Task
 from barledger.services.integrity.refetching import Opened, Refetcher, SourceMaker
+from barledger.services.integrity.remedies import Remedies
 from barledger.services.integrity.report import Comparison, LibraryReport, Report
 from barledger.services.integrity.screening import Screening
 from barledger.services.integrity.tolerances import Tolerances
@@ -73,6 +75,7 @@ class DataIntegrityService:
         self._sources = KnownSources(vault, make_source, source_names)
         self._tolerances = Tolerances(vault, self._sources)
         self._findings = findings
+        self._remedies = Remedies(vault=vault, instruments=self._instruments)
         self._quality = quality or QualityService(
             vault, self._instruments, DataAvailabilityService(vault, self._instruments)
         )
@@ -219,7 +222,8 @@ class DataIntegrityService:
         """Tell what looks wrong in a series by itself, without its source.
 
         With ``keep`` the findings of at least this ``confidence`` go to the register, those of the newest state only,
-        and with a proposal where a factor puts the bars right. Raises `SeriesNotFound` and `AmbiguousSource`.
+        and with a proposal where a factor puts the bars right, or, in prices as traded, where a split is all that lacks
+        (`services.integrity.remedies`). Raises `SeriesNotFound` and `AmbiguousSource`.
         """
         series = self._series(instrument, timeframe, source)
         wanted = Version.of(version)
@@ -240,8 +244,8 @@ class DataIntegrityService:
             self._vault.check_writable()
             who = self._vault.who("inspect", reason=reason)
             for one in (each for each in found if each.confidence >= confidence):
-                discrepancy = as_discrepancy(series, one, seen.rows, revision=seen.revision)
-                kept.append(self._workflow.keep(discrepancy, corrected(seen.rows, one), who)[0])
+                flag = self._remedies.flag(series, one, seen.rows, revision=seen.revision)
+                kept.append(self._workflow.keep(flag.discrepancy, flag.remedy, who)[0])
         return Inspection(
             series=series,
             interval=seen.interval,
@@ -342,7 +346,7 @@ class DataIntegrityService:
         return self._workflow.show(discrepancy_id)
 
     def accept(self, discrepancy_id: str, *, reason: str) -> Written:
-        """Write what is proposed as a new revision (`Workflow.accept`)."""
+        """Write what is proposed as a new revision, or record the event (`Workflow.accept`)."""
         return self._workflow.accept(discrepancy_id, reason=reason)
 
     def reject(self, discrepancy_id: str, *, reason: str) -> Discrepancy:
@@ -436,13 +440,20 @@ class DataIntegrityService:
         """Return the series of which bars in this answer's interval were written since it was given.
 
         The revision of a series is its generation: what was computed from bars is as good as they are, as long as no
-        later revision touched their interval.
+        later revision touched their interval. News of a corporate action makes adjusted bars
+        stale, too.
         """
+        if self._news_of_events(bars):
+            return tuple(bars.revisions)
         return tuple(
             series
             for series, revision in bars.revisions.items()
             if self._vault.ledger.revisions.conflicting(series, bars.interval, revision)
         )
+
+    def _news_of_events(self, bars: Bars) -> bool:
+        told = (bars if bars.adjusted is None else bars.adjusted).provenance.get("adjusted")
+        return told is not None and self._vault.ledger.actions.mark(bars.instrument) > parse_time(told["known_at"])
 
 
 def _proposed(wanted: Filter) -> Filter:

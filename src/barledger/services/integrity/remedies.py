@@ -1,0 +1,103 @@
+"""Remedies of findings: what would put them right, by what the prices are adjusted for.
+
+Of a split that nobody told of, prices that are adjusted for splits are wrong before it, and are multiplied. Prices as
+traded are right as they are: a split shows in them. What lacks is the event, so that is proposed, and adjusted reads
+are smooth once it is known.
+"""
+
+from dataclasses import dataclass, replace
+from typing import Final
+
+import numpy as np
+
+from barledger.domain.action import CorporateAction, evidence_of
+from barledger.domain.declared import RAW, Adjusted, spoken
+from barledger.domain.discrepancy import BARS_BEFORE, Discrepancy
+from barledger.domain.finding import Finding
+from barledger.domain.instrument import DECLARED
+from barledger.domain.interval import Interval, parse_time
+from barledger.domain.rows import Rows
+from barledger.domain.series import Series
+from barledger.domain.timeframe import DAY, TIMEFRAMES
+from barledger.errors import CalendarNotFound
+from barledger.services.cache.vault import Vault
+from barledger.services.ingestion.screening import Flag
+from barledger.services.ingestion.scribe import OPERATION
+from barledger.services.instruments import InstrumentService
+from barledger.services.integrity.inspection import MULTIPLIED, as_discrepancy, corrected
+from barledger.services.retrieval.happenings import label_of
+
+_WITHIN: Final = "the split lies within a bar, whose day nobody can tell: add the event by hand (barledger actions add)"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Remedies:
+    """Makes discrepancies of findings, with what would put them right."""
+
+    vault: Vault
+    instruments: InstrumentService
+
+    def flag(
+        self, series: Series, one: Finding, rows: Rows, *, revision: int, arriving: Adjusted | None = None
+    ) -> Flag:
+        """Return a finding in ``rows`` as it is kept; ``arriving`` is what a source says of bars that it just gives."""
+        found = as_discrepancy(series, one, rows, revision=revision)
+        if one.kind not in MULTIPLIED:
+            return Flag(discrepancy=found, remedy=None)
+        adjusted = self.instruments.register().adjusted(series) if arriving is None else arriving
+        said = {"adjusted": self._said(series, adjusted, told=arriving is not None)}
+        found = replace(found, evidence={**found.evidence, **said})
+        if adjusted.get("close", RAW) == RAW and _lacks_event(one):
+            return self._event(found, one, rows)
+        return Flag(discrepancy=found, remedy=corrected(rows, one))
+
+    def _said(self, series: Series, adjusted: Adjusted, *, told: bool) -> str:
+        """Return what the bars are adjusted for, and who says so; raw ones are told by their ingestion alone."""
+        state = spoken(adjusted)
+        if told or adjusted or self.vault.ledger.audit.entries(operation=OPERATION, series=series, limit=1):
+            return f"{state}, as {series.source} declares"
+        return f"{state} is assumed, since nobody said what the bars of {series.source} are adjusted for"
+
+    def _event(self, found: Discrepancy, one: Finding, rows: Rows) -> Flag:
+        """Return a split that is missed in prices as traded: the bars on both sides of it, and the event."""
+        at, ratio = parse_time(one.evidence["ex_date"]), float(one.evidence["ratio"])
+        row = int(np.searchsorted(rows.time, at))
+        ex_date = None if one.evidence.get("within") else self._ex_date(found.series, int(rows.time[row - 1]), at)
+        told = replace(
+            found,
+            interval=Interval(int(rows.time[row - 1]), at + found.series.timeframe.duration),
+            fields=(),
+            bars=2,
+            key=f"{one.kind}:event:{at}:{ratio:.6g}",
+            evidence={**found.evidence, BARS_BEFORE: str(row)},
+        )
+        if ex_date is None:
+            return Flag(discrepancy=replace(told, evidence={**told.evidence, "why_no_proposal": _WITHIN}), remedy=None)
+        action = CorporateAction(
+            instrument=found.series.instrument,
+            ex_date=ex_date,
+            kind="split",
+            source=DECLARED,
+            value=ratio,
+            evidence=evidence_of(
+                {"series": str(found.series), "rule": one.rule, "confidence": f"{one.confidence:.4g}"}
+            ),
+        )
+        return Flag(discrepancy=told, remedy=action)
+
+    def _ex_date(self, series: Series, before: int, at: int) -> int:
+        """Return the ex-date of what happened between two bars: the session's date, or else the bar's time itself."""
+        frame = series.timeframe
+        if frame.duration >= DAY:
+            return at - at % DAY
+        try:
+            calendar = self.instruments.calendar(series.instrument)
+            day = int(calendar.coarser(frame, np.array([at], np.int64), TIMEFRAMES["1d"])[0])
+            return day if before < label_of(day, frame, calendar) <= at else at
+        except CalendarNotFound:
+            return at
+
+
+def _lacks_event(one: Finding) -> bool:
+    """Whether it is a jump of the prices that a split would explain, and no split that is known stands wrongly."""
+    return one.kind == "split_missed" and {"ex_date", "ratio"} <= {*one.evidence}
