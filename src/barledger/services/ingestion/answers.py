@@ -1,6 +1,7 @@
 """Answers: what a chunk says of its stretch, bar by bar and as coverage."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import numpy as np
@@ -47,7 +48,7 @@ class Answer:
     """The closed bars of a chunk, within what was asked; ``dropped`` were not closed, ``future`` had not even opened.
 
     ``interval`` is the stretch that it answers for, closed bars only; it may be empty. ``newest`` is its last bar, or
-    that of the chunk before it.
+    that of the chunk before it. ``decided`` counts the bars that stay as a decision made them, by its id.
     """
 
     rows: Rows
@@ -57,6 +58,7 @@ class Answer:
     future: int
     newest: Interval | None
     received: Received
+    decided: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def complete(self) -> bool:
@@ -175,6 +177,7 @@ def provenance(answer: Answer, declaration: SourceDeclaration, symbol: str) -> d
         "bars": str(len(received.chunk.rows)),
         "rejected": str(len(answer.rejected)) if answer.rejected else "",
         "dropped": str(answer.dropped + answer.future) if answer.dropped + answer.future else "",
+        "decided": {name: str(count) for name, count in answer.decided.items()},
     }
     return {name: value for name, value in told.items() if value}
 

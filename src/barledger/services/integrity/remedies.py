@@ -21,10 +21,11 @@ from barledger.domain.series import Series
 from barledger.domain.timeframe import DAY, TIMEFRAMES
 from barledger.errors import CalendarNotFound
 from barledger.services.cache.vault import Vault
+from barledger.services.discrepancies.multiplying import MULTIPLIED
 from barledger.services.ingestion.screening import Flag
 from barledger.services.ingestion.scribe import OPERATION
 from barledger.services.instruments import InstrumentService
-from barledger.services.integrity.inspection import MULTIPLIED, as_discrepancy, corrected
+from barledger.services.integrity.inspection import as_discrepancy, corrected
 from barledger.services.retrieval.happenings import label_of
 
 _WITHIN: Final = "the split lies within a bar, whose day nobody can tell: add the event by hand (barledger actions add)"
