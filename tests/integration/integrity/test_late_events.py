@@ -1,7 +1,6 @@
 """Events that a source tells late: at every moment adjusted bars are right for what is known and held then."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,7 @@ from barledger.services.ingestion import IngestionReport
 from barledger.services.integrity.report import Report
 from integrity import Rewritten, integrity
 from places import EVERYWHERE, Place, place_called
-from scripted import NOON, SPLITS, ScriptedSource, SetClock, clocked, service
+from scripted import SPLITS, ScriptedSource, SetClock, service
 
 FIRST, EX, LAST = 700, 850, 1_000
 OWN: dict[str, Any] = {"source": "scripted"}

@@ -169,7 +169,8 @@ class SqlDiscrepancies(Discrepancies):
 def _of_one_look(old: Discrepancy, new: Discrepancy) -> bool:
     """Whether both are factors that one look at the series found: one beside the other, however they overlap."""
     factors = old.factor is not None and new.factor is not None
-    return not new.against and factors and old.revision == new.revision and old.key != new.key
+    look = (new.revision, new.evidence.get("seen"))
+    return not new.against and factors and (old.revision, old.evidence.get("seen")) == look and old.key != new.key
 
 
 def _discrepancy(row: Any, series: Series) -> Discrepancy:

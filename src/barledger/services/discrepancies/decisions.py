@@ -6,7 +6,7 @@ move back. Taken back one after the other, moves tell which values stood before 
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, Self
 
 import numpy as np
@@ -50,13 +50,15 @@ class Move:
 class Heeded:
     """What a source gives, with our own corrections in the place of what they corrected.
 
-    ``decided`` counts the bars of each decision that the source gives as they were before it, ``overruled`` those that
-    it gives in a third way, which stay as it gives them.
+    ``bars`` are those that the source gives as they were before somebody corrected them, ``decided`` counts them by
+    decision, of which several may be about one bar, and ``overruled`` those that it gives in a third way, which stay as
+    it gives them.
     """
 
     rows: Rows
-    decided: Mapping[str, int]
-    overruled: Mapping[str, int]
+    bars: int = 0
+    decided: Mapping[str, int] = field(default_factory=dict)
+    overruled: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,6 +109,7 @@ class Decisions:
         kept = agrees | was
         return Heeded(
             rows=_substituted(rows, at[kept], held.pick(kept)),
+            bars=int(was.sum()),
             decided=self._counts(held.pick(was)),
             overruled=self._counts(held.pick(~kept)),
         )
@@ -137,7 +140,7 @@ def heed(vault: Vault, series: Series, rows: Rows) -> Heeded:
     """
     decisions = Decisions.of(vault.ledger, series) if len(rows) else Decisions(moves=(), applied=())
     if not decisions.touch(rows):
-        return Heeded(rows=rows, decided={}, overruled={})
+        return Heeded(rows=rows)
     hull = Interval(int(rows.time[0]), int(rows.time[-1]) + 1)
     kept = [part for one in decisions.applied if (part := one.interval.intersection(hull)) is not None]
     span = Interval(min(one.start for one in kept), max(one.end for one in kept))

@@ -48,7 +48,8 @@ class Answer:
     """The closed bars of a chunk, within what was asked; ``dropped`` were not closed, ``future`` had not even opened.
 
     ``interval`` is the stretch that it answers for, closed bars only; it may be empty. ``newest`` is its last bar, or
-    that of the chunk before it. ``decided`` counts the bars that stay as a decision made them, by its id.
+    that of the chunk before it. ``corrected`` counts the bars that stay as somebody corrected
+    them, ``decided`` those of each decision.
     """
 
     rows: Rows
@@ -58,6 +59,7 @@ class Answer:
     future: int
     newest: Interval | None
     received: Received
+    corrected: int = 0
     decided: Mapping[str, int] = field(default_factory=dict)
 
     @property

@@ -368,7 +368,7 @@ class Job:
             proposed=scribe.proposed,
             held=scribe.held,
             declined=scribe.declined,
-            decided=sum(scribe.decided.values()),
+            decided=scribe.corrected,
             decisions=tuple(scribe.decided),
             overruled=tuple(scribe.overruled),
             proposals=tuple(dict.fromkeys(scribe.proposals)),

@@ -74,7 +74,7 @@ class Scribe:
         self.heard: list[str] = []
         self.decided: dict[str, int] = {}
         self.overruled: dict[str, int] = {}
-        self.proposed = self.held = self.declined = 0
+        self.proposed = self.held = self.declined = self.corrected = 0
         self.restatement: Restatement | None = None
         self._calendar, self._symbol = calendar, symbol
         self._changes: list[Rows] = []
@@ -96,7 +96,8 @@ class Scribe:
             self.decided[name] = self.decided.get(name, 0) + count
         for name, count in found.overruled.items():
             self.overruled[name] = self.overruled.get(name, 0) + count
-        return replace(answer, rows=found.rows, decided=found.decided)
+        self.corrected += found.bars
+        return replace(answer, rows=found.rows, corrected=found.bars, decided=found.decided)
 
     def screen(self, answer: Answer, adjusted: Adjusted) -> Answer:
         """Look at the bars of an answer before they are written: what looks wrong is flagged, or put aside.
@@ -272,7 +273,7 @@ class Scribe:
 
     def forget(self) -> None:
         """Drop what was kept to be judged, since all of it is asked for again."""
-        self.decided, self.overruled = {}, {}
+        self.decided, self.overruled, self.corrected = {}, {}, 0
         self._changes, self._covers, self._gone = [], [], []
 
     def withdraw(self, times: Ints) -> Ints:

@@ -120,7 +120,7 @@ class Reconciler:
         if not self.own:
             return answer
         found = heed(self._vault, self.series, answer.rows)
-        return replace(answer, rows=found.rows, decided=found.decided)
+        return replace(answer, rows=found.rows, corrected=found.bars, decided=found.decided)
 
     @property
     def _decided(self) -> dict[str, int]:
@@ -207,8 +207,11 @@ class Reconciler:
 
     @property
     def _twice(self) -> Ints:
-        """Return the times of bars that two complete answers in a row lacked, this one and that of an earlier task."""
-        if not self.own or not self._opened.declaration.incremental:
+        """Return the times of bars that two complete answers in a row lacked, this one and that of an earlier task.
+
+        That of a file counts too: whoever compares a series with it takes it for all that there is between its bars.
+        """
+        if not self.own:
             return np.empty(0, np.int64)
         fresh = sorted(self._told.answers[self._seen_answers :], key=lambda one: one.interval)
         self._seen_answers = len(self._told.answers)
@@ -353,6 +356,7 @@ class Reconciler:
 
     def _report(self, found: Classified, kept: Sequence[Discrepancy], revisions: Sequence[int]) -> Comparison:
         told, error = self._told, self._told.error
+        corrected = sum(one.corrected for one in told.answers)
         rows = told.rows
         compared = int(found_in(self._held_within(told.answered), rows.time).sum())
         # What a source that ended in peace left out at the end of a stretch has not closed.
@@ -366,9 +370,9 @@ class Reconciler:
             left=tuple(unanswered),
             discrepancies=tuple(kept),
             compared=compared,
-            identical=found.identical - sum(self._decided.values()),
+            identical=found.identical - corrected,
             jitter=len(found.jitter),
-            decided=sum(self._decided.values()),
+            decided=corrected,
             decisions=tuple(self._decided),
             ahead=int((rows.time >= self.held.end).sum()),
             broken=len(told.broken),
