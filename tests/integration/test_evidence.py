@@ -302,6 +302,24 @@ def test_a_bundle_that_somebody_else_has_signed_is_not_verified(
     assert "another key" in refused(verify, target, str(forger.public))
 
 
+def test_a_list_of_files_that_was_made_anew_under_the_old_signature_is_not_verified(
+    bundle: tuple[Path, str], tmp_path: Path, verify: Verify
+) -> None:
+    path, key = bundle
+    files = {**members(path), "more.txt": b"more"}
+    text, _, line = files.pop("evidence.txt").partition(b"\n\n")
+    listed = f"\n{hashlib.sha256(b'more').hexdigest()} more.txt".encode()
+    changed = {**files, "evidence.txt": text + listed + b"\n\n" + line}
+    assert refused(verify, zipped(tmp_path / "changed.zip", changed), key).startswith("InvalidSignature")
+
+
+def _with_a_longer_proof(files: dict[str, bytes]) -> dict[str, bytes]:
+    first, _, rest = files["entries.jsonl"].partition(b"\n")
+    one = json.loads(first)
+    longer = {**one, "proof": ["00" * 32, *one["proof"]]}
+    return {**files, "entries.jsonl": json.dumps(longer).encode() + b"\n" + rest}
+
+
 def test_whoever_has_the_key_cannot_change_bars_without_the_log(tmp_path: Path, verify: Verify) -> None:
     with signed_library(tmp_path) as bl:
         bl.write("AAPL", "1d", frame(range(5)), source="desk")
@@ -314,6 +332,7 @@ def test_whoever_has_the_key_cannot_change_bars_without_the_log(tmp_path: Path, 
         (_replaced("manifest.json", b'"rows":"5"', b'"rows":"6"'), "no entry pins"),
         (_replaced("entries.jsonl", b"tester", b"nobody"), "not in the log"),
         (lambda found: {**found, "entries.jsonl": b""}, "no entry pins"),
+        (_with_a_longer_proof, "too long"),
     ):
         target = zipped(tmp_path / "changed.zip", _resigned(change(files), key))
         assert why in refused(verify, target, str(key.public))

@@ -37,10 +37,12 @@ from barledger.cli import (
 from barledger.cli.codes import exit_code
 from barledger.cli.demo import demo
 from barledger.cli.export import export
+from barledger.cli.inspection import inspect
 from barledger.cli.lock import check, lock
 from barledger.cli.log import said
 from barledger.cli.output import Output
 from barledger.cli.policy import policy
+from barledger.cli.tolerance import tolerance
 from barledger.errors import BarledgerError, BarledgerWarning, EmptyLibrary
 
 _INTERRUPTED: Final = 130
@@ -70,6 +72,7 @@ _ON_BARS: Final[tuple[Callable[..., None], ...]] = (
     data.history,
     data.quarantine,
     discrepancies.reconcile,
+    inspect,
     availability.availability,
     availability.gaps,
     quality.quality,
@@ -81,6 +84,7 @@ _ON_BARS: Final[tuple[Callable[..., None], ...]] = (
 )
 _ON_LIBRARIES: Final[tuple[Callable[..., None], ...]] = (
     policy,
+    tolerance,
     keeping.retention,
     keeping.backup,
     keeping.restore,

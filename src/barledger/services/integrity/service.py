@@ -406,7 +406,7 @@ class DataIntegrityService:
         return self._workflow.set_rule(rule, reason=reason)
 
     def remove_rule(self, name: str, *, reason: str = "") -> None:
-        """Remove a rule; raises `RuleNotFound`."""
+        """Remove a rule, with the ``reason`` in the audit log; raises `RuleNotFound`."""
         self._workflow.remove_rule(name, reason=reason)
 
     def tolerance(self, source: str, against: str) -> Tolerance:
@@ -415,6 +415,10 @@ class DataIntegrityService:
             return self._tolerances.of(source, against)
         with self._refetcher.opened(source) as opened:
             return self._tolerances.of(source, against, opened.declaration)
+
+    def tolerances(self) -> Mapping[tuple[str, str], Tolerance]:
+        """Return what somebody set, by pair of sources, each in alphabetical order."""
+        return self._tolerances.set_by_people()
 
     def set_tolerance(
         self,
@@ -428,7 +432,8 @@ class DataIntegrityService:
     ) -> Tolerance | None:
         """Set which relative differences mean nothing between two sources, for all prices or single fields.
 
-        A source and itself are a pair too. Without any part, what counts by itself counts again.
+        A source and itself are a pair too. Without any part, what counts by itself counts again. The ``reason`` is in
+        the audit log, with what was set before.
         """
         return self._tolerances.set(
             source, against, price=price, volume=volume, fields=dict(fields or {}), reason=reason

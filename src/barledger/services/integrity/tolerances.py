@@ -35,6 +35,10 @@ class Tolerances:
             return declaration.tolerance
         return BETWEEN_SOURCES
 
+    def set_by_people(self) -> dict[tuple[str, str], Tolerance]:
+        """Return what somebody set, by pair of sources."""
+        return self._vault.ledger.policies.tolerances()
+
     def set(
         self,
         source: str,
