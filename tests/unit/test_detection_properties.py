@@ -63,6 +63,7 @@ def test_another_currency_changes_nothing(label: Label, power: float) -> None:
     volatility=st.floats(0.002, 0.06),
     level=st.floats(1.0, 5000.0),
     dividends=st.booleans(),
+    volume=st.booleans(),
 )
 def test_a_random_walk_has_no_likely_fault(
     seed: int,
@@ -70,9 +71,35 @@ def test_a_random_walk_has_no_likely_fault(
     volatility: float,
     level: float,
     dividends: bool,  # noqa: FBT001
+    volume: bool,  # noqa: FBT001
 ) -> None:
     frame = walk(seed, rows=rows, volatility=volatility, level=level, dividends=dividends)
-    report = barledger.inspect(frame)
+    report = barledger.inspect(frame if volume else frame.drop(columns="Volume"))
+    assert report.ok, str(report)
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    rows=st.integers(2, 250),
+    volatility=st.sampled_from([0.003, 0.01, 0.02, 0.04]),
+    volume=st.booleans(),
+)
+def test_a_geometric_walk_as_traded_has_no_likely_fault(
+    seed: int,
+    rows: int,
+    volatility: float,
+    volume: bool,  # noqa: FBT001
+) -> None:
+    chance = np.random.default_rng(seed)
+    steps = chance.normal(0, volatility / 3, (rows, 9))
+    paths = 50 * np.exp(np.cumsum(steps).reshape(rows, 9))
+    prices = {"open": paths[:, 0], "high": paths.max(axis=1), "low": paths.min(axis=1), "close": paths[:, -1]}
+    index = pd.bdate_range("2015-01-01", periods=rows, tz="UTC")
+    frame = pd.DataFrame(prices, index)
+    if volume:
+        frame["volume"] = np.round(1e6 * np.exp(chance.normal(0, 0.3, rows)))
+    report = barledger.inspect(frame, adjusted="raw")
     assert report.ok, str(report)
 
 
