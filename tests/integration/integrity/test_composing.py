@@ -218,3 +218,24 @@ def test_a_rule_applies_all_of_them(bl: BarLedger, clock: SetClock) -> None:
     again = ingestion.ingest("A", "1d", **OWN, refresh=200)
     assert (again.changed, again.decided, told) == (0, 70, [])
     assert {one.state for one in made.discrepancies(state="all")} == {"applied"}
+
+
+def test_a_missed_split_that_shows_in_a_few_new_bars_concerns_all_bars_before_it(
+    bl: BarLedger, clock: SetClock
+) -> None:
+    source = ScriptedSource({"A": Market(listed=700 * DAY)}, clock, page=500, adjustment=SPLITS)
+
+    def find(rows: Rows, **_: Any) -> list[Finding]:
+        start = int(rows.time[0]) // DAY
+        return [_finding("split_missed", start, 1_001, PRICES, 0.25)] if int(rows.time[-1]) >= 1_001 * DAY else []
+
+    made = integrity(bl, clock, source, findings=find)
+    ingestion = DataIngestionService(
+        bl.vault, bl.cache, lambda *_: source, bl.instruments, timing=clock.timing, screen=made.screening
+    )
+    ingestion.ingest("A", "1d", **OWN)
+    clock.now += 3 * DAY
+    ingestion.ingest("A", "1d", **OWN)
+    (one,) = made.discrepancies(state="proposed")
+    assert (one.interval.start, one.bars) == (700 * DAY, 301)
+    assert made.accept(one.id, reason="yes").changed == 301
