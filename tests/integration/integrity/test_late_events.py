@@ -112,6 +112,16 @@ def test_an_event_of_what_was_rejected_or_undone_is_not_let_in_by_an_ingestion(l
     late.check(None)
 
 
+def test_bars_from_the_ex_date_on_alone_do_not_let_a_declined_event_in(late: Late) -> None:
+    late.split()
+    late.made.reject(late.reconcile().discrepancies[0].id, reason="not our vintage")
+    late.source.requests.clear()
+    assert late.ingest(refresh=LAST - EX - 10).changed == 0
+    assert late.source.requests[0][1] == EX * DAY
+    assert late.bl.actions.list("A") == []
+    late.check(None)
+
+
 def test_an_event_that_waits_with_a_proposal_of_an_ingestion_becomes_known_with_it(
     bl: BarLedger, clock: SetClock
 ) -> None:
