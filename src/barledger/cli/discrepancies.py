@@ -300,7 +300,8 @@ def _row(one: Discrepancy) -> tuple[object, ...]:
 def _show(output: Output, report: Report) -> None:
     if output.as_json:
         told = {"ok": report.ok, "compared": report.compared, "identical": report.identical,
-                "jitter": report.jitter, "calls": report.calls, "comparisons": report.comparisons}  # fmt: skip
+                "jitter": report.jitter, "decided": report.decided, "calls": report.calls,
+                "comparisons": report.comparisons}  # fmt: skip
         if isinstance(report, LibraryReport):
             told |= {"series": report.series, "blocks": report.blocks, "due": report.due, "held": report.held,
                      "next_at": report.next_at}  # fmt: skip
@@ -312,6 +313,7 @@ def _show(output: Output, report: Report) -> None:
     if report.discrepancies:
         output.table("", _COLUMNS, [_row(one) for one in report.discrepancies], None)
     text = f"{report.compared:,} bars compared, {report.identical:,} identical, {report.jitter:,} jitter"
+    text += f", {report.decided:,} corrected before" if report.decided else ""
     output.say(f"{text}, {len(report.discrepancies):,} discrepancies; {report.calls:,} calls", None)
     for one in report.comparisons:
         for note in _notes(one):
@@ -319,7 +321,7 @@ def _show(output: Output, report: Report) -> None:
 
 
 def _notes(one: Comparison) -> list[str]:
-    told = [*one.notes]
+    told = [*one.notes, *map(str, one.events)]
     if one.error is not None:
         told.append(f"[{one.error.code}] {one.error}")
     if one.state == "not_done":

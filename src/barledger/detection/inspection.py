@@ -110,7 +110,8 @@ def _told(read: Frame, one: Suspicion) -> FrameFinding:
         kind=one.kind,
         start=read.stamps[first],
         end=after(read.stamps[last], read.table.bar),
-        fields=tuple(str(read.names.get(name, name)) for name in one.fields),
+        # A frame may lack columns that the table that is judged has.
+        fields=tuple(str(read.names[name]) for name in one.fields if name in read.names),
         factor=one.factor,
         confidence=inner.confidence,
         rule=one.rule,

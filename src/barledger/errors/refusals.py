@@ -31,7 +31,10 @@ class ProposalStale(RevisionConflict):
     proposal: str
     code = "proposal-stale"
     message = "a bar of proposal {proposal} for {series} was written by revision {found}, after the proposal was made"
-    next_step = "Ingest again, then decide on the new proposal."
+    next_step = (
+        "Look again where it was found (bl.integrity.inspect with keep=True, reconcile, or ingest), then decide on the "
+        "new proposal."
+    )
 
 
 @dataclass(kw_only=True, eq=False)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -123,6 +124,16 @@ class DiscrepancyPromises:
         assert [one.id for one in ledger.discrepancies.list(states=WAITING)] == [fresh.id]
         assert ledger.discrepancies.get(made.id).state == "superseded"
 
+    def test_factors_that_one_look_found_stay_beside_each_other(self, ledger: Ledger) -> None:
+        look = {"seen": "the same bars"}
+        plain = replace(_discrepancy(days=(2, 4)), against="", factor=0.5, evidence=look, kind="split_missed", key="a")
+        inner = _added(ledger, plain, b"1")
+        outer = _added(ledger, replace(_discrepancy(days=(1, 10)), **_findings(plain), key="b"), b"2")
+        assert {one.id for one in ledger.discrepancies.list(states=WAITING)} == {inner.id, outer.id}
+        other = replace(_discrepancy(days=(1, 11)), **{**_findings(plain), "evidence": {"seen": "others"}}, key="c")
+        wider = _added(ledger, other, b"3")
+        assert {one.id for one in ledger.discrepancies.list(states=WAITING)} == {wider.id}
+
     def test_a_newer_one_for_the_same_stretch_takes_the_place_of_the_older(self, ledger: Ledger) -> None:
         inside = _added(ledger, _discrepancy(days=(2, 4)), b"1")
         aside = _added(ledger, _discrepancy(days=(8, 20)), b"2")
@@ -224,3 +235,8 @@ def _added(ledger: Ledger, found: Discrepancy, payload: bytes | None) -> Discrep
     made, news = ledger.discrepancies.add(found, payload, WHO)
     assert news
     return made
+
+
+def _findings(one: Discrepancy) -> dict[str, Any]:
+    """Return what findings of one look have in common."""
+    return {name: getattr(one, name) for name in ("against", "factor", "evidence", "kind")}

@@ -22,7 +22,9 @@ class Discrepancies(ABC):
         proposed one is older than the new one's, its bars were written since: then it is superseded like those below.
 
         Waiting ones of the same series and ``against`` are superseded if their interval lies inside the new one's and
-        they are of its kind, or it is an event over the whole stretch (`domain.discrepancy.WHOLE`).
+        they are of its kind, or it is an event over the whole stretch (`domain.discrepancy.WHOLE`). Factors that one
+        look at the series found (the same ``revision``, and evidence of what was ``seen``) stay beside each other: each
+        is one error of several.
         """
 
     @abstractmethod

@@ -80,7 +80,7 @@ class SqlDiscrepancies(Discrepancies):
         for row in writing.all(query, (number, new.against, *sorted(WAITING))):
             old = _discrepancy(row, new.series)
             inside = new.interval.start <= old.interval.start and old.interval.end <= new.interval.end
-            if inside and (old.kind == new.kind or new.kind in WHOLE):
+            if inside and (old.kind == new.kind or new.kind in WHOLE) and not _of_one_look(old, new):
                 signed = replace(who, operation="supersede", reason=_SUPERSEDED)
                 self._move(writing, old, "superseded", signed, at, 0)
 
@@ -164,6 +164,13 @@ class SqlDiscrepancies(Discrepancies):
         if row is None:
             raise DiscrepancyNotFound(discrepancy=discrepancy_id)
         return _discrepancy(row, self._names.series_of(transaction, [row[1]])[row[1]])
+
+
+def _of_one_look(old: Discrepancy, new: Discrepancy) -> bool:
+    """Whether both are factors that one look at the series found: one beside the other, however they overlap."""
+    factors = old.factor is not None and new.factor is not None
+    look = (new.revision, new.evidence.get("seen"))
+    return not new.against and factors and (old.revision, old.evidence.get("seen")) == look and old.key != new.key
 
 
 def _discrepancy(row: Any, series: Series) -> Discrepancy:

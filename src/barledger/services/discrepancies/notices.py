@@ -14,15 +14,15 @@ from barledger.services.discrepancies.outcomes import Recorded, Undone
 from barledger.services.discrepancies.touching import Touched, strategies_of
 
 
-def found(one: Discrepancy) -> Notice:
-    """Return the notice that something was found."""
+def found(one: Discrepancy, *, after: str = "") -> Notice:
+    """Return the notice that something was found; ``after`` is what was applied to the same bars before."""
     return Notice(
         kind="discrepancy",
         severity="warning",
         subject=f"{one.series}: {one.kind} in {one.bars} bars of {one.interval}",
-        about=_about(one),
-        body=f"{one}\n{one.reason}",
-        details=_told(one),
+        about=f"{_about(one)}, after {after}" if after else _about(one),
+        body=f"{one}\n{one.reason}" + (f"\n{after} was applied to some of these bars before" if after else ""),
+        details={**_told(one), **({"after": after} if after else {})},
     )
 
 

@@ -39,6 +39,8 @@ from barledger.services.cache.reader import Reading, read
 from barledger.services.cache.vault import Vault
 from barledger.services.cache.versions import left
 from barledger.services.discrepancies import notices
+from barledger.services.discrepancies.decisions import Decisions, composed, is_own, restored
+from barledger.services.discrepancies.events import Telling
 from barledger.services.discrepancies.filter import Filter
 from barledger.services.discrepancies.outcomes import Undone
 from barledger.services.discrepancies.preview import Preview
@@ -78,6 +80,7 @@ class Workflow:
         self._vault = vault
         self._cache = cache
         self._recording = Recording(vault=vault)
+        self._telling = Telling(vault=vault)
 
     # --- finding ---------------------------------------------------------------------------------
 
@@ -97,8 +100,14 @@ class Workflow:
                 return self.get(made.id), done
         # One that was told when it was open is no other one now that it proposes bars.
         if news and len(self._vault.ledger.discrepancies.steps(made.id)) == 1:
-            self._vault.notify(notices.found(made))
+            self._vault.notify(notices.found(made, after=self._applied_before(made)))
         return made, None
+
+    def _applied_before(self, made: Discrepancy) -> str:
+        """Return the newest one of the same stretch and kind that was applied: what comes after it is no repeat."""
+        listed = self._vault.ledger.discrepancies.list(series=made.series, states={"applied"})
+        same = [one for one in listed if one.kind == made.kind and one.interval.intersects(made.interval)]
+        return same[0].id if same else ""
 
     def rule_for(self, one: Discrepancy) -> DecisionRule | None:
         """Return the rule that decides about a discrepancy like this, if there is one."""
@@ -124,10 +133,11 @@ class Workflow:
         found = self.get(discrepancy_id)
         remedy = self._remedy(found)
         rows, action = (empty_rows(), remedy) if isinstance(remedy, CorporateAction) else (remedy, None)
+        now = self._now(found.series, rows) if len(rows) else None
         return Preview(
             discrepancy=found,
-            rows=rows,
-            now=self._now(found.series, rows).rows.standing() if len(rows) else rows,
+            rows=rows if now is None else self._as_of_now(found, rows, now),
+            now=rows if now is None else now.rows.standing(),
             touched=self._touched(found, remedy),
             steps=tuple(self._vault.ledger.discrepancies.steps(discrepancy_id)),
             action=action,
@@ -245,17 +255,44 @@ class Workflow:
             self._recording.check(found, remedy)
             return lambda accepted: self._recording.record(accepted, remedy)
         now = self._now(found.series, remedy)
-        if not _written(now.rows, remedy):
+        rows, made = remedy, self._made(found, "") if found.state == "accepted" else None
+        if made is not None:
+            return lambda _: made
+        if is_own(found):
+            rows = self._composed(found, remedy, now)
+        elif not _written(now.rows, remedy):
             _check_unchanged(found, now.rows)
-        return lambda accepted: self._write(accepted, remedy, now)
+        return lambda accepted: self._write(accepted, rows, now)
+
+    def _as_of_now(self, found: Discrepancy, rows: Rows, now: Reading) -> Rows:
+        """Return what acceptance would make of bars by now; as they were proposed, if it would be refused."""
+        if not is_own(found) or found.state != "proposed":
+            return rows
+        try:
+            return self._composed(found, rows, now)
+        except ProposalStale:
+            return rows
+
+    def _composed(self, found: Discrepancy, rows: Rows, now: Reading) -> Rows:
+        """Return what a factor makes of bars that other decisions may have changed since it was proposed."""
+        held = now.rows.standing()
+        if not bool(found_in(now.rows.time, held.time).all()):
+            raise _stale(found, int(now.rows.revision.max()))
+        decisions = Decisions.of(self._vault.ledger, found.series)
+        both = found_in(rows.time, held.time)
+        made, can = composed(decisions, found, held, rows.pick(both))
+        if not can.all():
+            raise _stale(found, int(held.revision[~can].max()))
+        return merge([rows.pick(~both), made]) if not both.all() else made
 
     def _write(self, found: Discrepancy, rows: Rows, now: Reading) -> Written:
         if _written(now.rows, rows):
-            made = self._made(found, "")
-            revision = now.revision if made is None else made.revision
-            return replace(made or _nothing(found.series), revision=revision, same=0 if made else len(rows))
+            self._telling.record(found, reason=found.decision or found.reason)
+            return replace(_nothing(found.series), revision=now.revision, same=len(rows))
         draft = Draft(series=found.series, rows=rows, expected_revision=now.revision)
         told: dict[str, Any] = {"proposal": found.id, "evidence": dict(found.evidence)}
+        # Whoever reads the revision finds the events that are counted in its bars.
+        self._telling.record(found, reason=found.decision or found.reason)
         try:
             return self._cache.write(
                 [draft],
@@ -266,13 +303,18 @@ class Workflow:
                 details={found.series: told},
             )
         except RevisionConflict as error:
+            self._telling.take_back(found, reason=str(error))
             raise _stale(found, error.found) from error
 
     def _restore(self, found: Discrepancy, rows: Rows, reason: str, *, partial: bool) -> Undone:
         now = self._now(found.series, rows)
-        mine = now.rows.pick(now.rows.revision == found.result)
-        since = now.rows.revision > found.result
-        if bool(since.any()) and (not partial or not len(mine)):
+        if is_own(found):
+            before, ours = restored(self._vault, found, now.rows)
+        else:
+            ours = now.rows.revision == found.result
+            before = _before(self._vault, found, now.rows.time[ours]) if ours.any() else now.rows.pick(ours)
+        since = (now.rows.revision > found.result) & ~ours
+        if bool(since.any()) and (not partial or not ours.any()):
             raise ChangedSince(
                 discrepancy=found.id,
                 series=str(found.series),
@@ -281,7 +323,7 @@ class Workflow:
                 changed=int(since.sum()),
                 bars=len(rows),
             )
-        before = _before(self._vault, found, mine.time)
+        self._telling.take_back(found, reason=reason)
         draft = Draft(series=found.series, rows=before, expected_revision=now.revision)
         told: dict[str, Any] = {"undoes": str(found.result), "proposal": found.id, "left": str(int(since.sum()))}
         done = self._cache.write(

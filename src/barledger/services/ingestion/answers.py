@@ -1,6 +1,7 @@
 """Answers: what a chunk says of its stretch, bar by bar and as coverage."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import numpy as np
@@ -47,7 +48,8 @@ class Answer:
     """The closed bars of a chunk, within what was asked; ``dropped`` were not closed, ``future`` had not even opened.
 
     ``interval`` is the stretch that it answers for, closed bars only; it may be empty. ``newest`` is its last bar, or
-    that of the chunk before it.
+    that of the chunk before it. ``corrected`` counts the bars that stay as somebody corrected
+    them, ``decided`` those of each decision.
     """
 
     rows: Rows
@@ -57,6 +59,8 @@ class Answer:
     future: int
     newest: Interval | None
     received: Received
+    corrected: int = 0
+    decided: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def complete(self) -> bool:
@@ -175,6 +179,7 @@ def provenance(answer: Answer, declaration: SourceDeclaration, symbol: str) -> d
         "bars": str(len(received.chunk.rows)),
         "rejected": str(len(answer.rejected)) if answer.rejected else "",
         "dropped": str(answer.dropped + answer.future) if answer.dropped + answer.future else "",
+        "decided": {name: str(count) for name, count in answer.decided.items()},
     }
     return {name: value for name, value in told.items() if value}
 

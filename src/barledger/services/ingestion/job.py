@@ -6,7 +6,6 @@ from dataclasses import replace
 from functools import cached_property
 from typing import Final
 
-from barledger.domain.action import CorporateAction
 from barledger.domain.calendar import Calendar
 from barledger.domain.declared import Adjusted, is_raw, spoken
 from barledger.domain.instrument import Facts
@@ -16,11 +15,12 @@ from barledger.domain.series import Series
 from barledger.errors import AdjustmentChanged, BarledgerError, DataNotFound, SourceError, StoreError
 from barledger.ledger.contract import Cover
 from barledger.services.cache import DataCacheService
-from barledger.services.cache.told import deliver_actions
 from barledger.services.cache.vault import Vault
+from barledger.services.discrepancies.events import event_key, withheld
 from barledger.services.ingestion import closing
 from barledger.services.ingestion.answers import FAILED, UNCONFIRMED, Answer, Received, read_answer
 from barledger.services.ingestion.budget import BudgetSpent
+from barledger.services.ingestion.counted import counted_kinds, differing
 from barledger.services.ingestion.fetching import Asking, Stopped, as_error, ask
 from barledger.services.ingestion.held import Held, current
 from barledger.services.ingestion.judgement import paired
@@ -37,8 +37,6 @@ from barledger.services.ingestion.task import Task
 from barledger.services.instruments import InstrumentService
 from barledger.sources.contract import FetchRequest
 
-_SPLITS: Final = frozenset({"split", "stock_dividend"})
-_PAYMENTS: Final = frozenset({"cash_dividend", "special_dividend", "capital_gain"})
 _NOBODY_ANSWERED: Final = "the source's answer did not reach it"
 
 
@@ -250,19 +248,19 @@ class Job:
         self._newest = answer.newest
         self._dropped += answer.dropped
         self._future += answer.future
+        answer = self._scribe.heed(answer)
         answer = self._scribe.screen(answer, self._adjusted(answer))
         self._scribe.put_aside(answer.rejected)
         return answer
 
     def _take(self, answer: Answer) -> None:
         stored = self._stored(answer)
-        actions = answer.received.chunk.actions
         if self._multiplied(stored, answer) or self._adjusted_for(answer):
             raise _Multiplied(answer)
         if len(answer.rows):
             self._declare(self._adjusted(answer))
         # Whoever reads the revision that brings the bars finds the events that came with them.
-        self._record(actions)
+        self._scribe.hear([answer], stored)
         self._scribe.take(answer, stored)
         self._answered.append(_whole(answer))
         self._meter.advance(answer.interval, len(answer.rows))
@@ -288,21 +286,14 @@ class Job:
 
     def _adjusted_for(self, answer: Answer) -> bool:
         """Whether there is news of an event for which the source changes the bars before it."""
-        states = set(self._adjusted(answer).values())
-        kinds = (_SPLITS if states & {"splits", "total"} else frozenset()) | (
-            _PAYMENTS if "total" in states else frozenset()
-        )
+        kinds = counted_kinds(self._adjusted(answer))
         mine = [one for one in answer.received.chunk.actions if one.kind in kinds]
         if not mine or self._held.empty:
             return False
         known = self._vault.ledger.actions.list(instrument=self.series.instrument, source=self.series.source)
-        heard = {(one.kind, one.ex_date, one.value) for one in known}
-        return any((one.kind, one.ex_date, one.value) not in heard and one.ex_date > self._held.first for one in mine)
-
-    def _record(self, actions: Sequence[CorporateAction]) -> None:
-        if actions and self._vault.ledger.actions.record(actions, self._vault.who("record")):
-            deliver_actions(self._vault)
-            self._vault.afterwards.changed([self.series.instrument])
+        waits = withheld(self._vault.ledger, self.series)
+        news = [one for one in differing(mine, known) if (event_key(one), one.value) not in waits]
+        return any(one.ex_date > self._held.first for one in news)
 
     def _rewrite(self, answer: Answer) -> None:
         """Ask for all that is held and all that is wanted at once, before anything of it is written."""
@@ -315,11 +306,8 @@ class Job:
         if not any(len(one.rows) for one in received):
             detail = "its history seems to be multiplied, and it gives nothing when asked for all of it"
             raise _SourceFailed(SourceError(source=self.series.source, detail=detail))
-        # As above. If this ends here, what is held is still multiplied when it is next compared.
         self._declare(self._adjusted(received[-1]))
-        for one in received:
-            self._record(one.received.chunk.actions)
-        restate(self._scribe, received, span)
+        restate(self._scribe, received, span, kinds=counted_kinds(self._adjusted(received[-1])))
         for one in received:
             if not self._scribe.held:
                 self._answered.append(_whole(one))
@@ -380,6 +368,9 @@ class Job:
             proposed=scribe.proposed,
             held=scribe.held,
             declined=scribe.declined,
+            decided=scribe.corrected,
+            decisions=tuple(scribe.decided),
+            overruled=tuple(scribe.overruled),
             proposals=tuple(dict.fromkeys(scribe.proposals)),
             flagged=tuple(dict.fromkeys(scribe.flagged)),
             heard=tuple(dict.fromkeys(scribe.heard)),

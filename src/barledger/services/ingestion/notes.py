@@ -24,6 +24,12 @@ def notes(report: InstrumentReport, plan: Plan, wanted: Wanted) -> Iterator[str]
         yield f"nothing to ask for: {_NOT_CLOSED if wanted.interval.start >= plan.horizon else _SETTLED}"
     if report.flagged:
         yield f"looks wrong, and was written: {', '.join(report.flagged)}"
+    if report.decided:
+        named = ", ".join(report.decisions)
+        yield f"{report.decided:,} bars stay as they were corrected ({named}): the source gives what was corrected"
+    if report.overruled:
+        named = ", ".join(report.overruled)
+        yield f"the source gives neither what was corrected nor the correction of some bars of {named}: a change"
     if report.state == "done" and not _came(report):
         asked = " and ".join(_shown(one) for one in plan.stretches)
         yield f"the source gave no bars in {asked}"

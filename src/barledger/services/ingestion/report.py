@@ -25,7 +25,9 @@ class InstrumentReport(Readable):
     source's history. ``notes`` say in words what was left out, and why nothing came. ``dropped`` counts bars
     that were not closed yet, ``future`` those that had not even opened, ``held`` new bars that wait with a restatement,
     ``declined`` changes that were rejected before. ``flagged`` are discrepancies about bars that look wrong beyond
-    doubt, and were written all the same; ``heard`` is what the source said of how it read them.
+    doubt, and were written all the same; ``heard`` is what the source said of how it read them. ``decided`` counts the
+    bars that the source gives as they were before somebody corrected them, which stay corrected, and ``decisions``
+    names the corrections; ``overruled`` are those of which it gives some bars in a third way, which is a change.
     """
 
     series: Series
@@ -41,6 +43,9 @@ class InstrumentReport(Readable):
     proposed: int = 0
     held: int = 0
     declined: int = 0
+    decided: int = 0
+    decisions: tuple[str, ...] = ()
+    overruled: tuple[str, ...] = ()
     proposals: tuple[str, ...] = ()
     flagged: tuple[str, ...] = ()
     heard: tuple[str, ...] = ()
@@ -72,6 +77,7 @@ class IngestionReport(Written):
     proposed: int = 0
     held: int = 0
     declined: int = 0
+    decided: int = 0
     proposals: tuple[str, ...] = ()
     calls: int = 0
     seconds: float = 0.0
@@ -87,6 +93,7 @@ class IngestionReport(Written):
         more += [f"{self.proposed:,} proposed ({', '.join(self.proposals)})"] if self.proposals else []
         more += [f"{self.held:,} held back"] if self.held else []
         more += [f"{self.declined:,} declined before"] if self.declined else []
+        more += [f"{self.decided:,} corrected before"] if self.decided else []
         return f"{', '.join([self.counts, *more])}; revision {self.revision}"
 
     @property
@@ -129,6 +136,7 @@ def summed(reports: Sequence[InstrumentReport], *, seconds: float) -> IngestionR
         proposed=sum(one.proposed for one in reports),
         held=sum(one.held for one in reports),
         declined=sum(one.declined for one in reports),
+        decided=sum(one.decided for one in reports),
         proposals=tuple(proposal for one in reports for proposal in one.proposals),
         calls=sum(one.calls for one in reports),
         seconds=seconds,

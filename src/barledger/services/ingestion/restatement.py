@@ -7,6 +7,7 @@ the source is known to tremble. The volume of restated bars moves by the inverse
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from math import log10
 from typing import Final, Literal
 
 import numpy as np
@@ -32,6 +33,9 @@ _LEAST_MOVE: Final = 1e-5
 _SAME: Final = 1e-5
 _LARGEST_RATIO: Final = 20
 _HIDDEN: Final = 1e-3
+# The decimal logarithm of the least change of unit, of which rounding to cents leaves two digits.
+_LEAST_UNIT: Final = 2
+_HIDDEN_UNIT: Final = 2e-2
 _MOST_DECIMALS: Final = 8
 _VOLUME_ROUNDING: Final = 1e-3
 
@@ -154,9 +158,9 @@ class Pairs:
             middle = float(sums[1] / sums[0]) if sums[0] > 0 and sums[1] > 0 else middle
         if not bool(self.moves(np.array([middle]))[0]):
             return 1.0
-        plain = plain_ratio(middle)
-        explains = len(self._fitting(plain, first, last)) >= len(self._fitting(middle, first, last))
-        return plain if explains else middle
+        enough = len(self._fitting(middle, first, last))
+        plain = [one for one in (unit_ratio(middle), plain_ratio(middle)) if one != middle]
+        return next((one for one in plain if len(self._fitting(one, first, last)) >= enough), middle)
 
     def _fitting(self, factor: float, first: int, last: int) -> Ints:
         return np.flatnonzero(self.fit(np.full(last - first, factor), first, last)) + first
@@ -251,6 +255,13 @@ def _half_a_unit(prices: Floats) -> float:
             if bool(((np.abs(rounded - prices) <= _COMPUTED * np.abs(prices)) | np.isnan(prices)).all()):
                 return 0.5 / 10.0**decimals
     return 0.0
+
+
+def unit_ratio(factor: float) -> float:
+    """Return the power of ten, from a hundred on, that a factor may be where prices are rounded, else the factor."""
+    power = round(log10(factor))
+    unit = 10.0**power
+    return unit if abs(power) >= _LEAST_UNIT and abs(factor - unit) <= _HIDDEN_UNIT * unit else factor
 
 
 def plain_ratio(factor: float) -> float:

@@ -1,22 +1,27 @@
 """Restating: a series whose source multiplied its history is rewritten as a whole, or not at all.
 
 A bar after a split that is appended to the history before it is the classic corruption, so as long as the history
-cannot be rewritten the bars after it wait too.
+cannot be rewritten the bars after it wait too. So do the events for which it was: they become known with the bars that
+count them (`services.discrepancies.events`).
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict
 from typing import Any, Final
 
 import numpy as np
 
+from barledger.domain.action import CorporateAction
 from barledger.domain.comparison import compare
 from barledger.domain.discrepancy import RESTATEMENT
 from barledger.domain.interval import Interval, format_time
 from barledger.domain.rows import Rows, found_in
 from barledger.errors import RevisionConflict
 from barledger.services.cache.reader import Reading
+from barledger.services.discrepancies.events import EVENTS, event_key, known_by, noted
+from barledger.services.discrepancies.payload import encode
 from barledger.services.ingestion.answers import Answer
+from barledger.services.ingestion.counted import differing, lacks
 from barledger.services.ingestion.held import current
 from barledger.services.ingestion.judgement import Finding, declined, move, newest_revision, overtake, paired
 from barledger.services.ingestion.restatement import PRICES, Restatement, recognise
@@ -25,8 +30,11 @@ from barledger.services.ingestion.scribe import Scribe, attempts, joined
 _SURE: Final = 0.9
 
 
-def restate(scribe: Scribe, received: Sequence[Answer], span: Interval) -> None:
-    """Write the answers about the whole of a series: as one restatement if they are one, else as any others."""
+def restate(scribe: Scribe, received: Sequence[Answer], span: Interval, *, kinds: Collection[str]) -> None:
+    """Write the answers about the whole of a series: as one restatement if they are one, else as any others.
+
+    ``kinds`` are those of the events that the source counts in its bars.
+    """
     rows = joined(received)
     for last in attempts():
         stored = current(scribe.vault, scribe.series, span)
@@ -36,7 +44,7 @@ def restate(scribe: Scribe, received: Sequence[Answer], span: Interval) -> None:
             _take_all(scribe, received, stored)
             return
         try:
-            _write(scribe, received, rows, stored, found)
+            _write(scribe, received, rows, stored, found, _lacking(scribe, received, old, new, kinds))
         except RevisionConflict:
             if last:
                 raise
@@ -45,12 +53,35 @@ def restate(scribe: Scribe, received: Sequence[Answer], span: Interval) -> None:
 
 
 def _take_all(scribe: Scribe, received: Sequence[Answer], stored: Reading) -> None:
+    scribe.note([action for one in received for action in one.received.chunk.actions])
     for answer in received:
         scribe.take(answer, stored.rows.standing())
     scribe.settle()
 
 
-def _write(scribe: Scribe, received: Sequence[Answer], rows: Rows, stored: Reading, found: Restatement) -> None:
+def _lacking(
+    scribe: Scribe, received: Sequence[Answer], old: Rows, new: Rows, kinds: Collection[str]
+) -> list[CorporateAction]:
+    """Return the events that the bars held do not count yet, and note the others."""
+    told = [action for one in received for action in one.received.chunk.actions]
+    known = scribe.vault.ledger.actions.list(instrument=scribe.series.instrument, source=scribe.series.source)
+    before = {event_key(one): one for one in known}
+    news = [
+        one for one in differing(told, known) if one.kind in kinds and lacks(old, new, one, before.get(event_key(one)))
+    ]
+    # If this ends here, what is held is still multiplied when it is next compared.
+    scribe.note([one for one in told if one not in news])
+    return news
+
+
+def _write(
+    scribe: Scribe,
+    received: Sequence[Answer],
+    rows: Rows,
+    stored: Reading,
+    found: Restatement,
+    events: Sequence[CorporateAction],
+) -> None:
     scribe.restatement = found
     stale = _stale(scribe, received, rows, stored, found)
     compared = compare(stored.rows, rows, scribe.task.declaration.tolerance)
@@ -58,26 +89,49 @@ def _write(scribe: Scribe, received: Sequence[Answer], rows: Rows, stored: Readi
     old, _ = paired(stored.rows, changed)
     reason = f"{stale} bars before it are not given any more" if stale else ""
     reason = reason or scribe.judge.against(changed, change=move(old, changed))
-    if not reason:
-        _apply(scribe, received, rows, stored, found)
-        return
     if _declined(scribe, found):
-        scribe.held += len(compared.new)
+        _keep(scribe, received, rows.take(compared.new), stored, found)
         scribe.declined += len(changed)
         return
+    if not reason:
+        # Whoever reads the revision finds the events that are counted in its bars.
+        scribe.note(events)
+        _apply(scribe, received, rows, stored, found)
+        return
+    written = rows.take(compared.written)
     finding = Finding(
         kind=RESTATEMENT,
-        rows=rows.take(compared.written),
+        rows=written,
         bars=len(changed),
-        revision=newest_revision(stored.rows, rows.take(compared.written)),
+        revision=newest_revision(stored.rows, written),
         reason=f"{found}: {reason}",
-        evidence={**told(found), "new_bars": str(len(compared.new)), "covered": _covered(scribe, received)},
+        evidence={
+            **told(found),
+            "new_bars": str(len(compared.new)),
+            "covered": _covered(scribe, received),
+            **({EVENTS: noted(events)} if events else {}),
+        },
         fields=moved_fields(found),
         factor=found.factor,
         confidence=surety(found),
+        key=known_by(encode(written), events),
     )
     if scribe.propose(finding):
         scribe.held += len(compared.new)
+
+
+def _keep(scribe: Scribe, received: Sequence[Answer], new: Rows, stored: Reading, found: Restatement) -> None:
+    """Write the new bars after a restatement that somebody declined, where what is held goes on after it too.
+
+    Elsewhere they would follow bars of another scale, and wait.
+    """
+    standing = stored.rows.standing()
+    after = new.pick(new.time >= found.until)
+    if not len(after) or int(standing.time[-1]) < found.until:
+        scribe.held += len(new)
+        return
+    scribe.commit(after, (), received, expected_revision=stored.revision)
+    scribe.held += len(new) - len(after)
 
 
 def _apply(scribe: Scribe, received: Sequence[Answer], rows: Rows, stored: Reading, found: Restatement) -> None:

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from barledger.domain.action import CorporateAction
 from barledger.domain.calendar import Calendar
 from barledger.domain.comparison import changed_fields, compare
 from barledger.domain.declared import Adjusted
@@ -21,11 +22,15 @@ from barledger.services.cache import DataCacheService
 from barledger.services.cache.changes import Draft
 from barledger.services.cache.commit import Written
 from barledger.services.cache.reader import Reading
+from barledger.services.cache.told import record_actions
 from barledger.services.cache.vault import Vault
 from barledger.services.discrepancies import Workflow
+from barledger.services.discrepancies.decisions import heed
+from barledger.services.discrepancies.events import event_key, withheld
 from barledger.services.ingestion import answers
 from barledger.services.ingestion.absences import Absences
 from barledger.services.ingestion.answers import Answer
+from barledger.services.ingestion.counted import lacks, shown
 from barledger.services.ingestion.held import current
 from barledger.services.ingestion.judgement import (
     BAR_BY_BAR,
@@ -67,7 +72,9 @@ class Scribe:
         self.proposals: list[str] = []
         self.flagged: list[str] = []
         self.heard: list[str] = []
-        self.proposed = self.held = self.declined = 0
+        self.decided: dict[str, int] = {}
+        self.overruled: dict[str, int] = {}
+        self.proposed = self.held = self.declined = self.corrected = 0
         self.restatement: Restatement | None = None
         self._calendar, self._symbol = calendar, symbol
         self._changes: list[Rows] = []
@@ -77,6 +84,20 @@ class Scribe:
         self._context: tuple[int, Rows] | None = None
 
     # --- answers as they come --------------------------------------------------------------------
+
+    def heed(self, answer: Answer) -> Answer:
+        """Leave bars that somebody corrected as they are, where the source goes on giving what was corrected.
+
+        So an ingestion neither writes it back nor proposes it anew. What the source gives in a third way is news of it,
+        and judged like any other change.
+        """
+        found = heed(self.vault, self.series, answer.rows)
+        for name, count in found.decided.items():
+            self.decided[name] = self.decided.get(name, 0) + count
+        for name, count in found.overruled.items():
+            self.overruled[name] = self.overruled.get(name, 0) + count
+        self.corrected += found.bars
+        return replace(answer, rows=found.rows, corrected=found.bars, decided=found.decided)
 
     def screen(self, answer: Answer, adjusted: Adjusted) -> Answer:
         """Look at the bars of an answer before they are written: what looks wrong is flagged, or put aside.
@@ -100,6 +121,27 @@ class Scribe:
                 self._flags.append(flag)
         return replace(answer, rows=screened.rows, rejected=(*answer.rejected, *screened.rejected))
 
+    def hear(self, received: Sequence[Answer], stored: Rows) -> None:
+        """Note the events that came with answers; ``stored`` are the bars that are held where these lie.
+
+        What waits with a restatement, or was declined with one, is left to it, unless the bars show that it is counted.
+        """
+        actions = [action for one in received for action in one.received.chunk.actions]
+        waits = withheld(self.vault.ledger, self.series) if actions else set()
+        if waits:
+            old, new = paired(stored, joined(received))
+            actions = [
+                one
+                for one in actions
+                if (event_key(one), one.value) not in waits or (shown(old, one) and lacks(old, new, one) is False)
+            ]
+        self.note(actions)
+
+    def note(self, actions: Sequence[CorporateAction]) -> None:
+        """Note events as known from now on."""
+        if actions:
+            record_actions(self.vault, actions, self.who("record"))
+
     def _news(self, flags: Sequence[Flag], rows: Rows) -> Sequence[Flag]:
         """Return the flags about bars of which some will be written; those that stay as they are were flagged then."""
         if not flags:
@@ -111,10 +153,13 @@ class Scribe:
     def propose_flagged(self) -> None:
         """Propose what puts flagged bars right, now that they are there to be compared with."""
         flags, self._flags = self._flags, []
+        # What a rule accepts makes a revision, and the others were reckoned from the bars before it.
+        revision = self.written.revision
         for flag in flags:
             if flag.remedy is not None:
-                found = replace(flag.discrepancy, revision=self.written.revision)
-                self._workflow.keep(found, flag.remedy, self.who("flag", trigger=found.kind))
+                found = replace(flag.discrepancy, revision=revision)
+                _, done = self._workflow.keep(found, flag.remedy, self.who("flag", trigger=found.kind))
+                self.written = self.written if done is None else add(self.written, done)
 
     def take(self, answer: Answer, stored: Rows) -> None:
         """Write what an answer brings; ``stored`` are the bars of its stretch, as far as there may be any."""
@@ -228,6 +273,7 @@ class Scribe:
 
     def forget(self) -> None:
         """Drop what was kept to be judged, since all of it is asked for again."""
+        self.decided, self.overruled, self.corrected = {}, {}, 0
         self._changes, self._covers, self._gone = [], [], []
 
     def withdraw(self, times: Ints) -> Ints:

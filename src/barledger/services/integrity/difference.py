@@ -16,7 +16,7 @@ from barledger.domain.timeframe import Timeframe
 class Difference:
     """Bars of one kind of difference: ``rows`` as the other side has them, ``times`` of all that are concerned.
 
-    ``about`` is what it is known by beside its kind, where that is not the bars themselves.
+    ``about`` is what it is known by beside its kind, where that is not the bars themselves; ``key`` is all of that.
     """
 
     kind: str
@@ -27,6 +27,7 @@ class Difference:
     factor: float | None = None
     confidence: float = 0.9
     about: str = ""
+    key: str = ""
     evidence: Mapping[str, Any] = field(default_factory=dict)
 
     @property

@@ -2,24 +2,21 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 
 from barledger.domain.action import CorporateAction
 from barledger.domain.discrepancy import Discrepancy
 from barledger.domain.finding import Finding
-from barledger.domain.interval import Interval
+from barledger.domain.interval import Interval, format_time
 from barledger.domain.rows import Flags, Rows
 from barledger.domain.series import Series
 from barledger.domain.timeframe import Timeframe
+from barledger.services.discrepancies.multiplying import MULTIPLIED, multiplied, steps_of
 
 Findings = Callable[..., list[Finding]]
 """Called as ``findings(rows, timeframe=, actions=, adjusted=)``; returns what looks wrong in the rows."""
-
-_PRICES: Final = ("open", "high", "low", "close")
-MULTIPLIED: Final = frozenset({"split_missed", "split_phantom", "unit_error", "volume_switch"})
-"""The kinds of finding that a factor puts right."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,26 +68,24 @@ def as_discrepancy(series: Series, one: Finding, rows: Rows, *, revision: int) -
         bars=int(_inside(rows, one.interval).sum()),
         revision=revision,
         key=f"{one.kind}:{one.interval.start}:{one.interval.end}:{fields}:{factor}",
-        evidence={"rule": one.rule, **plain(one.evidence)},
+        evidence={"rule": one.rule, **_seen(rows), **plain(one.evidence)},
     )
 
 
-def corrected(rows: Rows, one: Finding) -> Rows | None:
-    """Return the bars of a finding put right by its factor, or None where no factor does.
+def _seen(rows: Rows) -> dict[str, str]:
+    """Say in which stretch of bars it was seen: what another look sees in the same bars may be the same error."""
+    return {"seen": f"{format_time(int(rows.time[0]))} to {format_time(int(rows.time[-1]))}"} if len(rows) else {}
 
-    The factor is that of the first field. If that is a price, other prices take it too, and a volume its inverse.
-    """
+
+def corrected(rows: Rows, one: Finding) -> Rows | None:
+    """Return the bars of a finding put right by its factor, or None where no factor does."""
     if one.kind not in MULTIPLIED or one.factor is None or not one.fields:
         return None
     mine = rows.pick(_inside(rows, one.interval))
     if not len(mine):
         return None
-    first_is_price = one.fields[0] in _PRICES
-    values: dict[str, Any] = {}
-    for name in one.fields:
-        same = (name in _PRICES) == first_is_price
-        values[name] = getattr(mine, name) * (one.factor if same else 1 / one.factor)
-    return replace(mine, **values, withdrawn=None, superseded_at=None)
+    made = multiplied(mine, steps_of(one.fields, one.factor))
+    return replace(made, withdrawn=None, superseded_at=None)
 
 
 def find(

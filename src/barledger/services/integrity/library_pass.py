@@ -168,7 +168,7 @@ class LibraryPass:
         reconciler.ask(union(turn.stretch(one.start) for one in turn.blocks))
         known = self._blocks(turn)
         outcomes = self._outcomes(turn, reconciler, known)
-        if any(word == DIFFERS for word in outcomes.values()):
+        if any(word == DIFFERS for word in outcomes.values()) or reconciler.has_news:
             report, touched = self._go_deep(turn, reconciler)
             outcomes = self._outcomes(turn, reconciler, known)
             outcomes = {at: _after(word, differs=at in touched) for at, word in outcomes.items()}

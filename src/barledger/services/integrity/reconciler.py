@@ -1,5 +1,6 @@
 """The reconciler: asks for held bars again, tells what differs, and puts it into the register."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -9,6 +10,7 @@ from typing import Any, Final
 import numpy as np
 
 from barledger import faults
+from barledger.domain.action import CorporateAction
 from barledger.domain.comparison import Tolerance
 from barledger.domain.discrepancy import DECLINED, RESTATEMENT, WAITING, WHOLE, Discrepancy, key_of
 from barledger.domain.interval import Interval, difference, format_time, intersection, union
@@ -16,17 +18,23 @@ from barledger.domain.rows import VALUES, Ints, Rows, found_in
 from barledger.domain.series import Series
 from barledger.errors import BarledgerError
 from barledger.services.cache.reader import Reading, read
+from barledger.services.cache.told import record_actions
 from barledger.services.cache.vault import Vault
 from barledger.services.cache.versions import left
 from barledger.services.discrepancies import Workflow
+from barledger.services.discrepancies.decisions import heed
+from barledger.services.discrepancies.events import EVENTS, event_key
 from barledger.services.discrepancies.payload import encode
 from barledger.services.ingestion import closing
 from barledger.services.ingestion.absences import Absences
+from barledger.services.ingestion.answers import Answer
 from barledger.services.ingestion.budget import Spending
+from barledger.services.ingestion.counted import counted_kinds
 from barledger.services.ingestion.held import Held, current
 from barledger.services.ingestion.judgement import BAR_BY_BAR, decisions_against, undecided
 from barledger.services.integrity.classification import Classified, classify
 from barledger.services.integrity.difference import Difference, Sides
+from barledger.services.integrity.hearing import Heard, Hearing, attached, pairs
 from barledger.services.integrity.refetching import Opened, Refetched, Refetcher
 from barledger.services.integrity.report import Comparison, State
 
@@ -103,9 +111,24 @@ class Reconciler:
             self._opened, self._other, fresh, spending=self._task.spending, stop=self._task.stop
         )
         self._asked = union([*self._asked, *fresh])
-        self._told.answers += found.answers
+        self._told.answers += [self._heeded(one) for one in found.answers]
         self._told.calls += found.calls
         self._told.ended, self._told.error = found.ended, found.error
+
+    def _heeded(self, answer: Answer) -> Answer:
+        """Leave bars that somebody corrected as they are: that the source gives what was corrected is no news."""
+        if not self.own:
+            return answer
+        found = heed(self._vault, self.series, answer.rows)
+        return replace(answer, rows=found.rows, corrected=found.bars, decided=found.decided)
+
+    @property
+    def _decided(self) -> dict[str, int]:
+        """Return how many bars stay as each decision made them."""
+        counts: Counter[str] = Counter()
+        for one in self._told.answers:
+            counts.update(one.decided)
+        return dict(counts)
 
     def beside(self, interval: Interval) -> Interval:
         """Return a stretch with one more bar on both sides, so that each bar of it has its neighbours."""
@@ -119,7 +142,8 @@ class Reconciler:
     def compare(self) -> tuple[Classified, Reading]:
         """Tell what differs in all that was answered so far; a factor or a shift is looked for in the whole series."""
         found, stored = self._classified()
-        if self.own and not self.ended and any(self._goes_on(one) for one in found.differences):
+        goes_on = any(self._goes_on(one) for one in found.differences)
+        if self.own and not self.ended and (goes_on or self._hidden(stored)):
             self.ask([Interval(self.held.first, self.held.end)])
             found, stored = self._classified()
         return found, stored
@@ -183,8 +207,11 @@ class Reconciler:
 
     @property
     def _twice(self) -> Ints:
-        """Return the times of bars that two complete answers in a row lacked, this one and that of an earlier task."""
-        if not self.own or not self._opened.declaration.incremental:
+        """Return the times of bars that two complete answers in a row lacked, this one and that of an earlier task.
+
+        That of a file counts too: whoever compares a series with it takes it for all that there is between its bars.
+        """
+        if not self.own:
             return np.empty(0, np.int64)
         fresh = sorted(self._told.answers[self._seen_answers :], key=lambda one: one.interval)
         self._seen_answers = len(self._told.answers)
@@ -201,20 +228,69 @@ class Reconciler:
     def settle(self, notes: Sequence[str] = ()) -> Comparison:
         """Put what differs into the register, the whole of it in the audit log, and report it."""
         found, stored = self.compare()
+        hearing = self._hearing(stored) if self.own else None
+        lacking = hearing.lacking if hearing else []
+        # Events that concern no bar are noted before any rule decides about one.
+        heard = self._note(hearing, lacking) if hearing else []
         kept: list[Discrepancy] = []
         revisions: list[int] = []
-        for one in found.differences:
+        for plain in found.differences:
+            one, mine = attached(plain, lacking)
             named, revision = self._keep(one, stored)
+            lacking = [event for event in lacking if event not in mine]
+            heard += [Heard(action=event, became="with", discrepancy=named[0].id) for event in mine]
             kept += [each for each in named if each.id not in {other.id for other in kept}]
             revisions += [revision] if revision else []
             faults.reach("reconcile.kept")
         self._close_what_is_over({one.id for one in kept})
+        heard += [Heard(action=event, became="not told" if event.withdrawn else "waits") for event in lacking]
         report = self._report(found, kept, revisions)
-        report = replace(report, notes=(*notes, *report.notes))
+        report = replace(report, notes=(*notes, *report.notes), events=tuple(heard))
         self._vault.ledger.audit.append(
             self._vault.who(OPERATION, reason=self._task.reason), {str(self.series): self._provenance(report, found)}
         )
         return report
+
+    # --- events ------------------------------------------------------------------------------------
+
+    @cached_property
+    def _counted(self) -> frozenset[str]:
+        return counted_kinds(self._refetcher.instruments.register().adjusted(self.series))
+
+    @property
+    def has_news(self) -> bool:
+        """Whether the source tells of events otherwise than before."""
+        hearing = self._hearing(self._stored([])) if self.own else None
+        return hearing is not None and bool(hearing.news or hearing.silent)
+
+    def _hearing(self, stored: Reading) -> Hearing:
+        old, new = pairs(stored.rows.standing(), self._told.rows)
+        return Hearing(
+            known=self._vault.ledger.actions.list(instrument=self.series.instrument, source=self.series.source),
+            told=[action for one in self._told.answers for action in one.received.chunk.actions],
+            kinds=self._counted,
+            complete=self._told.complete if self._opened.declaration.gives_events else (),
+            old=old,
+            new=new,
+        )
+
+    def _note(self, hearing: Hearing, lacking: Sequence[CorporateAction]) -> list[Heard]:
+        """Let be known what concerns no bar, and say what is not told any more."""
+        plain = [one for one in hearing.news if one not in lacking]
+        if plain:
+            record_actions(self._vault, plain, self._vault.who("record", reason=self._task.reason, trigger=OPERATION))
+        taken_back = {event_key(one) for one in lacking}
+        silent = [one for one in hearing.silent if event_key(one) not in taken_back]
+        return [
+            *(Heard(action=one, became="noted") for one in plain),
+            *(Heard(action=one, became="not told") for one in silent),
+        ]
+
+    def _hidden(self, stored: Reading) -> bool:
+        """Whether the source tells of an event that it counts, and the bars before it were not asked for."""
+        hearing = self._hearing(stored)
+        edges = [one.ex_date for one in hearing.counted if one.ex_date > self.held.first]
+        return any(not len(hearing.old) or int(hearing.old.time[0]) >= at for at in edges)
 
     def _close_what_is_over(self, found: set[str]) -> None:
         """Close what waits about bars that were compared just now, and is not found any more."""
@@ -256,7 +332,7 @@ class Reconciler:
             bars=len(one.times),
             revision=_newest(stored.rows, one.times),
             against=self._opened.name,
-            key=f"{one.kind}:{_short(about)}" if about else "",
+            key=one.key or (f"{one.kind}:{_short(about)}" if about else ""),
             evidence={"source": self._opened.name, **one.evidence},
         )
 
@@ -272,13 +348,15 @@ class Reconciler:
         for each in self._vault.ledger.discrepancies.list(series=self.series, states=DECLINED | WAITING):
             alike = each.kind == RESTATEMENT and each.against == self._opened.name
             if alike and (each.evidence.get("factor"), each.evidence.get("until")) == key:
-                as_it_is = each.state == "proposed" and each.revision >= newest and each.bars >= len(one.times)
+                same = each.evidence.get(EVENTS) == one.evidence.get(EVENTS)
+                as_it_is = same and each.state == "proposed" and each.revision >= newest and each.bars >= len(one.times)
                 if each.state in DECLINED or as_it_is:
                     return each
         return None
 
     def _report(self, found: Classified, kept: Sequence[Discrepancy], revisions: Sequence[int]) -> Comparison:
         told, error = self._told, self._told.error
+        corrected = sum(one.corrected for one in told.answers)
         rows = told.rows
         compared = int(found_in(self._held_within(told.answered), rows.time).sum())
         # What a source that ended in peace left out at the end of a stretch has not closed.
@@ -292,8 +370,10 @@ class Reconciler:
             left=tuple(unanswered),
             discrepancies=tuple(kept),
             compared=compared,
-            identical=found.identical,
+            identical=found.identical - corrected,
             jitter=len(found.jitter),
+            decided=corrected,
+            decisions=tuple(self._decided),
             ahead=int((rows.time >= self.held.end).sum()),
             broken=len(told.broken),
             calls=told.calls,
@@ -314,6 +394,10 @@ class Reconciler:
             "library": self._opened.declaration.library,
             "discrepancies": [one.id for one in report.discrepancies],
         }
+        if report.events:
+            told["events"] = [str(one) for one in report.events]
+        if report.decided:
+            told["decided"] = {name: str(count) for name, count in self._decided.items()}
         if report.jitter:
             told |= {"jitter": report.jitter, "jitter_bars": _sample(found.jitter)}
         if report.error is not None:

@@ -15,18 +15,22 @@ from barledger.domain.declared import RAW, Adjusted, spoken
 from barledger.domain.discrepancy import BARS_BEFORE, Discrepancy
 from barledger.domain.finding import Finding
 from barledger.domain.instrument import DECLARED
-from barledger.domain.interval import Interval, parse_time
-from barledger.domain.rows import Rows
+from barledger.domain.interval import EARLIEST, Interval, parse_time
+from barledger.domain.rows import Rows, concat
 from barledger.domain.series import Series
 from barledger.domain.timeframe import DAY, TIMEFRAMES
 from barledger.errors import CalendarNotFound
+from barledger.services.cache.reader import read
 from barledger.services.cache.vault import Vault
+from barledger.services.cache.versions import left
+from barledger.services.discrepancies.multiplying import MULTIPLIED
 from barledger.services.ingestion.screening import Flag
 from barledger.services.ingestion.scribe import OPERATION
 from barledger.services.instruments import InstrumentService
-from barledger.services.integrity.inspection import MULTIPLIED, as_discrepancy, corrected
+from barledger.services.integrity.inspection import as_discrepancy, corrected
 from barledger.services.retrieval.happenings import label_of
 
+_SPLITS: Final = frozenset({"split_missed", "split_phantom"})
 _WITHIN: Final = "the split lies within a bar, whose day nobody can tell: add the event by hand (barledger actions add)"
 
 
@@ -41,15 +45,30 @@ class Remedies:
         self, series: Series, one: Finding, rows: Rows, *, revision: int, arriving: Adjusted | None = None
     ) -> Flag:
         """Return a finding in ``rows`` as it is kept; ``arriving`` is what a source says of bars that it just gives."""
+        adjusted = self.instruments.register().adjusted(series) if arriving is None else arriving
+        raw = adjusted.get("close", RAW) == RAW
+        if one.kind in _SPLITS and not raw:
+            one, rows = self._whole(series, one, rows)
         found = as_discrepancy(series, one, rows, revision=revision)
         if one.kind not in MULTIPLIED:
             return Flag(discrepancy=found, remedy=None)
-        adjusted = self.instruments.register().adjusted(series) if arriving is None else arriving
         said = {"adjusted": self._said(series, adjusted, told=arriving is not None)}
         found = replace(found, evidence={**found.evidence, **said})
-        if adjusted.get("close", RAW) == RAW and _lacks_event(one):
+        if raw and _lacks_event(one):
             return self._event(found, one, rows)
         return Flag(discrepancy=found, remedy=corrected(rows, one))
+
+    def _whole(self, series: Series, one: Finding, rows: Rows) -> tuple[Finding, Rows]:
+        """Return a split with all bars before it: those that were not looked at are in the same shares."""
+        first = int(rows.time[0])
+        if one.interval.start > first:
+            return one, rows
+        kept = left(self.vault.ledger.revisions.state(series), Interval(EARLIEST, first))
+        before = read(self.vault, series, kept).rows.standing()
+        if not len(before):
+            return one, rows
+        whole = concat([replace(before, withdrawn=None, superseded_at=None), rows])
+        return replace(one, interval=Interval(int(before.time[0]), one.interval.end)), whole
 
     def _said(self, series: Series, adjusted: Adjusted, *, told: bool) -> str:
         """Return what the bars are adjusted for, and who says so; raw ones are told by their ingestion alone."""

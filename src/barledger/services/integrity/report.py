@@ -11,6 +11,7 @@ from barledger.domain.readable import Readable
 from barledger.domain.series import Series
 from barledger.domain.timeframe import SECOND
 from barledger.errors import BarledgerError
+from barledger.services.integrity.hearing import Heard
 
 State = Literal["done", "not_done", "failed", "skipped"]
 
@@ -22,8 +23,10 @@ class Comparison:
     ``state`` is ``done``; ``not_done`` if the budget was spent, or all was stopped, before the end; ``failed`` with the
     ``error``; ``skipped`` if there was nothing to compare, and ``notes`` say why. ``intervals`` are the stretches that
     were compared, ``left`` those that were not. ``compared`` counts the bars that both have, ``identical`` and
-    ``jitter`` those of them that are the same, or the same but for the ``tolerance``; ``ahead`` the bars of the source
-    behind the last one held, ``broken`` those that broke a rule. ``revisions`` were made by rules.
+    ``jitter`` those of them that are the same, or the same but for the ``tolerance``; ``decided`` those that the source
+    gives as they were before somebody corrected them, by the ``decisions``; ``ahead`` the bars of the source behind the
+    last one held, ``broken`` those that broke a rule. ``revisions`` were made by rules, ``events`` are
+    those that the source tells otherwise than before, with what became of each.
     """
 
     series: Series
@@ -35,11 +38,14 @@ class Comparison:
     compared: int = 0
     identical: int = 0
     jitter: int = 0
+    decided: int = 0
+    decisions: tuple[str, ...] = ()
     ahead: int = 0
     broken: int = 0
     calls: int = 0
     tolerance: Tolerance = EXACT
     revisions: tuple[int, ...] = ()
+    events: tuple[Heard, ...] = ()
     notes: tuple[str, ...] = ()
     error: BarledgerError | None = None
 
@@ -51,9 +57,11 @@ class Comparison:
     def __str__(self) -> str:
         """Say it in lines."""
         counts = f"{self.compared:,} bars compared, {self.identical:,} identical, {self.jitter:,} jitter"
+        if self.decided:
+            counts += f", {self.decided:,} corrected before ({', '.join(self.decisions)})"
         head = f"{self.series} against {self.against}: {counts} ({self.state.replace('_', ' ')})"
         why = [f"[{self.error.code}] {self.error}"] if self.error is not None else []
-        return "\n".join([head, *why, *self.notes, *map(str, self.discrepancies)])
+        return "\n".join([head, *why, *self.notes, *map(str, self.events), *map(str, self.discrepancies)])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +76,11 @@ class Report:
         return tuple(one for each in self.comparisons for one in each.discrepancies)
 
     @property
+    def events(self) -> tuple[Heard, ...]:
+        """Return the corporate actions that sources tell otherwise than before, with what became of each."""
+        return tuple(one for each in self.comparisons for one in each.events)
+
+    @property
     def identical(self) -> int:
         """Return how many bars are the same."""
         return sum(one.identical for one in self.comparisons)
@@ -76,6 +89,11 @@ class Report:
     def jitter(self) -> int:
         """Return how many bars are the same but for what means nothing."""
         return sum(one.jitter for one in self.comparisons)
+
+    @property
+    def decided(self) -> int:
+        """Return how many bars the source gives as they were before somebody corrected them."""
+        return sum(one.decided for one in self.comparisons)
 
     @property
     def compared(self) -> int:

@@ -59,8 +59,8 @@ class Tolerances:
         for name, value in given.items():
             if name not in ("price", *VALUES):
                 raise InvalidSetting(setting="tolerance", reason=f"{name!r} is no column of bars")
-            if value is not None and not 0 <= value < 1:
-                raise InvalidSetting(setting=f"tolerance {name}", reason=f"{value} is not in 0..1")
+            if value is not None and not (_is_number(value) and 0 <= value < 1):
+                raise InvalidSetting(setting=f"tolerance {name}", reason=f"{value!r} is no number in 0..1")
         made = None
         if any(value is not None for value in given.values()):
             made = Tolerance(
@@ -75,3 +75,7 @@ class Tolerances:
         who = self._vault.who("set-tolerance", reason=reason)
         self._vault.ledger.policies.set_tolerance(*pair, made, who)
         return made
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)

@@ -1,0 +1,265 @@
+"""Decisions of our own: bars that somebody corrected against their source, by a factor that a finding proposed.
+
+The source goes on giving what was corrected, and another finding of the same look may be about the same bars. So each
+decision is known as a *move*: from a revision on, the bars of an interval are multiplied by so much; an undoing is a
+move back. Taken back one after the other, moves tell which values stood before them, without reading old editions.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Final, Self
+
+import numpy as np
+
+from barledger.domain.discrepancy import Discrepancy
+from barledger.domain.interval import Interval
+from barledger.domain.rows import VALUES, Flags, Rows, found_in
+from barledger.domain.series import Series
+from barledger.ledger.contract import Ledger
+from barledger.services.cache.reader import read
+from barledger.services.cache.vault import Vault
+from barledger.services.cache.versions import left
+from barledger.services.discrepancies.multiplying import MULTIPLIED, multiplied, steps_of
+
+# What multiplying, and dividing again, loses in doubles.
+_COMPUTED: Final = 1e-9
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Move:
+    """A revision that multiplied the columns of an interval by ``steps``, for a decision or for its undoing."""
+
+    revision: int
+    decision: Discrepancy
+    steps: Mapping[str, float]
+
+    def covers(self, rows: Rows) -> Flags:
+        """Tell which bars it may have written."""
+        interval = self.decision.interval
+        inside = (rows.time >= interval.start) & (rows.time < interval.end)
+        return np.asarray(inside & (rows.revision >= self.revision))
+
+    def taken_back(self, rows: Rows) -> Rows:
+        """Return bars as they were before it, up to rounding; those that it did not write stay."""
+        before = multiplied(rows, {name: 1 / step for name, step in self.steps.items()})
+        mine = self.covers(rows)
+        return replace(rows, **_where(mine, before, rows))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Heeded:
+    """What a source gives, with our own corrections in the place of what they corrected.
+
+    ``bars`` are those that the source gives as they were before somebody corrected them, ``decided`` counts them by
+    decision, of which several may be about one bar, and ``overruled`` those that it gives in a third way, which stay as
+    it gives them.
+    """
+
+    rows: Rows
+    bars: int = 0
+    decided: Mapping[str, int] = field(default_factory=dict)
+    overruled: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decisions:
+    """The moves of a series, the newest first; ``applied`` are the decisions that stand."""
+
+    moves: tuple[Move, ...]
+    applied: tuple[Discrepancy, ...]
+
+    @classmethod
+    def of(cls, ledger: Ledger, series: Series) -> Self:
+        """Return those of a series."""
+        listed = ledger.discrepancies.list(series=series, states={"applied", "undone"})
+        mine = [one for one in listed if is_own(one)]
+        moves = [move for one in mine for move in _moves(one)]
+        return cls(
+            moves=tuple(sorted(moves, key=lambda move: -move.revision)),
+            applied=tuple(one for one in mine if one.state == "applied"),
+        )
+
+    def wrote(self, rows: Rows) -> Flags:
+        """Tell which bars a decision or its undoing wrote last."""
+        return np.isin(rows.revision, [move.revision for move in self.moves])
+
+    def before(self, rows: Rows) -> Iterator[Rows]:
+        """Give bars as they are, then as they were before the last move, the one before it, and so on."""
+        yield rows
+        for move in self.moves:
+            rows = move.taken_back(rows)
+            yield rows
+
+    def touch(self, rows: Rows) -> bool:
+        """Whether any bar lies where a decision stands."""
+        return len(rows) > 0 and any(
+            one.interval.intersects(Interval(int(rows.time[0]), int(rows.time[-1]) + 1)) for one in self.applied
+        )
+
+    def heeded(self, stored: Rows, rows: Rows) -> Heeded:
+        """Put corrected bars in the place of those that were corrected; ``stored`` are the bars that are held."""
+        at, held = _pairs(stored, rows)
+        mine = self.wrote(held) & self._stands(held)
+        at, held = at[mine], held.pick(mine)
+        given = rows.take(at)
+        agrees, was = alike(held, given), np.zeros(len(at), np.bool_)
+        for before in list(self.before(held))[1:]:
+            was |= alike(before, given)
+        was &= ~agrees
+        kept = agrees | was
+        return Heeded(
+            rows=_substituted(rows, at[kept], held.pick(kept)),
+            bars=int(was.sum()),
+            decided=self._counts(held.pick(was)),
+            overruled=self._counts(held.pick(~kept)),
+        )
+
+    def _stands(self, rows: Rows) -> Flags:
+        """Tell which bars are what a decision that stands made them."""
+        found = np.zeros(len(rows), np.bool_)
+        for one in self.applied:
+            found |= (rows.time >= one.interval.start) & (rows.time < one.interval.end) & (rows.revision >= one.result)
+        return found
+
+    def _counts(self, rows: Rows) -> dict[str, int]:
+        counts = {
+            move.decision.id: int(move.covers(rows).sum()) for move in self.moves if move.decision.state == "applied"
+        }
+        return {name: count for name, count in counts.items() if count}
+
+
+def is_own(one: Discrepancy) -> bool:
+    """Whether it is a finding within the series that a factor puts right."""
+    return not one.against and one.kind in MULTIPLIED and one.factor is not None and len(one.fields) > 0
+
+
+def heed(vault: Vault, series: Series, rows: Rows) -> Heeded:
+    """Return what a source gives of a series, with our own corrections in the place of what they corrected.
+
+    Without decisions it costs one look at the ledger, and reads no bar.
+    """
+    decisions = Decisions.of(vault.ledger, series) if len(rows) else Decisions(moves=(), applied=())
+    if not decisions.touch(rows):
+        return Heeded(rows=rows)
+    hull = Interval(int(rows.time[0]), int(rows.time[-1]) + 1)
+    kept = [part for one in decisions.applied if (part := one.interval.intersection(hull)) is not None]
+    span = Interval(min(one.start for one in kept), max(one.end for one in kept))
+    stored = read(vault, series, left(vault.ledger.revisions.state(series), span)).rows.standing()
+    return decisions.heeded(stored, rows)
+
+
+def alike(mine: Rows, theirs: Rows) -> Flags:
+    """Tell which bars of the same times have the same values, up to what computing loses."""
+    same = np.ones(len(mine), np.bool_)
+    for name in VALUES:
+        old, new = getattr(mine, name), getattr(theirs, name)
+        with np.errstate(invalid="ignore"):
+            near = np.abs(new - old) <= _COMPUTED * np.abs(old)
+        same &= near | (np.isnan(old) & np.isnan(new))
+    return same
+
+
+def composed(decisions: Decisions, found: Discrepancy, now: Rows, wanted: Rows) -> tuple[Rows, Flags]:
+    """Return what a finding makes of bars by now, and of which of them that can be told.
+
+    ``now`` are the bars as they are, ``wanted`` as they were proposed, of the same times. Where other decisions wrote
+    them since, what the finding was reckoned from has to be what they are, or what they were before some of the moves:
+    then the factor is that of what they are now.
+    """
+    steps = steps_of(found.fields, found.factor or 1.0)
+    made, ours = multiplied(now, steps), decisions.wrote(now)
+    plain = ~ours & (now.revision <= found.revision)
+    fresh = alike(made, wanted)
+    follows = np.zeros(len(now), np.bool_)
+    for before in decisions.before(now):
+        follows |= alike(multiplied(before, steps), wanted)
+    # What was written meanwhile, and is what was proposed, is right by whatever way it came.
+    stays = (ours & ~fresh & _told_twice(decisions, found, now)) | (~ours & ~plain & alike(now, wanted))
+    made = replace(made, **_where(plain, wanted, made))
+    return replace(made, **_where(stays, now, made)), plain | (ours & follows) | stays
+
+
+def _told_twice(decisions: Decisions, found: Discrepancy, now: Rows) -> Flags:
+    """Tell which bars were put right for the same error before, seen in another look: it counts once."""
+    twice = np.zeros(len(now), np.bool_)
+    for move in decisions.moves:
+        one = move.decision
+        same = (one.kind, one.factor, one.fields) == (found.kind, found.factor, found.fields)
+        edges = found.interval.end == one.interval.end if found.kind.startswith("split") else True
+        looks = one.evidence.get("seen") != found.evidence.get("seen")
+        if same and edges and looks and one.state == "applied":
+            twice |= move.covers(now) & decisions.wrote(now)
+    return twice
+
+
+def restored(vault: Vault, found: Discrepancy, now: Rows) -> tuple[Rows, Flags]:
+    """Return bars without a decision and with all others that stand, and which of them it had changed.
+
+    Each bar is followed back through the editions that decisions made to the one before them, and the others are done
+    again: so what none of them is left in is as it was, to the bit. Raises `RevisionExpired`.
+    """
+    decisions = Decisions.of(vault.ledger, found.series)
+    base, written = now, np.zeros((len(now), len(decisions.moves)), np.bool_)
+    for number, move in enumerate(decisions.moves):
+        here = base.revision == move.revision
+        if not here.any():
+            continue
+        written[:, number] = here
+        base = _before(vault, found.series, base, here, move.revision - 1)
+    mine = np.zeros(len(now), np.bool_)
+    made = base
+    for number, move in reversed(list(enumerate(decisions.moves))):
+        if move.decision.id == found.id:
+            mine |= written[:, number]
+        elif move.decision.state == "applied" and move.revision == move.decision.result:
+            done = multiplied(made, move.steps)
+            made = replace(made, **_where(written[:, number], done, made))
+    return made.pick(mine), mine
+
+
+def _before(vault: Vault, series: Series, rows: Rows, here: Flags, revision: int) -> Rows:
+    """Return bars with some of them as they were at a revision."""
+    times = rows.time[here]
+    hull = Interval(int(times[0]), int(times[-1]) + 1)
+    old = read(vault, series, [hull], revision=revision).rows.standing()
+    old = old.pick(found_in(old.time, times))
+    return _substituted(rows, np.flatnonzero(found_in(rows.time, old.time) & here), old, bookkeeping=True)
+
+
+def _moves(one: Discrepancy) -> Iterator[Move]:
+    steps = steps_of(one.fields, one.factor or 1.0)
+    yield Move(revision=one.result, decision=one, steps=steps)
+    if one.undone_by:
+        yield Move(revision=one.undone_by, decision=one, steps={name: 1 / step for name, step in steps.items()})
+
+
+def _pairs(stored: Rows, rows: Rows) -> tuple[Any, Rows]:
+    """Return the places of bars that are held too, and these as they are held."""
+    return np.flatnonzero(found_in(rows.time, stored.time)), stored.pick(found_in(stored.time, rows.time))
+
+
+def _substituted(rows: Rows, at: Any, others: Rows, *, bookkeeping: bool = False) -> Rows:
+    """Return bars with others in some places; ``bookkeeping`` takes their revision and edition too."""
+    if not len(at):
+        return rows
+    names: Sequence[str] = (*VALUES, *(("revision", "edition") if bookkeeping else ()))
+    values: dict[str, Any] = {}
+    for name in names:
+        values[name] = np.array(getattr(rows, name))
+        values[name][at] = getattr(others, name)
+    if rows.adjustment_factor is not None or others.adjustment_factor is not None:
+        values["adjustment_factor"] = _optional(rows.adjustment_factor, others.adjustment_factor, at, len(rows), np.nan)
+    if rows.source_id is not None or others.source_id is not None:
+        values["source_id"] = _optional(rows.source_id, others.source_id, at, len(rows), None)
+    return replace(rows, **values)
+
+
+def _optional(mine: Any, theirs: Any, at: Any, length: int, missing: Any) -> Any:
+    kind = np.object_ if missing is None else np.float64
+    made = np.full(length, missing, kind) if mine is None else np.array(mine, kind)
+    made[at] = missing if theirs is None else theirs
+    return made
+
+
+def _where(flags: Flags, left_rows: Rows, right_rows: Rows) -> dict[str, Any]:
+    return {name: np.where(flags, getattr(left_rows, name), getattr(right_rows, name)) for name in VALUES}
