@@ -89,6 +89,7 @@ def _verify_library(bl: Any, options: Mapping[str, Any], stop: Event) -> Mapping
         options.get("pattern", "*"), budget=options.get("budget"), stop=stop, **_asked(options)
     )
     told = {"series": done.series, "blocks": done.blocks, "bars": done.rows, "left": done.left}
+    told |= {"pinned": done.pinned} if done.pinned else {}
     told |= {"damaged": [str(one) for one in done.damage[:TOLD]]} if done.damage else {}
     told |= {"skipped": list(done.skipped[:TOLD])} if done.skipped else {}
     return {**told, **({"unfinished": True} if stop.is_set() and done.left else {})}
