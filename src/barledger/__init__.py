@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from barledger.indicators.calculation import Calculation
     from barledger.indicators.frame import calculate
     from barledger.ledger.contract import Snapshot
-    from barledger.services.audit import verify_audit
+    from barledger.services.audit import verify_audit, verify_evidence
     from barledger.services.ingestion import Entry
     from barledger.services.retrieval.dataset import Dataset
 
@@ -37,6 +37,7 @@ _HOMES = {
     "Series": "barledger.domain.series",
     "Snapshot": "barledger.ledger.contract",
     "verify_audit": "barledger.services.audit",
+    "verify_evidence": "barledger.services.audit",
 }
 
 __all__ = [
@@ -56,6 +57,7 @@ __all__ = [
     "connect",
     "inspect",
     "verify_audit",
+    "verify_evidence",
 ]
 
 
