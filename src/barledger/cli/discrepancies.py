@@ -12,6 +12,7 @@ from barledger.cli.output import Output, moment
 from barledger.cli.proposals import arrows, bar_of, rows_of
 from barledger.cli.session import End, Json, Ledger, Reason, Source, Start, Store, library
 from barledger.domain.discrepancy import Discrepancy, check_reason
+from barledger.domain.interval import Interval
 from barledger.domain.rows import VALUES
 from barledger.errors import BarledgerError, InvalidSetting
 from barledger.services.discrepancies.filter import Filter
@@ -275,6 +276,8 @@ def rules(
 
 
 _DIFFERS: Final = 5
+_REASON: Final = 48
+_MIDNIGHT: Final = "T00:00:00Z"
 _COLUMNS: Final = (
     *("id", "series", "kind", "fields", "# factor", "# bars", "interval", "against", "state"),
     *("# confidence", "made", "why"),
@@ -285,9 +288,20 @@ def _row(one: Discrepancy) -> tuple[object, ...]:
     against = one.against if one.against not in ("", one.series.source) else ""
     factor = None if one.factor is None else f"{one.factor:.10g}"
     return (
-        *(one.id, str(one.series), one.kind, ", ".join(one.fields), factor, one.bars, str(one.interval), against),
-        *(one.state, one.confidence, moment(one.made_at), one.reason),
+        *(one.id, str(one.series), one.kind, ", ".join(one.fields), factor, one.bars, _days(one.interval), against),
+        *(one.state, one.confidence, moment(one.made_at), _short(one.reason)),
     )
+
+
+def _short(reason: str) -> str:
+    """Return the beginning of a reason, since a table that folds it is not read; `show` has all of it."""
+    return reason if len(reason) <= _REASON else f"{reason[:_REASON].rsplit(' ', 1)[0].rstrip(',;:')} …"
+
+
+def _days(interval: Interval) -> str:
+    """Return an interval by its dates, if it begins and ends with a day."""
+    text = str(interval)
+    return text.replace(_MIDNIGHT, "") if text.count(_MIDNIGHT) == len((interval.start, interval.end)) else text
 
 
 def _show(output: Output, report: Report) -> None:
