@@ -99,7 +99,14 @@ def keys(store: Store = "", ledger: Ledger = "", json: Json = False) -> None:
     with library(store, ledger) as opened:
         found = opened.audit.public_keys()
     rows = [
-        (one.id, one.entry, moment(one.time), one.vouched, "signs now" if one.current else "signed before", one.file)
+        (
+            one.id,
+            one.entry,
+            moment(one.time),
+            "yes" if one.vouched else "no",
+            "signs now" if one.current else "signed before",
+            one.file,
+        )
         for one in found
     ]
     columns = ("id", "# since entry", "when", "vouched for", "state", "file")

@@ -1,6 +1,6 @@
 """Commands on what differs: reconcile, and the register of discrepancies."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Annotated, Any, Final
 
 import typer
@@ -119,7 +119,7 @@ def list_discrepancies(
             start=start,
             end=end,
         )
-    output.table("", _COLUMNS, [_row(one) for one in found], found)
+    output.table("", *_listed(found), found)
 
 
 @app.command()
@@ -276,7 +276,8 @@ def rules(
 
 
 _DIFFERS: Final = 5
-_REASON: Final = 48
+_REASON: Final = 40
+_DATE: Final = 10
 _MIDNIGHT: Final = "T00:00:00Z"
 _COLUMNS: Final = (
     *("id", "series", "kind", "fields", "# factor", "# bars", "interval", "against", "state"),
@@ -289,13 +290,21 @@ def _row(one: Discrepancy) -> tuple[object, ...]:
     factor = None if one.factor is None else f"{one.factor:.10g}"
     return (
         *(one.id, str(one.series), one.kind, ", ".join(one.fields), factor, one.bars, _days(one.interval), against),
-        *(one.state, one.confidence, moment(one.made_at), _short(one.reason)),
+        *(one.state, one.confidence, moment(one.made_at)[:_DATE], _short(one.reason)),
     )
+
+
+def _listed(found: Sequence[Discrepancy]) -> tuple[list[str], list[list[object]]]:
+    """Return columns and rows without those columns in which there is nothing, so that the others have room."""
+    rows = [_row(one) for one in found]
+    told = [at for at, name in enumerate(_COLUMNS) if name != "against" or any(row[at] for row in rows)]
+    return [_COLUMNS[at] for at in told], [[row[at] for at in told] for row in rows]
 
 
 def _short(reason: str) -> str:
     """Return the beginning of a reason, since a table that folds it is not read; `show` has all of it."""
-    return reason if len(reason) <= _REASON else f"{reason[:_REASON].rsplit(' ', 1)[0].rstrip(',;:')} …"
+    reason = reason.replace(_MIDNIGHT, "")
+    return reason if len(reason) <= _REASON else f"{reason[:_REASON].rsplit(' ', 1)[0].rstrip(',;:')}…"
 
 
 def _days(interval: Interval) -> str:
@@ -317,7 +326,7 @@ def _show(output: Output, report: Report) -> None:
         output.say(report.nothing_due, None)
         return
     if report.discrepancies:
-        output.table("", _COLUMNS, [_row(one) for one in report.discrepancies], None)
+        output.table("", *_listed(report.discrepancies), None)
     text = f"{report.compared:,} bars compared, {report.identical:,} identical, {report.jitter:,} jitter"
     output.say(f"{text}, {len(report.discrepancies):,} discrepancies; {report.calls:,} calls", None)
     for one in report.comparisons:
