@@ -16,7 +16,7 @@ from barledger.errors import BarledgerError
 from barledger.services.quality import LibraryVerification
 from barledger.stores.contract import Batch
 from barledger.stores.memory import MemoryStore
-from libraries import embedded, frame, library
+from libraries import TurnableClock, embedded, frame, library
 
 DESK = {"source": "desk"}
 AAPL = Series.of("AAPL", "1d", "desk")
@@ -181,3 +181,17 @@ def _noticed(folder: Path, pinned: str) -> bool:
             return False
         assert sound or not bl.verify_library().ok
         return not sound
+
+
+def test_what_retention_deleted_around_a_pin_is_no_damage(in_memory: BarLedger, clock: TurnableClock) -> None:
+    in_memory.write("AAPL", "1d", frame(range(1_000)), **DESK)
+    in_memory.snapshot("AAPL", "1d", start=10 * DAY, end=400 * DAY)
+    in_memory.write("AAPL", "1d", frame(range(0, 1_000, 50), 200), **DESK)
+    in_memory.snapshot("AAPL", "1d")
+    in_memory.write("AAPL", "1d", frame(range(0, 1_000, 70), 300), **DESK)
+    assert (in_memory.verify_library().ok, in_memory.verify_library().pinned > 1) == (True, True)
+    clock.turn(60)
+    in_memory.cache.retain([{"keep_editions": "30d", "keep_current": "1d"}])
+    found = in_memory.verify_library()
+    assert (found.ok, found.skipped, found.left) == (True, (), 0)
+    assert all(in_memory.verify(one.id).ok for one in in_memory.cache.snapshots())
