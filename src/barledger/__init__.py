@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from barledger.indicators.frame import calculate
     from barledger.indicators.signature import Range
     from barledger.ledger.contract import Snapshot
-    from barledger.services.audit import verify_audit
+    from barledger.services.audit import verify_audit, verify_evidence
     from barledger.services.ingestion import Entry
     from barledger.services.retrieval.dataset import Dataset
 
@@ -41,6 +41,7 @@ _HOMES = {
     "Series": "barledger.domain.series",
     "Snapshot": "barledger.ledger.contract",
     "verify_audit": "barledger.services.audit",
+    "verify_evidence": "barledger.services.audit",
 }
 
 __all__ = [
@@ -62,6 +63,7 @@ __all__ = [
     "indicator",
     "inspect",
     "verify_audit",
+    "verify_evidence",
 ]
 
 

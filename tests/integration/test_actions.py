@@ -13,6 +13,7 @@ from barledger.domain.interval import parse_time
 from barledger.domain.series import Series
 from barledger.domain.timeframe import DAY
 from barledger.errors import (
+    ActionKnown,
     ActionNotFound,
     ActionsRejected,
     InvalidAction,
@@ -62,7 +63,7 @@ def test_an_action_is_added_once_and_read_back(bl: BarLedger) -> None:
     assert bl.actions.list("aapl") == [added]
     assert repr(added).startswith("<CorporateAction aapl: split of 4:1 on 2020-08-31 (from declared), known 20")
     assert bl.audit.entries(operation="add-action")[0].data["reason"] == "four for one"
-    with pytest.raises(InvalidAction, match="correct it"):
+    with pytest.raises(InvalidAction, match="is known already"):
         bl.actions.add("aapl", "split", "2020-08-31", value=2)
 
 
@@ -111,6 +112,22 @@ def test_a_value_that_is_missing_is_said_to_be_missing(bl: BarLedger, kind: str)
 @pytest.mark.parametrize("currency", ["USD", "GBp", "USDT", "FDUSD", "ILa"])
 def test_codes_of_currencies_are_taken_as_they_are(bl: BarLedger, currency: str) -> None:
     assert bl.actions.add("A", "cash_dividend", "2020-08-31", value=1, currency=currency).currency == currency
+
+
+def test_a_day_is_of_a_split_or_a_reverse_split(bl: BarLedger, tmp_path: Path) -> None:
+    by_yahoo(bl, "split", "2020-01-15", 0.1)
+    with pytest.raises(ActionKnown, match=r"split of 1:10 on 2020-01-15 .*yahoo.* is known already") as caught:
+        bl.actions.add("A", "split", "2020-01-15", value=2)
+    assert "barledger actions correct" in caught.value.advice
+    (tmp_path / "actions.csv").write_text("instrument,kind,ex_date,value\nA,split,2020-01-15,2\n")
+    with pytest.raises(ActionsRejected, match="is known already"):
+        bl.actions.import_csv(tmp_path / "actions.csv")
+    bl.actions.add("A", "split", "2020-01-16", value=2)
+    with pytest.raises(ActionKnown, match="is known already"):
+        bl.actions.add("A", "split", "2020-01-16", value=3)
+    assert bl.actions.correct("A", "split", "2020-01-15", value=2, reason="it is a split").value == 2
+    with pytest.raises(ActionKnown, match="is known already"):
+        bl.actions.add("A", "reverse_split", "2020-01-15", value="1:5")
 
 
 def test_a_payment_is_below_the_price_before_it(bl: BarLedger, tmp_path: Path) -> None:

@@ -51,6 +51,16 @@ def test_actions_are_added_listed_corrected_and_withdrawn(cli: Command, capsys: 
     assert cli("actions", "list", "--history") == 2
 
 
+def test_where_there_are_none_it_is_said_why(cli: Command, capsys: pytest.CaptureFixture[str]) -> None:
+    capsys.readouterr()
+    assert cli("actions", "list", "A") == 0
+    assert "no such corporate action is known of A" in capsys.readouterr().err
+    assert cli("actions", "list", "UNKNOWN") == 0
+    assert "nobody knows UNKNOWN" in capsys.readouterr().err
+    assert cli("actions", "list", "UNKNOWN", "--json") == 0
+    assert capsys.readouterr().out == "[]\n"
+
+
 def test_bars_are_adjusted(cli: Command, capsys: pytest.CaptureFixture[str]) -> None:
     cli("actions", "add", "A", "split", "2020-01-15", "--value", "2")
     told(capsys)

@@ -198,6 +198,34 @@ def test_the_key_is_changed_and_a_lost_one_replaced(say: Command, tell: Command,
         assert "chmod" in refused["next_step"]
 
 
+def test_an_older_key_verifies_a_newer_bundle(say: Command, tell: Command, home: Path, tmp_path: Path) -> None:
+    with barledger.connect() as bl:
+        bl.snapshot("AAPL", "1d", id="bt-1")
+    first = tell("audit", "checkpoint")["key"]
+    (tmp_path / "trusted.pub").write_text(first + "\n")
+    tell("evidence", "bt-1", "--to", tmp_path / "old.zip")
+    second = tell("audit", "rotate-key")["key"]
+    known = tell("audit", "keys")
+    assert [(one["key"], one["current"], one["vouched"]) for one in known] == [
+        (first, False, False),
+        (second, True, True),
+    ]
+    assert "signs now" in say("audit", "keys")
+    told = tell("evidence", "bt-1", "--to", tmp_path / "new.zip")
+    assert told["key_file"] == known[1]["file"]
+    found = tell("audit", "verify", tmp_path / "new.zip", "--key", tmp_path / "trusted.pub")
+    assert (found["ok"], found["keys"], found["rows"]) == (True, [first, second], 5)
+    refused = say("audit", "verify", tmp_path / "old.zip", "--key", home / "audit.pub", code=5)
+    assert known[0]["file"] in refused
+    assert tell("audit", "verify", tmp_path / "old.zip", "--key", known[0]["file"])["ok"]
+    assert tell("audit", "verify", tmp_path / "old.zip", code=2)["error"] == "invalid-setting"
+    assert tell("audit", "verify", tmp_path / "old.zip", "--key", home / "audit.pub", "--against", home, code=2)
+
+
+def test_the_tail_takes_a_limit(tell: Command) -> None:
+    assert [one["sequence"] for one in tell("audit", "tail", "--limit", 2)] == ["4", "5"]
+
+
 def test_receipts_are_left_and_shown(say: Command, tell: Command) -> None:
     shown = tell("bars", "AAPL", "1d", "--strategy", "momentum-7", "--purpose", "live")
     assert shown["receipt"]["strategy"] == "momentum-7"

@@ -214,4 +214,8 @@ def test_the_command_runs_until_it_is_signalled(tmp_path: Path, number: int) -> 
     out, err = running.communicate(timeout=60)
     assert (running.returncode, "Traceback" in err) == (0, False)
     assert " runs" in out
+    assert "runs the schedule from now on" in err
+    assert "job tidy begins (schedule)" in err
+    assert "job tidy is done after" in err
+    assert "job broken ended as failed after" in err
     assert "job broken failed" in (tmp_path / "notices.jsonl").read_text()

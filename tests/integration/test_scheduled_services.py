@@ -11,7 +11,8 @@ import pytest
 from barledger import BarLedger
 from barledger.domain.action import CorporateAction
 from barledger.domain.interval import Interval, parse_time
-from barledger.domain.timeframe import DAY, MINUTE
+from barledger.domain.timeframe import DAY, MINUTE, SECOND
+from barledger.errors import InvalidSetting
 from barledger.services.schedule import JobKind
 from barledger.services.schedule.runner import Runner
 from barledger.services.schedule.views import RunView
@@ -138,6 +139,38 @@ def test_a_reconciliation_has_a_budget_and_stops_when_it_is_told(bl: BarLedger, 
 
 
 # --- metrics and verification -----------------------------------------------------------------------
+
+
+def test_a_reconciliation_says_what_is_in_scope_and_when_it_is_due(bl: BarLedger, file: File, clock: SetClock) -> None:
+    bl.ingest("A", "1d", source="files", options=file.options)
+    found = done(bl, "reconcile", source="files", source_options=file.options)
+    assert (found["series_in_scope"], found["series"], found["calls"]) == (1, 0, 0)
+    assert found["next_due"].startswith("2024-03-05T08:0")
+    clock.now += DAY
+    found = done(bl, "reconcile", source="files", source_options=file.options)
+    assert (found["series"], found["compared"] > 0, found["next_due"][:11]) == (1, True, "2024-03-06T")
+
+
+def test_what_was_ingested_just_now_is_reconciled_at_once_if_asked(
+    bl: BarLedger, file: File, clock: SetClock, runner: Runner
+) -> None:
+    bl.ingest("A", "1d", source="files", options=file.options)
+    options = {"source": "files", "source_options": file.options, "latest": "0s", "blocks": 100}
+    bl.schedule.add("truth", "reconcile", when="every 1m", options=options)
+    file.restated(range(TODAY - 60, TODAY), split=TODAY - 30)
+    runner.step()
+    clock.now += 61 * SECOND
+    runner.step()
+    runner.step()
+    (ran,) = bl.schedule.history("truth")
+    assert (ran.state, ran.result["series"], ran.result["compared"]) == ("done", 1, 60)
+    assert len(ran.result["discrepancies"]) == 1
+
+
+@pytest.mark.parametrize("wrong", [{"soonest": "soon"}, {"latest": 5}, {"soonest": "2h", "latest": "1h"}])
+def test_a_sampling_that_cannot_be_is_refused(bl: BarLedger, wrong: dict[str, Any]) -> None:
+    with pytest.raises(InvalidSetting):
+        bl.schedule.add("truth", "reconcile", when="every 1d", options=wrong)
 
 
 def test_metrics_by_schedule_have_a_history(bl: BarLedger, clock: SetClock) -> None:

@@ -5,11 +5,13 @@ from typing import Annotated, Any
 
 import typer
 
+from barledger.barledger import BarLedger
 from barledger.cli.output import Output, moment
 from barledger.cli.session import Adjust, Json, Ledger, Reason, Source, Store, library
 from barledger.domain.action import CorporateAction
 from barledger.domain.instrument import DECLARED
 from barledger.domain.interval import format_time
+from barledger.domain.series import normalise_instrument
 from barledger.errors import InvalidSetting
 from barledger.services.actions.declaration import WORDS
 from barledger.services.actions.materialising import Materialisation
@@ -49,8 +51,22 @@ def list_(
             found = opened.actions.history(instrument, kind=kind)
         else:
             found = opened.actions.list(instrument, kind=kind, source=source, known_at=known_at)
+        nothing = "" if found or json else _why_none(opened, instrument)
     columns = ("instrument", "ex-date", "kind", "# value", "currency", "source", "known", "state")
-    Output(as_json=json).table("", columns, [_row(one) for one in found], [told_of(one) for one in found])
+    output = Output(as_json=json)
+    if nothing:
+        return output.note(nothing)
+    return output.table("", columns, [_row(one) for one in found], [told_of(one) for one in found])
+
+
+def _why_none(opened: BarLedger, instrument: str | None) -> str:
+    """Say why there is nothing to list: of an instrument that nobody knows, or of one without such actions."""
+    if instrument is None:
+        return "no such corporate action is known"
+    name = normalise_instrument(instrument)
+    if name not in {one.name for one in opened.instruments.list()}:
+        return f"nobody knows {name}: there are no bars of it, and nothing else is said of it"
+    return f"no such corporate action is known of {name}"
 
 
 @app.command()

@@ -6,13 +6,16 @@ from typing import Annotated, Any
 import typer
 
 from barledger.cli.entries import about
-from barledger.cli.output import Output, moment
+from barledger.cli.output import Output, moment, plain
 from barledger.cli.session import Json, Ledger, Reason, Store, library
 from barledger.domain.checkpoint import entries_of
 from barledger.domain.interval import format_time
+from barledger.domain.note import PublicKey
 from barledger.errors import InvalidSetting
 from barledger.ledger.contract import AuditEntry, SignedCheckpoint
-from barledger.services.audit import verify_audit
+from barledger.services.audit import verify_audit, verify_evidence
+from barledger.services.audit.bundle import is_bundle
+from barledger.services.audit.log import AuditKey
 from barledger.services.audit.receipts import Receipt
 from barledger.services.audit.report import AuditVerification
 
@@ -42,6 +45,9 @@ def every(
 @app.command()
 def tail(
     count: Annotated[int, typer.Argument(help="So many entries.", min=1)] = 20,
+    limit: Annotated[
+        int | None, typer.Option(help="So many entries, as the argument says.", min=1, show_default=False)
+    ] = None,
     operation: Operation = None,
     store: Store = "",
     ledger: Ledger = "",
@@ -49,7 +55,7 @@ def tail(
 ) -> None:
     """Show the newest entries."""
     with library(store, ledger) as opened:
-        found = opened.audit.tail(count, operation=operation)
+        found = opened.audit.tail(limit or count, operation=operation)
     _list(found, json=json)
 
 
@@ -76,10 +82,35 @@ def rotate_key(
     ledger: Ledger = "",
     json: Json = False,
 ) -> None:
-    """Let a new key sign from now on; the old one says so in the log, and is deleted."""
+    """Let a new key sign from now on; the old one says so in the log, and is deleted. Public keys all stay."""
     with library(store, ledger) as opened:
         signed = opened.audit.rotate_key(lost=lost, reason=reason)
-    Output(as_json=json).say(f"the key is now {signed.key}", _signed(signed))
+        known = opened.audit.public_keys()
+    output = Output(as_json=json)
+    output.say(f"the key is now {signed.key}", _signed(signed))
+    if not json:
+        for one in known:
+            output.note(str(one))
+
+
+@app.command()
+def keys(store: Store = "", ledger: Ledger = "", json: Json = False) -> None:
+    """List every public key that the log had, and where it lies; a file that is missing is written again."""
+    with library(store, ledger) as opened:
+        found = opened.audit.public_keys()
+    rows = [
+        (
+            one.id,
+            one.entry,
+            moment(one.time),
+            "yes" if one.vouched else "no",
+            "signs now" if one.current else "signed before",
+            one.file,
+        )
+        for one in found
+    ]
+    columns = ("id", "# since entry", "when", "vouched for", "state", "file")
+    Output(as_json=json).table("", columns, rows, [_key(one) for one in found])
 
 
 @app.command()
@@ -132,7 +163,10 @@ def export(
 @app.command()
 def verify(
     path: Annotated[
-        Path | None, typer.Argument(help="An export; without one, the library itself is verified.", show_default=False)
+        Path | None,
+        typer.Argument(
+            help="An export, or a bundle of evidence; without one, the library itself is verified.", show_default=False
+        ),
     ] = None,
     key: Annotated[Path | None, typer.Option(help="The public key, a .pub file.", show_default=False)] = None,
     against: Annotated[
@@ -143,7 +177,12 @@ def verify(
     ledger: Ledger = "",
     json: Json = False,
 ) -> None:
-    """Verify an export, which needs no library, or the library's own log; exits with 5 if an entry is wrong."""
+    """Verify an export or a bundle of evidence, which needs no library, or the library's own log.
+
+    It exits with 5 if an entry is wrong. An older key will do where the log says that it handed over to the newer one.
+    """
+    if path is not None and is_bundle(path.expanduser()):
+        return _verify_bundle(path, key, against, Output(as_json=json))
     if path is None:
         if against and len(against) > 1:
             raise InvalidSetting(setting="--against", reason="a library is compared with one anchor file")
@@ -154,6 +193,18 @@ def verify(
             raise InvalidSetting(setting="--key", reason="name the public key, the .pub file in the data folder")
         found = verify_audit(path, key, against=against or ())
     Output(as_json=json).say(str(found), _verified(found))
+    if not found.ok:
+        raise typer.Exit(WRONG)
+    return None
+
+
+def _verify_bundle(path: Path, key: Path | None, against: list[Path] | None, output: Output) -> None:
+    if key is None:
+        raise InvalidSetting(setting="--key", reason="name a public key that you trust, a .pub file")
+    if against:
+        raise InvalidSetting(setting="--against", reason="a bundle has a part of the log only; export the log for it")
+    found = verify_evidence(path, key)
+    output.say(str(found), {"ok": found.ok, **plain(found)})
     if not found.ok:
         raise typer.Exit(WRONG)
 
@@ -199,9 +250,13 @@ def evidence(
         "series": made.series,
         "rows": made.rows,
         "entries": made.entries,
+        "key_file": made.key_file,
         **_signed(made.checkpoint),
     }
-    Output(as_json=json).say(f"{made}, written to {target}", told)
+    output = Output(as_json=json)
+    output.say(f"{made}, written to {target}", told)
+    if not json:
+        output.note(f"it is signed by key {PublicKey.of(made.key).id.hex()}: {made.key_file or made.key}")
 
 
 def _list(found: "list[AuditEntry] | Any", *, json: bool) -> None:
@@ -236,6 +291,11 @@ def _verified(found: AuditVerification) -> dict[str, Any]:
         "first_wrong": found.first_wrong or None,
         "wrong": wrong,
     }
+
+
+def _key(one: AuditKey) -> dict[str, Any]:
+    told = {"id": one.id, "key": str(one.key), "entry": str(one.entry), "time": str(one.time)}
+    return {**told, "when": moment(one.time), "file": one.file, "vouched": one.vouched, "current": one.current}
 
 
 def _received(receipt: Receipt) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """Commands on what differs: reconcile, and the register of discrepancies."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Annotated, Any, Final
 
 import typer
@@ -12,6 +12,7 @@ from barledger.cli.output import Output, moment
 from barledger.cli.proposals import arrows, bar_of, rows_of
 from barledger.cli.session import End, Json, Ledger, Reason, Source, Start, Store, library
 from barledger.domain.discrepancy import Discrepancy, check_reason
+from barledger.domain.interval import Interval
 from barledger.domain.rows import VALUES
 from barledger.errors import BarledgerError, InvalidSetting
 from barledger.services.cache.commit import Written
@@ -120,7 +121,7 @@ def list_discrepancies(
             start=start,
             end=end,
         )
-    output.table("", _COLUMNS, [_row(one) for one in found], found)
+    output.table("", *_listed(found), found)
 
 
 @app.command()
@@ -282,6 +283,9 @@ def rules(
 
 
 _DIFFERS: Final = 5
+_REASON: Final = 40
+_DATE: Final = 10
+_MIDNIGHT: Final = "T00:00:00Z"
 _COLUMNS: Final = (
     *("id", "series", "kind", "fields", "# factor", "# bars", "interval", "against", "state"),
     *("# confidence", "made", "why"),
@@ -292,9 +296,28 @@ def _row(one: Discrepancy) -> tuple[object, ...]:
     against = one.against if one.against not in ("", one.series.source) else ""
     factor = None if one.factor is None else f"{one.factor:.10g}"
     return (
-        *(one.id, str(one.series), one.kind, ", ".join(one.fields), factor, one.bars, str(one.interval), against),
-        *(one.state, one.confidence, moment(one.made_at), one.reason),
+        *(one.id, str(one.series), one.kind, ", ".join(one.fields), factor, one.bars, _days(one.interval), against),
+        *(one.state, one.confidence, moment(one.made_at)[:_DATE], _short(one.reason)),
     )
+
+
+def _listed(found: Sequence[Discrepancy]) -> tuple[list[str], list[list[object]]]:
+    """Return columns and rows without those columns in which there is nothing, so that the others have room."""
+    rows = [_row(one) for one in found]
+    told = [at for at, name in enumerate(_COLUMNS) if name != "against" or any(row[at] for row in rows)]
+    return [_COLUMNS[at] for at in told], [[row[at] for at in told] for row in rows]
+
+
+def _short(reason: str) -> str:
+    """Return the beginning of a reason, since a table that folds it is not read; `show` has all of it."""
+    reason = reason.replace(_MIDNIGHT, "")
+    return reason if len(reason) <= _REASON else f"{reason[:_REASON].rsplit(' ', 1)[0].rstrip(',;:')}…"
+
+
+def _days(interval: Interval) -> str:
+    """Return an interval by its dates, if it begins and ends with a day."""
+    text = str(interval)
+    return text.replace(_MIDNIGHT, "") if text.count(_MIDNIGHT) == len((interval.start, interval.end)) else text
 
 
 def _show(output: Output, report: Report) -> None:
@@ -311,7 +334,7 @@ def _show(output: Output, report: Report) -> None:
         output.say(report.nothing_due, None)
         return
     if report.discrepancies:
-        output.table("", _COLUMNS, [_row(one) for one in report.discrepancies], None)
+        output.table("", *_listed(report.discrepancies), None)
     text = f"{report.compared:,} bars compared, {report.identical:,} identical, {report.jitter:,} jitter"
     text += f", {report.decided:,} corrected before" if report.decided else ""
     output.say(f"{text}, {len(report.discrepancies):,} discrepancies; {report.calls:,} calls", None)

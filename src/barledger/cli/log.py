@@ -2,8 +2,12 @@
 
 import logging
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+
+from barledger.domain.interval import format_time
+from barledger.domain.timeframe import SECOND
 
 
 class _Notes(logging.Handler):
@@ -23,3 +27,27 @@ def said() -> Iterator[None]:
         yield
     finally:
         log.removeHandler(notes)
+
+
+class _News(logging.Handler):
+    """Says what is no warning as a line with its time; warnings are said anyway."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Say a record."""
+        if record.levelno < logging.WARNING:
+            sys.stderr.write(f"{format_time(time.time_ns() // SECOND * SECOND)} {record.getMessage()}\n")
+            sys.stderr.flush()
+
+
+@contextmanager
+def told(name: str) -> Iterator[None]:
+    """Say on stderr what one part of the library tells of its course meanwhile."""
+    log, news = logging.getLogger(name), _News(logging.INFO)
+    before = log.level
+    log.addHandler(news)
+    log.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        log.removeHandler(news)
+        log.setLevel(before)

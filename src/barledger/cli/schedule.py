@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from barledger.cli.given import pair
+from barledger.cli.log import told
 from barledger.cli.notify import until_signalled
 from barledger.cli.output import Output
 from barledger.cli.session import Json, Ledger, Reason, Store, library
@@ -114,9 +115,12 @@ def run(
     ledger: Ledger = "",
     json: Json = False,
 ) -> None:
-    """Run the schedule until SIGTERM or SIGINT; of many that run it one works, and the others stand by."""
+    """Run the schedule until SIGTERM or SIGINT; of many that run it one works, and the others stand by.
+
+    That it took over, and which job begins, ends or fails, is said on stderr as it happens.
+    """
     output = Output(as_json=json)
-    with until_signalled() as stop, library(store, ledger) as opened:
+    with until_signalled() as stop, library(store, ledger) as opened, told("barledger.schedule"):
         if not json:
             output.note(f"{len(opened.schedule.list())} jobs; standing by as process {os.getpid()}")
         done = opened.schedule.run(stop, lease=lease, grace=grace, deliver=deliver)
@@ -170,7 +174,8 @@ def _state(run: Any) -> str | None:
 
 def _summary(result: Any) -> str:
     told = ", ".join(
-        f"{value} {name}" if isinstance(value, int) else f"{name} {value}" for name, value in result.items()
+        f"{value} {_said(name)}" if isinstance(value, int) else f"{_said(name)} {value}"
+        for name, value in result.items()
     )
     return f": {told}" if told else ""
 
@@ -181,3 +186,7 @@ def _pair(text: str) -> tuple[str, Any]:
         return name, jsons.loads(value)
     except ValueError:
         return name, value
+
+
+def _said(name: str) -> str:
+    return name.replace("_", " ")

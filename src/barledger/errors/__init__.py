@@ -6,7 +6,7 @@ The tree (each class also inherits the kin from the standard library that caller
     ├── InvalidInput (ValueError)
     │   ├── InvalidName, InvalidTimeframe, InvalidInterval, InvalidVersion, InvalidPolicy, InvalidSetting
     │   ├── InvalidManifest (InvalidSetting)
-    │   ├── InvalidAction, ActionsRejected, InvalidNote
+    │   ├── InvalidAction (ActionKnown), ActionsRejected, InvalidNote
     │   ├── InvalidBars
     │   │   ├── MissingColumns, DuplicateColumns, WrongType, NaiveTimes, UnsortedTimes, DuplicateTimes
     │   │   ├── OffGrid, BeyondRange
@@ -87,6 +87,7 @@ from barledger.errors.indicators import (
     ValuesMissing,
 )
 from barledger.errors.input import (
+    ActionKnown,
     ActionsRejected,
     AmbiguousInstrument,
     AmbiguousSource,
@@ -196,6 +197,7 @@ from barledger.errors.running import (
 
 __all__ = [
     "ActionConflict",
+    "ActionKnown",
     "ActionNotFound",
     "ActionsRejected",
     "AdjustmentChanged",

@@ -346,6 +346,17 @@ class InvalidAction(InvalidInput):
 
 
 @dataclass(kw_only=True, eq=False)
+class ActionKnown(InvalidAction):
+    """Something else is known already of what happened then."""
+
+    code = "action-known"
+    next_step = (
+        "Correct what is known (`barledger actions correct`), or withdraw it (`barledger actions withdraw`) and say "
+        "again what happened."
+    )
+
+
+@dataclass(kw_only=True, eq=False)
 class ActionsRejected(InvalidInput):
     """A file of corporate actions has lines that are none; nothing of it was taken."""
 

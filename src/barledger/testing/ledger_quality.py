@@ -1,16 +1,17 @@
 """What a ledger promises of quality: measurements that can be plotted, and the oldest check first."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 import pytest
 
-from barledger.domain.interval import everything
+from barledger.domain.interval import Interval, everything
 from barledger.domain.quality import METRICS
 from barledger.domain.series import Series
 from barledger.ledger.contract import BlockCheck, Ledger, Measurement
 from barledger.ledger.contract.quality import KEPT
 from barledger.testing.bars import HOSTILE_NAMES, series
-from barledger.testing.commits import WHO, HandClock, block, commit, stretch, year
+from barledger.testing.commits import WHO, HandClock, block, commit, pin, stretch, year
 
 A, B = series("AAPL"), series("MSFT")
 
@@ -123,6 +124,57 @@ class QualityPromises:
         assert [one.start for one in ledger.quality.due(before=2**62, limit=10)] == [year(1971)]
         assert [one.start for one in ledger.quality.checks(A, everything())] == [year(1971)]
         assert ledger.quality.state().blocks == 1
+
+    def test_a_superseded_block_waits_for_its_check_as_long_as_a_snapshot_holds_it(self, ledger: Ledger) -> None:
+        first = commit(ledger, A, blocks=[block(1970, 0), block(1971, 0)])
+        assert ledger.quality.pinned() == []
+        pin(ledger, "one", A)
+        pin(ledger, "two", A)
+        commit(ledger, B, blocks=[block(1970, 0)])
+        assert ledger.quality.pinned() == []
+        commit(ledger, A, blocks=[block(1971, 1, rows=7)])
+        commit(ledger, A, blocks=[block(1971, 2)])
+        (check,) = ledger.quality.pinned()
+        assert (check.series, check.interval.start, check.digest, check.rows) == (
+            A,
+            year(1971),
+            block(1971, 0).digest,
+            10,
+        )
+        assert (check.revision, check.pinned_at, check.whole, check.checked_at) == (first, first, False, 0)
+        at = ledger.quality.record([], [], WHO, pinned=[replace(check, ok=False, detail="it has 9 bars")])
+        (found,) = ledger.quality.pinned([A])
+        assert (found.checked_at, found.ok, found.detail) == (at, False, "it has 9 bars")
+        assert ledger.quality.pinned([B]) == []
+        assert ledger.quality.pinned([]) == []
+        ledger.snapshots.delete("two", WHO)
+        assert [one.snapshot for one in ledger.quality.pinned()] == ["one"]
+        ledger.snapshots.delete("one", WHO)
+        assert ledger.quality.pinned() == []
+
+    def test_a_block_that_is_pinned_in_part_waits_for_the_check_of_the_whole_pin(self, ledger: Ledger) -> None:
+        commit(ledger, A, blocks=[block(1970, 0)])
+        pinned = pin(ledger, "part", A, interval=stretch(2, 5))
+        known = replace(pinned.pins[0], rows=3, digest=block(1970, "part").digest)
+        ledger.snapshots.complete("part", [known], WHO)
+        pin(ledger, "later", A, interval=Interval(year(1980), year(1981)))
+        commit(ledger, A, blocks=[block(1970, 1)])
+        (check,) = ledger.quality.pinned()
+        assert (check.whole, check.interval, check.snapshot, check.rows) == (True, stretch(2, 5), "part", 3)
+
+    def test_a_copy_of_a_snapshot_waits_for_a_check_of_its_own(self, ledger: Ledger) -> None:
+        commit(ledger, A, B, blocks=[block(1970, 0)])
+        for name in ("one", "two"):
+            pin(ledger, name, A, B)
+            ledger.snapshots.set_materialised(name, WHO)
+        checks = ledger.quality.pinned()
+        assert sorted((one.series, one.snapshot, one.whole) for one in checks) == [
+            (one, name, True) for one in (A, B) for name in ("one", "two")
+        ]
+        at = ledger.quality.record([], [], WHO, pinned=[one for one in checks if one.snapshot == "two"])
+        assert {one.snapshot: one.checked_at for one in ledger.quality.pinned()} == {"one": 0, "two": at}
+        ledger.snapshots.delete("two", WHO)
+        assert {one.snapshot for one in ledger.quality.pinned()} == {"one"}
 
     def test_all_or_nothing_of_a_measurement_is_kept(self, ledger: Ledger) -> None:
         commit(ledger, A, blocks=[block(1970, 0)])

@@ -115,10 +115,10 @@ def test_an_indicator_describes_itself(bl: BarLedger) -> None:
     told = bl.indicators.describe("zscore")
     assert told.as_dict()["parameters"][0]["allowed"] == "a whole number from 2 to 100000"
     assert "  spec        zscore(period=20, ddof=0)\n" in str(told)
-    assert "  formula     (close - mean(close, period)) / stddev(close, period)\n" in str(told)
+    assert "  formula     (close - mean(close, period)) / stddev(close, period, ddof)\n" in str(told)
     assert "  warm-up     19 bars to the first value, 19 to that of the whole history (the same bits)" in str(told)
     assert bl.indicators.describe("moved(5)").name == "moved"
-    assert repr(told) == "<Description zscore(period=20)>"
+    assert repr(told) == "<Description zscore(period=20, ddof=0)>"
     assert [one.name for one in bl.indicators.list("custom")] == ["moved", "moved_over", "running", "summed"]
     assert len(bl.indicators.list()) > 100
     with pytest.raises(InvalidSetting, match="there are custom"):

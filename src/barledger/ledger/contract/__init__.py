@@ -17,7 +17,7 @@ from barledger.ledger.contract.instruments import Instruments
 from barledger.ledger.contract.notices import ChannelRecord, Delivery, DeliveryState, Noticed, Notices
 from barledger.ledger.contract.outbox import Outbox, Parcel
 from barledger.ledger.contract.policies import Policies
-from barledger.ledger.contract.quality import BlockCheck, CheckState, Due, Measurement, Quality
+from barledger.ledger.contract.quality import BlockCheck, CheckState, Due, Measurement, PinnedCheck, Quality
 from barledger.ledger.contract.quarantine import Quarantine, QuarantinedBar
 from barledger.ledger.contract.revisions import (
     Aborted,
@@ -74,6 +74,7 @@ __all__ = [
     "Parcel",
     "Pending",
     "Pin",
+    "PinnedCheck",
     "Policies",
     "Quality",
     "Quarantine",

@@ -65,6 +65,40 @@ class BlockCheck:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class PinnedCheck:
+    """Bars that a snapshot holds and the current blocks of their series do not, and when they were last read again.
+
+    It is a block as it was before it was superseded, to be read as of ``pinned_at``, a revision at which ``snapshot``
+    pins it; ``revision`` is the one that made it. Or, if it is ``whole``, all bars of a pin of ``snapshot``: those of a
+    copy of its own, or of a pin that begins or ends within a block that was superseded. ``checked_at`` is 0 for what
+    was never checked.
+    """
+
+    series: Series
+    interval: Interval
+    rows: int
+    digest: bytes
+    revision: int
+    pinned_at: int
+    snapshot: str
+    whole: bool = False
+    ok: bool = True
+    detail: str = ""
+    checked_at: int = 0
+
+    def __str__(self) -> str:
+        """Say it in a line."""
+        what = "bars" if self.whole else f"block of {format_time(self.interval.start)} at revision {self.pinned_at}"
+        when = f"verified at {format_time(self.checked_at)}" if self.checked_at else "never verified"
+        verdict = "" if self.ok else f", damaged: {self.detail}"
+        return f"{self.series}, {what}, for {self.snapshot}: {when}{verdict}"
+
+    def __repr__(self) -> str:
+        """Say it in brackets."""
+        return f"<PinnedCheck {self}>"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Due(Readable):
     """A block that waits for being read again."""
 
@@ -99,9 +133,10 @@ class Quality(ABC):
         checks: Sequence[BlockCheck],
         who: Who,
         *,
+        pinned: Sequence[PinnedCheck] = (),
         details: Mapping[str, Any] | None = None,
     ) -> int:
-        """Keep measurements and checks, in one transaction; returns its time.
+        """Keep measurements and checks, also of what is ``pinned``, in one transaction; returns its time.
 
         There is one audit entry, if there are measurements or ``details``: checks alone are too many to tell. Of each
         series the newest `KEPT` measurements stay.
@@ -127,3 +162,10 @@ class Quality(ABC):
     @abstractmethod
     def state(self, series: Sequence[Series] | None = None, *, before: int = 0) -> CheckState:
         """Return how far the blocks of these series, or of all, are verified; due are those not checked since."""
+
+    @abstractmethod
+    def pinned(self, series: Sequence[Series] | None = None) -> list[PinnedCheck]:
+        """Return what snapshots and named versions hold and no current block of these series, or of all, does.
+
+        A block that several snapshots hold is there once. Of a pin whose digest is not known yet there is nothing.
+        """

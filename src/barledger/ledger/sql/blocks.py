@@ -33,6 +33,12 @@ _PINNED: Final = (
     'SELECT 1 FROM "pins" JOIN "snapshots" ON "snapshots"."id" = "pins"."snapshot_id" WHERE "pins"."series_id" = ? '
     'AND "pins"."revision" = ? AND "kind" = \'snapshot\' AND "state" <> \'deleted\' LIMIT 1'
 )
+_CHECKED: Final = (
+    'SELECT 1 FROM "snapshots" WHERE "id" = "pinned_checks"."snapshot_id" AND "state" <> \'deleted\' UNION ALL '
+    'SELECT 1 FROM "block_history" WHERE "block_history"."series_id" = "pinned_checks"."series_id" AND '
+    '"block_history"."start" = "pinned_checks"."start" AND "block_history"."revision" = "pinned_checks"."revision" '
+    'AND "pinned_checks"."snapshot_id" = \'\''
+)
 _KEY: Final = ("series_id", "start")
 
 
@@ -110,6 +116,7 @@ def forget_unpinned(writing: Writing, series_ids: Sequence[int]) -> None:
         'AND "pins"."revision" >= "block_history"."revision" AND "pins"."revision" < "block_history"."superseded_at"'
     )
     writing.run(f'DELETE FROM "block_history" WHERE {among("series_id")} AND NOT EXISTS ({needed})', (ids,))
+    writing.run(f'DELETE FROM "pinned_checks" WHERE {among("series_id")} AND NOT EXISTS ({_CHECKED})', (ids,))
 
 
 def _keep_for_pins(writing: Writing, changes: Sequence[tuple[Any, SeriesChange]], revision: int) -> None:

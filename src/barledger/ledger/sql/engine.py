@@ -3,9 +3,10 @@
 import os
 import threading
 import time
+import weakref
 from collections import deque
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +46,9 @@ class Database:
         self._errors: Any = (sa.exc.DBAPIError, self._engine.dialect.loaded_dbapi.Error, OSError)
         self.dialect: Dialect = Postgres() if self._engine.dialect.name == "postgresql" else Sqlite()
         self._lookers: deque[Any] = deque()
+        if isinstance(self.dialect, Postgres):
+            # A script may end without closing its library; its sockets are closed then, and no warning says otherwise.
+            weakref.finalize(self, _release, os.getpid(), self._lookers, self._engine)
         try:
             with self._translating():
                 self._migrate()
@@ -317,3 +321,13 @@ def sqlite_file(url: str) -> Path | None:
 def on_server(url: str) -> bool:
     """Tell whether a URL names a database on a server."""
     return _readable_url(url).get_backend_name() != "sqlite"
+
+
+def _release(process: int, lookers: "deque[Any]", engine: Engine) -> None:
+    """Release all connections of a database that nobody uses any more, unless they are those of a parent process."""
+    if os.getpid() != process:
+        return
+    with suppress(Exception):
+        while lookers:
+            lookers.pop().close()
+        engine.dispose()

@@ -9,8 +9,9 @@ from typing import Any, Final
 from barledger.domain.interval import Interval
 from barledger.domain.quality import METRICS
 from barledger.domain.series import Series
-from barledger.ledger.contract import BlockCheck, CheckState, Due, Measurement, Quality, Who
+from barledger.ledger.contract import BlockCheck, CheckState, Due, Measurement, PinnedCheck, Quality, Who
 from barledger.ledger.contract.quality import KEPT
+from barledger.ledger.sql import pinned as pinning
 from barledger.ledger.sql import schema
 from barledger.ledger.sql.audit import append, series_key
 from barledger.ledger.sql.engine import Database
@@ -60,6 +61,7 @@ class SqlQuality(Quality):
         checks: Sequence[BlockCheck],
         who: Who,
         *,
+        pinned: Sequence[PinnedCheck] = (),
         details: Mapping[str, Any] | None = None,
     ) -> int:
         """Keep measurements and checks, with one audit entry if there is something to tell; returns the time."""
@@ -68,6 +70,7 @@ class SqlQuality(Quality):
             ids = self._names.ensure(writing, [one.series for one in measurements])
             self._keep(writing, measurements, ids, at)
             self._check(writing, checks, at)
+            pinning.keep(writing, self._names, pinned, at)
             if measurements or details:
                 told = {"measured": [_told(one) for one in measurements]} if measurements else {}
                 append(writing, who, at, {**told, **(details or {})}, list(dict.fromkeys(ids)))
@@ -141,6 +144,17 @@ class SqlQuality(Quality):
         blocks, checked, failed, oldest, due = map(int, found)
         never = blocks - checked
         return CheckState(blocks=blocks, never=never, due=due, damaged=failed - never, oldest=oldest)
+
+    def pinned(self, series: Sequence[Series] | None = None) -> list[PinnedCheck]:
+        """Return what snapshots and named versions hold and no current block does."""
+        with self._database.read() as transaction:
+            if series is None:
+                return pinning.pinned(transaction, self._names)
+            numbers = [number for number in self._names.ids_of(transaction, series) if number is not None]
+            dialect = transaction.dialect
+            return pinning.pinned(
+                transaction, self._names, f" AND {dialect.among('series_id')}", (dialect.numbers(numbers),)
+            )
 
     def _among(
         self, transaction: Transaction, series: Sequence[Series] | None, table: str

@@ -8,7 +8,7 @@ from sqlalchemy import Column, MetaData, Table, Text, insert, select
 from sqlalchemy.engine import Connection, make_url
 from sqlalchemy.engine.mock import MockConnection
 
-from barledger.ledger.sql.tables.care import block_checks, quality
+from barledger.ledger.sql.tables.care import block_checks, pinned_checks, quality
 from barledger.ledger.sql.tables.columns import LEFT, OPEN, WAITING, metadata
 from barledger.ledger.sql.tables.decisions import (
     absences,
@@ -43,6 +43,7 @@ __all__ = [
     "ADDED_IN_0005",
     "ADDED_IN_0006",
     "ADDED_IN_0007",
+    "ADDED_IN_0008",
     "APPEND_ONLY",
     "COLUMNS_ADDED_IN_0003",
     "LEFT",
@@ -81,6 +82,7 @@ __all__ = [
     "metadata",
     "notices",
     "outbox",
+    "pinned_checks",
     "pins",
     "priorities",
     "quality",
@@ -96,7 +98,7 @@ __all__ = [
     "tolerances",
 ]
 
-SCHEMA_VERSION: Final = "0007"
+SCHEMA_VERSION: Final = "0008"
 
 # What each version brought: tables, and columns of tables that were there.
 ADDED_IN_0002: Final = (instruments, halts, actions, change_policies, absences)
@@ -106,6 +108,7 @@ ADDED_IN_0004: Final = (audit_strategies, audit_nodes, checkpoints)
 ADDED_IN_0005: Final = (discrepancies, discrepancy_steps, decision_rules, tolerances, looks)
 ADDED_IN_0006: Final = (quality, block_checks)
 ADDED_IN_0007: Final = (channels, routes, notices, deliveries, terms, jobs, runs)
+ADDED_IN_0008: Final = (pinned_checks,)
 
 # Alembic's own table: which schema this is.
 _version = Table("alembic_version", MetaData(), Column("version_num", Text, primary_key=True))

@@ -11,7 +11,7 @@ from barledger.domain.interval import Interval
 from barledger.domain.money import converted
 from barledger.domain.series import Series
 from barledger.domain.timeframe import DAY
-from barledger.errors import InvalidAction, NoBars
+from barledger.errors import ActionKnown, InvalidAction, NoBars
 from barledger.services.cache.reader import read
 from barledger.services.cache.vault import Vault
 from barledger.services.cache.versions import left
@@ -28,6 +28,19 @@ class Plausibility:
 
     vault: Vault
     instruments: InstrumentService
+
+    def check_new(self, action: CorporateAction) -> None:
+        """Refuse what cannot be, or not beside what is known; raises as `check` does, and `ActionKnown`.
+
+        Shares are not split and put together on one day, whoever tells of it.
+        """
+        self.check(action)
+        if action.kind != "split" or action.withdrawn:
+            return
+        for known in self.vault.ledger.actions.list(instrument=action.instrument):
+            same = (known.kind, known.ex_date) == (action.kind, action.ex_date)
+            if same and (known.value < 1) is not (action.value < 1):
+                raise ActionKnown(reason=f"{known} is known already, and {action.summary} is the other way round")
 
     def check(self, action: CorporateAction) -> None:
         """Refuse a payment that is not below the price before its ex-date, if bars tell it; raises `InvalidAction`."""

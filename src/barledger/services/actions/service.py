@@ -11,7 +11,7 @@ from barledger.domain.adjustment import mode_of
 from barledger.domain.instrument import DECLARED
 from barledger.domain.interval import Instant, format_time, parse_time
 from barledger.domain.series import Series, check_name, normalise_instrument
-from barledger.errors import ActionNotFound, BarledgerError, InvalidAction, InvalidSetting, NotRefreshed
+from barledger.errors import ActionKnown, ActionNotFound, BarledgerError, InvalidAction, InvalidSetting, NotRefreshed
 from barledger.ledger.contract import Materialised
 from barledger.services.actions.declaration import day_of, declared, kind_of
 from barledger.services.actions.materialising import Materialisation, check_free, end, materialise, original_of
@@ -123,10 +123,10 @@ class CorporateActionService:
             reason=reason,
             by=self._vault.actor,
         )
-        self._plausibility.check(action)
+        self._plausibility.check_new(action)
         known = self._find(action.instrument, action.kind, action.ex_date, source)
         if known is not None and (known.value, known.currency, known.symbol) != value_of(action):
-            raise InvalidAction(reason=f"{known} is known already; correct it")
+            raise ActionKnown(reason=f"{known} is known already")
         self._plausibility.warn_of_strangers([(action.instrument, "")])
         for one in sources:
             self._instruments.name(action.instrument, one, symbol, start=action.ex_date, reason=reason)
@@ -217,7 +217,7 @@ class CorporateActionService:
         """
         self._vault.check_writable()
         listed = read_actions(
-            path, source=check_name("source", source), by=self._vault.actor, check=self._plausibility.check
+            path, source=check_name("source", source), by=self._vault.actor, check=self._plausibility.check_new
         )
         self._plausibility.warn_of_strangers([(one.instrument, f" (line {one.told['line']})") for one in listed[::-1]])
         known = {_key(one): one for one in self._vault.ledger.actions.list(source=source)}

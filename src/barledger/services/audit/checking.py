@@ -72,7 +72,10 @@ class Comparison:
         """Say which notes none of these keys has signed."""
         for one in self.signed:
             if Note.of(one.note).signer(trusted) is None:
-                self.wrong.append(Wrong(what=one.where, detail="its signature is not by a key of this log"))
+                signed = ", ".join(each.id.hex() for each in Note.of(one.note).signatures)
+                ours = ", ".join(sorted(key.id.hex() for key in trusted)) or "none"
+                detail = f"its signature, by key {signed}, is not by a key of this log that is trusted here: {ours}"
+                self.wrong.append(Wrong(what=one.where, detail=detail))
 
 
 def verify(ledger: Ledger, key: PublicKey | None, anchors: Sequence[Path]) -> AuditVerification:

@@ -8,6 +8,8 @@ A zip of these members; ``docs/verify_evidence.py`` checks all of it with Python
 - ``manifest.json``: what is pinned, with digests; its SHA-256 is the snapshot's ``data_hash``.
 - ``entries.jsonl``: the entries of the audit log that concern it, each with its inclusion proof, as in an export.
 - ``checkpoint.txt``: the signed checkpoint to which the proofs lead; ``audit.pub``: the public key.
+- ``rotations.jsonl``, if the key was ever changed: the entries by which each key hands over to the next, in the same
+  form, so that whoever trusts an older key can follow (`services.audit.bundle`).
 - ``evidence.txt``: a signed note of the SHA-256 of each of these, so that nothing can be taken out.
 """
 
@@ -30,13 +32,15 @@ from barledger.ledger.contract import AuditEntry, Pin, SignedCheckpoint, Snapsho
 from barledger.services.audit.export import encode, proved_line
 from barledger.services.audit.receipts import READ
 from barledger.services.audit.signing import Signer
+from barledger.services.audit.trust import ROTATED
 from barledger.services.cache.snapshots import finish
 from barledger.services.cache.vault import Vault
 from barledger.services.cache.versions import pinned_rows
 
 FORMAT: Final = "barledger/evidence/1"
 _MANIFEST: Final = "barledger/manifest/1"
-_NOTE: Final = "evidence.txt"
+NOTE: Final = "evidence.txt"
+ROTATIONS: Final = "rotations.jsonl"
 # The same evidence gives the same bytes; zip knows no earlier time.
 _LONG_AGO: Final = (1980, 1, 1, 0, 0, 0)
 _AT_ONCE: Final = 50_000
@@ -44,9 +48,11 @@ _AT_ONCE: Final = 50_000
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Evidence:
-    """What was written, and where."""
+    """What was written, and where; ``key`` is the public key with which it is verified, in the file ``key_file``."""
 
     path: Path
+    key: str
+    key_file: str
     snapshot: str
     series: int
     rows: int
@@ -83,11 +89,14 @@ def gather(vault: Vault, signer: Signer, snapshot: Snapshot, path: Path) -> Evid
             for number, pin in enumerate(complete.pins, 1):
                 bundle.add(f"bars/{number}.jsonl", _bars(vault, complete, pin))
             bundle.add("manifest.json", [manifest])
-            proofs = (vault.ledger.audit.inclusion(entry.sequence, checkpoint.size) for entry in entries)
-            lines = (proved_line(entry, proof).encode() for entry, proof in zip(entries, proofs, strict=True))
-            bundle.add("entries.jsonl", lines)
+            bundle.add("entries.jsonl", _proved(vault, entries, checkpoint.size))
             bundle.add("checkpoint.txt", [checkpoint.note.encode()])
             bundle.add("audit.pub", [f"{key.public}\n".encode()])
+            rotations = [
+                one for one in vault.ledger.audit.entries(operation=ROTATED) if one.sequence <= checkpoint.size
+            ]
+            if rotations:
+                bundle.add(ROTATIONS, _proved(vault, rotations, checkpoint.size))
             bundle.seal(key, complete.id)
         beside.replace(path)
     except OSError as error:
@@ -96,12 +105,19 @@ def gather(vault: Vault, signer: Signer, snapshot: Snapshot, path: Path) -> Evid
         beside.unlink(missing_ok=True)
     return Evidence(
         path=path,
+        key=str(key.public),
+        key_file=str(signer.keys.file_of(key.public) or ""),
         snapshot=complete.id,
         series=len(complete.pins),
         rows=sum(pin.rows for pin in complete.pins),
         entries=len(entries),
         checkpoint=checkpoint,
     )
+
+
+def _proved(vault: Vault, entries: Sequence[AuditEntry], size: int) -> Iterator[bytes]:
+    proofs = (vault.ledger.audit.inclusion(entry.sequence, size) for entry in entries)
+    return (proved_line(entry, proof).encode() for entry, proof in zip(entries, proofs, strict=True))
 
 
 class _Bundle:
@@ -129,7 +145,7 @@ class _Bundle:
     def seal(self, key: PrivateKey, snapshot: str) -> None:
         """Write the signed list of all members."""
         lines = [FORMAT, key.public.name, encode(snapshot), *self._hashes]
-        with self._zip.open(_member(_NOTE), "w") as file:
+        with self._zip.open(_member(NOTE), "w") as file:
             file.write(key.sign("\n".join(lines) + "\n").encode())
 
 

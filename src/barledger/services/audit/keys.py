@@ -2,22 +2,27 @@
 
 import os
 import stat
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from barledger.domain.note import PrivateKey, PublicKey
-from barledger.errors import InvalidSetting, KeyExposed, StoreUnwritable
+from barledger.domain.note import Note, PrivateKey, PublicKey
+from barledger.errors import InvalidNote, InvalidSetting, KeyExposed, StoreUnwritable
 
 _PRIVATE: Final = "audit.key"
 _NEXT: Final = "audit.key.next"
+_SHOWN: Final = 60
 _OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyPlace:
-    """Where a ledger's key lies: a folder for the private one, and a file beside it for the public one."""
+    """Where a ledger's key lies: a folder for the private one, and a file beside it for the public one.
+
+    Beside that file, each public key that the log ever had lies in one that is named by its id: ``audit-1a2b3c4d.pub``.
+    """
 
     folder: Path
     public: Path
@@ -103,15 +108,26 @@ class KeyRing:
             self.publish(key.public)
 
     def publish(self, key: PublicKey) -> None:
-        """Write the public key where others may read it, unless it lies there already."""
-        if self.place is None:
-            return
-        text, target = f"{key}\n", self.place.public
-        try:
-            if not target.exists() or target.read_text() != text:
-                target.write_text(text)
-        except OSError as error:
-            raise StoreUnwritable(url=str(target), detail=error.strerror or str(error)) from error
+        """Write the public key where others may read it, unless it lies there already; also under its own name."""
+        if self.place is not None:
+            _write_public(self.place.public, key)
+            self.retain(key)
+
+    def file_of(self, key: PublicKey) -> Path | None:
+        """Return where a public key lies under its own name, whatever key came after it; None in memory."""
+        public = None if self.place is None else self.place.public
+        return None if public is None else public.with_name(f"{public.stem}-{key.id.hex()}{public.suffix}")
+
+    def retains(self, key: PublicKey) -> bool:
+        """Tell whether a public key lies under its own name."""
+        file = self.file_of(key)
+        return file is None or file.exists()
+
+    def retain(self, key: PublicKey) -> None:
+        """Write a public key under its own name, unless it lies there already."""
+        file = self.file_of(key)
+        if file is not None:
+            _write_public(file, key)
 
     def _read(self, file: Path) -> PrivateKey | None:
         if not file.exists():
@@ -131,6 +147,52 @@ def read_keys(file: Path) -> list[PublicKey]:
     if not lines:
         raise InvalidSetting(setting="key", reason=f"{file} has no public key")
     return [PublicKey.of(line) for line in lines]
+
+
+def told_signer(note: Note, given: Iterable[PublicKey], beside: Path | None = None) -> str:
+    """Say whose signature a note has, that none of the given keys lead to it, and where its key may be found."""
+    signed = ", ".join(f"{one.id.hex()} of log {one.name[:_SHOWN]}" for one in note.signatures)
+    ours = ", ".join(f"{key.id.hex()} of log {key.name[:_SHOWN]}" for key in given)
+    known = {(one.name, one.id) for one in note.signatures}
+    if any((key.name, key.id) in known for key in given):
+        return f"its signature by key {signed} is not valid"
+    told = (
+        f"it is signed by key {signed}; the key that was given is {ours}, and nothing here says that the other follows"
+    )
+    found = _found_beside(beside, known)
+    if found is not None:
+        return f"{told}. The other key lies in {found}: give that one, if you trust it"
+    wanted = " or ".join(f"audit-{one.id.hex()}.pub" for one in note.signatures)
+    return (
+        f"{told}. If it is the library's, it lies in its data folder as {wanted}, and `barledger audit keys` lists it; "
+        "else somebody else has signed this"
+    )
+
+
+def _found_beside(beside: Path | None, known: set[tuple[str, bytes]]) -> Path | None:
+    """Return the file beside another one that has one of these keys."""
+    if beside is None or not beside.parent.is_dir():
+        return None
+    for file in sorted(beside.parent.glob("*.pub")):
+        with suppress(InvalidNote, InvalidSetting):
+            if any((key.name, key.id) in known for key in read_keys(file)):
+                return file
+    return None
+
+
+def _write_public(file: Path, key: PublicKey) -> None:
+    """Write a public key in one piece, unless it lies there already."""
+    text, aside = f"{key}\n", file.with_name(f".{file.name}.{os.getpid()}")
+    try:
+        if file.exists() and file.read_text() == text:
+            return
+        try:
+            aside.write_text(text)
+            aside.replace(file)
+        finally:
+            aside.unlink(missing_ok=True)
+    except OSError as error:
+        raise StoreUnwritable(url=str(file), detail=error.strerror or str(error)) from error
 
 
 def _make_folder(folder: Path) -> None:

@@ -13,6 +13,7 @@ from barledger.domain.series import Series, check_name
 from barledger.domain.version import Version
 from barledger.errors import InvalidSetting, VersionNotFound
 from barledger.ledger.contract import AuditEntry, SignedCheckpoint
+from barledger.services.audit.bundle import EvidenceVerification, verify_bundle
 from barledger.services.audit.checking import verify
 from barledger.services.audit.evidence import Evidence, gather
 from barledger.services.audit.export import AuditExport, export
@@ -21,6 +22,7 @@ from barledger.services.audit.offline import verify_file
 from barledger.services.audit.receipts import Receipt, receipts
 from barledger.services.audit.report import AuditVerification
 from barledger.services.audit.signing import Signer
+from barledger.services.audit.trust import ROTATED
 from barledger.services.cache.vault import Vault
 from barledger.services.cache.versions import find_snapshot
 
@@ -65,6 +67,35 @@ class Continuation:
     def __repr__(self) -> str:
         """Say what is proved."""
         return f"<Continuation of {entries_of(self.old)} to {self.checkpoint.size:,}: {self.ok}>"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class AuditKey:
+    """A public key that the log had: the entry that made it the key, where it lies, and whether it is that still.
+
+    ``vouched`` says whether the key before it signed it; the first one, and one that replaces a lost one, has nobody.
+    """
+
+    key: PublicKey
+    entry: int
+    time: int
+    file: str
+    vouched: bool
+    current: bool
+
+    @property
+    def id(self) -> str:
+        """Return the id by which signatures name it (hex)."""
+        return self.key.id.hex()
+
+    def __str__(self) -> str:
+        """Say it in a line."""
+        state = "signs now" if self.current else "signed before"
+        return f"key {self.id}, since entry {self.entry:,}, {state}: {self.file or self.key}"
+
+    def __repr__(self) -> str:
+        """Say it in brackets."""
+        return f"<AuditKey {self}>"
 
 
 class AuditLog:
@@ -126,6 +157,28 @@ class AuditLog:
         `checkpoint` does.
         """
         return self._signer.rotate(reason=reason, lost=lost)
+
+    def public_keys(self) -> Sequence[AuditKey]:
+        """Return every public key that the log names, in their order; each has a file of its own beside ``audit.pub``.
+
+        A file that is missing is written, unless the session is for reading: the log has all of them. Raises
+        `StoreUnwritable`.
+        """
+        signer = self._signer
+        if not self._vault.read_only:
+            signer.retain_keys()
+        now = self.public_key
+        return [
+            AuditKey(
+                key=key,
+                entry=entry.sequence,
+                time=entry.time,
+                file=str(signer.keys.file_of(key) or ""),
+                vouched=entry.operation == ROTATED,
+                current=key == now,
+            )
+            for key, entry in signer.named()
+        ]
 
     # --- proving -------------------------------------------------------------------------------
 
@@ -217,7 +270,18 @@ def verify_audit(path: str | Path, key: str | Path, *, against: Sequence[str | P
     `InvalidSetting` and `InvalidNote` for files that cannot be read.
     """
     others = [Path(one).expanduser() for one in against]
-    return verify_file(Path(path).expanduser(), read_keys(Path(key).expanduser()), others)
+    trusted = Path(key).expanduser()
+    return verify_file(Path(path).expanduser(), read_keys(trusted), others, beside=trusted)
+
+
+def verify_evidence(path: str | Path, key: str | Path) -> EvidenceVerification:
+    """Check a bundle of evidence with nothing but the file and a public key that is trusted, a ``.pub`` file.
+
+    It may be an older key than the one that has signed the bundle: the bundle has the entries by which each key hands
+    over to the next. Raises `InvalidSetting` and `InvalidNote` for files that cannot be read.
+    """
+    trusted = Path(key).expanduser()
+    return verify_bundle(Path(path).expanduser(), read_keys(trusted), beside=trusted)
 
 
 def _file(path: str | Path | None) -> Path | None:

@@ -14,6 +14,7 @@ from barledger.services.audit import trust
 from barledger.services.audit.anchor import read_anchors
 from barledger.services.audit.checking import Comparison, Signed
 from barledger.services.audit.export import FORMAT, encode
+from barledger.services.audit.keys import told_signer
 from barledger.services.audit.report import AuditVerification, Wrong, listed
 
 # A line holds one entry; what is longer than this was not written by us.
@@ -32,18 +33,21 @@ class _Head:
     checkpoint: Checkpoint
 
 
-def verify_file(path: Path, keys: Sequence[PublicKey], against: Sequence[Path] = ()) -> AuditVerification:
+def verify_file(
+    path: Path, keys: Sequence[PublicKey], against: Sequence[Path] = (), *, beside: Path | None = None
+) -> AuditVerification:
     """Check every byte of an export against the checkpoint in it, which a trusted key must have signed.
 
     ``against`` are files with older or other checkpoints of the log, such as an anchor file: the log must be a
-    continuation of each. Raises `InvalidSetting` for files that are not there.
+    continuation of each. ``beside`` is the file of the keys; others may lie there. Raises `InvalidSetting` for files
+    that are not there.
     """
     with _opened(path) as file:
         try:
             head = _head(_lines(file))
         except _Unfit as error:
             return _report(path, wrong=[Wrong(what="the first line", detail=str(error))])
-        signer, wrong = _signer(path, head, keys)
+        signer, wrong = _signer(path, head, keys, beside)
         if signer is None:
             return _report(path, head=head, wrong=wrong)
         signed, torn = _against(against, head.checkpoint.origin)
@@ -89,7 +93,9 @@ def _head(lines: Iterator[bytes]) -> _Head:
     return head
 
 
-def _signer(path: Path, head: _Head, keys: Sequence[PublicKey]) -> tuple[PublicKey | None, list[Wrong]]:
+def _signer(
+    path: Path, head: _Head, keys: Sequence[PublicKey], beside: Path | None
+) -> tuple[PublicKey | None, list[Wrong]]:
     """Return which trusted key has signed the checkpoint, or one that comes after it."""
     origin = head.checkpoint.origin
     ours = [key for key in keys if key.name == origin]
@@ -99,8 +105,7 @@ def _signer(path: Path, head: _Head, keys: Sequence[PublicKey]) -> tuple[PublicK
         return None, [Wrong(what="the key", detail=detail)]
     signer = head.note.signer(ours) or head.note.signer(trust.followed(_rotations(path), ours))
     if signer is None:
-        detail = "its signature is not by the key that was given, nor by one that came after it"
-        return None, [Wrong(what="the checkpoint", detail=detail)]
+        return None, [Wrong(what="the checkpoint", detail=told_signer(head.note, ours, beside))]
     return signer, []
 
 

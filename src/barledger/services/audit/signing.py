@@ -6,10 +6,10 @@ from pathlib import Path
 
 from barledger.domain.checkpoint import Checkpoint, entries_of
 from barledger.domain.merkle import Frontier
-from barledger.domain.note import Note, PrivateKey
+from barledger.domain.note import Note, PrivateKey, PublicKey
 from barledger.domain.notice import Notice
 from barledger.errors import EntryNotFound, KeyMissing, LogRewritten, ReadOnly
-from barledger.ledger.contract import SignedCheckpoint
+from barledger.ledger.contract import AuditEntry, SignedCheckpoint
 from barledger.services.audit import trust
 from barledger.services.audit.anchor import add_anchor, read_anchors
 from barledger.services.audit.keys import KeyRing
@@ -85,8 +85,22 @@ class Signer:
             if not self.vault.ledger.audit.entries(operation=trust.NAMED):
                 self.vault.ledger.audit.append(self.vault.who(trust.NAMED), {"public_key": str(key.public)})
         if not self.vault.read_only:
+            if not self.keys.retains(key.public):
+                self.retain_keys()
             self.keys.publish(key.public)
         return key
+
+    def retain_keys(self) -> None:
+        """Write every public key that the log names to a file of its own, those before a change of the key too."""
+        for key, _ in self.named():
+            self.keys.retain(key)
+
+    def named(self) -> list[tuple[PublicKey, AuditEntry]]:
+        """Return the keys that the log names, in their order, each with the entry by which it became the key."""
+        audit = self.vault.ledger.audit
+        told = [one for name in (trust.NAMED, trust.ROTATED) for one in audit.entries(operation=name)]
+        found = [(key, one) for one in told if (key := trust.introduced(one.data)) is not None]
+        return sorted(found, key=lambda one: one[1].sequence)
 
     def _followed(self, before: str, key: PrivateKey) -> bool:
         """Tell whether the log says that this key comes after another one."""

@@ -55,3 +55,15 @@ def named(entry: Mapping[str, Any]) -> set[PublicKey]:
     except (InvalidNote, ValueError):
         pass
     return set()
+
+
+def introduced(entry: Mapping[str, Any]) -> PublicKey | None:
+    """Return the key that signs from this entry on; what it says is worth what the entry is."""
+    try:
+        if entry.get("operation") == NAMED:
+            return PublicKey.of(str(entry.get("public_key")))
+        if entry.get("operation") == ROTATED:
+            return PublicKey.of(Note.of(str(entry.get("note"))).text.removesuffix("\n").split("\n")[2])
+    except (InvalidNote, IndexError):
+        pass
+    return None

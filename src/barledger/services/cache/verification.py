@@ -172,6 +172,15 @@ def verify_pin(vault: Vault, snapshot: Snapshot, pin: Pin) -> tuple[int, Sequenc
     return pin.rows, _search(vault, pin.series, whole, rows_of) or [_unlocated(pin.series, pin.interval, reason)]
 
 
+def verify_superseded(vault: Vault, series: Series, known: Sequence[Block], revision: int) -> list[Damage]:
+    """Read blocks again as they were at a revision that a snapshot pins, and return what is not what it was."""
+
+    def rows_of(place: Vault, intervals: Sequence[Interval]) -> Rows:
+        return read(place, series, intervals, revision=revision, pinned=True).rows.standing()
+
+    return _search(vault, series, known, rows_of)
+
+
 def _search(vault: Vault, series: Series, known: Sequence[Block], rows_of: RowsOf) -> list[Damage]:
     """Find the blocks that are not what the ledger keeps of them.
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import groupby
 from typing import Final
 
 import numpy as np
@@ -20,11 +21,12 @@ from barledger.domain.series import Series
 from barledger.domain.timeframe import SECOND
 from barledger.domain.timetable import Timetable
 from barledger.errors import BarledgerError, IntegrityError, NotFound, RevisionExpired
-from barledger.ledger.contract import BlockCheck
+from barledger.ledger.contract import BlockCheck, PinnedCheck
 from barledger.services.availability import Availability
 from barledger.services.availability.runs import Runs
 from barledger.services.cache.verification import Damage
 from barledger.services.instruments import InstrumentService
+from barledger.services.quality.pinned import oldest_first, part_of, pinned_in, verify_pinned
 from barledger.services.quality.report import QualityReport
 from barledger.services.quality.sight import Looked, Sight, first_comings
 
@@ -62,6 +64,10 @@ class Measuring:
             metrics=metrics,
         )
 
+    def pinned_checks(self) -> list[PinnedCheck]:
+        """Return what was found out about bars that only snapshots hold, for the ledger."""
+        return list(self._pinned[0]) if "pinned" in self.sight.memory else []
+
     def checks(self) -> list[BlockCheck]:
         """Return what was found out about the newest blocks while measuring, for the ledger."""
         looked = self.sight.memory.get("looked")
@@ -79,7 +85,8 @@ class Measuring:
     def damage(self) -> Sequence[Damage]:
         """Return the damage that was found."""
         looked = self.sight.memory.get("looked")
-        return looked.damage if isinstance(looked, Looked) else ()
+        pinned = self._pinned[1] if "pinned" in self.sight.memory else []
+        return [*(looked.damage if isinstance(looked, Looked) else ()), *pinned]
 
     def _measured(self, name: MetricName) -> Metric:
         if self.sight.unborn:
@@ -244,16 +251,35 @@ class Measuring:
             kept = looked.current
             checks = self.sight.vault.ledger.quality.checks(self.sight.series, kept.interval)
             before = [0 if one.changed else one.checked_at for one in checks]
-        damaged = [_case(one.interval, one.detail, one.blocks) for one in looked.damage]
         strangers = max(sum(one.blocks for one in looked.damage) - len(looked.blocks), 0)
+        pinned = self._pinned[0] if self.sight.newest else []
+        damaged = [_case(one.interval, one.detail, one.blocks) for one in looked.damage]
+        damaged += [_case(one.interval, one.detail, 1) for one in pinned if not one.ok]
+        before += [one.checked_at for one in pinned] if looked.current is not None else []
         return quality.integrity(
-            blocks=len(looked.blocks) + strangers,
+            blocks=len(looked.blocks) + strangers + len(pinned),
             bars=sum(block.rows for block in looked.blocks),
+            pinned=len(pinned),
             damaged=damaged,
             verified_at=self.now,
             before=before,
             reason=looked.why,
         )
+
+    @property
+    def _pinned(self) -> tuple[list[PinnedCheck], list[Damage]]:
+        """Return what came of reading again what only snapshots hold of the interval; it is read once."""
+        if "pinned" not in self.sight.memory:
+            vault, series = self.sight.vault, self.sight.series
+            checks: list[PinnedCheck] = []
+            damage: list[Damage] = []
+            waiting = pinned_in(vault, series, self.sight.interval)
+            for _, part in groupby(oldest_first(waiting), key=part_of):
+                checked, found = verify_pinned(vault, list(part))
+                checks, damage = checks + checked, damage + found
+            self.sight.memory["pinned"] = (checks, damage)
+        known: tuple[list[PinnedCheck], list[Damage]] = self.sight.memory["pinned"]
+        return known
 
     # --- what several need ---------------------------------------------------------------------
 

@@ -190,6 +190,8 @@ class QualityService:
     ) -> LibraryVerification:
         """Read blocks again and compare them with the ledger's digests, the one whose check is the oldest first.
 
+        Beside the current blocks these are those that were superseded and that a snapshot still holds, and the copies
+        that snapshots and named versions have of their own; what lies unchanged among the current bars is read once.
         ``budget`` is in seconds (``60``, ``60s``, ``5m``) or blocks (``500 blocks``); without one, every block is read
         once. What was checked is in the ledger after each step, so the next run goes on where this one ends, however
         it ends. A damaged block is named, is told in a notice and in the audit log, and keeps no other from being
@@ -364,7 +366,8 @@ class QualityService:
             return []
         checks = [check for measuring, _ in done for check in measuring.checks()]
         measurements = [report.measurement() for _, report in done]
-        at = self._vault.ledger.quality.record(measurements, checks, self._vault.who(operation))
+        pinned = [check for measuring, _ in done for check in measuring.pinned_checks()]
+        at = self._vault.ledger.quality.record(measurements, checks, self._vault.who(operation), pinned=pinned)
         for measuring, report in done:
             if measuring.damage:
                 self._vault.notify(notice_of(report.series, measuring.damage))

@@ -6,7 +6,8 @@ What was checked is in the ledger after each step, so a run that is killed goes 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from itertools import groupby
+from heapq import merge
+from itertools import groupby, islice
 from threading import Event
 from typing import Any, Final, Protocol
 
@@ -15,11 +16,12 @@ from barledger.domain.interval import everything, format_time
 from barledger.domain.notice import Notice
 from barledger.domain.series import Series
 from barledger.errors import Busy, RevisionExpired
-from barledger.ledger.contract import BlockCheck, Due
+from barledger.ledger.contract import BlockCheck, Due, PinnedCheck
 from barledger.services.cache.vault import Vault
 from barledger.services.cache.verification import Damage, Kept, keep, moved, verify_kept
 from barledger.services.quality.budget import VerificationBudget
 from barledger.services.quality.measuring import block_checks
+from barledger.services.quality.pinned import oldest_first, part_of, verify_pinned
 
 _LOOKED_UP: Final = 50_000
 _EVERY: Final = 2**31 - 1
@@ -41,6 +43,7 @@ class Advance:
 
 
 Listener = Callable[[Advance], None]
+Waiting = Due | PinnedCheck
 
 
 class Steady(Protocol):
@@ -56,8 +59,9 @@ class LibraryVerification:
     """What a run found: ``ok`` if nothing is damaged, ``complete`` if no block is left that it was to look at.
 
     ``blocks`` and ``rows`` were read, ``left`` blocks wait for the next run, and ``oldest`` is the oldest check of any
-    block now (ns, 0 while some were never checked). ``skipped`` are series that could not be read, and why. ``noted``
-    says whether the ledger keeps the checks, which a session for reading cannot have it do.
+    block now (ns, 0 while some were never checked). ``pinned`` of the blocks are not current: snapshots hold them as
+    they were, or have a copy of their own, which counts as one block. ``skipped`` are series that could not be read,
+    and why. ``noted`` says whether the ledger keeps the checks, which a session for reading cannot have it do.
     """
 
     series: int
@@ -66,6 +70,7 @@ class LibraryVerification:
     left: int
     oldest: int
     seconds: float
+    pinned: int = 0
     damage: tuple[Damage, ...] = ()
     skipped: tuple[str, ...] = ()
     noted: bool = True
@@ -87,6 +92,7 @@ class LibraryVerification:
             "complete": self.complete,
             "series": self.series,
             "blocks": self.blocks,
+            "pinned": self.pinned,
             "rows": self.rows,
             "left": self.left,
             "oldest_check": str(self.oldest),
@@ -101,9 +107,9 @@ class LibraryVerification:
         verdict = "as they were" if self.ok else f"{len(self.damage):,} stretches damaged"
         rest = f"; {self.left:,} blocks left" if self.left else ""
         kept = "" if self.noted else "; no check was noted, since this session is for reading"
-        return (
-            f"{self.rows:,} bars in {self.blocks:,} blocks of {self.series:,} series read again: {verdict}{rest}{kept}"
-        )
+        older = f" ({self.pinned:,} of them as only snapshots hold them)" if self.pinned else ""
+        what = f"{self.rows:,} bars in {self.blocks:,} blocks{older} of {self.series:,} series"
+        return f"{what} read again: {verdict}{rest}{kept}"
 
     def __repr__(self) -> str:
         """Say it in brackets."""
@@ -114,6 +120,7 @@ class LibraryVerification:
 class _Tally:
     series: set[Series] = field(default_factory=set)
     blocks: int = 0
+    pinned: int = 0
     rows: int = 0
     damage: list[Damage] = field(default_factory=list)
     skipped: dict[Series, str] = field(default_factory=dict)
@@ -145,11 +152,15 @@ class Verifier:
         self._total = 0
         self._kept: Kept | None = None
         self._checks: list[BlockCheck] = []
+        self._pinned: list[PinnedCheck] = []
+        self._pinned_checks: list[PinnedCheck] = []
+        self._read_pinned: set[int] = set()
 
     def run(self) -> LibraryVerification:
         """Verify until nothing is due, or the budget is spent."""
         state = self._vault.ledger.quality.state(self._series)
-        self._total = state.blocks
+        self._pinned = oldest_first(self._vault.ledger.quality.pinned(self._series))
+        self._total = state.blocks + len(self._pinned)
         try:
             self._verify()
         except BaseException:
@@ -167,7 +178,7 @@ class Verifier:
             if self._vault.read_only or not room or before == (self._tally.blocks, len(self._tally.skipped)):
                 return
 
-    def _due(self) -> list[Due]:
+    def _due(self) -> list[Waiting]:
         self._flush()
         skipped = self._tally.skipped
         most = _EVERY if self._vault.read_only else _LOOKED_UP
@@ -179,12 +190,18 @@ class Verifier:
         if skipped:
             known = self._vault.ledger.catalog.series() if series is None else series
             series = [one for one in known if one not in skipped]
-        return self._vault.ledger.quality.due(before=self._since, limit=min(room, most), series=series)
+        current = self._vault.ledger.quality.due(before=self._since, limit=min(room, most), series=series)
+        pinned = [one for one in self._unread() if one.series not in skipped]
+        both: Iterator[Waiting] = merge(current, pinned, key=_checked_at)
+        return list(islice(both, min(room, most)))
 
-    def _parts(self, waiting: Sequence[Due]) -> Iterator[list[Due]]:
-        """Give blocks of one series, as many at once as memory and what is left of the budget allow."""
-        for _, alike in groupby(waiting, key=lambda due: due.series):
-            part: list[Due] = []
+    def _unread(self) -> list[PinnedCheck]:
+        return [one for one in self._pinned if id(one) not in self._read_pinned]
+
+    def _parts(self, waiting: Sequence[Waiting]) -> Iterator[list[Waiting]]:
+        """Give what is read of one series together, as much as memory and what is left of the budget allow."""
+        for _, alike in groupby(waiting, key=part_of):
+            part: list[Waiting] = []
             rows = 0
             for due in alike:
                 if part and rows + due.rows > self._room():
@@ -204,7 +221,7 @@ class Verifier:
             return _FIRST_ROWS
         return min(_ROWS, max(self._budget.seconds - spent, 0.0) * self._tally.rows / spent)
 
-    def _step(self, part: Sequence[Due]) -> bool:
+    def _step(self, part: Sequence[Waiting]) -> bool:
         """Verify blocks of one series; tells whether there was room for it in the budget."""
         series = part[0].series
         if self._stop.is_set():
@@ -213,14 +230,31 @@ class Verifier:
             return False
         if series in self._tally.skipped:
             return True
+        pinned = [one for one in part if isinstance(one, PinnedCheck)]
         try:
-            kept, damage = self._read(series, part)
+            if pinned:
+                self._verify_pinned(pinned)
+            else:
+                self._verify_current(series, [one for one in part if isinstance(one, Due)])
         except (Busy, RevisionExpired) as error:
             self._tally.skipped[series] = str(error)
-            return True
-        faults.reach("verify.read")
-        self._note(kept, damage, {due.start for due in part})
         return True
+
+    def _verify_current(self, series: Series, part: Sequence[Due]) -> None:
+        kept, damage = self._read(series, part)
+        faults.reach("verify.read")
+        starts = {due.start for due in part}
+        blocks = [block for block in kept.blocks if block.start in starts]
+        self._checks += block_checks(series, blocks, damage)
+        self._note(series, damage, blocks=len(starts), rows=sum(block.rows for block in blocks))
+
+    def _verify_pinned(self, part: Sequence[PinnedCheck]) -> None:
+        checks, damage = verify_pinned(self._vault, part)
+        faults.reach("verify.read")
+        self._read_pinned |= {id(one) for one in part}
+        self._pinned_checks += checks
+        self._tally.pinned += len(part)
+        self._note(part[0].series, damage, blocks=len(part), rows=sum(one.rows for one in checks))
 
     def _read(self, series: Series, part: Sequence[Due]) -> tuple[Kept, list[Damage]]:
         """Read blocks again; what writers or retention changed meanwhile is no damage."""
@@ -239,20 +273,19 @@ class Verifier:
             kept = self._kept = keep(self._vault, series, everything())
         return kept
 
-    def _note(self, kept: Kept, damage: Sequence[Damage], starts: set[int]) -> None:
+    def _note(self, series: Series, damage: Sequence[Damage], *, blocks: int, rows: int) -> None:
         """Keep what was found out for the ledger; damage is told at once."""
-        series, tally = kept.state.series, self._tally
-        blocks = [block for block in kept.blocks if block.start in starts]
-        self._checks += block_checks(series, blocks, damage)
+        tally = self._tally
         if damage:
             self._flush(details={"damage": [_told(one) for one in damage[:_TOLD]]})
             if not self._vault.read_only:
                 self._vault.notify(notice_of(series, damage))
         tally.series.add(series)
-        tally.blocks += len(starts)
-        tally.rows += sum(block.rows for block in blocks)
+        tally.blocks += blocks
+        tally.rows += rows
         tally.damage += damage
-        if sum(check.rows for check in self._checks) >= _UNRECORDED_ROWS:
+        waiting = sum(check.rows for check in self._checks) + sum(check.rows for check in self._pinned_checks)
+        if waiting >= _UNRECORDED_ROWS:
             self._flush()
         if self._progress is not None:
             self._progress(Advance(series=series, blocks=tally.blocks, total=self._total, damaged=len(tally.damage)))
@@ -260,19 +293,25 @@ class Verifier:
     def _flush(self, *, details: Mapping[str, Any] | None = None) -> None:
         """Write the checks of all steps since the last time, since a transaction takes as long as reading much."""
         checks, self._checks = self._checks, []
-        if (checks or details) and not self._vault.read_only:
-            self._vault.ledger.quality.record([], checks, self._vault.who("verify"), details=details)
+        pinned, self._pinned_checks = self._pinned_checks, []
+        if (checks or pinned or details) and not self._vault.read_only:
+            self._vault.ledger.quality.record([], checks, self._vault.who("verify"), pinned=pinned, details=details)
             faults.reach("verify.recorded")
 
     def _finish(self) -> LibraryVerification:
         ledger, tally = self._vault.ledger, self._tally
         state, reading = ledger.quality.state(self._series, before=self._since), self._vault.read_only
+        unread = [one.checked_at for one in self._unread()]
+        left = state.due + len(unread) - (tally.blocks - tally.pinned if reading else 0)
+        never = state.never or 0 in unread
+        oldest = min([*unread, *([state.oldest] if state.oldest else [])], default=0)
         found = LibraryVerification(
             series=len(tally.series),
             blocks=tally.blocks,
             rows=tally.rows,
-            left=state.due - (tally.blocks if reading else 0),
-            oldest=0 if state.never else state.oldest,
+            pinned=tally.pinned,
+            left=left,
+            oldest=0 if never else oldest,
             seconds=self._steady() - self._begun,
             damage=tuple(tally.damage),
             skipped=tuple(f"{series}: {why}" for series, why in tally.skipped.items()),
@@ -282,10 +321,15 @@ class Verifier:
         if reading or not (self._total or ledger.revisions.last()):
             return found
         told = {"series": found.series, "blocks": found.blocks, "bars": found.rows, "left": found.left}
+        told |= {"pinned": found.pinned} if found.pinned else {}
         ledger.quality.record(
             [], [], self._vault.who("verify"), details={"verified": {**told, "damaged": len(found.damage)}}
         )
         return found
+
+
+def _checked_at(one: Waiting) -> int:
+    return one.checked_at
 
 
 def notice_of(series: Series, damage: Sequence[Damage]) -> Notice:

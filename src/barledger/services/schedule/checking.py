@@ -8,13 +8,15 @@ from typing import Any, Final
 
 from barledger.domain.comparison import Tolerance
 from barledger.domain.delay import parse_delay
-from barledger.domain.interval import Interval
+from barledger.domain.interval import Interval, format_time
 from barledger.domain.notice import Notice
 from barledger.domain.quality import BETWEEN_SOURCES, check_metrics
 from barledger.domain.sampling import Sampling
 from barledger.domain.series import Series
+from barledger.domain.timeframe import SECOND
 from barledger.domain.version import Version
 from barledger.errors import InvalidSetting, SeriesNotFound
+from barledger.services.ingestion import Budget
 from barledger.services.integrity.report import LibraryReport
 from barledger.services.quality import VerificationBudget
 from barledger.services.schedule.budgets import OPTIONS as BUDGET
@@ -89,6 +91,7 @@ def _verify_library(bl: Any, options: Mapping[str, Any], stop: Event) -> Mapping
         options.get("pattern", "*"), budget=options.get("budget"), stop=stop, **_asked(options)
     )
     told = {"series": done.series, "blocks": done.blocks, "bars": done.rows, "left": done.left}
+    told |= {"pinned": done.pinned} if done.pinned else {}
     told |= {"damaged": [str(one) for one in done.damage[:TOLD]]} if done.damage else {}
     told |= {"skipped": list(done.skipped[:TOLD])} if done.skipped else {}
     return {**told, **({"unfinished": True} if stop.is_set() and done.left else {})}
@@ -111,18 +114,23 @@ def _check_reconcile(bl: Any, options: Mapping[str, Any]) -> None:
 
 
 def _sampling(options: Mapping[str, Any]) -> Sampling:
+    given: dict[str, Any] = {name: options[name] for name in ("blocks", "share") if name in options}
+    given |= {name: parse_delay(options[name], setting=name) for name in ("soonest", "latest") if name in options}
+    if "latest" in given:
+        # Whoever wants all of it within an hour need not say that a day is too long, too.
+        given.setdefault("soonest", min(Sampling().soonest, given["latest"]))
     try:
-        return Sampling(**{name: options[name] for name in ("blocks", "share") if name in options})
+        return Sampling(**given)
     except TypeError:
         raise InvalidSetting(setting="sampling", reason="blocks and share are numbers") from None
 
 
-def _looked_at(bl: Any, options: Mapping[str, Any], stop: Event) -> Any:
+def _looked_at(bl: Any, options: Mapping[str, Any], stop: Event, budget: Budget) -> Any:
     """Look at what matches; a job may be there before its series are."""
     try:
         return bl.integrity.reconcile_all(
             options.get("pattern", "*"),
-            budget=budget_of(options),
+            budget=budget,
             concurrency=options.get("concurrency", 4),
             sampling=_sampling(options),
             reason=REASON,
@@ -135,13 +143,25 @@ def _looked_at(bl: Any, options: Mapping[str, Any], stop: Event) -> Any:
 
 
 def _reconcile(bl: Any, options: Mapping[str, Any], stop: Event) -> Mapping[str, Any]:
-    report = _looked_at(bl, options, stop)
+    report = _looked_at(bl, options, stop, budget_of(options))
     for source in sorted({one.series.source for one in report.failed}):
         mine = [one for one in report.comparisons if one.series.source == source]
         source_failing(bl, source, [f"{one.series}: {one.error}" for one in mine if one.error], len(mine))
     if report.failed and len(report.failed) == len(report.comparisons):
         raise report.failed[0].error
-    return _found(report, unfinished=stop.is_set())
+    following = report
+    if report.comparisons and not report.due and not stop.is_set():
+        # What was looked at is due later now; when, a look that may ask for nothing tells.
+        following = _looked_at(bl, options, stop, Budget(calls=0))
+    scope = {"series_in_scope": report.series, "blocks_held": report.held, "next_due": _next_due(following)}
+    return {**{name: value for name, value in scope.items() if value != ""}, **_found(report, unfinished=stop.is_set())}
+
+
+def _next_due(report: LibraryReport) -> str:
+    """Say when the next block is due, nothing if there is none."""
+    if report.due or report.comparisons:
+        return "now"
+    return format_time(report.next_at - report.next_at % SECOND) if report.next_at else ""
 
 
 def _found(report: Any, *, unfinished: bool) -> dict[str, Any]:
@@ -245,6 +265,8 @@ KINDS: Final = (
             "concurrency": "so many series at once, 4 if not given",
             "blocks": "at most so many blocks of a series at first",
             "share": "look again after this share of a block's age",
+            "soonest": "but not before so long, such as 1h; 20h if not given",
+            "latest": "and after so long at the latest, such as 7d; 365d if not given, 0s: look at all each time",
             "source_options": "options of the source",
         },
         check=_check_reconcile,

@@ -104,6 +104,7 @@ class Runner:
             return
         self._guard = Guard(self._steady, until=asked_at + self._lease)
         self._term = term
+        _log.info("%s runs the schedule from now on", self.name)
 
     def _lose(self) -> None:
         """Let everything that runs stop; what it has not written down is somebody else's now."""
@@ -212,7 +213,9 @@ class Runner:
 
     def _do(self, work: Work, term: Term, after: Mapping[str, str] | None) -> None:
         try:
+            _log.info("job %s begins (%s)", work.job.name, work.run.trigger)
             ended = works.do(self._vault, self._library, self._kinds, work)
+            works.tell(ended)
             if after is not None and ended.state != "interrupted":
                 self._vault.ledger.schedule.look(work.job.name, after, term=term)
         except BarledgerError as error:

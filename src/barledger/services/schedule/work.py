@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from barledger import faults
 from barledger.domain.notice import Notice
+from barledger.domain.timeframe import SECOND
 from barledger.errors import BarledgerError, RunnerLost
 from barledger.ledger.contract import JobRecord, Run, RunState
 from barledger.services.cache.vault import Vault
@@ -43,6 +44,15 @@ def do(vault: Vault, library: Any, kinds: JobKinds, work: Work) -> Run:
     if error:
         vault.notify(failure(work.job.name, work.job.kind, ended))
     return ended
+
+
+def tell(run: Run) -> None:
+    """Say in the log how a run ended."""
+    seconds = max(run.ended_at - run.started_at, 0) / SECOND
+    if run.state == "done":
+        _log.info("job %s is done after %.3f s", run.job, seconds)
+    else:
+        _log.warning("job %s ended as %s after %.3f s: %s", run.job, run.state, seconds, run.error)
 
 
 def failure(name: str, kind: str, run: Run) -> Notice:

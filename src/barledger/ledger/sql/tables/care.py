@@ -1,6 +1,6 @@
-"""Measurements of quality, and when blocks were read again."""
+"""Measurements of quality, and when blocks, and what only snapshots hold, were read again."""
 
-from sqlalchemy import BigInteger, Boolean, Column, Double, LargeBinary, Table
+from sqlalchemy import BigInteger, Boolean, Column, Double, LargeBinary, Table, Text
 
 from barledger.ledger.sql.tables.columns import key, metadata, number, series_id, words
 
@@ -25,6 +25,20 @@ block_checks = Table(
     key("start"),
     Column("digest", LargeBinary, nullable=False),
     Column("checked_at", BigInteger, nullable=False, index=True),
+    Column("ok", Boolean, nullable=False),
+    words("detail"),
+    sqlite_with_rowid=False,
+)
+
+# A block that was superseded by its own revision, or all bars of a snapshot's pin by the snapshot's id.
+pinned_checks = Table(
+    "pinned_checks",
+    metadata,
+    series_id(primary=True),
+    key("start"),
+    key("revision"),
+    key("snapshot_id", Text),
+    number("checked_at"),
     Column("ok", Boolean, nullable=False),
     words("detail"),
     sqlite_with_rowid=False,
