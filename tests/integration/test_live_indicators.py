@@ -11,9 +11,9 @@ import pytest
 from barledger.barledger import BarLedger
 from barledger.domain.timeframe import DAY, MINUTE, SECOND, Timeframe
 from barledger.errors import CannotStream, InvalidSpec, SeriesNotFound
+from barledger.services.indicators.absences import Absences
 from barledger.services.indicators.following import Followed
 from barledger.services.indicators.live import LiveService
-from barledger.services.indicators.neighbours import CalendarGaps
 from barledger.services.ingestion import DataIngestionService
 from barledger.stores.memory import MemoryStore
 from libraries import frame
@@ -43,7 +43,7 @@ class Scene:
         self.market = Market(timeframe=Timeframe.of("1m"), listed=999 * DAY)
         self.source = ScriptedSource({"A": self.market, "B": self.market}, clock, page=5_000, **declared)
         self.ingestion: DataIngestionService = service(bl, clock, self.source)
-        self.live = LiveService(bl.vault, bl.retrieval, self.ingestion, CalendarGaps(bl.instruments))
+        self.live = LiveService(bl.vault, bl.retrieval, self.ingestion, Absences(bl.instruments, bl.availability))
 
     def history(self, minutes: int = 200) -> None:
         self.ingestion.ingest("A", "1m", source="scripted", start=1_000 * DAY - minutes * MINUTE)
