@@ -36,11 +36,26 @@ def day(number: int) -> pd.Timestamp:
 
 
 @contextmanager
-def own_indicators() -> Iterator[None]:
-    """Define indicators of each kind of memory and policy, and forget them afterwards."""
+def defined() -> Iterator[None]:
+    """Forget afterwards what is defined meanwhile."""
     REGISTRY.knows("sma")
     names, by_name = dict(REGISTRY._names), dict(REGISTRY._by_name)
+    try:
+        yield
+    finally:
+        REGISTRY._names, REGISTRY._by_name = names, by_name
+        REGISTRY.generation += 1
 
+
+@contextmanager
+def own_indicators() -> Iterator[None]:
+    """Define indicators of each kind of memory and policy, and forget them afterwards."""
+    with defined():
+        _define()
+        yield
+
+
+def _define() -> None:
     @barledger.indicator(warmup=lambda p: p.back, exact=True)
     def moved(close: Any, *, back: int = 10) -> Any:
         out = np.full(len(close), np.nan)
@@ -60,9 +75,3 @@ def own_indicators() -> Iterator[None]:
         total = np.cumsum(close)
         total[over:] = total[over:] - total[:-over]
         return total / over
-
-    try:
-        yield
-    finally:
-        REGISTRY._names, REGISTRY._by_name = names, by_name
-        REGISTRY.generation += 1

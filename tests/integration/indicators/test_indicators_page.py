@@ -11,6 +11,7 @@ import pytest
 import barledger
 from barledger.indicators.catalogue import BEGIN, END, built_in, main, markdown, written
 from commands import Cli
+from walked import defined
 
 PAGE: Final = Path(__file__).parents[3] / "docs" / "indicators.md"
 _BLOCK: Final = re.compile(r"```(python|text|console)\n(.*?)```", re.DOTALL)
@@ -46,6 +47,13 @@ def run(code: str, session: dict[str, Any]) -> object:
     return last
 
 
+@pytest.fixture
+def definitions() -> Iterator[None]:
+    with defined():
+        yield
+
+
+@pytest.mark.usefixtures("definitions")
 def test_the_outputs_of_the_page_are_real(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert not home.exists()
     session: dict[str, Any] = {"barledger": barledger}
