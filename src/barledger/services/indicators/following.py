@@ -1,9 +1,9 @@
 """Following with indicators: values as bars close, and again from where bars have become others."""
 
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from barledger.domain.interval import EARLIEST, Interval
 from barledger.domain.readable import Readable
@@ -11,12 +11,12 @@ from barledger.domain.rows import VALUES
 from barledger.domain.series import Series
 from barledger.indicators.streaming.live import Live
 from barledger.services.cache.vault import Vault
+from barledger.services.indicators.wishes import Wish
 from barledger.services.ingestion.follow import ClosedBar
 from barledger.services.retrieval import DataRetrievalService
 
-if TYPE_CHECKING:
-    from barledger.services.indicators.live import LiveService, Wish
-
+Opened = Callable[[Wish, int | None, int | None, Mapping[str, Any]], Live]
+"""Gives live indicators at the last bar before an end (ns), that began at a start, or where they settle."""
 _PATHS: Final = ("path", "index")
 # What was given is remembered for so many bars, to tell what it has become.
 _REMEMBERED: Final = 1_000
@@ -59,10 +59,10 @@ class Follower:
     """Goes along one series; ``seen`` is the revision up to which it knows what changed."""
 
     def __init__(
-        self, vault: Vault, retrieval: DataRetrievalService, service: "LiveService", wish: "Wish", first: ClosedBar
+        self, vault: Vault, retrieval: DataRetrievalService, opened: Opened, wish: Wish, first: ClosedBar
     ) -> None:
         """Stand right before the first bar that is given."""
-        self._vault, self._retrieval, self._service, self._wish = vault, retrieval, service, wish
+        self._vault, self._retrieval, self._open, self._wish = vault, retrieval, opened, wish
         self._series = Series.of(first.instrument, first.timeframe, first.source)
         self._given: dict[int, tuple[Mapping[str, float], Any]] = {}
         self._copies: deque[Live] = deque(maxlen=_COPIES)
@@ -144,7 +144,7 @@ class Follower:
         return values
 
     def _opened(self, end: int) -> Live:
-        return self._service.opened(self._wish, None, end, {"source": self._series.source})
+        return self._open(self._wish, None, end, {"source": self._series.source})
 
     def _revision(self) -> int:
         return self._vault.ledger.revisions.state(self._series).revision

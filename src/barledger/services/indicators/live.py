@@ -1,7 +1,6 @@
 """Live indicators on a library: opened on stored history, and going on as bars close."""
 
 from collections.abc import Generator, Mapping, Sequence
-from dataclasses import dataclass
 from threading import Event
 from typing import Any, Final, Protocol
 
@@ -10,17 +9,15 @@ import numpy as np
 from barledger.domain.bars import Bars
 from barledger.domain.interval import Instant, parse_time
 from barledger.domain.rows import VALUES, Ints
-from barledger.domain.series import normalise_instrument
 from barledger.domain.timeframe import Timeframe
-from barledger.errors import CannotStream
-from barledger.indicators.binding import Binder, Request, bounds
+from barledger.indicators.binding import Request, bounds
 from barledger.indicators.definition import Policy
 from barledger.indicators.gaps import NO_BREAKS
-from barledger.indicators.registry import REGISTRY
 from barledger.indicators.streaming.live import Gap, Live
 from barledger.indicators.table import Table
 from barledger.services.cache.vault import Vault
 from barledger.services.indicators.following import Followed, Follower
+from barledger.services.indicators.wishes import Wish, wished
 from barledger.services.ingestion import DataIngestionService
 from barledger.services.ingestion.progress import Listener
 from barledger.services.retrieval import DataRetrievalService
@@ -42,21 +39,6 @@ class NoGaps:
     def breaks(self, time: Ints, instrument: str, timeframe: Timeframe, *, source: str | None) -> Ints:  # noqa: ARG002
         """Return no row."""
         return NO_BREAKS
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wish:
-    """What a live object is opened for, bound once; ``single`` if it was one spec as text."""
-
-    request: Request
-    single: bool
-    policy: Policy | None
-    instrument: str
-    timeframe: Timeframe
-
-    def live(self, gap: Gap | None = None) -> Live:
-        """Return one before the first bar."""
-        return Live(self.request, single=self.single, gap=gap, nan_policy=self.policy)
 
 
 class LiveService:
@@ -92,7 +74,7 @@ class LiveService:
         `DataRetrievalService.bars`; bars that come later have to be adjusted likewise. Raises `CannotStream`,
         `InvalidSpec` and what reading raises.
         """
-        wish = _wish(specs, instrument, timeframe, nan_policy)
+        wish = wished(specs, instrument, timeframe, nan_policy)
         options: dict[str, Any] = {"source": source, "version": version, "adjust": adjust}
         return self.opened(wish, None if start is None else parse_time(start), None, options)
 
@@ -118,7 +100,7 @@ class LiveService:
         the next bar says so in ``corrected``. Raises what `stream` and following raise.
         """
         names = [instruments] if isinstance(instruments, str) else list(instruments)
-        wishes = {wish.instrument: wish for wish in (_wish(specs, name, timeframe, nan_policy) for name in names)}
+        wishes = {wish.instrument: wish for wish in (wished(specs, name, timeframe, nan_policy) for name in names)}
         bars = self._ingestion.follow(
             names,
             timeframe,
@@ -150,7 +132,9 @@ class LiveService:
                 follower = followers.get(bar.instrument)
                 if follower is None:
                     wish = wishes[bar.instrument]
-                    follower = followers[bar.instrument] = Follower(self._vault, self._retrieval, self, wish, bar)
+                    follower = followers[bar.instrument] = Follower(
+                        self._vault, self._retrieval, self.opened, wish, bar
+                    )
                 yield follower.take(bar)
         finally:
             bars.close()
@@ -182,22 +166,6 @@ class LiveService:
             return bool(len(self._gaps.breaks(both, wish.instrument, wish.timeframe, source=source)))
 
         return gap
-
-
-def _wish(specs: str | Sequence[str], instrument: str, timeframe: str, policy: Policy | None) -> Wish:
-    """Bind specs; raises `CannotStream` if they cannot go on bar by bar."""
-    request = Binder(REGISTRY).request(specs, nan_policy=policy)
-    foreign = sorted({column.instrument for column in request.columns if column.instrument})
-    if foreign:
-        raise CannotStream(
-            indicator=", ".join(request.specs),
-            reason=f"it needs bars of {', '.join(foreign)} beside those of {instrument}",
-            remedy="Open it by `Live.open`, and give bars that have both, such as {'close': …, '@MSFT.close': …}.",
-        )
-    name, frame = normalise_instrument(instrument), Timeframe.of(timeframe)
-    wish = Wish(request=request, single=isinstance(specs, str), policy=policy, instrument=name, timeframe=frame)
-    wish.live()
-    return wish
 
 
 def _skipping(request: Request) -> bool:
