@@ -218,7 +218,7 @@ def test_a_proposal_that_was_overtaken_is_made_anew_and_can_be_accepted(bl: BarL
     bl.write("A", "1d", touched * 1.5, source="scripted")
     with pytest.raises(ProposalStale) as caught:
         ingestion.accept(stale, reason="checked")
-    assert "ingest again, then decide" in caught.value.advice.lower()
+    assert "then decide on the new proposal" in caught.value.advice
     again = ingestion.ingest("A", "1d", source="scripted", refresh=60)
     assert again.proposed == 2
     (fresh,) = again.proposals

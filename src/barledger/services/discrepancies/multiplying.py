@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
-from barledger.domain.rows import Rows
+from barledger.domain.rows import VALUES, Rows
 
 MULTIPLIED: Final = frozenset({"split_missed", "split_phantom", "unit_error", "volume_switch"})
 """The kinds of finding that a factor puts right."""
@@ -13,12 +13,13 @@ _PRICES: Final = ("open", "high", "low", "close")
 
 
 def steps_of(fields: Sequence[str], factor: float) -> dict[str, float]:
-    """Return what each column is multiplied by.
+    """Return what each column of bars is multiplied by; events that were looked at besides are no columns.
 
-    The factor is that of the first field. If that is a price, other prices take it too, and a volume its inverse.
+    The factor is that of the first column. If that is a price, other prices take it too, and a volume its inverse.
     """
-    first_is_price = fields[0] in _PRICES
-    return {name: factor if (name in _PRICES) == first_is_price else 1 / factor for name in fields}
+    columns = [name for name in fields if name in VALUES]
+    first_is_price = bool(columns) and columns[0] in _PRICES
+    return {name: factor if (name in _PRICES) == first_is_price else 1 / factor for name in columns}
 
 
 def multiplied(rows: Rows, steps: Mapping[str, float]) -> Rows:

@@ -81,10 +81,10 @@ def corrected(rows: Rows, one: Finding) -> Rows | None:
     """Return the bars of a finding put right by its factor, or None where no factor does."""
     if one.kind not in MULTIPLIED or one.factor is None or not one.fields:
         return None
-    mine = rows.pick(_inside(rows, one.interval))
-    if not len(mine):
+    mine, steps = rows.pick(_inside(rows, one.interval)), steps_of(one.fields, one.factor)
+    if not len(mine) or not steps:
         return None
-    made = multiplied(mine, steps_of(one.fields, one.factor))
+    made = multiplied(mine, steps)
     return replace(made, withdrawn=None, superseded_at=None)
 
 
