@@ -168,6 +168,7 @@ from barledger.errors.refusals import (
     Refused,
     RevisionConflict,
     RevisionExpired,
+    StillCounted,
     SymbolTaken,
     VersionImmutable,
 )
@@ -310,6 +311,7 @@ __all__ = [
     "SourceError",
     "SourceNotFound",
     "SourceUnavailable",
+    "StillCounted",
     "StoreDamaged",
     "StoreDiverged",
     "StoreError",

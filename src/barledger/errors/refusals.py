@@ -50,6 +50,22 @@ class ChangedSince(RevisionConflict):
 
 
 @dataclass(kw_only=True, eq=False)
+class StillCounted(ChangedSince):
+    """Bars that were written since count an event that would not be known any more."""
+
+    events: str
+    code = "still-counted"
+    message = (
+        "{changed} of the {bars} bars of {discrepancy} for {series} were written since, last by revision {found}, and "
+        "count what would not be known any more: {events}"
+    )
+    next_step = (
+        "Undo what wrote them first (bl.integrity.discrepancies(state='applied'), `barledger discrepancies list`), or "
+        "write these bars in the shares of before; then undo this with partial=True (--partial)."
+    )
+
+
+@dataclass(kw_only=True, eq=False)
 class ActionConflict(Refused):
     """What is known of a corporate action is not what it was when a discrepancy proposed or recorded it."""
 

@@ -12,7 +12,8 @@ from barledger.domain.action import CorporateAction
 from barledger.domain.discrepancy import Discrepancy
 from barledger.domain.rows import Ints, Rows
 from barledger.domain.timeframe import DAY
-from barledger.errors import ActionConflict
+from barledger.errors import ActionConflict, ChangedSince, IllegalStep, ProposalStale, StillCounted
+from barledger.services.discrepancies.filter import Filter
 from barledger.services.ingestion import DataIngestionService, IngestionReport
 from barledger.services.integrity.report import Report
 from integrity import Rewritten, heard, integrity
@@ -205,3 +206,110 @@ def test_undoing_is_refused_while_somebody_else_says_that_there_was_a_split(desk
     desk.bl.actions.withdraw("A", "split", pd.Timestamp(EX * DAY), reason="there was none")
     desk.made.undo(one.id, reason="no")
     desk.check({})
+
+
+# --- one split, found and told ---------------------------------------------------------------------
+
+
+def test_what_a_restatement_made_moot_is_superseded(desk: Desk) -> None:
+    (missed,) = desk.found("split_missed")
+    desk.tell(EX)
+    (late,) = desk.reconcile().discrepancies
+    desk.made.accept(late.id, reason="theirs")
+    desk.check({EX: 2.0})
+    assert desk.made.discrepancy(missed.id).discrepancy.state == "superseded"
+    with pytest.raises(IllegalStep):
+        desk.made.accept(missed.id, reason="yes")
+    desk.made.undo(late.id, reason="no")
+    desk.check({})
+    assert desk.digest == desk.first
+
+
+def test_a_restatement_that_a_finding_made_moot_is_superseded_and_its_event_heard_later(desk: Desk) -> None:
+    (missed,) = desk.found("split_missed")
+    desk.tell(EX)
+    (late,) = desk.reconcile().discrepancies
+    desk.made.accept(missed.id, reason="ours")
+    desk.check({EX: 2.0})
+    assert desk.made.discrepancy(late.id).discrepancy.state == "superseded"
+    assert [one.became for one in desk.reconcile().events] == ["noted"]
+    desk.check({EX: 2.0})
+    desk.made.undo(missed.id, reason="no")
+    desk.check({})
+
+
+def test_what_would_change_nothing_is_refused_and_superseded(desk: Desk) -> None:
+    (missed,) = desk.found("split_missed")
+    bars = desk.bl.bars("A", "1d", **OWN, end=EX * DAY).df
+    for name, factor in {**dict.fromkeys(("open", "high", "low", "close"), 0.5), "volume": 2.0}.items():
+        bars[name] *= factor
+    desk.bl.write("A", "1d", bars, source="scripted", reason="by hand")
+    held = desk.digest
+    with pytest.raises(ProposalStale):
+        desk.made.accept(missed.id, reason="yes")
+    assert desk.made.discrepancy(missed.id).discrepancy.state == "superseded"
+    assert (desk.digest, desk.bl.actions.list("A")) == (held, [])
+
+
+# --- several, in any order -------------------------------------------------------------------------
+
+
+@pytest.fixture
+def both(bl: BarLedger, clock: SetClock) -> Desk:
+    return Desk(bl, clock, {820: 2.0, EX: 3.0})
+
+
+def test_two_late_splits_are_undone_in_reverse_order(both: Desk) -> None:
+    for day, known in ((820, {820: 2.0}), (EX, {820: 2.0, EX: 3.0})):
+        both.tell(day)
+        (one,) = both.reconcile().discrepancies
+        both.made.accept(one.id, reason="theirs")
+        both.check(known)
+    second, first = both.made.discrepancies(state="applied")
+    with pytest.raises(ChangedSince) as caught:
+        both.made.undo(first.id, reason="no", partial=True)
+    assert "Undo what wrote them first" in caught.value.advice
+    both.check({820: 2.0, EX: 3.0})
+    both.made.undo(second.id, reason="no")
+    both.check({820: 2.0})
+    both.made.undo(first.id, reason="no")
+    both.check({})
+    assert (both.digest, both.bl.actions.list("A")) == (both.first, [])
+
+
+def test_a_split_of_which_some_bars_stay_in_new_shares_is_not_half_undone(desk: Desk) -> None:
+    desk.tell(EX)
+    (late,) = desk.reconcile().discrepancies
+    before = desk.bl.bars("A", "1d", **OWN, start=800 * DAY, end=801 * DAY).df
+    desk.made.accept(late.id, reason="theirs")
+    after = desk.bl.bars("A", "1d", **OWN, start=800 * DAY, end=801 * DAY).df
+    desk.bl.write("A", "1d", after * 1.001, source="scripted")
+    for partial in (False, True):
+        with pytest.raises(StillCounted, match="split of 2:1"):
+            desk.made.undo(late.id, reason="no", partial=partial)
+    assert len(desk.bl.actions.list("A")) == 1
+    desk.bl.write("A", "1d", before, source="scripted")
+    assert desk.made.undo(late.id, reason="no", partial=True).left == 1
+    desk.check({})
+
+
+def test_of_all_at_once_the_restatement_comes_first_and_the_finding_is_superseded(desk: Desk) -> None:
+    (missed,) = desk.found("split_missed")
+    desk.tell(EX)
+    (late,) = desk.reconcile().discrepancies
+    decided = desk.made.accept_each(Filter.of(instrument="A"), reason="the lot")
+    assert [(one.discrepancy.id, one.discrepancy.state, one.ok) for one in decided] == [
+        (late.id, "applied", True),
+        (missed.id, "superseded", True),
+    ]
+    desk.check({EX: 2.0})
+    assert [one.source for one in desk.bl.actions.list("A")] == ["scripted"]
+
+
+def test_all_late_splits_are_undone_at_once(both: Desk) -> None:
+    for day in (820, EX):
+        both.tell(day)
+        both.made.accept(both.reconcile().discrepancies[0].id, reason="theirs")
+    assert all(one.ok for one in both.made.undo_each(Filter.of(state="applied"), reason="none"))
+    both.check({})
+    assert both.digest == both.first

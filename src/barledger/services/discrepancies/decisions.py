@@ -19,7 +19,7 @@ from barledger.ledger.contract import Ledger
 from barledger.services.cache.reader import read
 from barledger.services.cache.vault import Vault
 from barledger.services.cache.versions import left
-from barledger.services.discrepancies.multiplying import MULTIPLIED, multiplied, steps_of
+from barledger.services.discrepancies.multiplying import is_own, multiplied, steps_of
 
 # What multiplying, and dividing again, loses in doubles.
 _COMPUTED: Final = 1e-9
@@ -128,11 +128,6 @@ class Decisions:
         return {name: count for name, count in counts.items() if count}
 
 
-def is_own(one: Discrepancy) -> bool:
-    """Whether it is a finding within the series that a factor puts right."""
-    return not one.against and one.kind in MULTIPLIED and one.factor is not None and len(one.fields) > 0
-
-
 def heed(vault: Vault, series: Series, rows: Rows) -> Heeded:
     """Return what a source gives of a series, with our own corrections in the place of what they corrected.
 
@@ -190,40 +185,6 @@ def _told_twice(decisions: Decisions, found: Discrepancy, now: Rows) -> Flags:
         if same and edges and looks and one.state == "applied":
             twice |= move.covers(now) & decisions.wrote(now)
     return twice
-
-
-def restored(vault: Vault, found: Discrepancy, now: Rows) -> tuple[Rows, Flags]:
-    """Return bars without a decision and with all others that stand, and which of them it had changed.
-
-    Each bar is followed back through the editions that decisions made to the one before them, and the others are done
-    again: so what none of them is left in is as it was, to the bit. Raises `RevisionExpired`.
-    """
-    decisions = Decisions.of(vault.ledger, found.series)
-    base, written = now, np.zeros((len(now), len(decisions.moves)), np.bool_)
-    for number, move in enumerate(decisions.moves):
-        here = base.revision == move.revision
-        if not here.any():
-            continue
-        written[:, number] = here
-        base = _before(vault, found.series, base, here, move.revision - 1)
-    mine = np.zeros(len(now), np.bool_)
-    made = base
-    for number, move in reversed(list(enumerate(decisions.moves))):
-        if move.decision.id == found.id:
-            mine |= written[:, number]
-        elif move.decision.state == "applied" and move.revision == move.decision.result:
-            done = multiplied(made, move.steps)
-            made = replace(made, **_where(written[:, number], done, made))
-    return made.pick(mine), mine
-
-
-def _before(vault: Vault, series: Series, rows: Rows, here: Flags, revision: int) -> Rows:
-    """Return bars with some of them as they were at a revision."""
-    times = rows.time[here]
-    hull = Interval(int(times[0]), int(times[-1]) + 1)
-    old = read(vault, series, [hull], revision=revision).rows.standing()
-    old = old.pick(found_in(old.time, times))
-    return _substituted(rows, np.flatnonzero(found_in(rows.time, old.time) & here), old, bookkeeping=True)
 
 
 def _moves(one: Discrepancy) -> Iterator[Move]:

@@ -16,9 +16,9 @@ from barledger import faults
 from barledger.domain.action import CorporateAction
 from barledger.domain.comparison import changed_fields
 from barledger.domain.decision_rule import DecisionRule, deciding
-from barledger.domain.discrepancy import BARS_BEFORE, IDS, WITHDRAWN, Discrepancy, check_kinds, check_reason
-from barledger.domain.interval import Interval
-from barledger.domain.rows import Flags, Ints, Rows, empty_rows, found_in, merge, tombstones
+from barledger.domain.discrepancy import BARS_BEFORE, IDS, WHOLE, WITHDRAWN, Discrepancy, check_kinds, check_reason
+from barledger.domain.interval import EARLIEST, LATEST, Interval
+from barledger.domain.rows import Flags, Floats, Ints, Rows, empty_rows, found_in, merge
 from barledger.domain.series import Series
 from barledger.errors import (
     ActionConflict,
@@ -29,6 +29,7 @@ from barledger.errors import (
     Refused,
     RevisionConflict,
     RuleNotFound,
+    StillCounted,
 )
 from barledger.ledger.contract import Cover, Who
 from barledger.services.cache import DataCacheService
@@ -39,15 +40,20 @@ from barledger.services.cache.reader import Reading, read
 from barledger.services.cache.vault import Vault
 from barledger.services.cache.versions import left
 from barledger.services.discrepancies import notices
-from barledger.services.discrepancies.decisions import Decisions, composed, is_own, restored
+from barledger.services.discrepancies.decisions import Decisions, composed
 from barledger.services.discrepancies.events import Telling, events_of
 from barledger.services.discrepancies.filter import Filter
+from barledger.services.discrepancies.layers import restored
+from barledger.services.discrepancies.moot import is_so_already, moves, put_right
+from barledger.services.discrepancies.multiplying import is_own
 from barledger.services.discrepancies.outcomes import Undone
 from barledger.services.discrepancies.preview import Preview
 from barledger.services.discrepancies.recording import Recording
 from barledger.services.discrepancies.remedy import Remedy, pack, unpack
 from barledger.services.discrepancies.touching import Touched, touched, touched_by_action, touched_by_both
 
+# How many bars' time beside what waits is looked at: weekends and holidays count.
+_BESIDE: Final = 60
 _UNDO: Final = "undo"
 
 
@@ -163,10 +169,13 @@ class Workflow:
             who = self._vault.who("accept", reason=reason, trigger=trigger)
             found = self._vault.ledger.discrepancies.step(discrepancy_id, "accepted", who)
         faults.reach("discrepancy.accepted")
+        old = empty_rows() if isinstance(remedy, CorporateAction) else self._now(found.series, remedy).rows.standing()
         done = carry_out(found)
         faults.reach("discrepancy.written")
         who = self._vault.who("apply", reason=found.decision, trigger=trigger)
         found = self._vault.ledger.discrepancies.step(discrepancy_id, "applied", who, revision=done.revision)
+        if len(old):
+            self._supersede_moot(found, old)
         self._tell(notices.applied(found, done, self._touched(found, remedy)))
         return done
 
@@ -204,11 +213,26 @@ class Workflow:
         self._tell(notices.undone(found, done, self._touched(found, remedy)))
         return done if isinstance(done, Undone) else _as_undone(done)
 
-    def each(self, wanted: Filter, decide: Callable[[Discrepancy], Written | Discrepancy]) -> tuple[Decided, ...]:
-        """Decide about all that a filter is about, the oldest first; one that fails stops none of the others."""
+    def each(
+        self, wanted: Filter, decide: Callable[[Discrepancy], Written | Discrepancy], *, backwards: bool = False
+    ) -> tuple[Decided, ...]:
+        """Decide about all that a filter is about, the oldest first; one that fails stops none of the others.
+
+        What a source says of a whole stretch comes before what was found within it: it brings its events along, and
+        what it makes moot is superseded, and decided by that. ``backwards`` is the reverse order of their decisions.
+        """
         decided: list[Decided] = []
         with self._vault.afterwards.gathering():
-            for one in reversed(self.list(wanted)):
+            listed = self.list(wanted)
+            if backwards:
+                listed.sort(key=lambda one: -one.result)
+            else:
+                listed.sort(key=lambda one: (not (one.against and one.kind in WHOLE), one.made_at))
+            for one in listed:
+                fresh = self.get(one.id)
+                if fresh.state == "superseded":
+                    decided.append(Decided(discrepancy=fresh))
+                    continue
                 try:
                     done = decide(one)
                 except (Refused, RevisionConflict) as error:
@@ -261,9 +285,17 @@ class Workflow:
             return lambda _: made
         if is_own(found):
             rows = self._composed(found, remedy, now)
+            if _written(now.rows, rows):
+                raise self._moot(found, now)
         elif not _written(now.rows, remedy):
             _check_unchanged(found, now.rows)
         return lambda accepted: self._write(accepted, rows, now)
+
+    def _moot(self, found: Discrepancy, now: Reading) -> ProposalStale:
+        """Close what would change nothing, and return what is to be raised."""
+        why = "its bars are so already"
+        self._vault.ledger.discrepancies.step(found.id, "superseded", self._vault.who("supersede", reason=why))
+        return _stale(found, int(now.rows.revision.max()))
 
     def _as_of_now(self, found: Discrepancy, rows: Rows, now: Reading) -> Rows:
         """Return what acceptance would make of bars by now; as they were proposed, if it would be refused."""
@@ -309,29 +341,75 @@ class Workflow:
 
     def _restore(self, found: Discrepancy, rows: Rows, reason: str, *, partial: bool) -> Undone:
         now = self._now(found.series, rows)
-        if is_own(found):
-            before, ours = restored(self._vault, found, now.rows)
-        else:
-            ours = now.rows.revision == found.result
-            before = _before(self._vault, found, now.rows.time[ours]) if ours.any() else now.rows.pick(ours)
-        since = (now.rows.revision > found.result) & ~ours
-        if bool(since.any()) and (not partial or not ours.any()):
-            raise ChangedSince(
-                discrepancy=found.id,
-                series=str(found.series),
-                expected=found.result,
-                found=int(now.rows.revision.max()),
-                changed=int(since.sum()),
-                bars=len(rows),
-            )
+        back = restored(self._vault, found, now.rows)
+        before, since = back.rows, back.since
+        if bool(since.any()):
+            told: dict[str, Any] = {
+                "discrepancy": found.id,
+                "series": str(found.series),
+                "expected": found.result,
+                "found": int(now.rows.revision[since].max()),
+                "changed": int(since.sum()),
+                "bars": len(rows),
+            }
+            events = events_of(found.evidence)
+            if self._counting(found, rows, now.rows.pick(since), events):
+                raise StillCounted(**told, events=", ".join(one.summary for one in events))
+            if not partial or not back.ours.any():
+                raise ChangedSince(**told)
         self._telling.check_back(found)
         self._telling.take_back(found, reason=reason)
         draft = Draft(series=found.series, rows=before, expected_revision=now.revision)
-        told: dict[str, Any] = {"undoes": str(found.result), "proposal": found.id, "left": str(int(since.sum()))}
+        told = {"undoes": str(found.result), "proposal": found.id, "left": str(int(since.sum()))}
         done = self._cache.write(
             [draft], operation=_UNDO, reason=reason, trigger=found.id, details={found.series: told}
         )
         return _as_undone(done, left=int(since.sum()))
+
+    def _counting(self, found: Discrepancy, rows: Rows, left: Rows, events: Sequence[CorporateAction]) -> bool:
+        """Whether bars that would stay as they are count what would not be known any more."""
+        if not events:
+            return False
+        standing = left.standing()
+        standing = standing.pick(standing.time < max(one.ex_date for one in events))
+        wanted = rows.pick(found_in(rows.time, standing.time))
+        hull = Interval(int(rows.time[0]), int(rows.time[-1]) + 1)
+        old = read(self._vault, found.series, [hull], revision=found.result - 1).rows.standing()
+        times, before = moves(old, standing)
+        theirs, after = moves(wanted, standing)
+        both = found_in(times, theirs)
+        return bool((np.abs(after[found_in(theirs, times)]) < np.abs(before[both])).any())
+
+    def _supersede_moot(self, found: Discrepancy, old: Rows) -> None:
+        """Close what waits about bars that were put right on the way."""
+        hull = Interval(int(old.time[0]), int(old.time[-1]) + 1)
+        listed = self._vault.ledger.discrepancies.list(series=found.series, states={"open", "proposed"})
+        waiting = [one for one in listed if one.id != found.id and one.interval.intersects(hull)]
+        if not waiting:
+            return
+        times, moved = self._moved(found.series, old, waiting)
+        who = self._vault.who("supersede", reason=f"{found.id} put it right", trigger=found.id)
+        for one in waiting:
+            if put_right(one, times, moved) or self._is_so_already(one):
+                self._vault.ledger.discrepancies.step(one.id, "superseded", who)
+
+    def _moved(self, series: Series, old: Rows, waiting: Sequence[Discrepancy]) -> tuple[Ints, Floats]:
+        """Return the times of bars around what waits, and by how much each of them was moved; most by nothing."""
+        beside = _BESIDE * series.timeframe.duration
+        start = min(int(old.time[0]), *(one.interval.start for one in waiting)) - beside
+        end = max(int(old.time[-1]) + 1, *(one.interval.end for one in waiting)) + beside
+        hull = Interval(max(start, EARLIEST), min(end, LATEST))
+        now = read(self._vault, series, left(self._vault.ledger.revisions.state(series), hull)).rows.standing()
+        times, logs = moves(old, now)
+        moved = np.zeros(len(now))
+        moved[found_in(now.time, times)] = logs
+        return now.time, moved
+
+    def _is_so_already(self, one: Discrepancy) -> bool:
+        remedy = self._remedy(one) if one.against and one.state == "proposed" else None
+        if not isinstance(remedy, Rows) or not len(remedy):
+            return False
+        return is_so_already(one, remedy, self._now(one.series, remedy).rows.standing())
 
     def _made(self, found: Discrepancy, operation: str) -> Written | None:
         """Return what a process that died had written for this discrepancy, if it had."""
@@ -366,15 +444,6 @@ class Workflow:
     def _tell(self, told: Any) -> None:
         for notice in told:
             self._vault.notify(notice)
-
-
-def _before(vault: Vault, found: Discrepancy, times: Ints) -> Rows:
-    """Return what stood at these times before the correction; what was not there, as tombstones."""
-    hull = Interval(int(times[0]), int(times[-1]) + 1)
-    old = read(vault, found.series, [hull], revision=found.result - 1).rows.standing()
-    old = old.pick(found_in(old.time, times))
-    missing = times[~found_in(times, old.time)]
-    return merge([old, tombstones(missing)]) if len(missing) else old
 
 
 def _check_unchanged(found: Discrepancy, now: Rows) -> None:

@@ -370,10 +370,12 @@ class DataIntegrityService:
         )
 
     def undo_each(self, wanted: Filter, *, reason: str, partial: bool = False) -> tuple[Decided, ...]:
-        """Undo all that a filter is about and that was applied, each by a revision of its own."""
+        """Undo all that a filter is about and that was applied, the last first, each by a revision of its own."""
         check_reason(reason)
         return self._workflow.each(
-            _only(wanted, "applied"), lambda one: self._workflow.undo(one.id, reason=reason, partial=partial)
+            _only(wanted, "applied"),
+            lambda one: self._workflow.undo(one.id, reason=reason, partial=partial),
+            backwards=True,
         )
 
     # --- policies --------------------------------------------------------------------------------
