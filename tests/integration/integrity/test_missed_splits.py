@@ -313,3 +313,111 @@ def test_all_late_splits_are_undone_at_once(both: Desk) -> None:
     assert all(one.ok for one in both.made.undo_each(Filter.of(state="applied"), reason="none"))
     both.check({})
     assert both.digest == both.first
+
+
+# --- what was corrected, in bars that the source restates ------------------------------------------
+
+
+@pytest.fixture
+def wrong(bl: BarLedger, clock: SetClock) -> Desk:
+    return Desk(bl, clock, {EX: 2.0}, (800, 820))
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_a_restatement_keeps_what_was_corrected_and_the_source_still_has_wrong(wrong: Desk, order: int) -> None:
+    (unit,) = wrong.found("unit_error")
+    wrong.made.accept(unit.id, reason="units")
+    wrong.check({})
+    wrong.tell(EX)
+    (late,) = wrong.reconcile().discrepancies
+    assert (late.kind, late.factor, late.evidence["decided"]) == ("restatement", 0.5, {unit.id: "20"})
+    assert unit.id in late.reason
+    assert f"20 bars stay corrected as by {unit.id}" in wrong.made.discrepancy(late.id).would
+    wrong.made.accept(late.id, reason="theirs")
+    wrong.check({EX: 2.0})
+    assert (wrong.reconcile().discrepancies, wrong.ingest(290).changed) == ((), 0)
+    wrong.check({EX: 2.0})
+    for one in (late, unit)[::order]:
+        wrong.made.undo(one.id, reason="no")
+        wrong.check({} if one is late or order == 1 else {EX: 2.0}, (800, 820) if order == -1 or one is unit else None)
+    assert wrong.digest == wrong.first
+
+
+def test_a_restatement_that_mends_what_was_corrected_is_taken_as_it_is(wrong: Desk) -> None:
+    (unit,) = wrong.found("unit_error")
+    wrong.made.accept(unit.id, reason="units")
+    wrong.market.wrong = (0, 0)
+    wrong.tell(EX)
+    (late,) = wrong.reconcile().discrepancies
+    assert "decided" not in late.evidence
+    wrong.made.accept(late.id, reason="theirs")
+    wrong.check({EX: 2.0})
+    assert wrong.ingest(290).changed == 0
+    with pytest.raises(ChangedSince):
+        wrong.made.undo(unit.id, reason="no")
+    wrong.made.undo(late.id, reason="no")
+    wrong.check({})
+    wrong.made.undo(unit.id, reason="no")
+    assert wrong.digest == wrong.first
+
+
+def test_an_ingestion_does_not_lose_what_was_corrected_when_the_source_restates(wrong: Desk) -> None:
+    (unit,) = wrong.found("unit_error")
+    wrong.made.accept(unit.id, reason="units")
+    wrong.tell(EX)
+    done = wrong.ingest(290)
+    assert (done.changed, len(done.proposals)) == (0, 1)
+    wrong.check({})
+    wrong.made.accept(done.proposals[0], reason="theirs")
+    wrong.check({EX: 2.0})
+    assert wrong.ingest(290).changed == 0
+
+
+@pytest.mark.parametrize("told", [[820], [EX], [820, EX]])
+def test_of_two_missed_splits_one_is_accepted_and_the_source_tells(both: Desk, told: list[int]) -> None:
+    (mine,) = (one for one in both.found("split_missed") if one.bars == EX - FIRST)
+    both.made.accept(mine.id, reason="ours")
+    both.check({EX: 3.0})
+    for day in told:
+        both.tell(day)
+    late = [one for one in both.reconcile().discrepancies if one.state == "proposed"]
+    for one in late:
+        both.made.accept(one.id, reason="theirs")
+    both.check({EX: 3.0} if told == [EX] else {820: 2.0, EX: 3.0})
+    assert both.ingest(290).changed == 0
+    both.made.undo_each(Filter.of(state="applied"), reason="none")
+    both.check({})
+    assert both.digest == both.first
+
+
+# --- what was undone by mistake --------------------------------------------------------------------
+
+
+def test_what_was_undone_is_proposed_anew_when_somebody_asks(desk: Desk) -> None:
+    (missed,) = desk.found("split_missed")
+    desk.made.accept(missed.id, reason="ours")
+    desk.made.undo(missed.id, reason="a slip")
+    desk.ingest(290)
+    assert desk.found("split_missed") == []
+    desk.made.set_rule("splits", kind="*", confidence=0.5, reason="desk rule")
+    (again,) = desk.made.inspect("A", "1d", keep=True).discrepancies
+    assert (again.state, again.id != missed.id) == ("proposed", True)
+    assert [one.id for one in desk.made.inspect("A", "1d", keep=True).discrepancies] == [again.id]
+    desk.made.accept(again.id, reason="ours after all")
+    desk.check({EX: 2.0})
+
+
+def test_a_restatement_that_was_undone_is_proposed_anew_and_named_as_what_it_is(desk: Desk) -> None:
+    desk.tell(EX)
+    (late,) = desk.reconcile().discrepancies
+    desk.made.accept(late.id, reason="theirs")
+    desk.made.undo(late.id, reason="a slip")
+    report = desk.reconcile()
+    (again,) = report.discrepancies
+    assert (again.state, again.id != late.id) == ("proposed", True)
+    assert f"becomes known with {again.id}" in str(report)
+    assert desk.reconcile().discrepancies == (desk.made.discrepancy(again.id).discrepancy,)
+    desk.made.reject(again.id, reason="no, really")
+    said = str(desk.reconcile())
+    assert f"{again.id} was declined" in said
+    desk.check({})

@@ -86,7 +86,7 @@ def test_of_two_declined_in_one_stretch_each_is_named(decide: str) -> None:
         assert len({one.id for one in part}) == len(part) > 0
 
 
-@pytest.mark.parametrize("decide", ["reject", "undo"])
+@pytest.mark.parametrize("decide", ["reject"])
 def test_a_restatement_that_was_declined_stays_so_when_bars_are_added(
     bl: BarLedger, clock: SetClock, decide: str
 ) -> None:

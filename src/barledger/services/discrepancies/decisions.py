@@ -13,14 +13,22 @@ import numpy as np
 
 from barledger.domain.discrepancy import Discrepancy
 from barledger.domain.interval import Interval
-from barledger.domain.rows import VALUES, Flags, Rows, found_in
+from barledger.domain.rows import VALUES, Flags, Floats, Rows, found_in
 from barledger.domain.series import Series
 from barledger.ledger.contract import Ledger
 from barledger.services.cache.reader import read
 from barledger.services.cache.vault import Vault
 from barledger.services.cache.versions import left
+from barledger.services.discrepancies.moot import put_right
 from barledger.services.discrepancies.multiplying import is_own, multiplied, steps_of
 
+DECIDED: Final = "decided"
+"""The evidence that counts the bars which go on being corrected in what a source gives, by decision."""
+
+# How many bars' time beside a decision is looked at, how many bars tell how others were moved, and what is no move.
+_BESIDE: Final = 60
+_AROUND: Final = 13
+_TOGETHER: Final = 0.01
 # What multiplying, and dividing again, loses in doubles.
 _COMPUTED: Final = 1e-9
 
@@ -52,13 +60,15 @@ class Heeded:
 
     ``bars`` are those that the source gives as they were before somebody corrected them, ``decided`` counts them by
     decision, of which several may be about one bar, and ``overruled`` those that it gives in a third way, which stay as
-    it gives them.
+    it gives them. ``restated`` counts those that it multiplied with the bars around them, and that are as wrong as they
+    were: they are corrected as before.
     """
 
     rows: Rows
     bars: int = 0
     decided: Mapping[str, int] = field(default_factory=dict)
     overruled: Mapping[str, int] = field(default_factory=dict)
+    restated: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +77,7 @@ class Decisions:
 
     moves: tuple[Move, ...]
     applied: tuple[Discrepancy, ...]
+    others: tuple[Discrepancy, ...] = ()
 
     @classmethod
     def of(cls, ledger: Ledger, series: Series) -> Self:
@@ -77,6 +88,7 @@ class Decisions:
         return cls(
             moves=tuple(sorted(moves, key=lambda move: -move.revision)),
             applied=tuple(one for one in mine if one.state == "applied"),
+            others=tuple(one for one in listed if one.against),
         )
 
     def wrote(self, rows: Rows) -> Flags:
@@ -99,7 +111,7 @@ class Decisions:
     def heeded(self, stored: Rows, rows: Rows) -> Heeded:
         """Put corrected bars in the place of those that were corrected; ``stored`` are the bars that are held."""
         at, held = _pairs(stored, rows)
-        mine = self.wrote(held) & self._stands(held)
+        mine = self._stands(held)
         at, held = at[mine], held.pick(mine)
         given = rows.take(at)
         agrees, was = alike(held, given), np.zeros(len(at), np.bool_)
@@ -107,18 +119,64 @@ class Decisions:
             was |= alike(before, given)
         was &= ~agrees
         kept = agrees | was
+        heeded = _substituted(rows, at[kept], held.pick(kept))
+        restated, counts = np.zeros(len(at), np.bool_), dict[str, int]()
+        if not kept.all():
+            corrected, counts = self._restated(stored, rows)
+            restated = ~kept & found_in(held.time, corrected.time)
+            again = corrected.pick(found_in(corrected.time, held.time[restated]))
+            heeded = _substituted(heeded, at[restated], again)
+            counts = counts if len(again) else {}
         return Heeded(
-            rows=_substituted(rows, at[kept], held.pick(kept)),
+            rows=heeded,
             bars=int(was.sum()),
             decided=self._counts(held.pick(was)),
-            overruled=self._counts(held.pick(~kept)),
+            overruled=self._counts(held.pick(~kept & ~restated)),
+            restated=counts,
         )
+
+    def _restated(self, stored: Rows, rows: Rows) -> tuple[Rows, dict[str, int]]:
+        """Return bars that a source multiplied with those around them and left as wrong as they were, corrected.
+
+        Whether it left them so is told by the edges of what was wrong: it moved the bars on both sides alike.
+        """
+        at, held = _pairs(stored, rows)
+        given, source = rows.take(at), held
+        for one in self.applied:
+            steps = {name: 1 / step for name, step in steps_of(one.fields, one.factor or 1.0).items()}
+            source = replace(source, **_where(self._in_force(one, held), multiplied(source, steps), source))
+        with np.errstate(divide="ignore", invalid="ignore"):
+            moved = np.nan_to_num(np.log(given.close / source.close), posinf=0.0, neginf=0.0)
+        around = _medians(moved)
+        alike_moved = (np.abs(moved - around) < _TOGETHER) & (np.abs(around) > _TOGETHER)
+        made, corrected, counts = given, np.zeros(len(given), np.bool_), dict[str, int]()
+        for one in self.applied:
+            here = self._in_force(one, held) & alike_moved
+            if here.any() and put_right(one, held.time, moved) is False:
+                steps = steps_of(one.fields, one.factor or 1.0)
+                made = replace(made, **_where(here, multiplied(made, steps), made))
+                corrected |= here
+                counts[one.id] = int(here.sum())
+        return made.pick(corrected), counts
+
+    def _in_force(self, one: Discrepancy, rows: Rows) -> Flags:
+        """Tell which bars have a decision in them: no other one, nor anybody else, has written over it."""
+        known = [move.revision for move in self.moves]
+        known += [revision for each in self.others for revision in (each.result, each.undone_by) if revision]
+        inside = (rows.time >= one.interval.start) & (rows.time < one.interval.end)
+        found = np.asarray(inside & (rows.revision >= one.result) & np.isin(rows.revision, known))
+        for each in self.others:
+            over = each.state == "applied" and each.result > one.result and one.id not in each.evidence.get(DECIDED, {})
+            if over:
+                its = (rows.time >= each.interval.start) & (rows.time < each.interval.end)
+                found &= ~(its & (rows.revision >= each.result))
+        return found
 
     def _stands(self, rows: Rows) -> Flags:
         """Tell which bars are what a decision that stands made them."""
         found = np.zeros(len(rows), np.bool_)
         for one in self.applied:
-            found |= (rows.time >= one.interval.start) & (rows.time < one.interval.end) & (rows.revision >= one.result)
+            found |= self._in_force(one, rows)
         return found
 
     def _counts(self, rows: Rows) -> dict[str, int]:
@@ -139,6 +197,8 @@ def heed(vault: Vault, series: Series, rows: Rows) -> Heeded:
     hull = Interval(int(rows.time[0]), int(rows.time[-1]) + 1)
     kept = [part for one in decisions.applied if (part := one.interval.intersection(hull)) is not None]
     span = Interval(min(one.start for one in kept), max(one.end for one in kept))
+    beside = _BESIDE * series.timeframe.duration
+    span = Interval(max(span.start - beside, hull.start), min(span.end + beside, hull.end))
     stored = read(vault, series, left(vault.ledger.revisions.state(series), span)).rows.standing()
     return decisions.heeded(stored, rows)
 
@@ -185,6 +245,13 @@ def _told_twice(decisions: Decisions, found: Discrepancy, now: Rows) -> Flags:
         if same and edges and looks and one.state == "applied":
             twice |= move.covers(now) & decisions.wrote(now)
     return twice
+
+
+def _medians(values: Floats) -> Floats:
+    """Return the median of each value and those around it."""
+    padded = np.pad(values, _AROUND, mode="edge") if len(values) else values
+    windows = np.lib.stride_tricks.sliding_window_view(padded, 2 * _AROUND + 1) if len(values) else values
+    return np.asarray(np.median(windows, axis=1)) if len(values) else values
 
 
 def _moves(one: Discrepancy) -> Iterator[Move]:

@@ -18,6 +18,7 @@ from barledger.domain.series import Series
 from barledger.ledger.contract import Ledger
 from barledger.services.cache.reader import read
 from barledger.services.cache.vault import Vault
+from barledger.services.discrepancies.decisions import DECIDED
 from barledger.services.discrepancies.multiplying import is_own, multiplied, steps_of
 from barledger.services.discrepancies.payload import decode
 
@@ -80,7 +81,7 @@ def _hides(above: Discrepancy, found: Discrepancy) -> bool:
     """Whether a bar cannot be told without a decision, as long as the one above it stands."""
     if is_own(above):
         return not is_own(found) and found.kind != RESTATEMENT
-    return not (is_own(found) and found.id in above.evidence.get("decided", {}))
+    return not (is_own(found) and found.id in above.evidence.get(DECIDED, {}))
 
 
 def _done(
@@ -90,22 +91,21 @@ def _done(
     if is_own(one):
         made = multiplied(rows, steps_of(one.fields, one.factor or 1.0))
         return replace(rows, **{name: np.where(here, getattr(made, name), getattr(rows, name)) for name in VALUES})
-    standing = [each.decision for each in layers if each.decision.state == "applied" and not each.undoing]
-    given = with_decisions(
-        decode(vault.ledger.discrepancies.payload(one.id) or b""),
-        one,
-        [each for each in standing if each.id != without],
-    )
+    decisions = [layer.decision for layer in layers if not layer.undoing]
+    gone = [each for each in decisions if each.id == without or each.state != "applied"]
+    given = _without(decode(vault.ledger.discrepancies.payload(one.id) or b""), one, gone)
     again = here & found_in(rows.time, given.time)
     return _substituted(rows, again, given.pick(found_in(given.time, rows.time[again])))
 
 
-def with_decisions(given: Rows, one: Discrepancy, standing: Sequence[Discrepancy]) -> Rows:
-    """Return what a source gave with the corrections of ours that go on in it (the evidence ``decided``)."""
-    kept = [each for each in standing if each.id in one.evidence.get("decided", {}) and is_own(each)]
-    for each in sorted(kept, key=lambda other: other.result):
+def _without(given: Rows, one: Discrepancy, gone: Sequence[Discrepancy]) -> Rows:
+    """Return what a source gave without corrections of ours that went on in it and do not stand any more."""
+    for each in gone:
+        if each.id not in one.evidence.get(DECIDED, {}) or not is_own(each):
+            continue
         inside = (given.time >= each.interval.start) & (given.time < each.interval.end)
-        made = multiplied(given, steps_of(each.fields, each.factor or 1.0))
+        steps = steps_of(each.fields, each.factor or 1.0)
+        made = multiplied(given, {name: 1 / step for name, step in steps.items()})
         values = {name: np.where(inside, getattr(made, name), getattr(given, name)) for name in VALUES}
         given = replace(given, **values)
     return given

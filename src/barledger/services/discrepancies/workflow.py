@@ -90,13 +90,18 @@ class Workflow:
 
     # --- finding ---------------------------------------------------------------------------------
 
-    def keep(self, found: Discrepancy, remedy: Remedy | None, who: Who) -> tuple[Discrepancy, Written | None]:
+    def keep(
+        self, found: Discrepancy, remedy: Remedy | None, who: Who, *, anew: bool = False
+    ) -> tuple[Discrepancy, Written | None]:
         """Keep what was found, with the bars or the corporate action that it proposes; tells who wants to hear of it.
 
-        What a rule accepts is applied at once: then what was written is returned too.
+        What a rule accepts is applied at once: then what was written is returned too. ``anew`` is for what somebody
+        asked for: what was undone is found again, as another one, which waits for a person whatever the rules say.
         """
-        made, news = self._vault.ledger.discrepancies.add(found, None if remedy is None else pack(remedy), who)
-        rule = self.rule_for(made)
+        made, news = self._vault.ledger.discrepancies.add(
+            found, None if remedy is None else pack(remedy), who, anew=anew
+        )
+        rule = None if anew and self._was_undone(made) else self.rule_for(made)
         if made.state == "proposed" and rule is not None and rule.action == "accept":
             try:
                 done = self.accept(made.id, reason=f"rule {rule}", trigger=f"rule:{rule.name}")
@@ -108,6 +113,10 @@ class Workflow:
         if news and len(self._vault.ledger.discrepancies.steps(made.id)) == 1:
             self._vault.notify(notices.found(made, after=self._applied_before(made)))
         return made, None
+
+    def _was_undone(self, made: Discrepancy) -> bool:
+        listed = self._vault.ledger.discrepancies.list(series=made.series, states={"undone"})
+        return any((one.kind, one.against, one.interval) == (made.kind, made.against, made.interval) for one in listed)
 
     def _applied_before(self, made: Discrepancy) -> str:
         """Return the newest one of the same stretch and kind that was applied: what comes after it is no repeat."""

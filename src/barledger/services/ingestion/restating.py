@@ -18,6 +18,7 @@ from barledger.domain.interval import Interval, format_time
 from barledger.domain.rows import Rows, found_in
 from barledger.errors import RevisionConflict
 from barledger.services.cache.reader import Reading
+from barledger.services.discrepancies.decisions import DECIDED
 from barledger.services.discrepancies.events import EVENTS, event_key, known_by, noted
 from barledger.services.discrepancies.payload import encode
 from barledger.services.ingestion.answers import Answer
@@ -89,6 +90,8 @@ def _write(
     old, _ = paired(stored.rows, changed)
     reason = f"{stale} bars before it are not given any more" if stale else ""
     reason = reason or scribe.judge.against(changed, change=move(old, changed))
+    if scribe.restated and not reason:
+        reason = f"it goes on in bars that were corrected, which stay so ({', '.join(scribe.restated)})"
     if _declined(scribe, found):
         _keep(scribe, received, rows.take(compared.new), stored, found)
         scribe.declined += len(changed)
@@ -110,6 +113,7 @@ def _write(
             "new_bars": str(len(compared.new)),
             "covered": _covered(scribe, received),
             **({EVENTS: noted(events)} if events else {}),
+            **({DECIDED: {name: str(count) for name, count in scribe.restated.items()}} if scribe.restated else {}),
         },
         fields=moved_fields(found),
         factor=found.factor,

@@ -74,6 +74,7 @@ class Scribe:
         self.heard: list[str] = []
         self.decided: dict[str, int] = {}
         self.overruled: dict[str, int] = {}
+        self.restated: dict[str, int] = {}
         self.proposed = self.held = self.declined = self.corrected = 0
         self.restatement: Restatement | None = None
         self._calendar, self._symbol = calendar, symbol
@@ -97,6 +98,7 @@ class Scribe:
         for name, count in found.overruled.items():
             self.overruled[name] = self.overruled.get(name, 0) + count
         self.corrected += found.bars
+        self.restated |= found.restated
         return replace(answer, rows=found.rows, corrected=found.bars, decided=found.decided)
 
     def screen(self, answer: Answer, adjusted: Adjusted) -> Answer:

@@ -109,7 +109,10 @@ class DataIntegrityService:
         self._vault.check_writable()
         series = self._series(instrument, timeframe, source)
         task = Task(
-            spending=Spending(budget or Budget(), self._refetcher.timing.steady), stop=stop or Event(), reason=reason
+            spending=Spending(budget or Budget(), self._refetcher.timing.steady),
+            stop=stop or Event(),
+            reason=reason,
+            anew=True,
         )
         own = source if isinstance(source, Source) else series.source
         others = [own] if against is None else [against] if isinstance(against, str | Source) else list(against)
@@ -245,7 +248,7 @@ class DataIntegrityService:
             who = self._vault.who("inspect", reason=reason)
             for one in (each for each in found if each.confidence >= confidence):
                 flag = self._remedies.flag(series, one, seen.rows, revision=seen.revision)
-                kept.append(self._workflow.keep(flag.discrepancy, flag.remedy, who)[0])
+                kept.append(self._workflow.keep(flag.discrepancy, flag.remedy, who, anew=True)[0])
         return Inspection(
             series=series,
             interval=seen.interval,
