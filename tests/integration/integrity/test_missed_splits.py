@@ -1,14 +1,18 @@
 """A split that is missed in adjusted bars: accepting multiplies them, and lets the event be known that they count."""
 
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from barledger import detection
 from barledger.barledger import BarLedger
 from barledger.domain.action import CorporateAction
+from barledger.domain.change_policy import ChangePolicy
 from barledger.domain.discrepancy import Discrepancy
 from barledger.domain.rows import Ints, Rows
 from barledger.domain.timeframe import DAY
@@ -16,8 +20,9 @@ from barledger.errors import ActionConflict, ChangedSince, IllegalStep, Proposal
 from barledger.services.discrepancies.filter import Filter
 from barledger.services.ingestion import DataIngestionService, IngestionReport
 from barledger.services.integrity.report import Report
+from barledger.stores.memory import MemoryStore
 from integrity import Rewritten, heard, integrity
-from scripted import SPLITS, ScriptedSource, SetClock
+from scripted import NOON, SPLITS, ScriptedSource, SetClock, clocked
 
 FIRST, EX, LAST = 700, 900, 1_000
 OWN: Any = {"source": "scripted"}
@@ -421,3 +426,59 @@ def test_a_restatement_that_was_undone_is_proposed_anew_and_named_as_what_it_is(
     said = str(desk.reconcile())
     assert f"{again.id} was declined" in said
     desk.check({})
+
+
+# --- whatever happens ------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.data())
+def test_raw_splits_and_total_are_right_whatever_is_decided_and_told_in_whatever_order(data: st.DataObject) -> None:
+    clock = SetClock(1_000 * DAY + NOON)
+    bl = clocked(MemoryStore(), clock)
+    try:
+        desk = Desk(bl, clock, {820: 2.0, EX: 3.0}, (850, 870))
+        bl.ingestion.set_policy("scripted", ChangePolicy(on_change="propose"))
+        untold = [820, EX]
+        for _ in range(data.draw(st.integers(3, 9))):
+            _happen(desk, data, untold)
+            _check(desk)
+        for one in sorted(desk.made.discrepancies(state="applied"), key=lambda each: -each.result):
+            desk.made.undo(one.id, reason="all of it")
+            _check(desk)
+        assert (desk.digest, bl.actions.list("A")) == (desk.first, [])
+        assert bl.audit.verify().ok
+    finally:
+        bl.close()
+
+
+def _happen(desk: Desk, data: st.DataObject, untold: list[int]) -> None:
+    waiting = [("accept", one.id) for one in desk.made.discrepancies(state="proposed")]
+    applied = [("undo", one.id) for one in desk.made.discrepancies(state="applied")]
+    told = [("tell", str(day)) for day in untold]
+    always = [(name, "") for name in ("ingest", "reconcile", "inspect")]
+    step, what = data.draw(st.sampled_from([*sorted(waiting, key=lambda one: one[0]), *applied, *told, *always]))
+    match step:
+        case "accept":
+            with suppress(ProposalStale):
+                desk.made.accept(what, reason="yes")
+        case "undo":
+            with suppress(ChangedSince):
+                desk.made.undo(what, reason="no")
+        case "tell":
+            untold.remove(int(what))
+            desk.tell(int(what))
+        case "ingest":
+            assert desk.ingest(290).changed == 0
+        case "reconcile":
+            desk.reconcile()
+        case _:
+            desk.made.inspect("A", "1d", keep=True)
+
+
+def _check(desk: Desk) -> None:
+    """Bars are in the unit that was decided, and in the shares of what is known, each event once."""
+    known = {one.day // DAY: one.value for one in desk.bl.actions.list("A")}
+    mended = any(one.kind == "unit_error" for one in desk.made.discrepancies(state="applied"))
+    desk.check(known, None if mended else (850, 870))

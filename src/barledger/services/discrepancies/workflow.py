@@ -296,7 +296,9 @@ class Workflow:
             rows = self._composed(found, remedy, now)
             if _written(now.rows, rows):
                 raise self._moot(found, now)
-        elif not _written(now.rows, remedy):
+        elif _written(now.rows, remedy):
+            raise self._moot(found, now)
+        else:
             _check_unchanged(found, now.rows)
         return lambda accepted: self._write(accepted, rows, now)
 
