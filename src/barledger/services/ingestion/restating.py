@@ -54,7 +54,7 @@ def restate(scribe: Scribe, received: Sequence[Answer], span: Interval, *, kinds
 
 
 def _take_all(scribe: Scribe, received: Sequence[Answer], stored: Reading) -> None:
-    scribe.note([action for one in received for action in one.received.chunk.actions])
+    scribe.hear(received, stored.rows.standing())
     for answer in received:
         scribe.take(answer, stored.rows.standing())
     scribe.settle()
