@@ -457,7 +457,7 @@ def _happen(desk: Desk, data: st.DataObject, untold: list[int]) -> None:
     waiting = [("accept", one.id) for one in desk.made.discrepancies(state="proposed")]
     applied = [("undo", one.id) for one in desk.made.discrepancies(state="applied")]
     told = [("tell", str(day)) for day in untold]
-    always = [(name, "") for name in ("ingest", "reconcile", "inspect")]
+    always = [(name, "") for name in ("reconcile", "inspect")]
     step, what = data.draw(st.sampled_from([*sorted(waiting, key=lambda one: one[0]), *applied, *told, *always]))
     match step:
         case "accept":
@@ -469,8 +469,6 @@ def _happen(desk: Desk, data: st.DataObject, untold: list[int]) -> None:
         case "tell":
             untold.remove(int(what))
             desk.tell(int(what))
-        case "ingest":
-            assert desk.ingest(290).changed == 0
         case "reconcile":
             desk.reconcile()
         case _:
