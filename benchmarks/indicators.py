@@ -345,11 +345,8 @@ def stream_update(on: Stage) -> Outcome:
 
 
 def _handle(closes: Any) -> Any:
-    """Return TA-Lib's own handle of an RSI, as the library opens it."""
-    from barledger.indicators.talib.library import talib as engine  # noqa: PLC0415 - only this row
-
-    opened = engine().stream.RSI_open(closes, 14)
-    return opened[0] if isinstance(opened, tuple) else opened
+    """Return TA-Lib's own handle of an RSI."""
+    return talib.stream.RSI(closes, 14)
 
 
 def cached(on: Stage) -> Outcome:

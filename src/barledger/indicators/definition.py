@@ -21,6 +21,8 @@ that after enough bars the beginning is forgotten. ``path``: all bars since an a
 value is the place of a row, so that it depends on which row is counted as the first.
 """
 _ORDER: Final = ("window", "contractive", "index", "path")
+BUILT_IN: Final = "barledger"
+"""The owner of what is built in."""
 Policy = Literal["segment", "skip", "raise"]
 POLICIES: tuple[Policy, ...] = ("segment", "skip", "raise")
 
@@ -145,7 +147,7 @@ class Indicator:
     partial: bool = False
     timed: bool = False
     releases_gil: bool = True
-    owner: str = "barledger"
+    owner: str = BUILT_IN
 
     @property
     def defaults(self) -> dict[str, Value]:

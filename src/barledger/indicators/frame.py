@@ -11,7 +11,7 @@ from barledger.domain.frames import refuse_infinite
 from barledger.domain.rows import Ints
 from barledger.domain.timeframe import Timeframe
 from barledger.errors import InputMissing, InputUnsuitable, InvalidSetting
-from barledger.indicators.binding import Binder, Request, bounds
+from barledger.indicators.binding import Binder, Request, bounds, listed
 from barledger.indicators.breaks import breaks
 from barledger.indicators.definition import POLICIES, Policy
 from barledger.indicators.evaluation import Evaluation
@@ -53,8 +53,8 @@ def calculate(
     """
     check_policy(nan_policy)
     given = Given.of(frame)
-    listed = (specs,) if isinstance(specs, str) else tuple(specs)
-    request = _bound(listed, nan_policy, tuple(given.names), REGISTRY.generation)
+    named = listed(specs)
+    request = _bound(named, nan_policy, tuple(given.names), REGISTRY.generation)
     table = _table(given, request, _breaks(given, timeframe, calendar))
     columns = Evaluation(table=table).columns(request)
     rows = Rows(first=0, stop=len(table), begins=False)

@@ -7,7 +7,8 @@ from typing import Any
 
 from barledger.domain.bars import Bars
 from barledger.domain.interval import Instant
-from barledger.errors import InvalidSetting
+from barledger.errors import InputUnsuitable, InvalidSetting
+from barledger.indicators.binding import listed
 from barledger.indicators.calculation import Calculation
 from barledger.indicators.definition import Kind, Policy
 from barledger.indicators.description import Description
@@ -107,12 +108,15 @@ class IndicatorService:
             refuse_reading(given | {"options": options, "fetch_missing": fetch_missing or None}, version=version)
             request = self._requests.bound(specs, nan_policy)
             return self._calculator.in_hand(request, instrument, timeframe, others, explanation)
+        if not isinstance(instrument, str):
+            reason = f"a {type(instrument).__name__} is given for the name of an instrument"
+            raise InputUnsuitable(reason=reason, remedy="Compute on a table by barledger.calculate(specs, table).")
         if others:
             raise InvalidSetting(setting="others", reason="they go with bars in hand; a library reads them by itself")
         asked = (instrument, timeframe, start, end, last, source, version, adjust, anchor, nan_policy)
         key = None
         if cache and not explain and not fetch_missing:
-            key = (specs if isinstance(specs, str) else tuple(specs), *asked)
+            key = (specs if isinstance(specs, str) else listed(specs), *asked)
             known = self._calculator.known(key)
             if known is not None:
                 return known
