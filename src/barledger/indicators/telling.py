@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
+import numpy as np
+
 from barledger.domain.interval import format_time
 from barledger.indicators.binding import Pick, Request, bounds
 from barledger.indicators.calculation import Standing
@@ -48,14 +50,18 @@ def gaps_told(gaps: Gaps, request: Request, rows: Rows, anchor: int = 0) -> dict
     of the policy ``segment`` restart there, and those of ``skip`` leave it out.
     """
     keys, picks = keys_of(request.computed), request.picks.values()
-    at = gaps.rows(keys, min(settling_of(pick, rows, anchor) for pick in picks))
+    settling = min(settling_of(pick, rows, anchor) for pick in picks)
+    at = gaps.rows(keys, settling)
     begin = min(_relied_from(pick, gaps, rows, anchor) for pick in picks)
     inside = at[(at >= begin) & (at < rows.stop)]
     told: dict[str, Any] = {
         "count": len(inside),
         "before": [format_time(int(one)) for one in gaps.table.time[inside[:_SHOWN]]],
     }
-    skipped = int(gaps.missing(keys)[begin : rows.stop].sum())
+    missing = gaps.missing(keys)[: rows.stop]
+    valued = np.flatnonzero(~missing[settling:begin])
+    # The rows that a restart is behind are those of its gap.
+    skipped = int(missing[min(rows.first, settling + int(valued[-1]) + 1 if len(valued) else begin) :].sum())
     return told | ({"rows_without_a_value": skipped} if skipped else {})
 
 
