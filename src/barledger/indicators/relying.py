@@ -86,7 +86,11 @@ class Gaps:
 
         That values are missing up to the first one from there on is no gap: what was before is not looked at.
         """
-        at = np.union1d(self.table.breaks, _valued(self.missing(keys), begin)[1:])
+        missing = self.missing(keys)
+        # Most tables are whole, and of short ones all that is done besides computing counts.
+        if not len(missing) and not len(self.table.breaks):
+            return NO_BREAKS
+        at = np.union1d(self.table.breaks, _valued(missing, begin)[1:])
         return at[at > begin]
 
     def relied(self, pick: Pick, rows: Rows, anchor: int = 0) -> Relied:
@@ -118,6 +122,8 @@ class Gaps:
             return begin, False
         keys = keys_of(segmented)
         missing = self.missing(keys)
+        if not len(missing) and not len(self.table.breaks):
+            return begin, False
         behind = np.flatnonzero(~missing[first:])
         if len(missing) and not len(behind):
             return len(self.table) - 1, False

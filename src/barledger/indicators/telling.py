@@ -52,6 +52,8 @@ def gaps_told(gaps: Gaps, request: Request, rows: Rows, anchor: int = 0) -> dict
     keys, picks = keys_of(request.computed), request.picks.values()
     settling = min(settling_of(pick, rows, anchor) for pick in picks)
     at = gaps.rows(keys, settling)
+    if not len(at) and not len(gaps.missing(keys)):
+        return {"count": 0, "before": []}
     begin = min(_relied_from(pick, gaps, rows, anchor) for pick in picks)
     inside = at[(at >= begin) & (at < rows.stop)]
     told: dict[str, Any] = {
