@@ -88,10 +88,11 @@ class Evaluation:
         """Raise `ValuesMissing` unless only leading values are missing."""
         flags = there.flags(len(self.table))
         first = int(np.argmax(flags)) if bool(flags.any()) else len(flags)
-        missing = np.concatenate([first + np.flatnonzero(~flags[first:]), self.table.breaks])
-        if len(missing):
-            at = format_time(int(self.table.time[int(missing.min())]))
-            raise ValuesMissing(indicator=bound.indicator.name, count=len(missing), first=at)
+        missing, breaks = first + np.flatnonzero(~flags[first:]), self.table.breaks
+        found = np.union1d(missing, breaks)
+        if len(found):
+            at, before = format_time(int(self.table.time[found[0]])), int(found[0]) in breaks
+            raise ValuesMissing(indicator=bound.indicator.name, count=len(found), first=at, before=before)
 
 
 def run(bound: Bound, inputs: Sequence[Floats], time: Ints | None) -> Results:

@@ -13,8 +13,8 @@ from barledger.indicators.binding import Request
 from barledger.indicators.calculation import Calculation
 from barledger.indicators.evaluation import Evaluation
 from barledger.indicators.registry import REGISTRY
+from barledger.indicators.relying import Rows
 from barledger.indicators.table import Table
-from barledger.indicators.telling import Rows
 from barledger.services.indicators.absences import Absences
 from barledger.services.indicators.answering import answer_of
 from barledger.services.indicators.cache import Answer, IndicatorCache
@@ -88,7 +88,7 @@ class Calculator:
             revisions=bars.revisions,
             calendar={"calendar": None},
         )
-        rows = Rows(first=0, stop=len(bars), begins=held.begins)
+        rows = Rows(first=0, stop=len(bars), begins=held.begins, known=held.known_from(None))
         # All rows are answered, and nothing is kept: then there is no more to it than computing them.
         plain = explanation is None
         columns = Evaluation(table=table).columns(request) if plain else held.columns(request, rows, 0, explanation)[0]
@@ -170,4 +170,5 @@ def _rows(held: Held, question: Question) -> Rows:
     first, end = np.searchsorted(time, [question.interval.start, question.interval.end]).tolist()
     if question.last is not None:
         first = max(first, end - question.last)
-    return Rows(first=first, stop=max(first, end), begins=held.begins)
+    known = held.known_from(question.anchor)
+    return Rows(first=first, stop=max(first, end), begins=held.begins, known=known)

@@ -8,13 +8,13 @@ from typing import Any, Final
 import numpy as np
 
 from barledger.domain.bars import Bars
-from barledger.domain.interval import Interval
+from barledger.domain.interval import BEGINNING, Interval
 from barledger.domain.rows import Floats, Ints
 from barledger.domain.series import Series
 from barledger.indicators.binding import Pick, Request
 from barledger.indicators.evaluation import Evaluation, Results
+from barledger.indicators.relying import ANCHORED, Rows, begin_of
 from barledger.indicators.table import Table
-from barledger.indicators.telling import ANCHORED, Rows, begin_of
 from barledger.services.indicators.choosing import choose, foresees
 from barledger.services.indicators.explanation import Explanation
 from barledger.services.indicators.growing import Growing
@@ -54,6 +54,16 @@ class Held:
     def bars(self) -> Bars:
         """Return the bars that were read first."""
         return self.parts[0]
+
+    def known_from(self, anchor: int | None) -> int:
+        """Return from when on (ns) all bars of the series are here, and are computed on from an anchor."""
+        start = BEGINNING if self.begins else max(self.interval.start, self.bars.interval.start)
+        if not len(self.table):
+            return start
+        first = int(self.table.time[0])
+        if start == BEGINNING and not self.begins:
+            start = first
+        return start if anchor is None or (self.begins and anchor <= first) else max(start, anchor)
 
     @property
     def nbytes(self) -> int:

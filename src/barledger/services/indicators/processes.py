@@ -17,8 +17,8 @@ from barledger.domain.rows import VALUES
 from barledger.errors import BarledgerError, NotParallel
 from barledger.indicators.binding import Binder, Request
 from barledger.indicators.registry import REGISTRY
+from barledger.indicators.relying import Rows
 from barledger.indicators.table import Table
-from barledger.indicators.telling import Rows
 from barledger.services.indicators.costs import available_cores
 from barledger.services.indicators.jobs import Job
 from barledger.services.indicators.preparing import Step, computed
