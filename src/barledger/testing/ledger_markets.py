@@ -90,7 +90,7 @@ class InstrumentPromises:
         ledger.instruments.tell([Facts(pattern="AAPL")], WHO)
         ledger.instruments.halt(gone, WHO)
         told = open_ledger().instruments.tellings()
-        assert [list(each.facts) or list(each.halts) for each in told] == [
+        assert [[*each.facts, *each.halts] for each in told] == [
             [one, other],
             [halt],
             [Facts(pattern="AAPL")],
