@@ -32,8 +32,8 @@ class Held:
     """All bars of ``interval`` in some state, ``begins`` if the series has none before them.
 
     ``parts`` are the bars, those that were added later by themselves, and ``others`` those of other instruments.
-    ``revisions`` are those that each series was read at, ``state`` what else the ledger told of a single one. Whoever
-    computes or grows it holds its ``lock``.
+    ``revisions`` are those that each series was read at, ``state`` what else the ledger told of a single one. Gaps are
+    those that were known at a time (``known_at``, ns), None for now. Whoever computes or grows it holds its ``lock``.
     """
 
     interval: Interval
@@ -45,6 +45,7 @@ class Held:
     others: Mapping[str, Bars] = field(default_factory=dict)
     state: Any = None
     due: int | None = None
+    known_at: int | None = None
     generation: int = 0
     lock: Any = field(default_factory=RLock)
     _grown: dict[str, Growing] = field(default_factory=dict)
