@@ -142,6 +142,7 @@ def show(
         "bars": [bar_of(row) for row in rows[:limit]],
         "bars_in_all": len(rows),
         "action": found.action,
+        "events": found.events,
         "would": found.would,
         "touched": found.touched,
         "steps": found.steps,
@@ -153,6 +154,8 @@ def show(
         output.say(f"{found.discrepancy}\n{found.would}", data)
     if json:
         return
+    if found.events:
+        output.note(found.would)
     output.note(f"why: {found.discrepancy.reason}")
     for name, value in found.discrepancy.evidence.items():
         if name != "covered":

@@ -103,8 +103,10 @@ def test_a_split_in_prices_that_are_adjusted_for_splits_multiplies_the_bars(plac
         older = int((split_frame().index < EX_DATE).sum())
         assert bl.integrity.accept(one.id, reason="checked").changed == older
         assert largest_move(closes(bl)) < 0.1
-        assert bl.actions.list("A") == []
+        assert [each.summary for each in bl.actions.list("A")] == ["split of 4:1 on 2024-05-20"]
+        assert largest_move(closes(bl, adjust="raw")) > 1
         bl.integrity.undo(one.id, reason="no")
+        assert bl.actions.list("A") == []
         assert largest_move(closes(bl)) > 1
 
 

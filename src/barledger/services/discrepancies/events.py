@@ -1,4 +1,4 @@
-"""Events that go with a restatement: a source that adjusts multiplied its bars and told why, in one breath.
+"""Events that go with bars: a source that adjusts multiplied its bars and told why, or a decision multiplied them.
 
 Which bars count such an event is told by when it is known: what raw prices are is reckoned back from it. So it must not
 be known before the bars that count it are held, nor stay known without them. It is kept in the evidence of the
@@ -10,10 +10,13 @@ from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import Any, Final
 
-from barledger.domain.action import CorporateAction, evidence_of
+from barledger.domain.action import SHARES, CorporateAction, evidence_of
 from barledger.domain.discrepancy import DECLINED, RESTATEMENT, WAITING, Discrepancy
+from barledger.domain.instrument import DECLARED
 from barledger.domain.interval import format_time, parse_time
+from barledger.domain.preference import told_already
 from barledger.domain.series import Series
+from barledger.errors import ActionConflict
 from barledger.ledger.contract import Ledger
 from barledger.services.cache.told import record_actions
 from barledger.services.cache.vault import Vault
@@ -32,28 +35,77 @@ class Telling:
 
     def record(self, found: Discrepancy, *, reason: str) -> None:
         """Let them be known from now on; those that are known already stay as they are."""
-        news = [
-            replace(one, evidence=evidence_of({**one.told, "discrepancy": found.id}))
-            for one in events_of(found.evidence)
-        ]
-        if news:
-            record_actions(self.vault, news, self.vault.who("record", reason=reason, trigger=found.id))
+        ours, theirs = [], []
+        for one in events_of(found.evidence):
+            told = {**one.told, "discrepancy": found.id}
+            if one.source != DECLARED:
+                theirs.append(replace(one, evidence=evidence_of(told)))
+            elif self._already(one) is None:
+                told |= {"reason": reason, "by": found.decided_by or self.vault.actor}
+                ours.append(replace(one, evidence=evidence_of(told)))
+        if theirs:
+            record_actions(self.vault, theirs, self.vault.who("record", reason=reason, trigger=found.id))
+        if ours:
+            record_actions(self.vault, ours, self.vault.who("add-action", reason=reason, trigger=found.id))
+
+    def check(self, found: Discrepancy) -> None:
+        """Raise `ActionConflict` if somebody denied what would be declared."""
+        for one in events_of(found.evidence):
+            known = self._already(one) if one.source == DECLARED else None
+            if known is not None and known.denied:
+                raise ActionConflict(discrepancy=found.id, action=one.summary, known=f"{known} is known already")
+
+    def check_back(self, found: Discrepancy) -> None:
+        """Raise `ActionConflict` if bars without a split would be held while somebody else's word of it stands."""
+        mine = [one for one in events_of(found.evidence) if one.source == DECLARED]
+        for one in mine:
+            for known in self._since(found, one):
+                if known.source != found.series.source and known.told.get("discrepancy") != found.id:
+                    raise ActionConflict(
+                        discrepancy=found.id, action=one.summary, known=f"{known} is known since, and would stay"
+                    )
 
     def take_back(self, found: Discrepancy, *, reason: str) -> None:
-        """Let what was known before it be known again of those that it made known, unless there was news since."""
+        """Let what was known before it be known again of those that it made known, unless there was news since.
+
+        What the source told since of a split that was declared goes with it: bars that do not count it are held again.
+        """
         mine = {event_key(one) for one in events_of(found.evidence)}
-        back: list[CorporateAction] = []
+        back = self._told_since(found)
         for key in sorted(mine):
-            history = [
-                one for one in self.vault.ledger.actions.history(found.series.instrument) if event_key(one) == key
-            ]
+            history = self._history(found, key)
             last = history[-1] if history else None
-            if last is not None and last.told.get("discrepancy") == found.id:
+            if last is not None and not last.denied and last.told.get("discrepancy") == found.id:
                 told = {"undone": found.id}
                 gone = replace(last, withdrawn=True, evidence=evidence_of(told))
                 back.append(replace(history[-2], evidence=evidence_of(told)) if len(history) > 1 else gone)
         if back:
             record_actions(self.vault, back, self.vault.who("undeclare-action", reason=reason, trigger=found.id))
+
+    def _told_since(self, found: Discrepancy) -> list[CorporateAction]:
+        declared = [one for one in events_of(found.evidence) if one.source == DECLARED]
+        told = [known for one in declared for known in self._since(found, one) if known.source == found.series.source]
+        return [replace(one, withdrawn=True, evidence=evidence_of({"undone": found.id})) for one in told]
+
+    def _since(self, found: Discrepancy, one: CorporateAction) -> list[CorporateAction]:
+        """Return what stands of a split and was told since the bars count it."""
+        listed = self.vault.ledger.actions.list(instrument=one.instrument, denials=True)
+        if any(known.denied and known.day == one.day for known in listed):
+            return []
+        later = [known for known in listed if known.kind in SHARES and known.known_at > found.result]
+        same = [known for known in later if told_already(one, [known]) is not None]
+        key = event_key(one)
+        if not any(each.told.get("discrepancy") == found.id for each in self._history(found, key)):
+            return same
+        return [*same, *(known for known in listed if event_key(known) == key and known not in same)]
+
+    def _history(self, found: Discrepancy, key: Key) -> list[CorporateAction]:
+        listed = self.vault.ledger.actions.history(found.series.instrument)
+        return [one for one in listed if event_key(one) == key]
+
+    def _already(self, one: CorporateAction) -> CorporateAction | None:
+        """Return what is known of the same split, be it that there was none."""
+        return told_already(one, self.vault.ledger.actions.list(instrument=one.instrument, denials=True))
 
 
 def noted(events: Sequence[CorporateAction]) -> list[dict[str, Any]]:

@@ -10,6 +10,7 @@ from barledger.domain.notice import Notice
 from barledger.domain.series import Series
 from barledger.services.cache.afterwards import Superseded
 from barledger.services.cache.commit import Written
+from barledger.services.discrepancies.events import events_of
 from barledger.services.discrepancies.outcomes import Recorded, Undone
 from barledger.services.discrepancies.touching import Touched, strategies_of
 
@@ -31,10 +32,10 @@ def applied(one: Discrepancy, done: Written, seen: Sequence[Touched]) -> Iterato
     yield Notice(
         kind="correction_applied",
         severity="info",
-        subject=f"{one.series}: {one.kind} applied as {_outcome(done)}",
+        subject=f"{one.series}: {one.kind} applied as {_outcome(done)}{_with(one)}",
         about=_about(one),
         body=f"{one}\n{one.decision}",
-        details={**_told(one), **_results(done), "changed": done.changed, "new": done.new},
+        details={**_told(one), **_results(done, one), "changed": done.changed, "new": done.new},
     )
     yield from _touching(one, done, seen)
 
@@ -44,10 +45,10 @@ def undone(one: Discrepancy, done: Written, seen: Sequence[Touched]) -> Iterator
     yield Notice(
         kind="correction_undone",
         severity="warning",
-        subject=f"{one.series}: {one.kind} of revision {one.result} undone by {_outcome(done)}",
+        subject=f"{one.series}: {one.kind} of revision {one.result} undone by {_outcome(done)}{_with(one, gone=True)}",
         about=_about(one),
         body=f"{one}\n{one.decision}",
-        details={**_told(one), **_results(done)},
+        details={**_told(one), **_results(done, one)},
     )
     yield from _touching(one, done, seen)
 
@@ -55,11 +56,12 @@ def undone(one: Discrepancy, done: Written, seen: Sequence[Touched]) -> Iterator
 def _touching(one: Discrepancy, done: Written, seen: Sequence[Touched]) -> Iterator[Notice]:
     action = _action(done)
     if action is None:
-        subject, body = f"bars of {one.series} that were corrected", _stays(done.revision)
+        subject = f"bars of {one.series} that were corrected{_with(one, gone=bool(one.undone_by))}"
+        body = _stays(done.revision)
     else:
         subject = f"bars of {action.instrument} that adjusted reads give otherwise since {_outcome(done)}"
         body = "The snapshot stays as it is, adjusted or not; what is read of the latest version with adjust is other."
-    return _approved(seen, subject=subject, body=f"{one}\n{body}", details={**_told(one), **_results(done)})
+    return _approved(seen, subject=subject, body=f"{one}\n{body}", details={**_told(one), **_results(done, one)})
 
 
 def rewritten(one: Superseded, seen: Sequence[Touched]) -> Iterator[Notice]:
@@ -105,8 +107,16 @@ def _outcome(done: Written) -> str:
     return f"the {action.summary}{', withdrawn' if action.withdrawn else ''}"
 
 
-def _results(done: Written) -> dict[str, Any]:
+def _with(one: Discrepancy, *, gone: bool = False) -> str:
+    """Name the events that became known with bars, or are not known any more."""
+    said = ", ".join(each.summary for each in events_of(one.evidence))
+    return f", {'without' if gone else 'with'} the {said}" if said else ""
+
+
+def _results(done: Written, one: Discrepancy) -> dict[str, Any]:
     action = _action(done)
+    events = events_of(one.evidence)
+    action = events[0] if action is None and len(events) == 1 else action
     told = (
         {} if action is None else {"action": action.kind, "ex_date": format_time(action.ex_date), "value": action.value}
     )

@@ -10,6 +10,7 @@ from barledger.domain.action import CorporateAction
 from barledger.domain.comparison import changed_fields
 from barledger.domain.discrepancy import Discrepancy, Step
 from barledger.domain.rows import VALUES, Rows, found_in
+from barledger.services.discrepancies.events import events_of
 from barledger.services.discrepancies.touching import Touched, strategies_of
 
 _NEW: Final = "new"
@@ -19,7 +20,8 @@ _NEW: Final = "new"
 class Preview:
     """A discrepancy with its bars: ``rows`` as they would become (none if no bar would), ``now`` as they are.
 
-    ``action`` is the corporate action that would be recorded instead, where bars are right as they are. ``touched`` are
+    ``action`` is the corporate action that would be recorded instead, where bars are right as they are; ``events`` are
+    those that become known with the bars, which count them then. ``touched`` are
     the snapshots that hold some of the bars, which do not move; of an action those that hold bars from before its
     ex-date, which adjusted reads give otherwise then. ``steps`` are what was done so far.
     """
@@ -50,6 +52,11 @@ class Preview:
         return pd.DataFrame(columns, index=index)
 
     @property
+    def events(self) -> tuple[CorporateAction, ...]:
+        """Return the corporate actions that become known with the bars."""
+        return tuple(events_of(self.discrepancy.evidence))
+
+    @property
     def snapshots(self) -> tuple[str, ...]:
         """Return the ids of the snapshots that hold some of the bars."""
         return tuple(one.snapshot for one in self.touched)
@@ -68,7 +75,11 @@ class Preview:
             return f"would record for {self.action.instrument}: {self.action.summary}, and change no bar{why}"
         counted = dict(zip(*np.unique(self._changes() or ["nothing"], return_counts=True), strict=True))
         made = ", ".join(f"{count} {change}" for change, count in counted.items()) if len(self.rows) else "nothing"
-        return f"would make {made}"
+        return f"would make {made}{self._known_with()}"
+
+    def _known_with(self) -> str:
+        said = [f"{one.summary}{' withdrawn' if one.withdrawn else ''}" for one in self.events]
+        return f", and record for {self.discrepancy.series.instrument}: {', '.join(said)}" if said else ""
 
     def __str__(self) -> str:
         """Say it in lines."""

@@ -55,6 +55,15 @@ def touched_by_action(vault: Vault, action: CorporateAction) -> tuple[Touched, .
     return _holding(vault, times)
 
 
+def touched_by_both(
+    vault: Vault, series: Series, times: Ints, actions: Iterable[CorporateAction]
+) -> tuple[Touched, ...]:
+    """Return the snapshots that pin some of these bars, or bars from before the ex-date of an event, by id."""
+    found = {one.snapshot: one for action in actions for one in touched_by_action(vault, action)}
+    found |= {one.snapshot: one for one in touched(vault, series, times)}
+    return tuple(found[name] for name in sorted(found))
+
+
 def _holding(vault: Vault, times_of: Callable[[Series], Ints]) -> tuple[Touched, ...]:
     """Return the snapshots that pin some of the bars with these times (ns)."""
     found: list[Touched] = []

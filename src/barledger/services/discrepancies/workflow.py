@@ -40,13 +40,13 @@ from barledger.services.cache.vault import Vault
 from barledger.services.cache.versions import left
 from barledger.services.discrepancies import notices
 from barledger.services.discrepancies.decisions import Decisions, composed, is_own, restored
-from barledger.services.discrepancies.events import Telling
+from barledger.services.discrepancies.events import Telling, events_of
 from barledger.services.discrepancies.filter import Filter
 from barledger.services.discrepancies.outcomes import Undone
 from barledger.services.discrepancies.preview import Preview
 from barledger.services.discrepancies.recording import Recording
 from barledger.services.discrepancies.remedy import Remedy, pack, unpack
-from barledger.services.discrepancies.touching import Touched, touched, touched_by_action
+from barledger.services.discrepancies.touching import Touched, touched, touched_by_action, touched_by_both
 
 _UNDO: Final = "undo"
 
@@ -254,6 +254,7 @@ class Workflow:
         if isinstance(remedy, CorporateAction):
             self._recording.check(found, remedy)
             return lambda accepted: self._recording.record(accepted, remedy)
+        self._telling.check(found)
         now = self._now(found.series, remedy)
         rows, made = remedy, self._made(found, "") if found.state == "accepted" else None
         if made is not None:
@@ -323,6 +324,7 @@ class Workflow:
                 changed=int(since.sum()),
                 bars=len(rows),
             )
+        self._telling.check_back(found)
         self._telling.take_back(found, reason=reason)
         draft = Draft(series=found.series, rows=before, expected_revision=now.revision)
         told: dict[str, Any] = {"undoes": str(found.result), "proposal": found.id, "left": str(int(since.sum()))}
@@ -349,7 +351,8 @@ class Workflow:
     def _touched(self, found: Discrepancy, remedy: Remedy) -> tuple[Touched, ...]:
         if isinstance(remedy, CorporateAction):
             return touched_by_action(self._vault, remedy)
-        return touched(self._vault, found.series, remedy.time if len(remedy) else self._times(found))
+        times = remedy.time if len(remedy) else self._times(found)
+        return touched_by_both(self._vault, found.series, times, events_of(found.evidence))
 
     def _now(self, series: Series, rows: Rows) -> Reading:
         hull = Interval(int(rows.time[0]), int(rows.time[-1]) + 1)

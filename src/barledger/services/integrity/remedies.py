@@ -1,8 +1,9 @@
 """Remedies of findings: what would put them right, by what the prices are adjusted for.
 
-Of a split that nobody told of, prices that are adjusted for splits are wrong before it, and are multiplied. Prices as
-traded are right as they are: a split shows in them. What lacks is the event, so that is proposed, and adjusted reads
-are smooth once it is known.
+Of a split that nobody told of, prices that are adjusted for splits are wrong before it, and are multiplied. Then they
+count it, so that the event becomes known with them: raw prices are reckoned back by what is known. Prices as traded are
+right as they are: a split shows in them. What lacks is the event, so that is proposed, and adjusted reads are smooth
+once it is known.
 """
 
 from dataclasses import dataclass, replace
@@ -23,6 +24,7 @@ from barledger.errors import CalendarNotFound
 from barledger.services.cache.reader import read
 from barledger.services.cache.vault import Vault
 from barledger.services.cache.versions import left
+from barledger.services.discrepancies.events import EVENTS, noted
 from barledger.services.discrepancies.multiplying import MULTIPLIED
 from barledger.services.ingestion.screening import Flag
 from barledger.services.ingestion.scribe import OPERATION
@@ -56,7 +58,15 @@ class Remedies:
         found = replace(found, evidence={**found.evidence, **said})
         if raw and _lacks_event(one):
             return self._event(found, one, rows)
-        return Flag(discrepancy=found, remedy=corrected(rows, one))
+        return Flag(discrepancy=self._counting(found, one, rows), remedy=corrected(rows, one))
+
+    def _counting(self, found: Discrepancy, one: Finding, rows: Rows) -> Discrepancy:
+        """Return it with the event that bars count once they are multiplied, if a split is what they lack."""
+        if not _lacks_event(one):
+            return found
+        action = self._action(found, one, rows)
+        told = {"why_no_event": _WITHIN} if action is None else {EVENTS: noted([action])}
+        return replace(found, evidence={**found.evidence, **told})
 
     def _whole(self, series: Series, one: Finding, rows: Rows) -> tuple[Finding, Rows]:
         """Return a split with all bars before it: those that were not looked at are in the same shares."""
@@ -81,7 +91,7 @@ class Remedies:
         """Return a split that is missed in prices as traded: the bars on both sides of it, and the event."""
         at, ratio = parse_time(one.evidence["ex_date"]), float(one.evidence["ratio"])
         row = int(np.searchsorted(rows.time, at))
-        ex_date = None if one.evidence.get("within") else self._ex_date(found.series, int(rows.time[row - 1]), at)
+        action = self._action(found, one, rows)
         told = replace(
             found,
             interval=Interval(int(rows.time[row - 1]), at + found.series.timeframe.duration),
@@ -90,19 +100,26 @@ class Remedies:
             key=f"{one.kind}:event:{at}:{ratio:.6g}",
             evidence={**found.evidence, BARS_BEFORE: str(row)},
         )
-        if ex_date is None:
+        if action is None:
             return Flag(discrepancy=replace(told, evidence={**told.evidence, "why_no_proposal": _WITHIN}), remedy=None)
-        action = CorporateAction(
+        return Flag(discrepancy=told, remedy=action)
+
+    def _action(self, found: Discrepancy, one: Finding, rows: Rows) -> CorporateAction | None:
+        """Return the split, or None if it lies within a bar."""
+        at = parse_time(one.evidence["ex_date"])
+        row = int(np.searchsorted(rows.time, at))
+        if one.evidence.get("within") or not row:
+            return None
+        return CorporateAction(
             instrument=found.series.instrument,
-            ex_date=ex_date,
+            ex_date=self._ex_date(found.series, int(rows.time[row - 1]), at),
             kind="split",
             source=DECLARED,
-            value=ratio,
+            value=float(one.evidence["ratio"]),
             evidence=evidence_of(
                 {"series": str(found.series), "rule": one.rule, "confidence": f"{one.confidence:.4g}"}
             ),
         )
-        return Flag(discrepancy=told, remedy=action)
 
     def _ex_date(self, series: Series, before: int, at: int) -> int:
         """Return the ex-date of what happened between two bars: the session's date, or else the bar's time itself."""
