@@ -5,11 +5,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from barledger.domain.instrument import Facts, Halt
+from barledger.domain.readable import Readable
 from barledger.ledger.contract.revisions import Who
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Telling:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Telling(Readable):
     """What somebody said at a time (ns), as the audit log has it: facts, or a halt; what is empty takes one back."""
 
     sequence: int

@@ -27,7 +27,7 @@ _SMALL: Final = 8
 _MOST_KNOWN: Final = 1_024
 
 
-@dataclass(slots=True, kw_only=True, eq=False)
+@dataclass(slots=True, kw_only=True, eq=False, repr=False)
 class Held:
     """All bars of ``interval`` in some state, ``begins`` if the series has none before them.
 
