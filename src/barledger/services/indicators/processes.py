@@ -137,7 +137,7 @@ class Team:
             self.size = 0
             told = f"computed in this process alone: {reason}"
             self._note(told)
-            warnings.warn(told, NotParallel, stacklevel=5)
+            warnings.warn(told, NotParallel, stacklevel=4)
 
 
 # --- on this side of the memory --------------------------------------------------------------------
