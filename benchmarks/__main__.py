@@ -50,12 +50,15 @@ def main() -> int:
     if wanted == names and not options.quick:
         PAGE.parent.mkdir(exist_ok=True)
         report.write(PAGE, results, facts)
+    elif options.renew and not options.quick:
+        report.renew(PAGE, results)
     return 0
 
 
 def _options(names: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", epilog=f"rows: {' '.join(names)}")
     parser.add_argument("rows", nargs="*", help="rows, or how their names begin; all of them without")
+    parser.add_argument("--renew", action="store_true", help="put the rows that were asked for into the page")
     parser.add_argument(
         "--quick", action="store_true", help="a tenth of the data and few rounds: to see that it runs, not for figures"
     )

@@ -1,11 +1,10 @@
-"""Indicators against TA-Lib, pandas-ta-classic and talipp; and ``python -m benchmarks.indicators --costs``.
+"""Indicators against TA-Lib, pandas-ta-classic and talipp.
 
 TA-Lib is called on contiguous arrays, as its users do. What is slow on the other side is measured on a sample, and said
 so. Bars in hand are looked through for missing values when they are first computed on, which the warm-up round does.
 """
 
 import json
-import resource
 import subprocess
 import sys
 import time
@@ -22,11 +21,6 @@ import talib
 
 import barledger
 from barledger import BarLedger, Bars
-from barledger.indicators.binding import Binder
-from barledger.indicators.evaluation import run
-from barledger.indicators.registry import REGISTRY
-from barledger.services.indicators.costs import Costs
-from barledger.services.indicators.threads import each
 from benchmarks.data import Sizes, daily_bars, minute_bars
 from benchmarks.measure import Times, alternate, always, spoken
 from benchmarks.row import MILLISECONDS, Aim, Outcome, Row
@@ -284,7 +278,7 @@ def batch_pandas_ta(on: Stage) -> Outcome:
 
 def batch_memory(on: Stage) -> Outcome:
     """Measure what a batch takes at its peak, in a process of its own."""
-    command = [sys.executable, "-m", "benchmarks.indicators", "--memory", str(on.sizes.series), str(on.sizes.many)]
+    command = [sys.executable, "-m", "benchmarks.indicators", str(on.sizes.series), str(on.sizes.many)]
     done = subprocess.run(command, check=True, capture_output=True, text=True)
     told = json.loads(done.stdout)
     megabytes = {name: f"{value / 1e6:.0f} MB" for name, value in told.items()}
@@ -295,18 +289,21 @@ def _measure_memory(series: int, count: int) -> dict[str, int]:
     with stage(Path(), Sizes(series=series, many=count)) as on:
         bars, service = on.many, on.open().indicators
         service.batch(dict(list(bars.items())[:2]), specs=list(MANY))
-        before = _resident()
+        before = _memory("VmRSS")
+        # What making the bars took is not the batch's: the peak is counted from here.
+        Path("/proc/self/clear_refs").write_text("5")
         found = service.batch(bars, specs=list(MANY)).df
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 - before
+        peak = _memory("VmHWM") - before
         return {"peak": peak, "output": int(found.memory_usage(index=True).sum())}
 
 
-def _resident() -> int:
-    pages = int(Path("/proc/self/statm").read_text().split()[1])
-    return pages * resource.getpagesize()
+def _memory(entry: str) -> int:
+    """Return what the process has now (VmRSS) or has had at most (VmHWM), in bytes."""
+    (line,) = (line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith(entry))
+    return int(line.split()[1]) * 1024
 
 
-# --- streaming, caching, profiles ------------------------------------------------------------------------
+# --- streaming and caching ----------------------------------------------------------------------------------
 
 
 def stream_update(on: Stage) -> Outcome:
@@ -329,7 +326,7 @@ def stream_update(on: Stage) -> Outcome:
         return work
 
     def theirs() -> Any:
-        handle = _handle(on.arrays["close"][:start])
+        handle = talib.stream.RSI(on.arrays["close"][:start], 14)
         update = handle.update
 
         def work() -> None:
@@ -342,14 +339,6 @@ def stream_update(on: Stage) -> Outcome:
     more = (times[OURS].median - times[""].median) / len(rest)
     each_of = {name: spoken(one.median / len(rest), unit=True) for name, one in times.items()}
     return Outcome(value=more * 1e6, ours=each_of[OURS], theirs=each_of[""])
-
-
-def _handle(closes: Any) -> Any:
-    """Return TA-Lib's own handle of an RSI, as the library opens it."""
-    from barledger.indicators.talib.library import talib as engine  # noqa: PLC0415 - only this row
-
-    opened = engine().stream.RSI_open(closes, 14)
-    return opened[0] if isinstance(opened, tuple) else opened
 
 
 def cached(on: Stage) -> Outcome:
@@ -381,106 +370,12 @@ def tail(on: Stage) -> Outcome:
     return Outcome(value=middle, ours=f"{middle:.3f} ms")
 
 
-def profile(on: Stage) -> Outcome:
-    """Spread the volume of the long series over its prices, against NumPy."""
-    from barledger.indicators.profile import volume_profile  # noqa: PLC0415 - numba is slow to import
-
-    bars, bins = on.bars, 100
-    ours = volume_profile(bars, bins=bins)
-    edges, theirs = _numpy_profile(on.arrays, bins)
-    assert np.allclose(ours.volume, theirs, rtol=1e-9)
-    assert np.allclose(ours.edges, edges)
-    times = alternate(
-        {
-            OURS: always(lambda: volume_profile(bars, bins=bins)),
-            "": always(lambda: _numpy_profile(on.arrays, bins)),
-        },
-        rounds=on.sizes.rounds,
-    )
-    return _faster(times)
-
-
-def _numpy_profile(arrays: Mapping[str, Any], bins: int) -> tuple[Any, Any]:
-    """Spread each bar's volume evenly over its range by differences, all of it in NumPy."""
-    low, high, volume = arrays["low"], arrays["high"], arrays["volume"]
-    edges = np.linspace(low.min(), high.max(), bins + 1)
-    width = edges[1] - edges[0]
-    first = np.minimum(((low - edges[0]) / width).astype(np.int64), bins - 1)
-    last = np.minimum(((high - edges[0]) / width).astype(np.int64), bins - 1)
-    inside = first == last
-    found = np.bincount(first[inside], volume[inside], bins)
-    span = ~inside
-    first, last, low, high = first[span], last[span], low[span], high[span]
-    density = volume[span] / (high - low)
-    found += np.bincount(first, density * (edges[first + 1] - low), bins)
-    found += np.bincount(last, density * (high - edges[last]), bins)
-    steps = np.bincount(first + 1, density, bins + 1) - np.bincount(last, density, bins + 1)
-    return edges, found + np.cumsum(steps)[:bins] * width
-
-
-# --- costs -----------------------------------------------------------------------------------------------
-
-
-def measured_costs() -> Costs:
-    """Measure the table by which ways are chosen, on this machine."""
-    arrays = {name: np.ascontiguousarray(column) for name, column in minute_bars(200_000).items()}
-    short = {name: column[:200].copy() for name, column in arrays.items()}
-    request = {spec: Binder(REGISTRY).request(spec) for spec in ("sma(20)", "rsi(14)", "obv", "maxindex(20)")}
-
-    def bound(spec: str) -> Any:
-        return next(iter(request[spec].picks.values())).bound
-
-    def once(spec: str, given: Mapping[str, Any]) -> float:
-        one = bound(spec)
-        inputs = [given[column.key] for column in request[spec].columns]
-        return _least(lambda: run(one, inputs, None))
-
-    calls = {spec: once(spec, short) for spec in request}
-    bars = {spec: (once(spec, arrays) - calls[spec]) / 199_800 for spec in request}
-    opening, updating = _streaming(bound("rsi(14)"), arrays["close"])
-    empty = _least(lambda: list(each(lambda one: one, range(64), threads=2))) / 64
-    return Costs(
-        window=bars["sma(20)"],
-        contractive=bars["rsi(14)"],
-        path=bars["obv"],
-        index=bars["maxindex(20)"],
-        call=float(np.median(list(calls.values()))),
-        update=updating,
-        open=opening,
-        hand_over=empty,
-        shared=float(np.median(list(calls.values()))),
-        process=_process(),
-    )
-
-
-def _streaming(bound: Any, closes: Any) -> tuple[float, float]:
-    """Return what opening a handle and an update take, those of the table that there is without a handle."""
-    if bound.indicator.stream is None:
-        return Costs.measured().open, Costs.measured().update
-    prices = closes[:1_000].tolist()
-    handle = bound.indicator.stream(**bound.parameters)
-    whole = _least(lambda: [handle.update(price) for price in prices])
-    return _least(lambda: bound.indicator.stream(**bound.parameters)), whole / len(prices)
-
-
-def _process() -> float:
-    began = time.perf_counter_ns()
-    subprocess.run([sys.executable, "-c", "import barledger.services.indicators.processes"], check=True)
-    return float(time.perf_counter_ns() - began)
-
-
-def _least(work: Callable[[], object], rounds: int = 50) -> float:
-    """Return the least time of some rounds in ns: what else the machine does only adds to it."""
-    spent = []
-    for _ in range(rounds):
-        began = time.perf_counter_ns()
-        work()
-        spent.append(time.perf_counter_ns() - began)
-    return float(min(spent))
-
-
 # --- the rows --------------------------------------------------------------------------------------------
 
+_FIXED: Final = (
+    "some 25 µs for each call, whatever the size, and more while the values have filled the processor's caches: finding "
+    "what the spec means and what is known of the bars, and the answer with its standing and provenance"
+)
 _ONE: Final = tuple(
     Row(
         name=f"indicators.calculate-{spec.partition('(')[0]}",
@@ -488,6 +383,7 @@ _ONE: Final = tuple(
         against="TA-Lib on contiguous arrays",
         aim=Aim(value=1.15, at_most=True),
         run=partial(calculate, specs=(spec,), count=100_000),
+        bound=_FIXED,
     )
     for spec in THEIRS
 )
@@ -544,6 +440,7 @@ ROWS: Final = (
         against="pandas-ta-classic",
         aim=Aim(value=30.0),
         run=batch_pandas_ta,
+        bound="as above",
     ),
     Row(
         name="indicators.batch-memory",
@@ -575,13 +472,6 @@ ROWS: Final = (
         run=cached,
         bound="the look-up in the ledger",
     ),
-    Row(
-        name="indicators.profile",
-        work="a volume profile of 1M bars, 100 bins",
-        against="NumPy, by differences",
-        aim=Aim(value=10.0),
-        run=profile,
-    ),
 )
 
 
@@ -597,22 +487,13 @@ def _faster(times: Mapping[str, Times], note: str = "") -> Outcome:
     return Outcome(value=times[""].median / times[OURS].median, ours=str(times[OURS]), theirs=f"{times['']}{note}")
 
 
-def main(arguments: Sequence[str]) -> int:
-    """Renew the cost table, or measure memory for a row."""
-    if arguments[:1] == ["--memory"]:
-        sys.stdout.write(json.dumps(_measure_memory(int(arguments[1]), int(arguments[2]))))
-        return 0
-    if list(arguments) != ["--costs"]:
-        sys.stderr.write("usage: python -m benchmarks.indicators --costs\n")
-        return 2
-    found = measured_costs()
-    found.save()
-    for name in Costs.__slots__:
-        sys.stdout.write(f"{name:12} {getattr(found, name):>14,.1f} ns\n")
-    return 0
+def main(arguments: Sequence[str]) -> None:
+    """Measure memory, for a row, in a process of its own."""
+    series, count = map(int, arguments)
+    sys.stdout.write(json.dumps(_measure_memory(series, count)))
 
 
 if __name__ == "__main__":
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        sys.exit(main(sys.argv[1:]))
+        main(sys.argv[1:])

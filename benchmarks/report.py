@@ -49,6 +49,20 @@ def write(path: Path, results: Sequence[Result], facts: Mapping[str, str]) -> No
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
+def renew(path: Path, results: Sequence[Result]) -> None:
+    """Put rows that were measured by themselves into the page, in the place of what it said of them."""
+    lines = path.read_text(encoding="utf-8").splitlines()
+    for result in results:
+        begin = _line(_cells(result)[:2]).removesuffix("|")
+        known = [at for at, line in enumerate(lines) if line.startswith(begin)]
+        rows = [at for at, line in enumerate(lines) if line.startswith("| ")]
+        lines[known[0] if known else rows[-1] + 1 : (known[0] if known else rows[-1]) + 1] = [_line(_cells(result))]
+        lines = [line for line in lines if not line.startswith(f"- **{result.row.work}**")]
+        notes = next(at for at, line in enumerate(lines) if line == "## The machine") - 1
+        lines[notes:notes] = _notes([result])
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
 def _cells(result: Result) -> list[str]:
     row, outcome = result.row, result.outcome
     return [row.work, row.against, str(row.aim), result.measured, result.verdict, outcome.ours, outcome.theirs]

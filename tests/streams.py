@@ -9,13 +9,31 @@ import numpy.typing as npt
 from barledger.domain.rows import VALUES
 from barledger.domain.timeframe import DAY
 from barledger.indicators.binding import Binder, Bound, Request
+from barledger.indicators.definition import Floats, Indicator, Output, Reach, Values, period
 from barledger.indicators.registry import REGISTRY, Registry
+from barledger.indicators.streaming.live import Live
 from barledger.indicators.table import Table
-from published import FOLDER, NEWEST, published
+from published import NEWEST, published
 
 COLUMNS = (*VALUES, "periods")
 BARS = 10_000
-__all__ = ["BARS", "COLUMNS", "FOLDER", "bound_to", "real_table", "request_of", "same_bits"]
+__all__ = [
+    "BAR",
+    "BARS",
+    "COLUMNS",
+    "a_day_is_missing",
+    "a_window",
+    "bars_of",
+    "bound_to",
+    "columns_of",
+    "custom",
+    "mean_of",
+    "real_table",
+    "request_of",
+    "same_bits",
+    "with_gaps",
+]
+BAR = {"time": DAY, "open": 1.0, "high": 4.0, "low": 1.0, "close": 2.0, "volume": 5.0}
 
 
 @cache
@@ -50,3 +68,55 @@ def same_bits(found: Any, wanted: Any) -> bool:
     for values in pair:
         values[np.isnan(values)] = np.nan
     return pair[0].shape == pair[1].shape and pair[0].tobytes() == pair[1].tobytes()
+
+
+def bars_of(table: Table) -> list[dict[str, Any]]:
+    columns = {name: values.tolist() for name, values in table.columns.items()}
+    times = table.time.tolist()
+    return [{"time": time, **{name: columns[name][at] for name in columns}} for at, time in enumerate(times)]
+
+
+def columns_of(live: Live) -> dict[str, float]:
+    return live.values
+
+
+def with_gaps(missing: dict[str, list[int]], size: int, breaks: tuple[int, ...] = ()) -> Table:
+    real = real_table(size)
+    columns = {name: real.columns[name][:size].copy() for name in COLUMNS}
+    for name, rows in missing.items():
+        columns[name][rows] = np.nan
+    time = np.arange(size, dtype=np.int64) * DAY
+    for row in breaks:
+        time[row:] += DAY
+    return Table.of(time, columns, breaks=np.array(sorted(breaks), np.int64))
+
+
+def a_day_is_missing(before: int, time: int) -> bool:
+    return time - before > DAY
+
+
+def a_window(values: Values) -> Reach:
+    back = int(values.get("period", values.get("timeperiod", 2))) - 1
+    return Reach(lookback=back, settled=back, memory="window", exact=True)
+
+
+def mean_of(close: Floats, **parameters: Any) -> tuple[Floats]:
+    size = next(iter(parameters.values()))
+    found = np.full(len(close), np.nan)
+    for at in range(size - 1, len(close)):
+        found[at] = close[at - size + 1 : at + 1].mean()
+    return (found,)
+
+
+def custom(name: str, **more: Any) -> Indicator:
+    told: dict[str, Any] = {
+        "title": name,
+        "kind": "custom",
+        "inputs": ("close",),
+        "parameters": (period("period", 5),),
+        "outputs": (Output(name=name),),
+        "reach": a_window,
+        "compute": mean_of,
+        "owner": "desk",
+    }
+    return Indicator(name=name, **told | more)

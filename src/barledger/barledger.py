@@ -92,7 +92,7 @@ class BarLedger:
             before=self.schedule.before_backtest,
             indicators=lambda: self.indicators,
         )
-        absences = Absences(self.instruments, self.availability)
+        absences = Absences(self.vault, self.instruments, self.availability)
         self.indicators = IndicatorService(
             self.retrieval,
             self.vault,

@@ -43,7 +43,9 @@ class Scene:
         self.market = Market(timeframe=Timeframe.of("1m"), listed=999 * DAY)
         self.source = ScriptedSource({"A": self.market, "B": self.market}, clock, page=5_000, **declared)
         self.ingestion: DataIngestionService = service(bl, clock, self.source)
-        self.live = LiveService(bl.vault, bl.retrieval, self.ingestion, Absences(bl.instruments, bl.availability))
+        self.live = LiveService(
+            bl.vault, bl.retrieval, self.ingestion, Absences(bl.vault, bl.instruments, bl.availability)
+        )
 
     def history(self, minutes: int = 200) -> None:
         self.ingestion.ingest("A", "1m", source="scripted", start=1_000 * DAY - minutes * MINUTE)

@@ -20,46 +20,31 @@ from barledger.errors import (
     IndicatorNotFound,
     InputMissing,
     InputUnsuitable,
-    InvalidState,
     ValuesMissing,
 )
 from barledger.indicators.binding import Binder, Request
-from barledger.indicators.definition import Floats, Handle, Indicator, Output, Reach, Values, period
+from barledger.indicators.definition import Floats, Handle, Output, Reach, period
 from barledger.indicators.evaluation import Evaluation
 from barledger.indicators.registry import REGISTRY, Registry
-from barledger.indicators.streaming.live import FORMAT, Live
+from barledger.indicators.streaming.live import Live
 from barledger.indicators.streaming.opening import streamed
-from barledger.indicators.streaming.state import sealed
 from barledger.indicators.table import Table
 from barledger.services.ingestion.follow import ClosedBar
-from streams import COLUMNS, real_table, request_of, same_bits
+from streams import (
+    BAR,
+    COLUMNS,
+    a_day_is_missing,
+    a_window,
+    bars_of,
+    columns_of,
+    custom,
+    mean_of,
+    request_of,
+    same_bits,
+    with_gaps,
+)
 
 MANY = ["rsi(5)", "sma(rsi(5), 3)", "macd(3, 6, 2)", "bbands(4, 2)", "obv", "atr(4)", "sma(typprice, 3)"]
-
-
-def bars_of(table: Table) -> list[dict[str, Any]]:
-    columns = {name: values.tolist() for name, values in table.columns.items()}
-    times = table.time.tolist()
-    return [{"time": time, **{name: columns[name][at] for name in columns}} for at, time in enumerate(times)]
-
-
-def columns_of(live: Live) -> dict[str, float]:
-    return live.values  # noqa: PD011 - no frame
-
-
-def with_gaps(missing: dict[str, list[int]], size: int, breaks: tuple[int, ...] = ()) -> Table:
-    real = real_table(size)
-    columns = {name: real.columns[name][:size].copy() for name in COLUMNS}
-    for name, rows in missing.items():
-        columns[name][rows] = np.nan
-    time = np.arange(size, dtype=np.int64) * DAY
-    for row in breaks:
-        time[row:] += DAY
-    return Table.of(time, columns, breaks=np.array(sorted(breaks), np.int64))
-
-
-def a_day_is_missing(before: int, time: int) -> bool:
-    return time - before > DAY
 
 
 def run_through(live: Live, table: Table) -> dict[str, list[float]]:
@@ -191,7 +176,7 @@ def test_times_of_a_history_are_given_to_what_wants_them() -> None:
         return (time / DAY,)
 
     registry = Registry()
-    registry.add(custom("days", compute=compute, inputs=(), timed=True, reach=lambda _: _short({"period": 1})))
+    registry.add(custom("days", compute=compute, inputs=(), timed=True, reach=lambda _: a_window({"period": 1})))
     table = with_gaps({}, 10)
     live = Live.open("days", registry=registry).warm(table)
     assert live.value == 9.0
@@ -237,7 +222,7 @@ def test_a_shared_part_is_updated_once() -> None:
         )
 
     registry = Registry()
-    for name, given_stream in (("rsi", stream), ("sma", streamed("SMA", reach=_short))):
+    for name, given_stream in (("rsi", stream), ("sma", streamed("SMA", reach=a_window))):
         registry.add(custom(name, stream=given_stream, parameters=(period("timeperiod", 14),)))
     live = Live.open(["rsi(14)", "sma(rsi(14), 9)", "sma(rsi(14), 3)"], registry=registry)
     assert opened == ["rsi"]
@@ -255,8 +240,6 @@ def test_it_says_how_far_it_is() -> None:
 
 
 # --- bars ----------------------------------------------------------------------------------------
-
-BAR = {"time": DAY, "open": 1.0, "high": 4.0, "low": 1.0, "close": 2.0, "volume": 5.0}
 
 
 def closed_bar() -> ClosedBar:
@@ -341,145 +324,7 @@ def test_times_must_rise() -> None:
         live.update(BAR | {"time": 3 * DAY})
 
 
-# --- kept ----------------------------------------------------------------------------------------
-
-
-def under_way(specs: Any = None, bars: int = 60, **options: Any) -> Live:
-    live = Live.open(specs or ["rsi(5)", "max(rsi(5), 3)", "obv", "macd(3, 6, 2)"], **options)
-    for bar in bars_of(with_gaps({}, bars)):
-        live.update(bar)
-    return live
-
-
-@pytest.mark.parametrize("bars", [0, 1, 4, 7, 60])
-@pytest.mark.parametrize("specs", [None, "rsi(5)", "macd(3, 6, 2)", ["supertrend(3)"]])
-def test_it_goes_on_from_json(specs: Any, bars: int) -> None:
-    live = under_way(specs, bars)
-    for state in (json.dumps(live.save()), json.dumps(live.save()).encode(), live.save()):
-        again = Live.load(state)
-        assert again.save() == live.save()
-        assert repr(again.value) == repr(live.value)
-        assert (again.time, again.anchor, again.count, again.specs) == (live.time, live.anchor, live.count, live.specs)
-        ours = live.copy()
-        for bar in bars_of(with_gaps({}, 80))[bars:]:
-            assert repr(again.update(bar)) == repr(ours.update(bar))
-
-
-def test_gaps_and_policies_are_kept() -> None:
-    live = under_way("sma(3)", nan_policy="skip")
-    again = Live.load(live.save())
-    assert np.isnan(again.update({"time": 60 * DAY, "close": None}))
-    assert not np.isnan(again.update({"time": 61 * DAY, "close": 1.0}))
-    restarted = Live.load(under_way("sma(3)").save(), gap=a_day_is_missing)
-    assert np.isnan(restarted.update({"time": 70 * DAY, "close": 1.0}))
-
-
-def leaves(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
-    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-    return [path, *(leaf for key, inner in items for leaf in leaves(inner, (*path, key)))]
-
-
-def changed(state: Any, path: tuple[Any, ...], value: Any) -> Any:
-    if not path:
-        return value
-    found = copy.copy(state)
-    found[path[0]] = changed(state[path[0]], path[1:], value)
-    return found
-
-
-STATE = json.loads(json.dumps(under_way().save()))
-JUNK = st.one_of(
-    st.none(),
-    st.booleans(),
-    st.integers(),
-    st.floats(allow_nan=False, allow_infinity=False),
-    st.text(max_size=5),
-    st.just([]),
-    st.just({}),
-)
-
-
-@settings(max_examples=300, deadline=None)
-@given(path=st.sampled_from(leaves(STATE)), value=JUNK)
-def test_a_state_of_which_anything_has_changed_is_refused(path: tuple[Any, ...], value: Any) -> None:
-    damaged = changed(STATE, path, value)
-    if damaged == STATE and json.dumps(damaged) == json.dumps(STATE):
-        return
-    with pytest.raises(InvalidState):
-        Live.load(damaged)
-
-
-@settings(max_examples=300, deadline=None)
-@given(path=st.sampled_from([path for path in leaves(STATE) if path and path[0] != "digest"]), value=JUNK)
-def test_a_forged_state_is_refused_or_makes_sense(path: tuple[Any, ...], value: Any) -> None:
-    damaged = changed({name: value for name, value in STATE.items() if name != "digest"}, path, value)
-    try:
-        live = Live.load(sealed(damaged))
-    except InvalidState:
-        return
-    live.update(BAR | {"time": 10**6 * DAY})
-
-
-@settings(max_examples=60, deadline=None)
-@given(cut=st.integers(0, len(json.dumps(STATE)) - 1))
-def test_a_state_that_was_cut_short_is_refused(cut: int) -> None:
-    with pytest.raises(InvalidState):
-        Live.load(json.dumps(STATE)[:cut])
-
-
-@pytest.mark.parametrize("foreign", [{}, [], None, 5, {"format": 1}, {"format": True}, b"\xff", "null", {"digest": 1}])
-def test_what_is_no_state_is_refused(foreign: Any) -> None:
-    with pytest.raises(InvalidState) as caught:
-        Live.load(foreign)
-    assert caught.value.advice
-
-
-def test_a_newer_format_is_said() -> None:
-    with pytest.raises(InvalidState, match="of format 2, and this version knows 1"):
-        Live.load(STATE | {"format": FORMAT + 1})
-
-
-def test_an_indicator_that_means_something_else_now_is_refused() -> None:
-    registry = Registry()
-    registry.add(custom("twice"))
-    state = under_way("twice(close, 3)", registry=registry).save()
-    assert Live.load(state, registry=registry).count == 60
-    with pytest.raises(InvalidState, match="twice"):
-        Live.load(state)
-    other = Registry()
-    other.add(custom("twice", parameters=(period("period", 5), period("more", 7))))
-    with pytest.raises(InvalidState, match="key"):
-        Live.load(state, registry=other)
-
-
 # --- what cannot go on ---------------------------------------------------------------------------
-
-
-def _short(values: Values) -> Reach:
-    back = int(values.get("period", values.get("timeperiod", 2))) - 1
-    return Reach(lookback=back, settled=back, memory="window", exact=True)
-
-
-def _mean(close: Floats, **parameters: Any) -> tuple[Floats]:
-    size = next(iter(parameters.values()))
-    found = np.full(len(close), np.nan)
-    for at in range(size - 1, len(close)):
-        found[at] = close[at - size + 1 : at + 1].mean()
-    return (found,)
-
-
-def custom(name: str, **more: Any) -> Indicator:
-    told: dict[str, Any] = {
-        "title": name,
-        "kind": "custom",
-        "inputs": ("close",),
-        "parameters": (period("period", 5),),
-        "outputs": (Output(name=name),),
-        "reach": _short,
-        "compute": _mean,
-        "owner": "desk",
-    }
-    return Indicator(name=name, **told | more)
 
 
 def test_other_peoples_windows_are_computed_on_as_many_bars_as_they_need() -> None:
@@ -487,7 +332,7 @@ def test_other_peoples_windows_are_computed_on_as_many_bars_as_they_need() -> No
 
     def compute(close: Floats, **parameters: Any) -> tuple[Floats]:
         seen.append(len(close))
-        return _mean(close, **parameters)
+        return mean_of(close, **parameters)
 
     registry = Registry()
     registry.add(custom("mean", compute=compute))
@@ -508,7 +353,7 @@ def test_other_peoples_timed_windows_get_times() -> None:
         return (time / DAY + close * 0,)
 
     registry = Registry()
-    registry.add(custom("days", compute=compute, timed=True, reach=lambda _: _short({"period": 1})))
+    registry.add(custom("days", compute=compute, timed=True, reach=lambda _: a_window({"period": 1})))
     live = Live.open("days", registry=registry)
     assert [live.update(bar) for bar in bars_of(with_gaps({}, 4))] == [0.0, 1.0, 2.0, 3.0]
     again = Live.load(live.save(), registry=registry)
@@ -521,11 +366,11 @@ def test_code_that_raises_leaves_everything_as_it_was() -> None:
     def compute(close: Floats, **parameters: Any) -> tuple[Floats]:
         if close[-1] == 13:
             raise RuntimeError("superstition")
-        return _mean(close, **parameters)
+        return mean_of(close, **parameters)
 
     registry = Registry()
     registry.add(custom("mean", compute=compute))
-    registry.add(custom("obv", inputs=("close", "volume"), parameters=(), stream=streamed("OBV", reach=_short)))
+    registry.add(custom("obv", inputs=("close", "volume"), parameters=(), stream=streamed("OBV", reach=a_window)))
     live = Live.open(["obv", "mean(2)"], registry=registry)
     for close in (1.0, 2.0, 3.0):
         live.update({"close": close, "volume": 1.0})
@@ -556,8 +401,8 @@ def test_what_has_no_handle_is_refused() -> None:
 def test_what_knows_the_future_is_refused_and_what_does_not_is_named() -> None:
     registry = Registry()
     outputs = (Output(name="now"), Output(name="drawn", lookahead=lambda values: int(values["period"])))
-    registry.add(custom("cloud", outputs=outputs, stream=streamed("RSI", reach=_short)))
-    registry.add(custom("over", stream=streamed("RSI", reach=_short)))
+    registry.add(custom("cloud", outputs=outputs, stream=streamed("RSI", reach=a_window)))
+    registry.add(custom("over", stream=streamed("RSI", reach=a_window)))
     for spec in ("cloud(5)", "cloud(5).drawn", "over(cloud(5).drawn)"):
         with pytest.raises(CannotStream, match=r"cloud.drawn .* 5 bars back") as caught:
             Live.open(spec, registry=registry)

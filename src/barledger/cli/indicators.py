@@ -16,7 +16,7 @@ from barledger.domain.interval import format_time
 from barledger.errors import InvalidSetting
 
 if TYPE_CHECKING:
-    from barledger.indicators.calculation import Calculation
+    from barledger.indicators.calculation import Calculation, Standing
     from barledger.indicators.definition import Indicator
     from barledger.services.indicators.batched import Batch
 
@@ -206,19 +206,27 @@ def _standings(found: "Calculation") -> dict[str, Any]:
         anchor: dict[str, str | None] = {"anchor": None, "anchor_utc": None}
         if one.anchor is not None:
             anchor = {"anchor": str(one.anchor), "anchor_utc": format_time(one.anchor)}
-        told[name] = {**asdict(one), **anchor}
+        again = None if one.restarted is None else str(one.restarted)
+        told[name] = {**asdict(one), **anchor, "restarted": again}
     return told
 
 
 def _say_standing(output: Output, found: "Calculation") -> None:
     cold = [(name, one) for name, one in found.standings.items() if not one.complete]
     for name, one in cold[:_SHOWN]:
-        output.note(f"{name}: warm-up incomplete: {one.had:,} of {one.needed:,} bars before the first row")
+        output.note(f"{name}: warm-up incomplete: {_lacking(one)}")
     if len(cold) > _SHOWN:
         output.note(f"warm-up incomplete: {len(cold) - _SHOWN} more columns")
     if not found.exact:
         near = ", ".join(name for name, one in found.standings.items() if not one.exact)
         output.note(f"within 1e-9 of what the whole history gives, and not to the bit: {near}")
+
+
+def _lacking(one: "Standing") -> str:
+    after = "" if one.restarted is None else f", after a gap that ends at {format_time(one.restarted)}"
+    if one.cut and one.had >= one.needed:
+        return f"not all bars of its first window are known{after}"
+    return f"{one.had:,} of {one.needed:,} bars before the first row{after}"
 
 
 def _say_cold(output: Output, found: "Batch") -> None:

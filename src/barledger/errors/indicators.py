@@ -102,15 +102,31 @@ class InputUnsuitable(InvalidInput):
 
 @dataclass(kw_only=True, eq=False)
 class ValuesMissing(InvalidInput):
-    """An input has gaps, and the policy says that it must not; ``first`` is the first of them, RFC 3339 or a row."""
+    """An input has gaps, and the policy says that it must not.
+
+    ``first`` is where the first of them is, RFC 3339 or a row: the row without a value, or where ``before`` the first
+    row after bars that are missing.
+    """
 
     code = "values-missing"
-    message = "{indicator} meets {count:,} missing values in its input, the first at {first}"
+    message = "{indicator} meets {what}"
     next_step = "Fill the gap, or choose nan_policy='segment' (restart after it) or 'skip' (as if it were not there)."
 
     indicator: str
     count: int
     first: str
+    before: bool = False
+
+    def _told(self) -> dict[str, Any]:
+        """Say also what is at ``first``."""
+        return {**super()._told(), "what": self._what}
+
+    @property
+    def _what(self) -> str:
+        plural = "s" * (self.count != 1)
+        if self.before:
+            return f"{self.count:,} gap{plural} in its input, the first of bars missing before {self.first}"
+        return f"{self.count:,} missing value{plural} in its input, the first at {self.first}"
 
 
 @dataclass(kw_only=True, eq=False)

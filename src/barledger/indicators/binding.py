@@ -1,6 +1,6 @@
 """Binding: a spec with every name looked up, every parameter known, and every input found."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -157,11 +157,11 @@ class Binder:
 
     def request(self, specs: str | Sequence[str], *, nan_policy: Policy | None = None) -> Request:
         """Bind one spec or several; raises `InvalidSpec` and what else can be wrong with it."""
-        listed = (specs,) if isinstance(specs, str) else tuple(specs)
-        if not listed:
+        asked = listed(specs)
+        if not asked:
             raise InvalidSpec(spec="", place=0, reason="no indicator is named")
         picks: dict[str, Pick] = {}
-        for spec in listed:
+        for spec in asked:
             call = parse(spec)
             bound, place = self._bind(spec, call, nan_policy)
             outputs = bound.indicator.outputs
@@ -172,7 +172,7 @@ class Binder:
                 picks[str(call)] = Pick(bound=bound, place=0)
             else:
                 picks |= {f"{call}.{one.name}": Pick(bound=bound, place=at) for at, one in enumerate(outputs)}
-        return Request(specs=listed, picks=picks)
+        return Request(specs=asked, picks=picks)
 
     def _bind(self, spec: str, call: Call, policy: Policy | None) -> tuple[Bound, int | None]:
         indicator = self._find(spec, call)
@@ -270,6 +270,15 @@ class Binder:
             except ParameterInvalid as error:
                 raise ParameterInvalid(**error.details() | {"spec": spec, "place": argument.place}) from None
         return complete(indicator, given)
+
+
+def listed(specs: object) -> tuple[str, ...]:
+    """Return one spec or several as a tuple; raises `InvalidSpec` for what is neither."""
+    if isinstance(specs, str):
+        return (specs,)
+    if not isinstance(specs, Iterable):
+        raise InvalidSpec(spec=str(specs), place=0, reason="this is no text, nor several")
+    return tuple(specs)
 
 
 def complete(indicator: Indicator, given: Mapping[str, Value]) -> dict[str, Value]:

@@ -31,6 +31,7 @@ _NAME: Final = re.compile(r"[a-z_][a-z0-9_]*")
 
 
 def indicator(  # noqa: PLR0913 - all that can be said of an indicator
+    function: None = None,
     *,
     inputs: Sequence[str] = ("close",),
     outputs: Sequence[str] | None = None,
@@ -70,6 +71,10 @@ def indicator(  # noqa: PLR0913 - all that can be said of an indicator
     >>> change_since(np.array([1.0, 2.0, 4.0]), back=1).tolist()
     [nan, 1.0, 2.0]
     """
+    given: object = function
+    if given is not None:
+        called, remedy = str(getattr(given, "__name__", given)), "Write brackets: @barledger.indicator(warmup=20)."
+        raise IndicatorInvalid(indicator=called, reason="nothing is said of it but its function", remedy=remedy)
 
     def define(function: Function) -> Function:
         called = name if name is not None else str(getattr(function, "__name__", ""))

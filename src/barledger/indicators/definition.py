@@ -21,6 +21,8 @@ that after enough bars the beginning is forgotten. ``path``: all bars since an a
 value is the place of a row, so that it depends on which row is counted as the first.
 """
 _ORDER: Final = ("window", "contractive", "index", "path")
+BUILT_IN: Final = "barledger"
+"""The owner of what is built in."""
 Policy = Literal["segment", "skip", "raise"]
 POLICIES: tuple[Policy, ...] = ("segment", "skip", "raise")
 
@@ -123,7 +125,9 @@ class Indicator:
     ``stream`` opens a `Handle` with the parameters as keywords; without it there is no streaming. An indicator that is
     ``timed`` gets the opening times (int64, ns since the epoch) as its first input, also in its handle. ``since`` tells
     of what is of memory ``path`` from which time (ns) on it wants bars for the value at a time: values from there on
-    are those of the whole history; without it, all bars count. ``owner`` is the distribution or module that it comes
+    are those of the whole history; without it, all bars count. ``origin`` tells the same for the
+    last of some times of bars, where that depends on which there are, as no earlier than it can be. ``owner`` is the
+    distribution or module that it comes
     from.
     """
 
@@ -137,6 +141,7 @@ class Indicator:
     compute: Compute = field(repr=False)
     stream: Callable[..., Handle] | None = field(default=None, repr=False)
     since: Callable[[Values, int], int] | None = field(default=None, repr=False)
+    origin: Callable[[Values, npt.NDArray[np.int64]], int] | None = field(default=None, repr=False)
     aliases: tuple[str, ...] = ()
     formula: str = ""
     convention: str = ""
@@ -145,7 +150,7 @@ class Indicator:
     partial: bool = False
     timed: bool = False
     releases_gil: bool = True
-    owner: str = "barledger"
+    owner: str = BUILT_IN
 
     @property
     def defaults(self) -> dict[str, Value]:

@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from barledger.indicators.definition import Indicator, Reach
+from barledger.indicators.definition import BUILT_IN, Indicator, Reach
 from barledger.indicators.parameter import Parameter
 
 
@@ -52,7 +52,7 @@ class Description:
                 "exact": self.reach.exact,
             },
             "nan_policy": one.policy,
-            "streaming": one.stream is not None,
+            "streaming": _streams(one),
             "owner": one.owner,
         }
 
@@ -84,7 +84,7 @@ class Description:
             ("memory", reach.memory),
             ("warm-up", warm),
             ("gaps", one.policy),
-            ("streaming", "yes" if one.stream is not None else "no"),
+            ("streaming", "yes" if _streams(one) else "no"),
             ("by", one.owner),
         ]
 
@@ -126,3 +126,8 @@ def _output(name: str, aliases: tuple[str, ...], note: str) -> str:
 
 def _shown(value: object) -> str:
     return f"{value:g}" if isinstance(value, float) else f"'{value}'" if isinstance(value, str) else str(value)
+
+
+def _streams(one: Indicator) -> bool:
+    """Tell whether it goes on bar by bar: with a handle of its own, or computed anew over its window."""
+    return one.stream is not None or (one.owner != BUILT_IN and one.memory == "window")

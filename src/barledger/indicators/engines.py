@@ -6,12 +6,12 @@ from typing import Any, Final
 
 SPEC_FORMAT: Final = 1
 """The version of the language of specs, and of the spelling of keys."""
-_PACKAGES: Final = ("barledger", "ta-lib", "numba", "numpy")
+_PACKAGES: Final = ("barledger", "ta-lib", "numba", "numpy", "exchange_calendars")
 
 
 @cache
 def engines() -> dict[str, Any]:
-    """Return the versions of all that computes: of packages, and of TA-Lib's own C library."""
+    """Return the versions of all that computes: of packages, that of calendars among them, and TA-Lib's C library."""
     found: dict[str, Any] = {name: _version(name) for name in _PACKAGES}
     found["ta-lib (C)"] = _library()
     return {name: version for name, version in sorted(found.items()) if version} | {"spec format": SPEC_FORMAT}

@@ -10,7 +10,7 @@ from barledger.domain.interval import format_time
 from barledger.domain.rows import Ints
 from barledger.errors import BarledgerError, IndicatorFailed, ValuesMissing
 from barledger.indicators.binding import Bound, Column, Pick, Request
-from barledger.indicators.definition import Floats
+from barledger.indicators.definition import BUILT_IN, Floats
 from barledger.indicators.gaps import NO_BREAKS, WHOLE, Present, present, segments
 from barledger.indicators.table import Table
 
@@ -88,10 +88,11 @@ class Evaluation:
         """Raise `ValuesMissing` unless only leading values are missing."""
         flags = there.flags(len(self.table))
         first = int(np.argmax(flags)) if bool(flags.any()) else len(flags)
-        missing = np.concatenate([first + np.flatnonzero(~flags[first:]), self.table.breaks])
-        if len(missing):
-            at = format_time(int(self.table.time[int(missing.min())]))
-            raise ValuesMissing(indicator=bound.indicator.name, count=len(missing), first=at)
+        missing, breaks = first + np.flatnonzero(~flags[first:]), self.table.breaks
+        found = np.union1d(missing, breaks)
+        if len(found):
+            at, before = format_time(int(self.table.time[found[0]])), int(found[0]) in breaks
+            raise ValuesMissing(indicator=bound.indicator.name, count=len(found), first=at, before=before)
 
 
 def run(bound: Bound, inputs: Sequence[Floats], time: Ints | None) -> Results:
@@ -100,6 +101,9 @@ def run(bound: Bound, inputs: Sequence[Floats], time: Ints | None) -> Results:
     size = len(inputs[0]) if inputs else (0 if time is None else len(time))
     if size <= bound.own.lookback:
         return _nothing(bound, size)
+    if indicator.owner != BUILT_IN:
+        # Who holds the memory beneath a read-only array can make it writable again.
+        inputs = [_copied(one) for one in inputs]
     given = inputs if time is None else (time, *inputs)
     try:
         results = indicator.compute(*given, **bound.parameters)
@@ -107,7 +111,7 @@ def run(bound: Bound, inputs: Sequence[Floats], time: Ints | None) -> Results:
         raise
     except Exception as error:
         raise _failed(bound, error) from error
-    return _checked(bound, results, size) if indicator.owner != "barledger" else results
+    return results if indicator.owner == BUILT_IN else _checked(bound, results, size)
 
 
 def _sealed(results: Results) -> Results:
@@ -115,6 +119,12 @@ def _sealed(results: Results) -> Results:
     for values in results:
         values.setflags(write=False)
     return results
+
+
+def _copied(values: Floats) -> Floats:
+    copied = np.array(values)
+    copied.flags.writeable = False
+    return copied.view()
 
 
 def _nothing(bound: Bound, size: int) -> Results:

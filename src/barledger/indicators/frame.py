@@ -11,15 +11,16 @@ from barledger.domain.frames import refuse_infinite
 from barledger.domain.rows import Ints
 from barledger.domain.timeframe import Timeframe
 from barledger.errors import InputMissing, InputUnsuitable, InvalidSetting
-from barledger.indicators.binding import Binder, Request, bounds
+from barledger.indicators.binding import Binder, Request, bounds, listed
 from barledger.indicators.breaks import breaks
 from barledger.indicators.definition import POLICIES, Policy
 from barledger.indicators.evaluation import Evaluation
 from barledger.indicators.gaps import NO_BREAKS, WHOLE
 from barledger.indicators.given import Given
 from barledger.indicators.registry import REGISTRY
+from barledger.indicators.relying import Gaps, Rows
 from barledger.indicators.table import Table
-from barledger.indicators.telling import Rows, restarts, standing, told
+from barledger.indicators.telling import gaps_told, standing, told
 
 
 def calculate(
@@ -53,18 +54,23 @@ def calculate(
     """
     check_policy(nan_policy)
     given = Given.of(frame)
-    listed = (specs,) if isinstance(specs, str) else tuple(specs)
-    request = _bound(listed, nan_policy, tuple(given.names), REGISTRY.generation)
+    named = listed(specs)
+    request = _bound(named, nan_policy, tuple(given.names), REGISTRY.generation)
     table = _table(given, request, _breaks(given, timeframe, calendar))
     columns = Evaluation(table=table).columns(request)
-    rows = Rows(first=0, stop=len(table), begins=False)
-    standings = {name: standing(pick, table, rows) for name, pick in request.picks.items()}
-    said = (
-        {**told(request, standings), "restarts": restarts(table, request, rows)}
-        if given.timed
-        else told(request, standings)
-    )
-    return given.like(columns, {**said, "indicators": {name: one.key for name, one in standings.items()}})
+    return given.like(columns, _told(table, request, timed=given.timed))
+
+
+def _told(table: Table, request: Request, *, timed: bool) -> dict[str, Any]:
+    known = int(table.time[0]) if len(table) else 0
+    rows, gaps = Rows(first=0, stop=len(table), begins=False, known=known), Gaps(table=table)
+    standings = {name: standing(pick, gaps, rows) for name, pick in request.picks.items()}
+    return {
+        **told(request, standings),
+        **({"restarts": gaps_told(gaps, request, rows)} if timed else {}),
+        "indicators": {name: one.key for name, one in standings.items()},
+        "warmup_complete": all(one.complete for one in standings.values()),
+    }
 
 
 @lru_cache(maxsize=256)

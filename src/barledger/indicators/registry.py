@@ -7,9 +7,8 @@ from threading import RLock
 from typing import Final
 
 from barledger.errors import IndicatorNotFound, IndicatorTaken
-from barledger.indicators.definition import Indicator
+from barledger.indicators.definition import BUILT_IN, Indicator
 
-BUILT_IN: Final = "barledger"
 _GROUP: Final = "barledger.indicators"
 
 

@@ -1,93 +1,88 @@
 """Telling: what is said beside the values of indicators: their warm-up, their restarts, and who computed them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
 
 from barledger.domain.interval import format_time
-from barledger.domain.rows import Ints
 from barledger.indicators.binding import Pick, Request, bounds
 from barledger.indicators.calculation import Standing
 from barledger.indicators.engines import engines
-from barledger.indicators.table import Table
+from barledger.indicators.relying import ANCHORED, Gaps, Rows, begin_of, keys_of, settling_of
 
-ANCHORED: Final = ("path", "index")
 _SHOWN: Final = 5
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rows:
-    """Which rows of a table are answered, [first, stop), and whether the table begins where the series does."""
-
-    first: int
-    stop: int
-    begins: bool
-
-
-def begin_of(pick: Pick, rows: Rows, anchor: int = 0) -> int:
-    """Return the row that an output is computed from: its anchor, or where it settles by the first row answered.
-
-    What is exact is the same from any row on, so that all of it is computed together from the table's first row.
-    """
-    reach = pick.reach
-    if reach.memory in ANCHORED:
-        return anchor
-    return 0 if reach.exact else max(0, rows.first - reach.settled)
-
-
-def standing(pick: Pick, table: Table, rows: Rows, anchor: int = 0) -> Standing:
+def standing(pick: Pick, gaps: Gaps, rows: Rows, anchor: int = 0) -> Standing:
     """Return how far an output can be relied on."""
-    reach, begin = pick.reach, begin_of(pick, rows, anchor)
+    reach, begin, table = pick.reach, begin_of(pick, rows, anchor), gaps.table
+    relied = gaps.relied(pick, rows, anchor)
     anchored = reach.memory in ANCHORED
     # That more is known than settles it depends on what else was read, and says nothing of these values.
-    had = rows.first - begin if anchored else min(rows.first, reach.settled)
+    had = relied.had if anchored else min(relied.had, reach.settled)
     whole = rows.begins and begin == 0 and (anchored or rows.first < reach.settled or not rows.first)
+    there = relied.begin < len(table)
     return Standing(
         key=pick.key,
         memory=reach.memory,
         exact=reach.exact or whole,
         needed=reach.settled,
         had=had,
-        complete=had >= reach.settled,
+        complete=had >= reach.settled and not relied.cut,
         begins=whole,
-        anchor=int(table.time[begin]) if anchored and begin < len(table) else None,
+        anchor=int(table.time[relied.begin]) if anchored and there else None,
+        restarted=int(table.time[relied.begin]) if there and relied.restarted else None,
+        cut=relied.cut,
+        lookahead=ahead(pick),
     )
 
 
-def restarts(table: Table, request: Request, rows: Rows) -> dict[str, Any]:
-    """Return how often and where computing restarts after missing bars or values, within the rows answered.
+def ahead(pick: Pick) -> int:
+    """Return how many later bars an output knows, by itself and by what it is computed from."""
+    return pick.lookahead + max((ahead(one) for one in pick.bound.inputs if isinstance(one, Pick)), default=0)
 
-    ``skipped`` is how many rows have no value in an input. Columns of a policy other than ``segment`` do not restart.
+
+def gaps_told(gaps: Gaps, request: Request, rows: Rows, anchor: int = 0) -> dict[str, Any]:
+    """Return how many gaps there are in what the rows answered rely on, and before which rows the first ones lie.
+
+    A gap is of missing bars, or of rows without a value in an input, of which ``rows_without_a_value`` tells. Columns
+    of the policy ``segment`` restart there, and those of ``skip`` leave it out.
     """
-    at: Ints = table.breaks
-    missing = np.zeros(0, np.bool_)
-    for column in request.columns:
-        if column.key in table.columns and (flags := table.present(column.key).rows) is not None:
-            missing = ~flags if not len(missing) else missing | ~flags
-    if len(missing):
-        after = np.flatnonzero(missing[:-1] & ~missing[1:]) + 1
-        there = np.flatnonzero(~missing)
-        after = after[after > there[0]] if len(there) else after[:0]
-        at = np.union1d(at, after)
-    inside = at[(at > rows.first) & (at < rows.stop)]
+    keys, picks = keys_of(request.computed), request.picks.values()
+    settling = min(settling_of(pick, rows, anchor) for pick in picks)
+    at = gaps.rows(keys, settling)
+    if not len(at) and not len(gaps.missing(keys)):
+        return {"count": 0, "before": []}
+    begin = min(_relied_from(pick, gaps, rows, anchor) for pick in picks)
+    inside = at[(at >= begin) & (at < rows.stop)]
     told: dict[str, Any] = {
         "count": len(inside),
-        "first": [format_time(int(one)) for one in table.time[inside[:_SHOWN]]],
+        "before": [format_time(int(one)) for one in gaps.table.time[inside[:_SHOWN]]],
     }
-    skipped = int(missing[rows.first : rows.stop].sum()) if len(missing) else 0
+    missing = gaps.missing(keys)[: rows.stop]
+    valued = np.flatnonzero(~missing[settling:begin])
+    # The rows that a restart is behind are those of its gap.
+    skipped = int(missing[min(rows.first, settling + int(valued[-1]) + 1 if len(valued) else begin) :].sum())
     return told | ({"rows_without_a_value": skipped} if skipped else {})
+
+
+def _relied_from(pick: Pick, gaps: Gaps, rows: Rows, anchor: int) -> int:
+    """Return the first row that a gap before it changes the values of, a restart being one."""
+    relied = gaps.relied(pick, rows, anchor)
+    return relied.begin if relied.restarted else relied.begin + (relied.begin > 0)
 
 
 def told(request: Request, standings: Mapping[str, Standing]) -> dict[str, Any]:
     """Return what was asked for and who computed it, as values that JSON knows."""
     policies = {bound.policy for pick in request.picks.values() for bound in bounds(pick)}
     anchors = {name: format_time(one.anchor) for name, one in standings.items() if one.anchor is not None}
+    future = {name: one.lookahead for name, one in standings.items() if one.lookahead}
     return {
         "specs": list(request.specs),
         "nan_policy": min(policies) if len(policies) == 1 else sorted(policies),
         "engines": engines(),
         "warmup": {name: {"needed": one.needed, "had": one.had} for name, one in standings.items()},
         **({"anchors": anchors} if anchors else {}),
+        **({"lookahead": future} if future else {}),
     }

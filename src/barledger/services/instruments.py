@@ -1,9 +1,11 @@
 """InstrumentService: what is known of instruments, and when they trade."""
 
 import builtins
-from collections.abc import Iterable
+from collections import OrderedDict
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from fnmatch import fnmatchcase
+from threading import Lock
 from typing import Any, Final
 
 from barledger.domain.action import CorporateAction
@@ -15,9 +17,10 @@ from barledger.domain.money import check_currency
 from barledger.domain.series import check_name, normalise_instrument
 from barledger.domain.timeframe import TIMEFRAMES
 from barledger.errors import InvalidInterval, InvalidSetting
-from barledger.ledger.contract import Symbol
+from barledger.ledger.contract import Symbol, Telling
 from barledger.services.cache.vault import Vault
 
+_MOST_REGISTERS: Final = 64
 _PROBE: Final = Interval(parse_time("2024-01-01"), parse_time("2024-01-08"))
 
 
@@ -28,6 +31,10 @@ class InstrumentService:
         """Work on this ledger."""
         self._vault = vault
         self._known: tuple[tuple[int, int], Register] | None = None
+        self._tellings: builtins.list[Telling] = []
+        self._told_by = 0
+        self._registers: OrderedDict[int, Register] = OrderedDict()
+        self._lock = Lock()
 
     # --- reading -------------------------------------------------------------------------------
 
@@ -45,6 +52,36 @@ class InstrumentService:
         if self._known is None or self._known[0] != mark:
             self._known = mark, Register(self._vault.ledger.instruments.facts())
         return self._known[1]
+
+    def register_at(self, known_at: int) -> Register:
+        """Return what had been said of all instruments by a time (ns)."""
+        tellings = [one for one in self._history() if one.facts and one.time <= known_at]
+        found = self._registers.get(len(tellings))
+        if found is None:
+            said = {(facts.pattern, facts.origin): facts for one in tellings for facts in one.facts}
+            found = Register([said[key] for key in sorted(said)])
+            with self._lock:
+                self._registers[len(tellings)] = found
+                while len(self._registers) > _MOST_REGISTERS:
+                    self._registers.popitem(last=False)
+        return found
+
+    def halts_at(self, instrument: str, known_at: int) -> builtins.list[Halt]:
+        """Return the halts of an instrument that had been declared by a time (ns), by start."""
+        told = [halt for one in self._history() if one.time <= known_at for halt in one.halts]
+        found = {halt.interval.start: halt for halt in told if halt.instrument == instrument}
+        return [found[start] for start in sorted(found) if not found[start].interval.empty]
+
+    def _history(self) -> Sequence[Telling]:
+        """Return all that was ever said; the log is read on from where it was read to."""
+        with self._lock:
+            size = self._vault.ledger.audit.frontier().size
+            if size != self._told_by:
+                found = self._vault.ledger.instruments.tellings(after=self._told_by)
+                # What came after the look at the size is read again then.
+                self._tellings = [*self._tellings, *(one for one in found if one.sequence <= size)]
+                self._told_by = size
+            return self._tellings
 
     def list(self, pattern: str | None = None) -> builtins.list[Instrument]:
         """Return every instrument that has bars, or that somebody spoke of by name, sorted; or those of a glob."""

@@ -8,9 +8,9 @@ from barledger.domain.instrument import Facts, Halt, Instrument
 from barledger.domain.interval import Interval, everything
 from barledger.domain.series import Series
 from barledger.domain.timeframe import DAY
-from barledger.ledger.contract import Cover, Ledger, Materialised, QuarantinedBar
+from barledger.ledger.contract import Cover, Ledger, Materialised, Outcome, QuarantinedBar
 from barledger.testing.bars import HOSTILE_NAMES, series
-from barledger.testing.commits import WHO, block, commit, stretch, year
+from barledger.testing.commits import WHO, begin, block, change, commit, stretch, year
 
 A, B = series("AAPL"), series("MSFT")
 
@@ -76,6 +76,29 @@ class InstrumentPromises:
         ledger.instruments.halt(Halt(instrument="AAPL", interval=Interval(10, 10), reason=""), WHO)
         assert ledger.instruments.halts() == [other]
         assert ledger.audit.count() == 4
+
+    def test_all_that_was_ever_said_is_told_in_order(self, ledger: Ledger, open_ledger: Callable[..., Ledger]) -> None:
+        adjusted = {"1d": {"volume": "splits"}}
+        one = Facts(pattern="AAPL", calendar="XNYS", first_trade=5, currency='"halt":"USD"')
+        other = Facts(pattern="A*", origin="yahoo", adjusted=adjusted)  # type: ignore[arg-type]
+        halt = Halt(instrument="AAPL", interval=Interval(10, 20), reason='"facts":[]')
+        gone = Halt(instrument="AAPL", interval=Interval(10, 10), reason="")
+        ledger.instruments.tell([one, other], WHO)
+        between = ledger.now()
+        ledger.instruments.halt(halt, WHO)
+        ledger.audit.append(WHO, {"note": {"facts": [], "halt": '"halt":'}})
+        ledger.instruments.tell([Facts(pattern="AAPL")], WHO)
+        ledger.instruments.halt(gone, WHO)
+        told = open_ledger().instruments.tellings()
+        assert [[*each.facts, *each.halts] for each in told] == [
+            [one, other],
+            [halt],
+            [Facts(pattern="AAPL")],
+            [gone],
+        ]
+        assert [each.time <= between for each in told] == [True, False, False, False]
+        assert [each.sequence for each in told] == [1, 2, 4, 5]
+        assert ledger.instruments.tellings(after=2) == told[2:]
 
 
 class ActionPromises:
@@ -208,6 +231,24 @@ class BulkPromises:
         ledger.catalog.cover([again], WHO)
         assert [one.detail for one in ledger.catalog.coverage(A)] == ["no route to host", "time-out", ""]
         assert ledger.catalog.series() == []
+
+    def test_answers_are_known_as_they_were_at_a_time(self, ledger: Ledger, open_ledger: Callable[..., Ledger]) -> None:
+        before = ledger.now()
+        assert ledger.catalog.answers(A, known_at=before) == []
+        empty = Cover(series=A, interval=stretch(10, 20), outcome="source_empty")
+        ledger.catalog.cover([empty, Cover(series=B, interval=stretch(0, 5), outcome="source_empty")], WHO)
+        first = ledger.now()
+        then = ledger.catalog.coverage(A)
+        ledger.catalog.cover([Cover(series=A, interval=stretch(12, 14), outcome="fetched", detail='"asked":[]')], WHO)
+        # What a commit of bars answers is told with it.
+        pending = begin(ledger, A, days=(14, 16))
+        cover = Cover(series=A, interval=stretch(14, 16), outcome="fetched")
+        ledger.revisions.commit(pending, Outcome(changes=[change(A, (14, 16))], coverage=[cover]), WHO)
+        for one in (ledger, open_ledger()):
+            assert one.catalog.answers(A, known_at=before) == []
+            assert one.catalog.answers(A, known_at=first) == then
+            assert one.catalog.answers(A, known_at=one.now()) == one.catalog.coverage(A)
+            assert [each.interval for each in one.catalog.answers(B, known_at=first)] == [stretch(0, 5)]
 
     def test_digests_of_many_series_are_those_of_each(self, ledger: Ledger) -> None:
         commit(ledger, A, B)

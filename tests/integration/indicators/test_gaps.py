@@ -31,7 +31,7 @@ def test_closed_markets_are_no_gaps() -> None:
         written(bl, SESSIONS)
         assert values(bl).count() == len(SESSIONS) - 3
         told = bl.indicators.calculate("moved(3)", "A", "1d").provenance["gaps"]
-        assert told == {"calendar": "XNYS", "count": 0, "first": []}
+        assert told == {"calendar": "XNYS", "count": 0, "before": []}
 
 
 def test_missing_sessions_restart_it_once() -> None:
@@ -41,7 +41,7 @@ def test_missing_sessions_restart_it_once() -> None:
         assert found.loc["2024-03-14":"2024-03-18"].isna().all()
         assert found.loc["2024-03-19":].notna().all()
         told = bl.indicators.calculate("moved(3)", "A", "1d").provenance["gaps"]
-        assert told == {"calendar": "XNYS", "count": 1, "first": ["2024-03-14T00:00:00Z"]}
+        assert told == {"calendar": "XNYS", "count": 1, "before": ["2024-03-14T00:00:00Z"]}
         assert values(bl, nan_policy="skip").count() == len(found) - 3
         with pytest.raises(ValuesMissing, match="2024-03-14"):
             values(bl, nan_policy="raise")
@@ -80,7 +80,7 @@ def test_minutes_are_neighbours_over_night() -> None:
         lacking = minutes.delete([100, 101])
         bl.write("A", "1m", walk(range(len(lacking))).set_axis(lacking), source="mine")
         found = bl.indicators.calculate("moved(3)", "A", "1m")
-        assert found.provenance["gaps"]["first"] == ["2024-03-12T15:12:00Z"]
+        assert found.provenance["gaps"]["before"] == ["2024-03-12T15:12:00Z"]
         assert int(np.isnan(found.values("moved(3)")).sum()) == 6
 
 

@@ -56,7 +56,7 @@ def test_what_the_columns_rely_on_is_in_attrs() -> None:
     assert told["indicators"] == {"sma(5)": "sma(close, timeperiod=5)"}
     assert told["warmup"]["sma(5)"]["had"] == 0
     assert told["engines"]["ta-lib"]
-    assert told["restarts"] == {"count": 0, "first": []}
+    assert told["restarts"] == {"count": 0, "before": []}
 
 
 def test_yfinances_capitals_and_its_level_of_tickers_are_understood() -> None:
@@ -120,7 +120,7 @@ def test_a_gap_restarts_and_does_not_poison_the_rest() -> None:
     close_to(found["sma(5)"].iloc[25:], expected(given["close"])[25:])
     assert found.attrs["restarts"] == {
         "count": 1,
-        "first": ["2024-01-22T00:00:00Z"],
+        "before": ["2024-01-22T00:00:00Z"],
         "rows_without_a_value": 1,
     }
 
@@ -148,7 +148,7 @@ def test_missing_rows_are_gaps_only_where_a_calendar_expects_them() -> None:
     lacking = given.drop(pd.Timestamp("2024-01-09", tz="UTC"))
     lacking = lacking.drop([pd.Timestamp(day, tz="UTC") for day in ("2024-01-01", "2024-01-15", "2024-02-19")])
     found = barledger.calculate("sma(5)", lacking, timeframe="1d", calendar="XNYS")
-    assert found.attrs["restarts"] == {"count": 1, "first": ["2024-01-10T00:00:00Z"]}
+    assert found.attrs["restarts"] == {"count": 1, "before": ["2024-01-10T00:00:00Z"]}
     assert found["sma(5)"].loc["2024-01-10":"2024-01-16"].count() == 0
     assert not np.isnan(found["sma(5)"].loc["2024-01-17"])
 

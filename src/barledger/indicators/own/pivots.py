@@ -72,6 +72,14 @@ def _since(values: Values, time: int) -> int:
     return CalendarWindow(unit=unit, begins=float(values["begins"])).begin(time, back=_BACK[unit])
 
 
+def _origin(values: Values, time: Ints) -> int:
+    """Return when the last window with bars before that of the last bar begins."""
+    window = CalendarWindow(unit=str(values["window"]), begins=float(values["begins"]))
+    last = int(time[-1])
+    before = int(np.searchsorted(time, window.begin(last)))
+    return window.begin(int(time[before - 1])) if before else window.begin(last, back=1)
+
+
 PIVOTS: Final = Indicator(
     name="pivots",
     title="Pivot points of the calendar",
@@ -83,13 +91,16 @@ PIVOTS: Final = Indicator(
     compute=_compute,
     stream=_stream,
     since=_since,
+    origin=_origin,
     aliases=("pivot_points",),
     formula=_FORMULA,
     convention=(
         "Of the last hour, day, week (from Monday), month or year of UTC with bars before that of the bar; missing in "
-        f"the first one, which counts as whole. {_CONVENTION}"
+        "the first one, which counts as whole. Missing bars and values are left out. "
+        f"{_CONVENTION}"
     ),
     reference=_REFERENCE,
+    policy="skip",
     partial=True,
     timed=True,
 )

@@ -82,9 +82,11 @@ SESSION: Final = Indicator(
     formula=_FORMULA,
     convention=(
         "Begins anew with each hour, day, week (on Monday), month or year of UTC; TA-Lib's vwap never does. "
+        "Missing bars and values are left out of the sums. "
         f"{_CONVENTION}"
     ),
     reference=_REFERENCE,
+    policy="skip",
     partial=True,
     timed=True,
 )
@@ -143,8 +145,12 @@ ANCHORED: Final = Indicator(
     stream=_anchored_stream,
     since=_anchored_since,
     formula=_FORMULA,
-    convention=f"Over all bars that open at the anchor or later; missing before. {_CONVENTION}",
+    convention=(
+        "Over all bars that open at the anchor or later; missing before. Missing bars and values are left out of the "
+        f"sums. {_CONVENTION}"
+    ),
     reference=_REFERENCE,
+    policy="skip",
     partial=True,
     timed=True,
 )

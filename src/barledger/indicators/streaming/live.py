@@ -328,7 +328,7 @@ class Live:
     def _refuse_gap(self, time: int) -> None:
         for step in self._plan.steps:
             if step.bound.policy == "raise":
-                raise ValuesMissing(indicator=step.bound.indicator.name, count=1, first=format_time(time))
+                raise ValuesMissing(indicator=step.bound.indicator.name, count=1, first=format_time(time), before=True)
 
     def _nothing(self) -> list[float]:
         width = sum(len(step.bound.indicator.outputs) for step in self._plan.steps)

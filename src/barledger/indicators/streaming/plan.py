@@ -7,7 +7,7 @@ from typing import Any
 
 from barledger.errors import CannotStream
 from barledger.indicators.binding import Bound, Column, Pick, Request, bounds
-from barledger.indicators.definition import Handle
+from barledger.indicators.definition import BUILT_IN, Handle
 from barledger.indicators.streaming.outputs import outputs_type
 from barledger.indicators.streaming.window import WindowHandle
 
@@ -46,7 +46,7 @@ def planned(request: Request, *, single: bool) -> Plan:
     columns = tuple(column.key for column in request.columns)
     steps, at = _steps(request, columns)
     places = tuple(at[pick.bound.key] + pick.place for pick in request.picks.values())
-    custom = any(step.bound.indicator.owner != "barledger" for step in steps)
+    custom = any(step.bound.indicator.owner != BUILT_IN for step in steps)
     refusing = len(steps) > 1 and any(step.bound.policy == "raise" for step in steps)
     return Plan(
         request=request,
@@ -102,7 +102,7 @@ def _opener(bound: Bound) -> Callable[[], Handle]:
     if indicator.stream is not None:
         stream, parameters = indicator.stream, dict(bound.parameters)
         return lambda: stream(**parameters)
-    if indicator.owner == "barledger":
+    if indicator.owner == BUILT_IN:
         raise CannotStream(
             indicator=indicator.name,
             reason="it has no handle that goes on bar by bar",

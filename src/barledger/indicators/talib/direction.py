@@ -156,5 +156,6 @@ ENTRIES: Final = (
             "it is released, but no number of bars is sure to do that: it depends on all bars since the first."
         ),
         reference="Seban, Tout le monde merite d'etre riche (2008)",
+        screened=True,
     ),
 )

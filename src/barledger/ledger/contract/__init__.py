@@ -13,7 +13,7 @@ from barledger.ledger.contract.actions import Actions, Materialised
 from barledger.ledger.contract.audit import KEPT_LEVELS, Audit, AuditEntry, KeptEntry, SignedCheckpoint
 from barledger.ledger.contract.catalog import Catalog
 from barledger.ledger.contract.discrepancies import Discrepancies
-from barledger.ledger.contract.instruments import Instruments
+from barledger.ledger.contract.instruments import Instruments, Telling
 from barledger.ledger.contract.notices import ChannelRecord, Delivery, DeliveryState, Noticed, Notices
 from barledger.ledger.contract.outbox import Outbox, Parcel
 from barledger.ledger.contract.policies import Policies
@@ -95,6 +95,7 @@ __all__ = [
     "Snapshots",
     "Symbol",
     "Symbols",
+    "Telling",
     "Term",
     "Who",
 ]

@@ -57,6 +57,10 @@ class Catalog(ABC):
         """Return what sources were asked for, by start, of many series as of one instant."""
 
     @abstractmethod
+    def answers(self, series: Series, *, known_at: int) -> list[Cover]:
+        """Return what sources had been asked for by a time (ns), by start, as far as the audit log tells."""
+
+    @abstractmethod
     def forget(self, series: Sequence[Series], who: Who) -> list[Series]:
         """Forget what was asked about series without any revision, with one audit entry; returns which those were."""
 

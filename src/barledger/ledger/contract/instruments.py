@@ -2,9 +2,21 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from barledger.domain.instrument import Facts, Halt
+from barledger.domain.readable import Readable
 from barledger.ledger.contract.revisions import Who
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Telling(Readable):
+    """What somebody said at a time (ns), as the audit log has it: facts, or a halt; what is empty takes one back."""
+
+    sequence: int
+    time: int
+    facts: tuple[Facts, ...] = ()
+    halts: tuple[Halt, ...] = ()
 
 
 class Instruments(ABC):
@@ -32,3 +44,10 @@ class Instruments(ABC):
     @abstractmethod
     def halts(self, *, instrument: str | None = None) -> list[Halt]:
         """Return the halts, by instrument and start."""
+
+    @abstractmethod
+    def tellings(self, *, after: int = 0) -> list[Telling]:
+        """Return all that was ever said of instruments in audit entries above ``after``, in order.
+
+        It tells what was known at a time, which `facts` and `halts` do not: they keep what is known now.
+        """

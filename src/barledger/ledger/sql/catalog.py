@@ -12,8 +12,8 @@ from barledger.domain.interval import Interval
 from barledger.domain.rows import Ints
 from barledger.domain.series import Series
 from barledger.ledger.contract import Catalog, Cover, Who
-from barledger.ledger.sql import blocks, coverage, schema
-from barledger.ledger.sql.audit import append, series_key
+from barledger.ledger.sql import blocks, chronicle, coverage, schema
+from barledger.ledger.sql.audit import append
 from barledger.ledger.sql.engine import Database
 from barledger.ledger.sql.series_table import SeriesTable, series_named
 
@@ -104,6 +104,15 @@ class SqlCatalog(Catalog):
             found = coverage.of(transaction, list(known), list(known.values()))
         return {one: found.get(one, []) for one in series}
 
+    def answers(self, series: Series, *, known_at: int) -> list[Cover]:
+        """Return what sources had been asked for by a time, by start."""
+        with self._database.read() as transaction:
+            number = self._names.id_of(transaction, series)
+            if number is None:
+                return []
+            told = list(chronicle.bodies(transaction, "asked", until=known_at, series_id=number))
+        return coverage.replayed(series, [(time, body["asked"]) for _, time, body in told])
+
     def forget(self, series: Sequence[Series], who: Who) -> list[Series]:
         """Forget what was asked about series without any revision, with one audit entry; returns which those were."""
         with self._database.write() as writing:
@@ -115,7 +124,7 @@ class SqlCatalog(Catalog):
             gone = {number: one for number, one in bare.items() if found[one]}
             if gone:
                 coverage.forget(writing, gone, found)
-                told = {"forgotten": [_asked(cover) for one in gone.values() for cover in found[one]]}
+                told = {"forgotten": [coverage.told(cover) for one in gone.values() for cover in found[one]]}
                 append(writing, who, writing.tick(), told, list(gone))
         return sorted(gone.values())
 
@@ -127,7 +136,7 @@ class SqlCatalog(Catalog):
             at = writing.tick()
             coverage.add(writing, self._names, covers, at)
             ids = self._names.ensure(writing, [cover.series for cover in covers])
-            append(writing, who, at, {"asked": [_asked(cover) for cover in covers], **(details or {})}, ids)
+            append(writing, who, at, {"asked": [coverage.told(cover) for cover in covers], **(details or {})}, ids)
 
 
 def _generality(priority: tuple[str, str, tuple[str, ...], str]) -> tuple[Any, ...]:
@@ -135,8 +144,3 @@ def _generality(priority: tuple[str, str, tuple[str, ...], str]) -> tuple[Any, .
     pattern, timeframe, _, _ = priority
     wild = any(sign in pattern for sign in "*?[")
     return wild, -len(pattern.replace("*", "")), timeframe == "*", pattern
-
-
-def _asked(cover: Cover) -> dict[str, Any]:
-    interval = {"start": cover.interval.start, "end": cover.interval.end}
-    return {**series_key(cover.series), "interval": interval, "outcome": cover.outcome, "detail": cover.detail}

@@ -8,6 +8,7 @@ from barledger.domain.interval import Interval, difference, union
 from barledger.domain.series import Series
 from barledger.ledger.contract import Cover
 from barledger.ledger.sql import schema
+from barledger.ledger.sql.audit import series_key
 from barledger.ledger.sql.series_table import SeriesTable, series_named
 from barledger.ledger.sql.transaction import Transaction, Writing
 
@@ -67,6 +68,27 @@ def asked(transaction: Transaction, where: Mapping[str, str]) -> list[Series]:
     conditions = "".join(f' AND "{name}" = ?' for name in where)
     rows = transaction.all(f"{_ASKED}{conditions}", tuple(where.values()))
     return [series_named(*row) for row in rows]
+
+
+def told(cover: Cover) -> dict[str, Any]:
+    """Return an answer as the audit log has it."""
+    interval = {"start": str(cover.interval.start), "end": str(cover.interval.end)}
+    return {**series_key(cover.series), "interval": interval, "outcome": cover.outcome, "detail": cover.detail}
+
+
+def replayed(series: Series, entries: Sequence[tuple[int, Sequence[Mapping[str, Any]]]]) -> list[Cover]:
+    """Return what a series' answers had come to after entries of the log, each with its time (ns), in order."""
+    key, known = series_key(series), list[Cover]()
+    for time, answers in entries:
+        mine = [_cover(series, one) for one in answers if all(one[name] == value for name, value in key.items())]
+        if mine:
+            known = _merge(known, mine, time)
+    return sorted(known, key=lambda cover: (cover.interval.start, cover.outcome))
+
+
+def _cover(series: Series, one: Mapping[str, Any]) -> Cover:
+    interval = Interval(int(one["interval"]["start"]), int(one["interval"]["end"]))
+    return Cover(series=series, interval=interval, outcome=one["outcome"], detail=one["detail"])
 
 
 def _merge(known: Sequence[Cover], added: Sequence[Cover], time: int) -> list[Cover]:

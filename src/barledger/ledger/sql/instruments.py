@@ -1,19 +1,20 @@
 """What is said of instruments, in SQL."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from barledger.domain.instrument import Facts, Halt
 from barledger.domain.interval import Interval
-from barledger.ledger.contract import Instruments, Who
-from barledger.ledger.sql import schema
+from barledger.ledger.contract import Instruments, Telling, Who
+from barledger.ledger.sql import chronicle, schema
 from barledger.ledger.sql.audit import append
 from barledger.ledger.sql.engine import Database
 from barledger.ledger.sql.transaction import Writing
 
 _KEY: Final = ("pattern", "origin")
 _HALT: Final = ("instrument", "start", "end", "reason")
+_MOMENTS: Final = ("first_trade", "last_trade")
 
 
 class SqlInstruments(Instruments):
@@ -66,6 +67,31 @@ class SqlInstruments(Instruments):
             Halt(instrument=name, interval=Interval(start, end), reason=reason)
             for name, start, end, reason in sorted(rows)
         ]
+
+    def tellings(self, *, after: int = 0) -> list[Telling]:
+        """Return all that was ever said of instruments in audit entries above ``after``, in order."""
+        with self._database.read() as transaction:
+            found = list(chronicle.bodies(transaction, "facts", "halt", after=after))
+        return [
+            Telling(
+                sequence=sequence,
+                time=time,
+                facts=tuple(map(_facts_of, body.get("facts", ()))),
+                halts=(_halt_of(body["halt"]),) if "halt" in body else (),
+            )
+            for sequence, time, body in found
+        ]
+
+
+def _facts_of(told: Mapping[str, Any]) -> Facts:
+    """Read what the audit log has, in which ns are text."""
+    values: dict[str, Any] = {name: int(value) if name in _MOMENTS else value for name, value in told.items()}
+    return Facts(**values)
+
+
+def _halt_of(told: Mapping[str, Any]) -> Halt:
+    interval = Interval(int(told["start"]), int(told["end"]))
+    return Halt(instrument=told["instrument"], interval=interval, reason=told["reason"])
 
 
 def _news(writing: Writing, facts: Sequence[Facts]) -> dict[tuple[str, str], Facts]:

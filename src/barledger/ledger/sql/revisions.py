@@ -23,7 +23,7 @@ from barledger.ledger.contract import (
     Who,
 )
 from barledger.ledger.sql import commits, coverage, pins, schema
-from barledger.ledger.sql.audit import append
+from barledger.ledger.sql.audit import append, fragment
 from barledger.ledger.sql.engine import Database
 from barledger.ledger.sql.recalling import BEGUN, recall
 from barledger.ledger.sql.revision_log import RevisionLog
@@ -117,7 +117,7 @@ class SqlRevisions(Revisions):
             told = commits.apply(writing, ids, self._names.rows(writing, ids), pending, outcome.changes)
             writing.run(_COMMIT, (time, pending.revision))
             coverage.add(writing, self._names, outcome.coverage, time)
-            append(writing, who, time, commits.told(pending, outcome.details, told), ids)
+            append(writing, who, time, commits.told(pending, outcome.details, told) | _asked(outcome), ids)
         return time
 
     def discard(self, pending: Pending, who: Who, *, outcome: Outcome | None = None) -> None:
@@ -133,7 +133,7 @@ class SqlRevisions(Revisions):
                 ids = self._names.ensure(writing, [change.series for change in outcome.changes])
                 details = {"details": outcome.details} if outcome.details else {}
                 counts = [commits.counts(change) for change in outcome.changes]
-                append(writing, who, time, {"series": counts, **details}, ids)
+                append(writing, who, time, {"series": counts, **details, **_asked(outcome)}, ids)
 
     def abort(self, pending: Pending) -> None:
         """Give up a revision that may have left rows; raises `LeaseLost` if it was settled already."""
@@ -244,6 +244,11 @@ class SqlRevisions(Revisions):
             Aborted(revision=revision, series=series[number], interval=Interval(start, end))
             for revision, number, start, end in found
         ]
+
+
+def _asked(outcome: Outcome) -> dict[str, Any]:
+    """Return what the audit log keeps of the answers that a commit came from."""
+    return {"asked": fragment([coverage.told(cover) for cover in outcome.coverage])} if outcome.coverage else {}
 
 
 def _open(writing: Writing, revision: int, who: Who, *, owner: str, until: int) -> None:

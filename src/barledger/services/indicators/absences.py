@@ -1,21 +1,31 @@
 """Absences: which missing bars are gaps, by what is known of when the instrument trades."""
 
+from collections import OrderedDict
 from collections.abc import Sequence
+from threading import Lock
 from typing import Any, Final, Protocol
+
+import numpy as np
 
 from barledger.domain.calendar import Calendar
 from barledger.domain.exchange_calendar import calendar_called
 from barledger.domain.instrument import DEFAULT
-from barledger.domain.interval import Interval
+from barledger.domain.interval import EARLIEST, LATEST, Instant, Interval, format_time, intersection, union
 from barledger.domain.rows import Ints
+from barledger.domain.series import Series
 from barledger.domain.timeframe import Timeframe
+from barledger.domain.version import Version
 from barledger.errors import NotFound
 from barledger.indicators.breaks import breaks
 from barledger.indicators.gaps import NO_BREAKS
+from barledger.services.cache.vault import Vault
+from barledger.services.cache.versions import find_snapshot
 from barledger.services.instruments import InstrumentService
 
-_NEVER_WERE: Final = frozenset({"halted", "not_listed", "source_empty"})
+_EMPTY: Final = "source_empty"
+_NEVER_WERE: Final = frozenset({"halted", "not_listed", _EMPTY})
 """Reasons of availability that say that there never were such bars: so neighbours are the bars around them."""
+_MOST_KNOWN: Final = 1_024
 
 
 class Missing(Protocol):
@@ -51,39 +61,104 @@ class Absences:
     """Finds the breaks of bars by the calendar that somebody named for their instrument.
 
     Where nobody did, no bar is known to be missing: 24/7, which is assumed then, would make a gap of each weekend.
+
+    Bars of a version that stays are judged by what was known at its time (``known_at``): the calendar, the halts and
+    the sources' answers of then. So what somebody says later makes no other values of the same bars.
     """
 
-    def __init__(self, instruments: InstrumentService, availability: AvailabilityService | None) -> None:
-        """Know instruments by the one service, and why bars are missing by the other."""
-        self._instruments, self._availability = instruments, availability
+    def __init__(self, vault: Vault, instruments: InstrumentService, availability: AvailabilityService | None) -> None:
+        """Know instruments by the one service, and why bars are missing now by the other."""
+        self._vault, self._instruments, self._availability = vault, instruments, availability
+        self._empty: OrderedDict[tuple[Series, int], list[Interval]] = OrderedDict()
+        self._lock = Lock()
 
-    def calendar(self, instrument: str) -> Calendar | None:
-        """Return the calendar that somebody named; raises `CalendarNotFound`."""
-        known = self._instruments.describe(instrument)
+    def known_at(self, version: str | Instant) -> int | None:
+        """Return until when (ns) things were known at a version, None if that is now; raises `VersionNotFound`."""
+        asked = Version.of(version)
+        snapshot = find_snapshot(self._vault, asked)
+        if snapshot is not None:
+            return snapshot.created_at
+        return asked.number if asked.kind in ("time", "revision") else None
+
+    def calendar(self, instrument: str, *, known_at: int | None = None) -> Calendar | None:
+        """Return the calendar that somebody named, or had by a time; raises `CalendarNotFound`."""
+        instruments = self._instruments
+        register = instruments.register() if known_at is None else instruments.register_at(known_at)
+        known = register.describe(instrument)
         return None if known.origins["calendar"] == DEFAULT else calendar_called(known.calendar)
 
-    def breaks(self, time: Ints, instrument: str, timeframe: Timeframe, *, source: str | None) -> Ints:
-        """Return the rows before which bars are missing that should be there; raises `CalendarNotFound`."""
-        calendar = self.calendar(instrument)
+    def breaks(self, time: Ints, series: Sequence[Series], *, known_at: int | None = None) -> Ints:
+        """Return the rows before which bars of the series are missing that should be there.
+
+        ``series`` are those that the bars were read from. Raises `CalendarNotFound`.
+        """
+        instrument, timeframe = series[0].instrument, series[0].timeframe
+        calendar = self.calendar(instrument, known_at=known_at)
         if calendar is None:
             return NO_BREAKS
         found = breaks(time, timeframe, calendar)
         if not len(found):
             return found
         hull = Interval(int(time[found[0] - 1]), int(time[found[-1]]) + 1)
-        never = self._never(instrument, timeframe, hull, source)
-        return breaks(time, timeframe, calendar, excused=never) if never else found
+        if known_at is None:
+            never = self._never(series, hull)
+        else:
+            never = [*self._halted(instrument, timeframe, calendar, hull, known_at), *self._empties(series, known_at)]
+        # An interval that is excused twice counts once.
+        return breaks(time, timeframe, calendar, excused=union(never)) if never else found
 
-    def told(self, instrument: str) -> dict[str, Any]:
-        """Return by which calendar gaps are told, for the provenance."""
-        calendar = self.calendar(instrument)
-        return {"calendar": None if calendar is None else calendar.name}
+    def told(self, instrument: str, *, known_at: int | None = None) -> dict[str, Any]:
+        """Return by which calendar gaps are told, and as it was known when, for the provenance."""
+        calendar = self.calendar(instrument, known_at=known_at)
+        when = {} if known_at is None else {"known_at": format_time(known_at)}
+        return {"calendar": None if calendar is None else calendar.name, **when}
 
-    def _never(self, instrument: str, timeframe: Timeframe, hull: Interval, source: str | None) -> list[Interval]:
+    # --- bars that never were --------------------------------------------------------------------
+
+    def _never(self, series: Sequence[Series], hull: Interval) -> list[Interval]:
+        """Ask as of now; of several sources the order is that in which they were read."""
         if self._availability is None:
             return []
+        name, timeframe = series[0].instrument, series[0].timeframe.name
+        source = series[0].source if len(series) == 1 else None
         try:
-            found = self._availability.check(instrument, timeframe.name, start=hull.start, end=hull.end, source=source)
+            found = self._availability.check(name, timeframe, start=hull.start, end=hull.end, source=source)
         except NotFound:
             return []
         return [one.interval for one in found.missing if one.reason in _NEVER_WERE]
+
+    def _halted(
+        self, instrument: str, timeframe: Timeframe, calendar: Calendar, hull: Interval, known_at: int
+    ) -> list[Interval]:
+        """Return where the bars open that lie wholly in a halt."""
+        halts = [one.interval for one in self._instruments.halts_at(instrument, known_at)]
+        if not halts:
+            return []
+        table = calendar.timetable(timeframe, hull)
+        edges = np.clip(np.array([(one.start, one.end) for one in halts], np.int64), EARLIEST, LATEST)
+        ends = np.array([hull.start, hull.end], np.int64)
+        least, most = table.before(ends).tolist()
+        first = np.maximum(table.opened(edges[:, 0]), least)
+        last = np.minimum(table.closed(edges[:, 1]), most)
+        some = first < last
+        starts, stops = table.labels(first[some]), table.labels(last[some] - 1) + 1
+        return [Interval(start, stop) for start, stop in zip(starts.tolist(), stops.tolist(), strict=True)]
+
+    def _empties(self, series: Sequence[Series], known_at: int) -> list[Interval]:
+        """Return where all sources had proved that they have nothing."""
+        empty = self._empty_of(series[0], known_at)
+        for one in series[1:]:
+            empty = intersection(empty, self._empty_of(one, known_at))
+        return empty
+
+    def _empty_of(self, series: Series, known_at: int) -> list[Interval]:
+        key = (series, known_at)
+        found = self._empty.get(key)
+        if found is None:
+            answers = self._vault.ledger.catalog.answers(series, known_at=known_at)
+            found = union(one.interval for one in answers if one.outcome == _EMPTY)
+            with self._lock:
+                self._empty[key] = found
+                while len(self._empty) > _MOST_KNOWN:
+                    self._empty.popitem(last=False)
+        return found

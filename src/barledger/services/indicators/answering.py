@@ -12,7 +12,8 @@ from barledger.domain.rows import Floats, Ints, concat
 from barledger.domain.series import Series
 from barledger.indicators.binding import Request
 from barledger.indicators.calculation import Calculation, Standing
-from barledger.indicators.telling import ANCHORED, Rows, restarts, standing, told
+from barledger.indicators.relying import ANCHORED, Gaps, Rows
+from barledger.indicators.telling import gaps_told, standing, told
 from barledger.services.indicators.explanation import Explanation
 from barledger.services.indicators.held import Held
 
@@ -31,16 +32,17 @@ def answer_of(
     """Return columns with their standings and their provenance, the same whatever was known before."""
     table, used = held.table, _used(request, rows, anchor)
     # A table that is kept may grow: what is told later is told of what there is now.
+    gaps = Gaps(table=table)
     bars, others, revisions, calendar = held.bars, held.others, held.revisions, held.calendar
 
     def standings() -> dict[str, Standing]:
-        return {name: standing(pick, table, rows, anchor) for name, pick in request.picks.items()}
+        return {name: standing(pick, gaps, rows, anchor) for name, pick in request.picks.items()}
 
     def provenance() -> dict[str, Any]:
         return {
             **_bars_told(bars, others, revisions, used),
             **told(request, standings()),
-            "gaps": {**calendar, **restarts(table, request, rows)},
+            "gaps": {**calendar, **gaps_told(gaps, request, rows, anchor)},
         }
 
     return Calculation(

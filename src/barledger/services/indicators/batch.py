@@ -140,7 +140,7 @@ class BatchCalculator:
                 parts += _filled(plan, portion, choice.threads, team, sheet, tally, at=_end(parts))
         if tally.failures:
             told = told_failures(tally.failures).removeprefix(", ")
-            warnings.warn(f"of {plan.total} instruments {told}; see .failures", Incomplete, stacklevel=3)
+            warnings.warn(f"of {plan.total} instruments {told}; see .failures", Incomplete, stacklevel=2)
         explanation = None
         if explain:
             chosen = choice or plan.choice([])

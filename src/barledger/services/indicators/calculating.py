@@ -13,8 +13,8 @@ from barledger.indicators.binding import Request
 from barledger.indicators.calculation import Calculation
 from barledger.indicators.evaluation import Evaluation
 from barledger.indicators.registry import REGISTRY
+from barledger.indicators.relying import Rows
 from barledger.indicators.table import Table
-from barledger.indicators.telling import Rows
 from barledger.services.indicators.absences import Absences
 from barledger.services.indicators.answering import answer_of
 from barledger.services.indicators.cache import Answer, IndicatorCache
@@ -88,7 +88,7 @@ class Calculator:
             revisions=bars.revisions,
             calendar={"calendar": None},
         )
-        rows = Rows(first=0, stop=len(bars), begins=held.begins)
+        rows = Rows(first=0, stop=len(bars), begins=held.begins, known=held.known_from(None))
         # All rows are answered, and nothing is kept: then there is no more to it than computing them.
         plain = explanation is None
         columns = Evaluation(table=table).columns(request) if plain else held.columns(request, rows, 0, explanation)[0]
@@ -130,7 +130,7 @@ class Calculator:
             if self._places.current(held, place):
                 if place.revisions:
                     held.revisions, held.state = place.revisions, place.state
-                if self._same_breaks(held, question):
+                if self._same_breaks(held):
                     return True
             elif self._places.appended(held, place) and self._grown(held, question, place, explanation):
                 return True
@@ -144,24 +144,24 @@ class Calculator:
         # Somebody may have corrected older bars since: then what was read does not go with what is here.
         if not self._places.appended(held, place):
             return False
-        held.grow(added, self._breaks_behind(held, added, question))
+        held.grow(added, self._breaks_behind(held, added))
         held.revisions = added.revisions
         if explanation is not None:
             explanation.add("read", question.instrument, f"{len(added):,} bars that were added since")
         return True
 
-    def _breaks_behind(self, held: Held, added: Bars, question: Question) -> Ints:
+    def _breaks_behind(self, held: Held, added: Bars) -> Ints:
         """Return all breaks of a table with bars added at its end."""
         size = len(held.table)
         time = np.concatenate([held.table.time[-1:], added.time])
-        new = self._absences.breaks(time, question.instrument, question.timeframe, source=question.source)
+        new = self._absences.breaks(time, added.series, known_at=held.known_at)
         return np.concatenate([held.table.breaks, new + (size - 1)]) if len(new) else held.table.breaks
 
-    def _same_breaks(self, held: Held, question: Question) -> bool:
+    def _same_breaks(self, held: Held) -> bool:
         """Tell whether gaps are still gaps: somebody may have said since that there never were such bars."""
-        if not len(held.table.breaks):
+        if held.known_at is not None or not len(held.table.breaks):
             return True
-        found = self._absences.breaks(held.table.time, question.instrument, question.timeframe, source=question.source)
+        found = self._absences.breaks(held.table.time, held.bars.series)
         return np.array_equal(found, held.table.breaks)
 
 
@@ -170,4 +170,5 @@ def _rows(held: Held, question: Question) -> Rows:
     first, end = np.searchsorted(time, [question.interval.start, question.interval.end]).tolist()
     if question.last is not None:
         first = max(first, end - question.last)
-    return Rows(first=first, stop=max(first, end), begins=held.begins)
+    known = held.known_from(question.anchor)
+    return Rows(first=first, stop=max(first, end), begins=held.begins, known=known)

@@ -45,7 +45,7 @@ class Costs:
     @staticmethod
     @cache
     def measured() -> "Costs":
-        """Return the table that comes with the package; ``python -m benchmarks.indicators --costs`` renews it."""
+        """Return the table that comes with the package; ``python -m benchmarks.indicator_costs`` renews it."""
         return Costs.of(json.loads(FILE.read_text(encoding="utf-8")))
 
     @staticmethod

@@ -8,13 +8,13 @@ from typing import Any, Final
 import numpy as np
 
 from barledger.domain.bars import Bars
-from barledger.domain.interval import Interval
+from barledger.domain.interval import BEGINNING, Interval
 from barledger.domain.rows import Floats, Ints
 from barledger.domain.series import Series
 from barledger.indicators.binding import Pick, Request
 from barledger.indicators.evaluation import Evaluation, Results
+from barledger.indicators.relying import ANCHORED, Rows, begin_of
 from barledger.indicators.table import Table
-from barledger.indicators.telling import ANCHORED, Rows, begin_of
 from barledger.services.indicators.choosing import choose, foresees
 from barledger.services.indicators.explanation import Explanation
 from barledger.services.indicators.growing import Growing
@@ -27,13 +27,13 @@ _SMALL: Final = 8
 _MOST_KNOWN: Final = 1_024
 
 
-@dataclass(slots=True, kw_only=True, eq=False)
+@dataclass(slots=True, kw_only=True, eq=False, repr=False)
 class Held:
     """All bars of ``interval`` in some state, ``begins`` if the series has none before them.
 
     ``parts`` are the bars, those that were added later by themselves, and ``others`` those of other instruments.
-    ``revisions`` are those that each series was read at, ``state`` what else the ledger told of a single one. Whoever
-    computes or grows it holds its ``lock``.
+    ``revisions`` are those that each series was read at, ``state`` what else the ledger told of a single one. Gaps are
+    those that were known at a time (``known_at``, ns), None for now. Whoever computes or grows it holds its ``lock``.
     """
 
     interval: Interval
@@ -45,6 +45,7 @@ class Held:
     others: Mapping[str, Bars] = field(default_factory=dict)
     state: Any = None
     due: int | None = None
+    known_at: int | None = None
     generation: int = 0
     lock: Any = field(default_factory=RLock)
     _grown: dict[str, Growing] = field(default_factory=dict)
@@ -54,6 +55,16 @@ class Held:
     def bars(self) -> Bars:
         """Return the bars that were read first."""
         return self.parts[0]
+
+    def known_from(self, anchor: int | None) -> int:
+        """Return from when on (ns) all bars of the series are here, and are computed on from an anchor."""
+        start = BEGINNING if self.begins else max(self.interval.start, self.bars.interval.start)
+        if not len(self.table):
+            return start
+        first = int(self.table.time[0])
+        if start == BEGINNING and not self.begins:
+            start = first
+        return start if anchor is None or (self.begins and anchor <= first) else max(start, anchor)
 
     @property
     def nbytes(self) -> int:

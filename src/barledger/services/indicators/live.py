@@ -9,7 +9,8 @@ import numpy as np
 from barledger.domain.bars import Bars
 from barledger.domain.interval import Instant, parse_time
 from barledger.domain.rows import VALUES, Ints
-from barledger.domain.timeframe import Timeframe
+from barledger.domain.series import Series
+from barledger.domain.version import Version
 from barledger.indicators.binding import Request, bounds
 from barledger.indicators.definition import Policy
 from barledger.indicators.gaps import NO_BREAKS
@@ -29,14 +30,21 @@ _PATHS: Final = ("path", "index")
 class Gaps(Protocol):
     """Tells where bars are missing that should be there."""
 
-    def breaks(self, time: Ints, instrument: str, timeframe: Timeframe, *, source: str | None) -> Ints:
-        """Return the rows before which bars are missing."""
+    def known_at(self, version: str | Instant) -> int | None:
+        """Return until when (ns) things were known at a version, None if that is now."""
+
+    def breaks(self, time: Ints, series: Sequence[Series], *, known_at: int | None = None) -> Ints:
+        """Return the rows before which bars of the series are missing."""
 
 
 class NoGaps:
     """Takes the bars that there are for neighbours."""
 
-    def breaks(self, time: Ints, instrument: str, timeframe: Timeframe, *, source: str | None) -> Ints:  # noqa: ARG002
+    def known_at(self, version: str | Instant) -> int | None:  # noqa: ARG002
+        """Return that it makes no difference."""
+        return None
+
+    def breaks(self, time: Ints, series: Sequence[Series], *, known_at: int | None = None) -> Ints:  # noqa: ARG002
         """Return no row."""
         return NO_BREAKS
 
@@ -117,13 +125,16 @@ class LiveService:
     def opened(self, wish: Wish, start: int | None, end: int | None, options: Mapping[str, Any]) -> Live:
         """Return live indicators at the last bar before an end (ns), that began at a start or where they settle."""
         bars, whole = self._bars(wish, start, end, options)
-        source = options.get("source")
+        # A strategy may get another snapshot meanwhile: the bars say which one they are of.
+        version = options.get("version", "latest")
+        pinned = Version.of(version).kind in ("named", "strategy")
+        known_at = self._gaps.known_at(bars.version if pinned else version)
         table = Table.of(
             bars.time,
             {name: getattr(bars.rows, name) for name in VALUES},
-            breaks=self._gaps.breaks(bars.time, wish.instrument, wish.timeframe, source=source),
+            breaks=self._gaps.breaks(bars.time, bars.series, known_at=known_at),
         )
-        return wish.live(self._gap(wish, source)).warm(table, whole=whole)
+        return wish.live(self._gap(bars.series, known_at)).warm(table, whole=whole)
 
     def _followed(self, bars: Any, wishes: Mapping[str, Wish]) -> Generator[Followed]:
         followers: dict[str, Follower] = {}
@@ -154,16 +165,16 @@ class LiveService:
             return self._retrieval.bars(name, frame, end=end, **options), True
         return bars, False
 
-    def _gap(self, wish: Wish, source: str | None) -> Gap | None:
+    def _gap(self, series: Sequence[Series], known_at: int | None) -> Gap | None:
         if isinstance(self._gaps, NoGaps):
             return None
-        step = wish.timeframe.duration
+        step = series[0].timeframe.duration
 
         def gap(before: int, time: int) -> bool:
             if time - before <= step:
                 return False
             both = np.array([before, time], np.int64)
-            return bool(len(self._gaps.breaks(both, wish.instrument, wish.timeframe, source=source)))
+            return bool(len(self._gaps.breaks(both, series, known_at=known_at)))
 
         return gap
 

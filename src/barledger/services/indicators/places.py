@@ -67,7 +67,7 @@ class Places:
         at = dict(state.at) if state.at or single is None else {series[0]: single.revision}
         if single is not None:
             at = {series[0]: min(at[series[0]], single.revision)}
-        return Place(key=(series, None, known, facts), revisions=at, newest=latest, state=single)
+        return Place(key=(series, state.known_at, known, facts), revisions=at, newest=latest, state=single)
 
     def due(self, question: Question, place: Place) -> int | None:
         """Return the next ex-date (ns) from which on the newest state is adjusted otherwise, if there is one."""

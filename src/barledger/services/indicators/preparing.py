@@ -12,8 +12,8 @@ from barledger.domain.rows import Floats, Ints
 from barledger.indicators.binding import Pick, Request, bounds
 from barledger.indicators.calculation import Calculation, Standing
 from barledger.indicators.evaluation import Evaluation
+from barledger.indicators.relying import Rows, begin_of
 from barledger.indicators.table import Table
-from barledger.indicators.telling import Rows, begin_of
 from barledger.services.indicators.answering import answer_of
 from barledger.services.indicators.held import Held
 from barledger.services.indicators.question import Need, Question
@@ -79,7 +79,8 @@ class Preparer:
         held = self.reading.table(question, bars, need, self.request, others)
         time = held.table.time
         first, end = np.searchsorted(time, [question.interval.start, question.interval.end]).tolist()
-        return Prepared(held=held, rows=Rows(first=first, stop=end, begins=held.begins))
+        rows = Rows(first=first, stop=end, begins=held.begins, known=held.known_from(None))
+        return Prepared(held=held, rows=rows)
 
     def in_hand(self, bars: Bars) -> Prepared:
         """Prepare bars that the caller has; raises `InputMissing`."""
@@ -91,7 +92,8 @@ class Preparer:
             revisions=bars.revisions,
             calendar={"calendar": None},
         )
-        return Prepared(held=held, rows=Rows(first=0, stop=len(bars), begins=held.begins))
+        rows = Rows(first=0, stop=len(bars), begins=held.begins, known=held.known_from(None))
+        return Prepared(held=held, rows=rows)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

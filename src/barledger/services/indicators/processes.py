@@ -17,8 +17,8 @@ from barledger.domain.rows import VALUES
 from barledger.errors import BarledgerError, NotParallel
 from barledger.indicators.binding import Binder, Request
 from barledger.indicators.registry import REGISTRY
+from barledger.indicators.relying import Rows
 from barledger.indicators.table import Table
-from barledger.indicators.telling import Rows
 from barledger.services.indicators.costs import available_cores
 from barledger.services.indicators.jobs import Job
 from barledger.services.indicators.preparing import Step, computed
@@ -137,7 +137,7 @@ class Team:
             self.size = 0
             told = f"computed in this process alone: {reason}"
             self._note(told)
-            warnings.warn(told, NotParallel, stacklevel=5)
+            warnings.warn(told, NotParallel, stacklevel=4)
 
 
 # --- on this side of the memory --------------------------------------------------------------------

@@ -11,7 +11,7 @@ from barledger.domain.timeframe import Timeframe
 from barledger.domain.version import Version
 from barledger.errors import InvalidInterval, InvalidSetting
 from barledger.indicators.binding import Request
-from barledger.indicators.telling import ANCHORED
+from barledger.indicators.relying import ANCHORED
 from barledger.services.retrieval.request import ReadRequest
 
 

@@ -109,10 +109,13 @@ class Reading:
         bars = read.bars
         columns = columns_of(bars, request, read.others)
         gaps: dict[str, Any] = {"calendar": None}
+        known_at = None
         made = Table.of(bars.time, columns)
         if self._absences is not None:
-            gaps = self._absences.told(bars.instrument)
-            found = self._absences.breaks(bars.time, bars.instrument, bars.timeframe, source=question.source)
+            # A strategy may get another snapshot meanwhile: the bars say which one they are of.
+            known_at = self._absences.known_at(bars.version if question.pinned else question.version)
+            gaps = self._absences.told(bars.instrument, known_at=known_at)
+            found = self._absences.breaks(bars.time, bars.series, known_at=known_at)
             made = Table.of(bars.time, columns, breaks=found)
         revisions = {series: one for it in (bars, *read.others.values()) for series, one in it.revisions.items()}
         return Held(
@@ -123,6 +126,7 @@ class Reading:
             table=made,
             revisions=revisions,
             calendar=gaps,
+            known_at=known_at,
         )
 
 

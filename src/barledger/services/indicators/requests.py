@@ -6,7 +6,7 @@ from threading import Lock
 from typing import Final
 
 from barledger.domain.rows import VALUES
-from barledger.indicators.binding import Binder, Request
+from barledger.indicators.binding import Binder, Request, listed
 from barledger.indicators.definition import Indicator, Policy
 from barledger.indicators.grammar import parse
 from barledger.indicators.registry import Registry
@@ -31,7 +31,7 @@ class Requests:
 
     def bound(self, specs: str | Sequence[str], nan_policy: Policy | None) -> Request:
         """Return what specs mean; raises `InvalidSpec` and what else can be wrong with them."""
-        key = (self._registry.generation, specs if isinstance(specs, str) else tuple(specs), nan_policy)
+        key = (self._registry.generation, specs if isinstance(specs, str) else listed(specs), nan_policy)
         found = self._bound.get(key)
         if found is None:
             found = Binder(self._registry, columns=COLUMNS).request(specs, nan_policy=nan_policy)

@@ -7,7 +7,8 @@ from typing import Any
 
 from barledger.domain.bars import Bars
 from barledger.domain.interval import Instant
-from barledger.errors import InvalidSetting
+from barledger.errors import InputUnsuitable, InvalidSetting
+from barledger.indicators.binding import listed
 from barledger.indicators.calculation import Calculation
 from barledger.indicators.definition import Kind, Policy
 from barledger.indicators.description import Description
@@ -15,14 +16,12 @@ from barledger.indicators.frame import check_policy
 from barledger.indicators.registry import REGISTRY
 from barledger.services.cache.vault import Vault
 from barledger.services.indicators.absences import Absences
-from barledger.services.indicators.batch import BatchCalculator, Given
-from barledger.services.indicators.batched import Batch, Batches
+from barledger.services.indicators.batch import BatchCalculator
 from barledger.services.indicators.cache import DEFAULT_BYTES, IndicatorCache
 from barledger.services.indicators.calculating import Calculator
 from barledger.services.indicators.explanation import Explanation
 from barledger.services.indicators.live import LiveService
 from barledger.services.indicators.places import Places
-from barledger.services.indicators.progress import Listener
 from barledger.services.indicators.question import Question, refuse_reading
 from barledger.services.indicators.reading import Reading
 from barledger.services.indicators.requests import Requests
@@ -54,7 +53,8 @@ class IndicatorService:
         self._requests = Requests(REGISTRY)
         reading = Reading(retrieval, absences)
         self._calculator = Calculator(reading, Places(vault, instruments), absences, self.cache)
-        self._batch = BatchCalculator(retrieval, reading, self._requests)
+        many = BatchCalculator(retrieval, reading, self._requests)
+        self.batch, self.batches = many.batch, many.batches
 
     def calculate(  # noqa: PLR0913 - the one call for strategies
         self,
@@ -107,12 +107,15 @@ class IndicatorService:
             refuse_reading(given | {"options": options, "fetch_missing": fetch_missing or None}, version=version)
             request = self._requests.bound(specs, nan_policy)
             return self._calculator.in_hand(request, instrument, timeframe, others, explanation)
+        if not isinstance(instrument, str):
+            reason = f"a {type(instrument).__name__} is given for the name of an instrument"
+            raise InputUnsuitable(reason=reason, remedy="Compute on a table by barledger.calculate(specs, table).")
         if others:
             raise InvalidSetting(setting="others", reason="they go with bars in hand; a library reads them by itself")
         asked = (instrument, timeframe, start, end, last, source, version, adjust, anchor, nan_policy)
         key = None
         if cache and not explain and not fetch_missing:
-            key = (specs if isinstance(specs, str) else tuple(specs), *asked)
+            key = (specs if isinstance(specs, str) else listed(specs), *asked)
             known = self._calculator.known(key)
             if known is not None:
                 return known
@@ -160,72 +163,6 @@ class IndicatorService:
             bars = self._retrieval.bars(instrument, frame, start=start, end=end, **options)
         profile = import_module("barledger.indicators.profile")
         return profile.volume_profile(bars, bins=bins, tick=tick, value_area=value_area)
-
-    # --- many instruments ----------------------------------------------------------------------
-
-    def batch(  # noqa: PLR0913 - what calculate can be asked, of many
-        self,
-        instruments: Given,
-        timeframe: str | None = None,
-        specs: str | Sequence[str] = (),
-        *,
-        start: Instant | None = None,
-        end: Instant | None = None,
-        source: str | None = None,
-        version: str | Instant = "latest",
-        adjust: str | None = None,
-        nan_policy: Policy | None = None,
-        threads: int | None = None,
-        processes: int = 0,
-        progress: Listener | None = None,
-        explain: bool = False,
-    ) -> Batch:
-        """Return indicators of many instruments as one frame (`BatchCalculator.batch`)."""
-        return self._batch.batch(
-            instruments,
-            timeframe,
-            specs,
-            start=start,
-            end=end,
-            source=source,
-            version=version,
-            adjust=adjust,
-            nan_policy=nan_policy,
-            threads=threads,
-            processes=processes,
-            progress=progress,
-            explain=explain,
-        )
-
-    def batches(  # noqa: PLR0913 - as above
-        self,
-        instruments: Given,
-        timeframe: str | None = None,
-        specs: str | Sequence[str] = (),
-        *,
-        start: Instant | None = None,
-        end: Instant | None = None,
-        source: str | None = None,
-        version: str | Instant = "latest",
-        adjust: str | None = None,
-        nan_policy: Policy | None = None,
-        threads: int | None = None,
-        progress: Listener | None = None,
-    ) -> Batches:
-        """Give indicators of one instrument after the other, in bounded memory (`BatchCalculator.batches`)."""
-        return self._batch.batches(
-            instruments,
-            timeframe,
-            specs,
-            start=start,
-            end=end,
-            source=source,
-            version=version,
-            adjust=adjust,
-            nan_policy=nan_policy,
-            threads=threads,
-            progress=progress,
-        )
 
     def warmup(self, specs: str | Sequence[str], *, nan_policy: Policy | None = None) -> int:
         """Return how many bars before the first one settle its values, of several specs the most."""

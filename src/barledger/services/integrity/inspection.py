@@ -10,7 +10,7 @@ from barledger.domain.action import CorporateAction
 from barledger.domain.discrepancy import Discrepancy
 from barledger.domain.finding import Finding
 from barledger.domain.interval import Interval, format_time
-from barledger.domain.rows import Flags, Rows
+from barledger.domain.rows import VALUES, Flags, Rows
 from barledger.domain.series import Series
 from barledger.domain.timeframe import Timeframe
 from barledger.services.discrepancies.multiplying import MULTIPLIED, multiplied, steps_of
@@ -54,15 +54,19 @@ def spoken(one: Finding) -> str:
 
 
 def as_discrepancy(series: Series, one: Finding, rows: Rows, *, revision: int) -> Discrepancy:
-    """Return a finding as a discrepancy of the series with itself."""
-    fields = ",".join(one.fields)
+    """Return a finding as a discrepancy of the series with itself.
+
+    Its fields are columns of bars, if it has any: with events to be looked at, it is no other finding.
+    """
+    named = tuple(name for name in one.fields if name in VALUES) or one.fields
+    fields = ",".join(named)
     factor = "" if one.factor is None else f"{one.factor:.6g}"
     return Discrepancy(
         series=series,
         interval=one.interval,
         kind=one.kind,
         reason=one.rule or one.kind,
-        fields=one.fields,
+        fields=named,
         factor=one.factor,
         confidence=one.confidence,
         bars=int(_inside(rows, one.interval).sum()),

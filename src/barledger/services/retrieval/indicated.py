@@ -8,6 +8,7 @@ from barledger.domain.interval import Interval, format_time, parse_time
 from barledger.domain.readable import Readable
 from barledger.domain.series import normalise_instrument
 from barledger.errors import BarledgerError, InvalidSetting
+from barledger.indicators.binding import listed
 from barledger.indicators.calculation import Calculation
 from barledger.indicators.engines import SPEC_FORMAT, engines
 
@@ -114,8 +115,7 @@ class Wish:
             return None
         if service is None:
             raise InvalidSetting(setting="indicators", reason="this service computes none")
-        listed = (specs,) if isinstance(specs, str) else tuple(specs)
-        return Wish(specs=listed, nan_policy=nan_policy, service=service())
+        return Wish(specs=listed(specs), nan_policy=nan_policy, service=service())
 
     def lookback(self, keys: Sequence[Key]) -> int:
         """Return how many bars before the start have to be pinned; raises `InvalidSetting` for other instruments."""

@@ -1,0 +1,79 @@
+"""The table of costs by which ways of computing are chosen; ``python -m benchmarks.indicator_costs`` renews it."""
+
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from barledger.indicators.binding import Binder
+from barledger.indicators.evaluation import run
+from barledger.indicators.registry import REGISTRY
+from barledger.services.indicators.costs import Costs
+from barledger.services.indicators.threads import each
+from benchmarks.data import minute_bars
+
+
+def measured_costs() -> Costs:
+    """Measure the table by which ways are chosen, on this machine."""
+    arrays = {name: np.ascontiguousarray(column) for name, column in minute_bars(200_000).items()}
+    short = {name: column[:200].copy() for name, column in arrays.items()}
+    request = {spec: Binder(REGISTRY).request(spec) for spec in ("sma(20)", "rsi(14)", "obv", "maxindex(20)")}
+
+    def bound(spec: str) -> Any:
+        return next(iter(request[spec].picks.values())).bound
+
+    def once(spec: str, given: Mapping[str, Any]) -> float:
+        one = bound(spec)
+        inputs = [given[column.key] for column in request[spec].columns]
+        return _least(lambda: run(one, inputs, None))
+
+    calls = {spec: once(spec, short) for spec in request}
+    bars = {spec: (once(spec, arrays) - calls[spec]) / 199_800 for spec in request}
+    opening, updating = _streaming(bound("rsi(14)"), arrays["close"])
+    empty = _least(lambda: list(each(lambda one: one, range(64), threads=2))) / 64
+    return Costs(
+        window=bars["sma(20)"],
+        contractive=bars["rsi(14)"],
+        path=bars["obv"],
+        index=bars["maxindex(20)"],
+        call=float(np.median(list(calls.values()))),
+        update=updating,
+        open=opening,
+        hand_over=empty,
+        shared=float(np.median(list(calls.values()))),
+        process=_process(),
+    )
+
+
+def _streaming(bound: Any, closes: Any) -> tuple[float, float]:
+    """Return what opening a handle and an update take."""
+    prices = closes[:1_000].tolist()
+    handle = bound.indicator.stream(**bound.parameters)
+    whole = _least(lambda: [handle.update(price) for price in prices])
+    return _least(lambda: bound.indicator.stream(**bound.parameters)), whole / len(prices)
+
+
+def _process() -> float:
+    began = time.perf_counter_ns()
+    subprocess.run([sys.executable, "-c", "import barledger.services.indicators.processes"], check=True)
+    return float(time.perf_counter_ns() - began)
+
+
+def _least(work: Callable[[], object], rounds: int = 50) -> float:
+    """Return the least time of some rounds in ns: what else the machine does only adds to it."""
+    spent = []
+    for _ in range(rounds):
+        began = time.perf_counter_ns()
+        work()
+        spent.append(time.perf_counter_ns() - began)
+    return float(min(spent))
+
+
+if __name__ == "__main__":
+    found = measured_costs()
+    found.save()
+    for name in Costs.__slots__:
+        sys.stdout.write(f"{name:12} {getattr(found, name):>14,.1f} ns\n")
