@@ -432,7 +432,7 @@ def test_a_restatement_that_was_undone_is_proposed_anew_and_named_as_what_it_is(
 
 
 @pytest.mark.slow
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.data())
 def test_raw_splits_and_total_are_right_whatever_is_decided_and_told_in_whatever_order(data: st.DataObject) -> None:
     clock = SetClock(1_000 * DAY + NOON)
@@ -457,7 +457,7 @@ def _happen(desk: Desk, data: st.DataObject, untold: list[int]) -> None:
     waiting = [("accept", one.id) for one in desk.made.discrepancies(state="proposed")]
     applied = [("undo", one.id) for one in desk.made.discrepancies(state="applied")]
     told = [("tell", str(day)) for day in untold]
-    always = [(name, "") for name in ("reconcile", "inspect")]
+    always = [(name, "") for name in ("reconcile", "inspect", "ingest")]
     step, what = data.draw(st.sampled_from([*sorted(waiting, key=lambda one: one[0]), *applied, *told, *always]))
     match step:
         case "accept":
@@ -471,6 +471,8 @@ def _happen(desk: Desk, data: st.DataObject, untold: list[int]) -> None:
             desk.tell(int(what))
         case "reconcile":
             desk.reconcile()
+        case "ingest":
+            desk.ingest(290)
         case _:
             desk.made.inspect("A", "1d", keep=True)
 

@@ -102,6 +102,16 @@ class Decisions:
             rows = move.taken_back(rows)
             yield rows
 
+    def without(self, rows: Rows) -> Iterator[Rows]:
+        """Give bars without the last decision that stands, without the one before it too, and so on.
+
+        What was undone is no state that a source can be behind of: if it gives that, it has changed its story.
+        """
+        for move in self.moves:
+            if move.decision.state == "applied":
+                rows = move.taken_back(rows)
+                yield rows
+
     def touch(self, rows: Rows) -> bool:
         """Whether any bar lies where a decision stands."""
         return len(rows) > 0 and any(
@@ -115,8 +125,8 @@ class Decisions:
         at, held = at[mine], held.pick(mine)
         given = rows.take(at)
         agrees, was = alike(held, given), np.zeros(len(at), np.bool_)
-        for before in list(self.before(held))[1:]:
-            was |= alike(before, given)
+        for without in self.without(held):
+            was |= alike(without, given)
         was &= ~agrees
         kept = agrees | was
         heeded = _substituted(rows, at[kept], held.pick(kept))
