@@ -13,22 +13,20 @@ import numpy as np
 
 from barledger.domain.discrepancy import Discrepancy
 from barledger.domain.interval import Interval
-from barledger.domain.rows import VALUES, Flags, Floats, Rows, found_in
+from barledger.domain.rows import VALUES, Flags, Ints, Rows, found_in
 from barledger.domain.series import Series
 from barledger.ledger.contract import Ledger
 from barledger.services.cache.reader import read
 from barledger.services.cache.vault import Vault
 from barledger.services.cache.versions import left
-from barledger.services.discrepancies.moot import put_right
+from barledger.services.discrepancies.moot import goes_on
 from barledger.services.discrepancies.multiplying import is_own, multiplied, steps_of
 
 DECIDED: Final = "decided"
 """The evidence that counts the bars which go on being corrected in what a source gives, by decision."""
 
-# How many bars' time beside a decision is looked at, how many bars tell how others were moved, and what is no move.
+# How many bars' time beside a decision is looked at.
 _BESIDE: Final = 60
-_AROUND: Final = 13
-_TOGETHER: Final = 0.01
 # What multiplying, and dividing again, loses in doubles.
 _COMPUTED: Final = 1e-9
 
@@ -59,9 +57,8 @@ class Heeded:
     """What a source gives, with our own corrections in the place of what they corrected.
 
     ``bars`` are those that the source gives as they were before somebody corrected them, ``decided`` counts them by
-    decision, of which several may be about one bar, and ``overruled`` those that it gives in a third way, which stay as
-    it gives them. ``restated`` counts those that it multiplied with the bars around them, and that are as wrong as they
-    were: they are corrected as before.
+    decision, of which several may be about one bar. ``restated`` counts those that it changed, and that are as wrong as
+    they were: they are corrected as before. ``overruled`` are the others that it changed, which stay as it gives them.
     """
 
     rows: Rows
@@ -132,11 +129,9 @@ class Decisions:
         heeded = _substituted(rows, at[kept], held.pick(kept))
         restated, counts = np.zeros(len(at), np.bool_), dict[str, int]()
         if not kept.all():
-            corrected, counts = self._restated(stored, rows)
-            restated = ~kept & found_in(held.time, corrected.time)
-            again = corrected.pick(found_in(corrected.time, held.time[restated]))
-            heeded = _substituted(heeded, at[restated], again)
-            counts = counts if len(again) else {}
+            corrected, counts = self._restated(stored, rows, held.time[~kept])
+            restated = found_in(held.time, corrected.time)
+            heeded = _substituted(heeded, at[restated], corrected)
         return Heeded(
             rows=heeded,
             bars=int(was.sum()),
@@ -145,11 +140,8 @@ class Decisions:
             restated=counts,
         )
 
-    def _restated(self, stored: Rows, rows: Rows) -> tuple[Rows, dict[str, int]]:
-        """Return bars that a source multiplied with those around them and left as wrong as they were, corrected.
-
-        Whether it left them so is told by the edges of what was wrong: it moved the bars on both sides alike.
-        """
+    def _restated(self, stored: Rows, rows: Rows, changed: Ints) -> tuple[Rows, dict[str, int]]:
+        """Return bars that a source changed and left as wrong as they were, corrected; ``changed`` are their times."""
         at, held = _pairs(stored, rows)
         given, source = rows.take(at), held
         for one in self.applied:
@@ -157,12 +149,10 @@ class Decisions:
             source = replace(source, **_where(self._in_force(one, held), multiplied(source, steps), source))
         with np.errstate(divide="ignore", invalid="ignore"):
             moved = np.nan_to_num(np.log(given.close / source.close), posinf=0.0, neginf=0.0)
-        around = _medians(moved)
-        alike_moved = (np.abs(moved - around) < _TOGETHER) & (np.abs(around) > _TOGETHER)
         made, corrected, counts = given, np.zeros(len(given), np.bool_), dict[str, int]()
         for one in self.applied:
-            here = self._in_force(one, held) & alike_moved
-            if here.any() and put_right(one, held.time, moved) is False:
+            here = self._in_force(one, held) & found_in(held.time, changed)
+            if here.any() and goes_on(one, held.time, moved, here):
                 steps = steps_of(one.fields, one.factor or 1.0)
                 made = replace(made, **_where(here, multiplied(made, steps), made))
                 corrected |= here
@@ -255,13 +245,6 @@ def _told_twice(decisions: Decisions, found: Discrepancy, now: Rows) -> Flags:
         if same and edges and looks and one.state == "applied":
             twice |= move.covers(now) & decisions.wrote(now)
     return twice
-
-
-def _medians(values: Floats) -> Floats:
-    """Return the median of each value and those around it."""
-    padded = np.pad(values, _AROUND, mode="edge") if len(values) else values
-    windows = np.lib.stride_tricks.sliding_window_view(padded, 2 * _AROUND + 1) if len(values) else values
-    return np.asarray(np.median(windows, axis=1)) if len(values) else values
 
 
 def _moves(one: Discrepancy) -> Iterator[Move]:

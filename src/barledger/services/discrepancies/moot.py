@@ -10,11 +10,13 @@ from typing import Final
 import numpy as np
 
 from barledger.domain.discrepancy import RESTATEMENT, Discrepancy
-from barledger.domain.rows import Floats, Ints, Rows, found_in
+from barledger.domain.rows import Flags, Floats, Ints, Rows, found_in
 from barledger.services.discrepancies.multiplying import is_own
 
 _HALF: Final = 0.5
 _NEAR: Final = 0.05
+# So many bars on each side tell how the source moved those around one.
+_AROUND: Final = 13
 
 
 def put_right(one: Discrepancy, times: Ints, moved: Floats) -> bool | None:
@@ -37,6 +39,20 @@ def put_right(one: Discrepancy, times: Ints, moved: Floats) -> bool | None:
     return False if all(abs(share) < _HALF for share in shares) else None
 
 
+def goes_on(one: Discrepancy, times: Ints, moved: Floats, here: Flags) -> bool:
+    """Tell whether what was corrected is still wrong in what a source gives, though it changed the bars ``here``.
+
+    ``moved`` is what it did to each bar around them. Its edges say whether it put all of them right; where it did so
+    with some of them, or the edges contradict each other, it is another story.
+    """
+    wanted = log_factor(one)
+    if not wanted or put_right(one, times, moved) is not False:
+        return False
+    edges = any(0 < int(np.searchsorted(times, edge)) < len(times) for edge in (one.interval.start, one.interval.end))
+    mine = moved[here] - (_medians(moved)[here] if edges else 0.0)
+    return not bool((np.abs(mine / wanted - 1) < _HALF).any())
+
+
 def log_factor(one: Discrepancy) -> float:
     """Return the logarithm of a finding's factor on the close, 0 if it has none."""
     return log(one.factor) if is_own(one) and one.factor and one.fields[0] != "volume" else 0.0
@@ -49,6 +65,12 @@ def moves(old: Rows, new: Rows) -> tuple[Ints, Floats]:
         logs = np.log(theirs.close / mine.close)
     finite = np.isfinite(logs)
     return mine.time[finite], logs[finite]
+
+
+def _medians(values: Floats) -> Floats:
+    """Return the median of each value and those around it."""
+    padded = np.pad(values, _AROUND, mode="edge")
+    return np.asarray(np.median(np.lib.stride_tricks.sliding_window_view(padded, 2 * _AROUND + 1), axis=1))
 
 
 def is_so_already(one: Discrepancy, wanted: Rows, now: Rows) -> bool:

@@ -326,12 +326,16 @@ class Reconciler:
         return [made], 0 if done is None else done.revision
 
     def _keeping(self, one: Difference) -> Difference:
-        """Say of a restatement which bars of it stay corrected, since the source gives them as wrong as before."""
-        if one.kind != RESTATEMENT or not self._restated:
+        """Say of a change which bars of it stay corrected, since the source gives them as wrong as before."""
+        counts = {name: str(count) for name, count in self._restated.items() if self._decided_in(name, one.rows)}
+        if not counts:
             return one
-        counts = {name: str(count) for name, count in self._restated.items()}
         said = ", ".join(f"{count} bars as {name} corrected them" for name, count in counts.items())
         return replace(one, reason=f"{one.reason}; keeps {said}", evidence={**one.evidence, DECIDED: counts})
+
+    def _decided_in(self, name: str, rows: Rows) -> bool:
+        interval = self._workflow.get(name).interval
+        return bool(((rows.time >= interval.start) & (rows.time < interval.end)).any())
 
     def _discrepancy(self, one: Difference, stored: Reading) -> Discrepancy:
         first, last = one.hull
