@@ -25,6 +25,7 @@ The tree (each class also inherits the kin from the standard library that caller
     │   ├── IllegalStep, KeyExposed, KeyMissing, JobRunning, JobKindMissing (CapabilityMissing)
     │   ├── CannotStream, IndicatorTaken, IndicatorFailed
     │   └── OutOfReach (CapabilityMissing), ChangedSince, ProposalStale (RevisionConflict)
+    │       └── StillCounted (ChangedSince), SoAlready (ProposalStale)
     ├── Busy (TimeoutError)
     │   └── LeaseLost
     │       └── RunnerLost
@@ -168,6 +169,7 @@ from barledger.errors.refusals import (
     Refused,
     RevisionConflict,
     RevisionExpired,
+    SoAlready,
     StillCounted,
     SymbolTaken,
     VersionImmutable,
@@ -308,6 +310,7 @@ __all__ = [
     "ServerTooOld",
     "ServerUnsupported",
     "ShortShards",
+    "SoAlready",
     "SourceError",
     "SourceNotFound",
     "SourceUnavailable",

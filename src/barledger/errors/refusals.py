@@ -38,6 +38,15 @@ class ProposalStale(RevisionConflict):
 
 
 @dataclass(kw_only=True, eq=False)
+class SoAlready(ProposalStale):
+    """The bars are what the proposal would make of them, so that it is superseded."""
+
+    code = "so-already"
+    message = "the bars of proposal {proposal} for {series} are so already, last written by revision {found}"
+    next_step = "Nothing is left to decide: it is superseded. `barledger history` (bl.history) says who wrote it."
+
+
+@dataclass(kw_only=True, eq=False)
 class ChangedSince(RevisionConflict):
     """Bars that are to be restored were written again after the correction that is to be undone."""
 

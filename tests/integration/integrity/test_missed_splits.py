@@ -395,6 +395,45 @@ def test_of_two_missed_splits_one_is_accepted_and_the_source_tells(both: Desk, t
     assert both.digest == both.first
 
 
+@pytest.mark.parametrize("order", [1, -1])
+def test_a_split_goes_on_in_bars_of_which_the_source_mends_the_unit(wrong: Desk, order: int) -> None:
+    (missed,) = wrong.found("split_missed")
+    wrong.made.accept(missed.id, reason="ours")
+    wrong.market.wrong = (0, 0)
+    done = wrong.ingest(290)
+    assert (done.changed, len(done.proposals)) == (0, 1)
+    wrong.check({EX: 2.0}, (800, 820))
+    mended = wrong.made.discrepancy(done.proposals[0]).discrepancy
+    assert (mended.kind, mended.evidence["decided"]) == ("correction", {missed.id: "20"})
+    assert missed.id in mended.reason
+    wrong.made.accept(mended.id, reason="theirs")
+    wrong.check({EX: 2.0})
+    assert (wrong.reconcile().discrepancies, wrong.ingest(290).changed) == ((), 0)
+    for one in (mended, missed)[::order]:
+        wrong.made.undo(one.id, reason="no")
+        is_wrong = (800, 820) if one is mended or order == 1 else None
+        wrong.check({} if one is missed or order == -1 else {EX: 2.0}, is_wrong)
+    assert wrong.digest == wrong.first
+
+
+@pytest.mark.parametrize(("until", "kind"), [(820, "restatement"), (880, "correction")])
+def test_a_split_and_a_mended_unit_at_once_are_one_decision(
+    bl: BarLedger, clock: SetClock, until: int, kind: str
+) -> None:
+    desk = Desk(bl, clock, {780: 2.0}, (800, until))
+    bl.ingestion.set_policy("scripted", ChangePolicy(on_change="propose"))
+    desk.market.wrong = (0, 0)
+    desk.tell(780)
+    (proposal,) = desk.ingest(290).proposals
+    desk.check({}, (800, until))
+    assert desk.made.discrepancy(proposal).discrepancy.kind == kind
+    desk.made.accept(proposal, reason="theirs")
+    desk.check({780: 2.0})
+    desk.made.undo(proposal, reason="no")
+    desk.check({}, (800, until))
+    assert (desk.digest, bl.actions.list("A")) == (desk.first, [])
+
+
 # --- what was undone by mistake --------------------------------------------------------------------
 
 

@@ -8,7 +8,7 @@ leaves the discrepancy *accepted*; to accept it again finishes it, and finds a r
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 
@@ -17,19 +17,18 @@ from barledger.domain.action import CorporateAction
 from barledger.domain.comparison import changed_fields
 from barledger.domain.decision_rule import DecisionRule, deciding
 from barledger.domain.discrepancy import BARS_BEFORE, IDS, WHOLE, WITHDRAWN, Discrepancy, check_kinds, check_reason
-from barledger.domain.interval import EARLIEST, LATEST, Interval
-from barledger.domain.rows import Flags, Floats, Ints, Rows, empty_rows, found_in, merge
+from barledger.domain.interval import Interval
+from barledger.domain.rows import Flags, Ints, Rows, empty_rows, found_in, merge
 from barledger.domain.series import Series
 from barledger.errors import (
     ActionConflict,
     BarledgerError,
-    ChangedSince,
     IllegalStep,
     ProposalStale,
     Refused,
     RevisionConflict,
     RuleNotFound,
-    StillCounted,
+    SoAlready,
 )
 from barledger.ledger.contract import Cover, Who
 from barledger.services.cache import DataCacheService
@@ -43,18 +42,14 @@ from barledger.services.discrepancies import notices
 from barledger.services.discrepancies.decisions import Decisions, composed
 from barledger.services.discrepancies.events import Telling, events_of
 from barledger.services.discrepancies.filter import Filter
-from barledger.services.discrepancies.layers import restored
-from barledger.services.discrepancies.moot import is_so_already, moves, put_right
 from barledger.services.discrepancies.multiplying import is_own
 from barledger.services.discrepancies.outcomes import Undone
 from barledger.services.discrepancies.preview import Preview
 from barledger.services.discrepancies.recording import Recording
-from barledger.services.discrepancies.remedy import Remedy, pack, unpack
+from barledger.services.discrepancies.remedy import Remedy, bars_now, pack, remedy_of
+from barledger.services.discrepancies.restoring import UNDO, Restoring, as_undone
+from barledger.services.discrepancies.superseding import Superseding
 from barledger.services.discrepancies.touching import Touched, touched, touched_by_action, touched_by_both
-
-# How many bars' time beside what waits is looked at: weekends and holidays count.
-_BESIDE: Final = 60
-_UNDO: Final = "undo"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +82,8 @@ class Workflow:
         self._cache = cache
         self._recording = Recording(vault=vault)
         self._telling = Telling(vault=vault)
+        self._superseding = Superseding(vault=vault)
+        self._restoring = Restoring(vault=vault, cache=cache, telling=self._telling)
 
     # --- finding ---------------------------------------------------------------------------------
 
@@ -146,9 +143,9 @@ class Workflow:
     def show(self, discrepancy_id: str) -> Preview:
         """Return a discrepancy with its bars and whom they concern; raises `DiscrepancyNotFound`."""
         found = self.get(discrepancy_id)
-        remedy = self._remedy(found)
+        remedy = remedy_of(self._vault, found)
         rows, action = (empty_rows(), remedy) if isinstance(remedy, CorporateAction) else (remedy, None)
-        now = self._now(found.series, rows) if len(rows) else None
+        now = bars_now(self._vault, found.series, rows) if len(rows) else None
         return Preview(
             discrepancy=found,
             rows=rows if now is None else self._as_of_now(found, rows, now),
@@ -165,26 +162,31 @@ class Workflow:
 
         One that was accepted by a process that died is finished. Raises `DiscrepancyNotFound`, `IllegalStep`,
         `InvalidSetting` without a reason, and `ProposalStale` if one of its bars was written since it was compared: the
-        next look makes a new proposal. Of an action that is known by now, or denied, `ActionConflict`.
+        next look makes a new proposal. What would change nothing is superseded (`SoAlready`). Of an action that is
+        known by now, or denied, `ActionConflict`.
         """
         self._vault.check_writable()
         check_reason(reason)
         found = self.get(discrepancy_id)
         if found.state not in ("proposed", "accepted"):
             raise IllegalStep(discrepancy=discrepancy_id, state=found.state, step="accepted")
-        remedy = self._remedy(found)
+        remedy = remedy_of(self._vault, found)
         carry_out = self._prepared(found, remedy)
         if found.state == "proposed":
             who = self._vault.who("accept", reason=reason, trigger=trigger)
             found = self._vault.ledger.discrepancies.step(discrepancy_id, "accepted", who)
         faults.reach("discrepancy.accepted")
-        old = empty_rows() if isinstance(remedy, CorporateAction) else self._now(found.series, remedy).rows.standing()
+        old = (
+            empty_rows()
+            if isinstance(remedy, CorporateAction)
+            else bars_now(self._vault, found.series, remedy).rows.standing()
+        )
         done = carry_out(found)
         faults.reach("discrepancy.written")
         who = self._vault.who("apply", reason=found.decision, trigger=trigger)
         found = self._vault.ledger.discrepancies.step(discrepancy_id, "applied", who, revision=done.revision)
         if len(old):
-            self._supersede_moot(found, old)
+            self._superseding.close(found, old)
         self._tell(notices.applied(found, done, self._touched(found, remedy)))
         return done
 
@@ -211,16 +213,16 @@ class Workflow:
         found = self.get(discrepancy_id)
         if found.state != "applied":
             raise IllegalStep(discrepancy=discrepancy_id, state=found.state, step="undone")
-        remedy = self._remedy(found)
+        remedy = remedy_of(self._vault, found)
         if isinstance(remedy, CorporateAction):
             done: Written = self._recording.take_back(found, remedy, reason=reason)
         else:
-            done = self._made(found, _UNDO) or self._restore(found, remedy, reason, partial=partial)
+            done = self._made(found, UNDO) or self._restoring.restore(found, remedy, reason, partial=partial)
         faults.reach("discrepancy.restored")
-        who = self._vault.who(_UNDO, reason=reason, trigger=found.id)
+        who = self._vault.who(UNDO, reason=reason, trigger=found.id)
         found = self._vault.ledger.discrepancies.step(discrepancy_id, "undone", who, revision=done.revision)
         self._tell(notices.undone(found, done, self._touched(found, remedy)))
-        return done if isinstance(done, Undone) else _as_undone(done)
+        return done if isinstance(done, Undone) else as_undone(done)
 
     def each(
         self, wanted: Filter, decide: Callable[[Discrepancy], Written | Discrepancy], *, backwards: bool = False
@@ -288,7 +290,7 @@ class Workflow:
             self._recording.check(found, remedy)
             return lambda accepted: self._recording.record(accepted, remedy)
         self._telling.check(found)
-        now = self._now(found.series, remedy)
+        now = bars_now(self._vault, found.series, remedy)
         rows, made = remedy, self._made(found, "") if found.state == "accepted" else None
         if made is not None:
             return lambda _: made
@@ -302,11 +304,12 @@ class Workflow:
             _check_unchanged(found, now.rows)
         return lambda accepted: self._write(accepted, rows, now)
 
-    def _moot(self, found: Discrepancy, now: Reading) -> ProposalStale:
+    def _moot(self, found: Discrepancy, now: Reading) -> SoAlready:
         """Close what would change nothing, and return what is to be raised."""
         why = "its bars are so already"
         self._vault.ledger.discrepancies.step(found.id, "superseded", self._vault.who("supersede", reason=why))
-        return _stale(found, int(now.rows.revision.max()))
+        newest = int(now.rows.revision.max())
+        return SoAlready(proposal=found.id, series=str(found.series), expected=found.revision, found=newest)
 
     def _as_of_now(self, found: Discrepancy, rows: Rows, now: Reading) -> Rows:
         """Return what acceptance would make of bars by now; as they were proposed, if it would be refused."""
@@ -350,103 +353,21 @@ class Workflow:
             self._telling.take_back(found, reason=str(error))
             raise _stale(found, error.found) from error
 
-    def _restore(self, found: Discrepancy, rows: Rows, reason: str, *, partial: bool) -> Undone:
-        now = self._now(found.series, rows)
-        back = restored(self._vault, found, now.rows)
-        before, since = back.rows, back.since
-        if bool(since.any()):
-            told: dict[str, Any] = {
-                "discrepancy": found.id,
-                "series": str(found.series),
-                "expected": found.result,
-                "found": int(now.rows.revision[since].max()),
-                "changed": int(since.sum()),
-                "bars": len(rows),
-            }
-            events = events_of(found.evidence)
-            if self._counting(found, rows, now.rows.pick(since), events):
-                raise StillCounted(**told, events=", ".join(one.summary for one in events))
-            if not partial or not back.ours.any():
-                raise ChangedSince(**told)
-        self._telling.check_back(found)
-        self._telling.take_back(found, reason=reason)
-        draft = Draft(series=found.series, rows=before, expected_revision=now.revision)
-        told = {"undoes": str(found.result), "proposal": found.id, "left": str(int(since.sum()))}
-        done = self._cache.write(
-            [draft], operation=_UNDO, reason=reason, trigger=found.id, details={found.series: told}
-        )
-        return _as_undone(done, left=int(since.sum()))
-
-    def _counting(self, found: Discrepancy, rows: Rows, left: Rows, events: Sequence[CorporateAction]) -> bool:
-        """Whether bars that would stay as they are count what would not be known any more."""
-        if not events:
-            return False
-        standing = left.standing()
-        standing = standing.pick(standing.time < max(one.ex_date for one in events))
-        wanted = rows.pick(found_in(rows.time, standing.time))
-        hull = Interval(int(rows.time[0]), int(rows.time[-1]) + 1)
-        old = read(self._vault, found.series, [hull], revision=found.result - 1).rows.standing()
-        times, before = moves(old, standing)
-        theirs, after = moves(wanted, standing)
-        both = found_in(times, theirs)
-        return bool((np.abs(after[found_in(theirs, times)]) < np.abs(before[both])).any())
-
-    def _supersede_moot(self, found: Discrepancy, old: Rows) -> None:
-        """Close what waits about bars that were put right on the way."""
-        hull = Interval(int(old.time[0]), int(old.time[-1]) + 1)
-        listed = self._vault.ledger.discrepancies.list(series=found.series, states={"open", "proposed"})
-        waiting = [one for one in listed if one.id != found.id and one.interval.intersects(hull)]
-        if not waiting:
-            return
-        times, moved = self._moved(found.series, old, waiting)
-        who = self._vault.who("supersede", reason=f"{found.id} put it right", trigger=found.id)
-        for one in waiting:
-            if put_right(one, times, moved) or self._is_so_already(one):
-                self._vault.ledger.discrepancies.step(one.id, "superseded", who)
-
-    def _moved(self, series: Series, old: Rows, waiting: Sequence[Discrepancy]) -> tuple[Ints, Floats]:
-        """Return the times of bars around what waits, and by how much each of them was moved; most by nothing."""
-        beside = _BESIDE * series.timeframe.duration
-        start = min(int(old.time[0]), *(one.interval.start for one in waiting)) - beside
-        end = max(int(old.time[-1]) + 1, *(one.interval.end for one in waiting)) + beside
-        hull = Interval(max(start, EARLIEST), min(end, LATEST))
-        now = read(self._vault, series, left(self._vault.ledger.revisions.state(series), hull)).rows.standing()
-        times, logs = moves(old, now)
-        moved = np.zeros(len(now))
-        moved[found_in(now.time, times)] = logs
-        return now.time, moved
-
-    def _is_so_already(self, one: Discrepancy) -> bool:
-        remedy = self._remedy(one) if one.against and one.state == "proposed" else None
-        if not isinstance(remedy, Rows) or not len(remedy):
-            return False
-        return is_so_already(one, remedy, self._now(one.series, remedy).rows.standing())
-
     def _made(self, found: Discrepancy, operation: str) -> Written | None:
         """Return what a process that died had written for this discrepancy, if it had."""
         records = self._vault.ledger.revisions.records(found.series, interval=found.interval)
-        mine = [one for one in records if one.trigger == found.id and (one.operation == _UNDO) == (operation == _UNDO)]
+        mine = [one for one in records if one.trigger == found.id and (one.operation == UNDO) == (operation == UNDO)]
         if not mine:
             return None
         last = mine[-1]
         counts = {"new": last.new, "changed": last.changed, "withdrawn": last.withdrawn, "jitter": last.jitter}
         return Written(series=(found.series,), revision=last.revision, fields={}, **counts)
 
-    def _remedy(self, found: Discrepancy) -> Remedy:
-        """Return what is proposed; no bars if nothing is."""
-        payload = self._vault.ledger.discrepancies.payload(found.id)
-        return empty_rows() if payload is None else unpack(payload)
-
     def _touched(self, found: Discrepancy, remedy: Remedy) -> tuple[Touched, ...]:
         if isinstance(remedy, CorporateAction):
             return touched_by_action(self._vault, remedy)
         times = remedy.time if len(remedy) else self._times(found)
         return touched_by_both(self._vault, found.series, times, events_of(found.evidence))
-
-    def _now(self, series: Series, rows: Rows) -> Reading:
-        hull = Interval(int(rows.time[0]), int(rows.time[-1]) + 1)
-        reading = read(self._vault, series, left(self._vault.ledger.revisions.state(series), hull))
-        return replace(reading, rows=reading.rows.pick(found_in(reading.rows.time, rows.time)))
 
     def _times(self, found: Discrepancy) -> Ints:
         kept = left(self._vault.ledger.revisions.state(found.series), found.interval)
@@ -492,7 +413,3 @@ def _covers(found: Discrepancy) -> list[Cover]:
 
 def _nothing(series: Series) -> Written:
     return Written(series=(series,), revision=0, fields={})
-
-
-def _as_undone(done: Written, *, left: int = 0) -> Undone:
-    return Undone(**{name: getattr(done, name) for name in Written.__dataclass_fields__}, left=left)
