@@ -46,9 +46,25 @@ def test_single_rows_at_both_ends_are_wrong_and_not_all_between() -> None:
     assert told(rows_of(wrong)) == [("unit_error", 0, 1), ("unit_error", 39, 40)]
 
 
+def test_stretches_that_nobody_traded_are_hardly_any() -> None:
+    wrong = scaled(walk(3, rows=60), slice(0, 20), 0.01, PRICES)
+    wrong = scaled(wrong, slice(30, None), 0.01, PRICES)
+    assert told(rows_of(wrong)) == [("unit_error", 20, 30)]
+    wrong.iloc[:20, wrong.columns.get_loc("Volume")] = 0
+    wrong.iloc[30:, wrong.columns.get_loc("Volume")] = 0
+    assert told(rows_of(wrong))[:2] == [("unit_error", 0, 20), ("unit_error", 30, 60)]
+
+
 def test_which_of_two_even_levels_is_right_is_not_certain() -> None:
     (found,) = barledger.inspect(scaled(walk(3), slice(0, 300), 100.0, PRICES)).findings
     assert 0.5 <= found.confidence < 0.95
+
+
+@pytest.mark.parametrize("count", [305, 306, 307, 308, 309])
+def test_one_of_two_levels_is_wrong_however_even_they_are(count: int) -> None:
+    (found,) = barledger.inspect(scaled(walk(3), slice(0, count), 100.0, PRICES)).findings
+    assert found.kind == "unit_error"
+    assert 0.53 <= found.confidence < 0.75
 
 
 @pytest.mark.parametrize("count", [8, 20, 64])

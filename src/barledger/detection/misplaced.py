@@ -105,7 +105,7 @@ def _true_level(table: Table, at: Floats) -> tuple[float, float]:
         float(level): log1p(float(weight[at == level].sum()))
         + (_NEWEST if level == newest else 0.0)
         + _by_held(table, at == level)
-        - _stretches(at != level)
+        - _stretches(at != level, weight)
         for level in np.unique(at)
     }
     ranked = sorted(scores, key=lambda level: -scores[level])
@@ -120,10 +120,14 @@ def _by_held(table: Table, here: Flags) -> float:
     return _HELD * float(table.held[here].sum()) / (count + _FEW)
 
 
-def _stretches(wrong: Flags) -> float:
-    """Return what it costs that these rows are wrong: each stretch by itself, since single rows often are."""
+def _stretches(wrong: Flags, weight: Floats) -> float:
+    """Return what it costs that these rows are wrong: each stretch by itself, since single rows often are.
+
+    Rows without trade are what vendors fill in, so that a stretch of them is hardly one.
+    """
     edges = np.flatnonzero(np.diff(wrong, prepend=False, append=False))
-    lengths = edges[1::2] - edges[::2]
+    traded = np.append(0.0, np.cumsum(weight))
+    lengths = np.maximum(traded[edges[1::2]] - traded[edges[::2]], 1.0)
     return float(_STRETCH * (1 - np.exp(-(lengths - 1) / _SHORT)).sum())
 
 
