@@ -15,7 +15,7 @@ The tree (each class also inherits the kin from the standard library that caller
     │   ├── IndicatorInvalid, InvalidState
     │   └── InvalidSpec, ParameterUnknown, ParameterInvalid, InputMissing, InputUnsuitable, ValuesMissing
     ├── NotFound (LookupError)
-    │   ├── SeriesNotFound, VersionNotFound, SourceNotFound, DataNotFound
+    │   ├── SeriesNotFound, InstrumentNotFound, VersionNotFound, SourceNotFound, DataNotFound
     │   ├── CalendarNotFound, DiscrepancyNotFound, RuleNotFound, ManifestNotFound, EntryNotFound, ActionNotFound
     │   └── ChannelNotFound, RouteNotFound, JobNotFound, IndicatorNotFound
     ├── Refused (RuntimeError)
@@ -136,6 +136,7 @@ from barledger.errors.lookup import (
     DataNotFound,
     DiscrepancyNotFound,
     EntryNotFound,
+    InstrumentNotFound,
     ManifestNotFound,
     NotFound,
     RuleNotFound,
@@ -245,6 +246,7 @@ __all__ = [
     "InfiniteValue",
     "InputMissing",
     "InputUnsuitable",
+    "InstrumentNotFound",
     "IntegrityError",
     "InvalidAction",
     "InvalidBars",
