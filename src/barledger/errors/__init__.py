@@ -15,7 +15,7 @@ The tree (each class also inherits the kin from the standard library that caller
     │   ├── IndicatorInvalid, InvalidState
     │   └── InvalidSpec, ParameterUnknown, ParameterInvalid, InputMissing, InputUnsuitable, ValuesMissing
     ├── NotFound (LookupError)
-    │   ├── SeriesNotFound, VersionNotFound, SourceNotFound, DataNotFound
+    │   ├── SeriesNotFound, InstrumentNotFound, VersionNotFound, SourceNotFound, DataNotFound
     │   ├── CalendarNotFound, DiscrepancyNotFound, RuleNotFound, ManifestNotFound, EntryNotFound, ActionNotFound
     │   └── ChannelNotFound, RouteNotFound, JobNotFound, IndicatorNotFound
     ├── Refused (RuntimeError)
@@ -137,6 +137,7 @@ from barledger.errors.lookup import (
     DataNotFound,
     DiscrepancyNotFound,
     EntryNotFound,
+    InstrumentNotFound,
     ManifestNotFound,
     NotFound,
     RuleNotFound,
@@ -182,6 +183,7 @@ from barledger.errors.root import (
     Incomplete,
     Mismatch,
     NoBars,
+    NotCounted,
     NotParallel,
     NotRefreshed,
     ShortShards,
@@ -247,6 +249,7 @@ __all__ = [
     "InfiniteValue",
     "InputMissing",
     "InputUnsuitable",
+    "InstrumentNotFound",
     "IntegrityError",
     "InvalidAction",
     "InvalidBars",
@@ -285,6 +288,7 @@ __all__ = [
     "NegativeVolume",
     "NoBars",
     "NotAuthenticated",
+    "NotCounted",
     "NotEmpty",
     "NotEnclosing",
     "NotFound",

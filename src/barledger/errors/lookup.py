@@ -24,6 +24,17 @@ class SeriesNotFound(NotFound):
 
 
 @dataclass(kw_only=True, eq=False)
+class InstrumentNotFound(NotFound):
+    """Nobody knows an instrument of this name."""
+
+    instrument: str
+    hint: str = ""
+    code = "instrument-not-found"
+    message = "nobody knows {instrument}: there are no bars of it, and nothing else is said of it{hint}"
+    next_step = "`barledger instruments list` shows those that are known; check the spelling."
+
+
+@dataclass(kw_only=True, eq=False)
 class VersionNotFound(NotFound):
     """No snapshot, named version, strategy or revision has this name."""
 
