@@ -119,7 +119,7 @@ class Live:
         """Take a closed bar in, and return its values.
 
         Raises `InputUnsuitable` for a bar that is not later than the one before, `InputMissing` for one that lacks a
-        column, and `ValuesMissing` where the policy is to raise.
+        column, `InfiniteValue` for one that is infinite there, and `ValuesMissing` where the policy is to raise.
         """
         reader = self._readers.get(type(bar))
         time, row = self._read(bar) if reader is None else reader(bar)
