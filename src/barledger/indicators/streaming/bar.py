@@ -10,6 +10,7 @@ import pandas as pd
 
 from barledger.domain.interval import parse_time
 from barledger.errors import InfiniteValue, InputMissing, InputUnsuitable
+from barledger.indicators.naming import plain_name
 
 Row = tuple[int | None, tuple[float, ...]]
 """The opening time (ns), if there is one, and the values of the columns."""
@@ -100,12 +101,12 @@ class BarReader:
         return self._of_mapping({"time": time, **{str(name): value for name, value in bar.items()}})
 
     def _of_mapping(self, bar: Mapping[str, Any]) -> Row:
-        """Read what is written otherwise: with capitals, or with None for what is missing."""
-        lower = {str(name).lower(): value for name, value in bar.items()}
+        """Read what is written otherwise: with capitals or spaces, or with None for what is missing."""
+        lower = {plain_name(name): value for name, value in bar.items()}
         time = next((lower[name] for name in ("time", "index") if lower.get(name) is not None), None)
         values = []
         for name in self._columns:
-            value = bar[name] if name in bar else lower.get(name.lower(), self)
+            value = bar[name] if name in bar else lower.get(plain_name(name), self)
             if value is self:
                 raise InputMissing(indicator=self._asker, column=name, found=tuple(map(str, bar)))
             values.append(self._float(name, value))
