@@ -136,6 +136,11 @@ def test_values_are_written_to_a_file(cli: Cli, tmp_path: Path, name: str) -> No
     assert np.isnan(values[0]) if path.suffix == ".csv" else values[0] is None
 
 
+def test_an_ending_that_is_no_format_has_all_that_are(cli: Cli) -> None:
+    said = cli.failing("indicators", "calculate", "AAPL", "1d", SPEC, "--output", "out.xlsx", code=2)
+    assert ".xlsx is not .csv, .json, .parquet or .arrow" in said
+
+
 def test_an_explanation_is_given(cli: Cli) -> None:
     cli("indicators", "calculate", "AAPL", "1d", SPEC, "--last", "1", "--explain")
     assert "sma(close, " in cli.err
