@@ -11,7 +11,7 @@ from barledger.cli.codes import exit_code
 from barledger.cli.data import Timeframe
 from barledger.cli.output import Output, plain
 from barledger.cli.session import Adjust, End, Json, Ledger, Source, Start, Store, Version, library
-from barledger.cli.symbols import read_symbols
+from barledger.cli.symbols import listed_symbols
 from barledger.domain.interval import format_time
 from barledger.errors import InvalidSetting
 
@@ -145,7 +145,7 @@ def batch(
     with library(store, ledger) as opened, output.progress() as progress:
         task = progress.add_task("indicators", total=None)
         found = opened.indicators.batch(
-            read_symbols(instruments, opened, source),
+            listed_symbols(instruments),
             timeframe,
             specs,
             start=start,

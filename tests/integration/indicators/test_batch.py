@@ -150,6 +150,34 @@ def test_what_is_wrong_with_the_question_is_refused_before_anything_is_read(bl: 
         bl.indicators.batch(mixed, specs="rsi(14)")
 
 
+@pytest.mark.parametrize(
+    ("named", "meant"),
+    [
+        ("S0*", NAMES[:10]),
+        ("S1?, S01", ["S10", "S11", "S01"]),
+        ("S01,S02,S01", ["S01", "S02"]),
+        (["S11", "S1*", "S0[12]"], ["S11", "S10", "S01", "S02"]),
+        ("*", NAMES),
+    ],
+)
+def test_patterns_and_lists_with_commas_name_instruments(
+    bl: BarLedger, named: str | list[str], meant: list[str]
+) -> None:
+    assert list(bl.indicators.batch(named, "1d", "sma(5)")) == meant
+    assert [name for name, _ in bl.indicators.batches(named, "1d", "sma(5)")] == meant
+
+
+def test_a_pattern_is_for_what_is_stored_with_the_timeframe_and_of_the_source() -> None:
+    with library(MemoryStore()) as own:
+        own.write("AA", "1d", walk(30, 1), source="x")
+        own.write("AB", "1d", walk(30, 1), source="y")
+        own.write("AC", "1h", walk(30, 1), source="x")
+        assert list(own.indicators.batch("A*", "1d", "sma(5)")) == ["AA", "AB"]
+        assert list(own.indicators.batch("A*", "1d", "sma(5)", source="y")) == ["AB"]
+        with pytest.raises(SeriesNotFound, match=r"B\* 1d from y"):
+            own.indicators.batch("A*,B*", "1d", "sma(5)", source="y")
+
+
 # --- progress, explanations, and one after the other --------------------------------------------------
 
 

@@ -9,10 +9,12 @@ from typing import Any, Final
 from barledger.domain.bars import Bars
 from barledger.domain.interval import Instant
 from barledger.domain.series import normalise_instrument
+from barledger.domain.timeframe import Timeframe
 from barledger.errors import BarledgerError, Incomplete, InputUnsuitable, InvalidSetting
 from barledger.indicators.binding import Request
 from barledger.indicators.calculation import Calculation
 from barledger.indicators.definition import Policy
+from barledger.services.cache.vault import Vault
 from barledger.services.indicators.batched import Batch, Batches, Part, told_failures
 from barledger.services.indicators.costs import Choice, available_cores, choose_batch
 from barledger.services.indicators.jobs import Job, Ready, jobs_of
@@ -25,9 +27,10 @@ from barledger.services.indicators.requests import Requests
 from barledger.services.indicators.sheet import Leaf, Sheet
 from barledger.services.indicators.threads import each
 from barledger.services.retrieval import DataRetrievalService
+from barledger.services.symbols import instruments_named
 
 Given = str | Bars | Sequence[str] | Sequence[Bars] | Mapping[Any, Bars]
-"""Instruments by their names, or bars that the caller has."""
+"""Instruments by their names or patterns of them, or bars that the caller has."""
 _PORTION: Final = 600_000
 _LAZY: Final = 100_000
 _HANDS: Final = 8
@@ -99,9 +102,9 @@ class Plan:
 class BatchCalculator:
     """Computes indicators of many instruments: bars a portion at a time, shared parts once for each series."""
 
-    def __init__(self, retrieval: DataRetrievalService, reading: Reading, requests: Requests) -> None:
+    def __init__(self, retrieval: DataRetrievalService, vault: Vault, reading: Reading, requests: Requests) -> None:
         """Read bars by the one service, and make tables of them by this reading."""
-        self._retrieval, self._reading, self._requests = retrieval, reading, requests
+        self._retrieval, self._vault, self._reading, self._requests = retrieval, vault, reading, requests
 
     def batch(  # noqa: PLR0913 - what calculate can be asked, of many
         self,
@@ -122,9 +125,11 @@ class BatchCalculator:
     ) -> Batch:
         """Return indicators of many instruments as one frame, each right from its first row as `calculate` gives it.
 
-        All bars are of one consistent cut. An instrument that fails stops no other: its error is in ``failures``, and
-        said by the warning `Incomplete`. Without ``threads`` as many are used as are worth it by the cost table, and
-        never more than there are cores. ``processes`` is for functions of Python that keep the interpreter to
+        Instruments are names, or patterns such as ``BTC*`` for those that are stored with this timeframe; one text may
+        have several with commas between them. All bars are of one consistent cut. An instrument that fails stops no
+        other: its error is in ``failures``, and said by the warning `Incomplete`. Without ``threads`` as many are used
+        as are worth it by the cost table, and never more than there are cores. ``processes`` is for functions of Python
+        that keep the interpreter to
         themselves: so many are started, and get columns in shared memory; what cannot be imported there is computed
         here, and said by the warning `NotParallel`. ``progress`` is told of each instrument. Raises what is wrong with
         the specs or the question.
@@ -211,10 +216,9 @@ class BatchCalculator:
                 threads=threads,
                 processes=processes,
             )
-        given: Any = [instruments] if isinstance(instruments, str) else instruments
-        names = list(given)
         if not timeframe:
             raise InvalidSetting(setting="timeframe", reason="name one, e.g. 1d")
+        names = self._names(instruments, timeframe, wishes["source"])
         ask = partial(Question.of, timeframe=timeframe, start=start, last=None, anchor=None, **wishes, **_NOT_FETCHED)
         need = ask(instrument=names[0] if names else "-").needs(request)
         window: dict[str, Any] = {"start": need.start, "lookback": 0 if need.whole else need.back}
@@ -237,6 +241,16 @@ class BatchCalculator:
         return Plan(
             request=request, total=len(names), portions=read, in_hand=False, threads=threads, processes=processes
         )
+
+    def _names(self, given: Any, timeframe: str, source: str | None) -> list[str]:
+        """Return the instruments that are meant; raises `SeriesNotFound` for a pattern that none matches."""
+
+        def known() -> list[str]:
+            series = self._vault.ledger.catalog.series(timeframe=Timeframe.of(timeframe).name)
+            return [one.instrument for one in series if source in (None, one.source)]
+
+        where = f" {timeframe}" if source is None else f" {timeframe} from {source}"
+        return instruments_named(given, known, where=where)
 
     def _others(self, request: Request, timeframe: str, wishes: Mapping[str, Any]) -> Mapping[str, Bars]:
         """Read all bars of the instruments that specs name; raises what `DataRetrievalService.bars_of` raises."""
