@@ -1,6 +1,6 @@
 """Binding: a spec with every name looked up, every parameter known, and every input found."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -124,6 +124,13 @@ class Request:
         """Return every indicator that is computed, each once, after what it is computed from."""
         found = {bound.key: bound for pick in self.picks.values() for bound in bounds(pick)}
         return tuple(found.values())
+
+    def without(self, columns: Collection[str]) -> "Request":
+        """Return it without some columns of the answer."""
+        if not columns:
+            return self
+        picks = {name: pick for name, pick in self.picks.items() if name not in columns}
+        return Request(specs=self.specs, picks=picks)
 
     @cached_property
     def timed(self) -> bool:

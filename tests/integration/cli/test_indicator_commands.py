@@ -172,6 +172,21 @@ def test_one_that_fails_is_said_after_the_others(cli: Cli) -> None:
     assert told["failures"]["NOPE"]["error"] == "series-not-found"
 
 
+def test_a_column_that_fails_is_said_by_instrument_and_spec(cli: Cli) -> None:
+    with barledger.connect() as bl:
+        holed = frame(range(100), 60.0)
+        holed.loc[holed.index[50], "volume"] = np.nan
+        bl.write("HOLED", "1d", holed, source="x")
+    wish = ("indicators", "batch", "AAPL,HOLED", "1d", SPEC, "obv", "--nan-policy", "raise")
+    shown = cli(*wish, "--format", "csv", code=2)
+    assert shown.count("HOLED") == 100
+    assert "HOLED obv: [values-missing]" in cli.err
+    told = cli.json(*wish, code=2)
+    assert told["failures"] == {}
+    assert told["column_failures"]["HOLED"]["obv"]["error"] == "values-missing"
+    assert told["column_failures"].keys() == {"HOLED"}
+
+
 # --- what is wrong -------------------------------------------------------------------------------------
 
 
