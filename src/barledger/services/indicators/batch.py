@@ -18,6 +18,7 @@ from barledger.indicators.definition import Policy
 from barledger.services.cache.vault import Vault
 from barledger.services.indicators.batched import Batch, Batches, Failed, Part, told_failures
 from barledger.services.indicators.costs import Choice, available_cores, choose_batch
+from barledger.services.indicators.guarding import check_guarded
 from barledger.services.indicators.jobs import Job, Ready, jobs_of
 from barledger.services.indicators.preparing import Prepared, Preparer, Step, computed
 from barledger.services.indicators.processes import Team
@@ -212,6 +213,8 @@ class BatchCalculator:
     ) -> Plan:
         _check_count("threads", threads, least=1)
         _check_count("processes", processes, least=0)
+        if processes:
+            check_guarded()
         request = self._requests.bound(specs, nan_policy)
         preparer = Preparer(reading=self._reading, request=request)
         hand = _in_hand(instruments, timeframe)
