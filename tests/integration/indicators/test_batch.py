@@ -29,7 +29,7 @@ from barledger.services.indicators.batched import Batch
 from barledger.services.indicators.progress import Computed
 from barledger.stores.memory import MemoryStore
 from libraries import library
-from walked import defined
+from own_indicators import defined
 
 SPECS = ["rsi(14)", "sma(rsi(14), 9)", "macd", "atr(14)", "obv"]
 NAMES = [f"S{number:02}" for number in range(12)]

@@ -17,7 +17,8 @@ from barledger.errors import (
 )
 from barledger.stores.memory import MemoryStore
 from libraries import library
-from walked import day, own_indicators, walk
+from own_indicators import own_indicators
+from walks import daily, day
 
 SPECS = ["moved(25)", "running(7)", "summed", "sma(zscore(5), 3)"]
 
@@ -25,8 +26,8 @@ SPECS = ["moved(25)", "running(7)", "summed", "sma(zscore(5), 3)"]
 @pytest.fixture
 def bl() -> Iterator[BarLedger]:
     with own_indicators(), library(MemoryStore()) as opened:
-        opened.write("A", "1d", walk(range(300)), source="mine")
-        opened.write("B", "1d", walk(range(300), seed=2), source="mine")
+        opened.write("A", "1d", daily(range(300)), source="mine")
+        opened.write("B", "1d", daily(range(300), seed=2), source="mine")
         yield opened
 
 
@@ -35,8 +36,8 @@ def test_a_snapshot_gives_the_same_bytes_tomorrow(bl: BarLedger, options: dict[s
     bl.snapshot("A", "1d", id="then")
     first = bl.indicators.calculate(SPECS, "A", "1d", version="then", **options)
     before = first.digest, first.provenance
-    bl.write("A", "1d", walk(range(300, 320)), source="mine")
-    bl.write("A", "1d", walk(range(40, 290), seed=9), source="mine")
+    bl.write("A", "1d", daily(range(300, 320)), source="mine")
+    bl.write("A", "1d", daily(range(40, 290), seed=9), source="mine")
     bl.actions.add("A", "split", day(250), value=2)
     bl.indicators.cache.clear()
     then = bl.indicators.calculate(SPECS, "A", "1d", version="then", **options)
@@ -46,7 +47,7 @@ def test_a_snapshot_gives_the_same_bytes_tomorrow(bl: BarLedger, options: dict[s
 
 def test_a_revision_and_a_time_have_the_values_of_then(bl: BarLedger) -> None:
     first = bl.indicators.calculate(SPECS, "A", "1d")
-    bl.write("A", "1d", walk(range(40, 290), seed=9), source="mine")
+    bl.write("A", "1d", daily(range(40, 290), seed=9), source="mine")
     then = bl.indicators.calculate(SPECS, "A", "1d", version=f"revision:{first.provenance['revision']}")
     assert (then.digest, then.bars_digest) == (first.digest, first.bars_digest)
 
@@ -70,7 +71,7 @@ def test_the_digest_of_bars_is_over_the_warm_up_and_what_is_answered(bl: BarLedg
     found = bl.indicators.calculate("moved(25)", "A", "1d", start=day(100), end=day(200))
     assert found.bars_digest == bl.bars("A", "1d", start=day(75), end=day(200)).digest
     other = bl.indicators.calculate("moved(@B, 25)", "A", "1d", start=day(100), end=day(200))
-    bl.write("B", "1d", walk(range(150, 151), seed=9), source="mine")
+    bl.write("B", "1d", daily(range(150, 151), seed=9), source="mine")
     changed = bl.indicators.calculate("moved(@B, 25)", "A", "1d", start=day(100), end=day(200))
     assert len({found.bars_digest, other.bars_digest, changed.bars_digest}) == 3
 

@@ -105,7 +105,7 @@ class Plan:
         chosen = choose_batch(self.request, series=self.total, bars=bars)
         if self.threads is None:
             return chosen
-        return Choice(way="batch", threads=min(self.threads, available_cores()), estimates=chosen.estimates)
+        return Choice(threads=min(self.threads, available_cores()), estimates=chosen.estimates)
 
     @cached_property
     def computed(self) -> tuple[str, ...]:
