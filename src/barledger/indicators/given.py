@@ -12,6 +12,7 @@ from barledger.domain.frames import TIMES, as_pandas, fields_level, nanoseconds,
 from barledger.domain.interval import format_time
 from barledger.domain.rows import VALUES, Floats, Ints
 from barledger.errors import DuplicateColumns, InputUnsuitable, MissingColumns
+from barledger.indicators.calculation import metadata_of
 from barledger.indicators.naming import plain_name
 
 _WHO: Final = ("symbol", "ticker", "instrument", "tic", "pair")
@@ -62,9 +63,8 @@ class Given:
         if module.startswith("pyarrow"):
             import pyarrow as pa  # noqa: PLC0415 - only for tables of Arrow
 
-            metadata = {f"barledger.{key}": str(value) for key, value in told.items()}
             made = {name: pa.array(values, from_pandas=True) for name, values in columns.items()}
-            return pa.table(made).replace_schema_metadata(metadata)
+            return pa.table(made).replace_schema_metadata(metadata_of(told))
         found = pd.DataFrame(_handed_over(columns), index=self.frame.index, copy=False)
         found.attrs.update(told)
         return found

@@ -1,10 +1,15 @@
 """What values were computed from: the same question of a snapshot has the same answer, whatever was written since."""
 
+import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
+from pyarrow import parquet
 
+import barledger
 from barledger.barledger import BarLedger
 from barledger.errors import (
     IndicatorNotFound,
@@ -65,6 +70,30 @@ def test_provenance_tells_bars_specs_engines_and_warm_up(bl: BarLedger) -> None:
     assert told["digest"] == found.digest
     assert told["nan_policy"] == "segment"
     assert found.df.attrs == {name: value for name, value in told.items() if "digest" not in name}
+
+
+def of_arrow(table: pa.Table) -> dict[str, Any]:
+    return {key.decode().removeprefix("barledger."): json.loads(value) for key, value in table.schema.metadata.items()}
+
+
+def test_what_is_told_is_json_in_arrow(bl: BarLedger, tmp_path: Path) -> None:
+    specs = ["moved(25)", "summed"]
+    found = bl.indicators.calculate(specs, "A", "1d", start=day(100))
+    assert of_arrow(found.to_arrow()) == json.loads(json.dumps(found.told))
+    assert of_arrow(found.to_arrow())["warmup"]["moved(25)"] == {"needed": 25, "had": 25}
+    parquet.write_table(found.to_arrow(), tmp_path / "found.parquet")
+    assert of_arrow(parquet.read_table(tmp_path / "found.parquet"))["indicators"] == found.told["indicators"]
+    mine = daily(range(300)).rename_axis("time").reset_index()
+    table = barledger.calculate(specs, pa.Table.from_pandas(mine, preserve_index=False))
+    attrs = barledger.calculate(specs, mine).attrs
+    assert of_arrow(table) == json.loads(json.dumps(attrs))
+    many = bl.indicators.batch(["A", "B"], "1d", specs)
+    assert of_arrow(many.to_arrow()) == {
+        "specs": specs,
+        "indicators": many.provenance["indicators"],
+        "failures": {},
+        "column_failures": {},
+    }
 
 
 def test_the_digest_of_bars_is_over_the_warm_up_and_what_is_answered(bl: BarLedger) -> None:

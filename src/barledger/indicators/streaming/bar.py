@@ -92,6 +92,8 @@ class BarReader:
             return self._refuse
 
         def read(value: Any) -> Row:
+            if type(value) is float and value - value == 0.0:
+                return None, (value,)
             return None, (self._float(self._columns[0], value),)
 
         return read

@@ -13,7 +13,7 @@ import pandas as pd
 from barledger.domain.series import normalise_instrument
 from barledger.errors import BarledgerError, DriverMissing, SeriesNotFound
 from barledger.indicators.binding import Request
-from barledger.indicators.calculation import Calculation
+from barledger.indicators.calculation import Calculation, metadata_of
 from barledger.services.indicators.preparing import Told
 from barledger.services.indicators.sheet import Leaf
 
@@ -143,10 +143,16 @@ class Batch(Mapping[str, Calculation]):
     def provenance(self) -> dict[str, Any]:
         """Return what was computed from what, without the digest, as values that JSON knows."""
         return {
-            "indicators": dict(zip(self._request.picks, self._request.keys, strict=True)),
+            **self._told,
             "warmup_complete": self.warmup_complete,
             "exact": self.exact,
             "instruments": {name: self[name].provenance for name in self._parts},
+        }
+
+    @property
+    def _told(self) -> dict[str, Any]:
+        return {
+            "indicators": dict(zip(self._request.picks, self._request.keys, strict=True)),
             "failures": {name: str(error) for name, error in self.failures.items()},
             "column_failures": {
                 name: {column: str(error) for column, error in failed.items()}
@@ -185,7 +191,11 @@ class Batch(Mapping[str, Calculation]):
         return times, places
 
     def to_arrow(self) -> "pa.Table":
-        """Return instrument, time and the columns: a missing value is null."""
+        """Return instrument, time and the columns: a missing value is null.
+
+        The schema's metadata are ``specs``, ``indicators``, ``failures`` and ``column_failures`` as `metadata_of` gives
+        them.
+        """
         import pyarrow as pa  # noqa: PLC0415 - only Arrow's users need it
 
         counts = [part.rows.stop - part.rows.start for part in self._parts.values()]
@@ -193,7 +203,8 @@ class Batch(Mapping[str, Calculation]):
         names = pa.DictionaryArray.from_arrays(pa.array(codes), pa.array(list(self._parts), pa.string()))
         arrays = [names, pa.array(self.time.view("datetime64[ns]"), pa.timestamp("ns", "UTC"))]
         arrays += [pa.array(values, from_pandas=True) for values in self._columns.values()]
-        return pa.table(arrays, names=["instrument", "time", *self._columns])
+        told = {"specs": list(self._request.specs), **self._told}
+        return pa.table(arrays, names=["instrument", "time", *self._columns]).replace_schema_metadata(metadata_of(told))
 
     def __arrow_c_stream__(self, requested_schema: object = None) -> object:
         """Hand the table to any library that speaks the Arrow PyCapsule protocol."""
