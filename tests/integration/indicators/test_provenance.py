@@ -17,6 +17,7 @@ from barledger.errors import (
     InputUnsuitable,
     InvalidInterval,
     InvalidSetting,
+    InvalidSpec,
     ParameterInvalid,
     SeriesNotFound,
 )
@@ -111,7 +112,7 @@ def test_the_digest_of_bars_is_over_the_warm_up_and_what_is_answered(bl: BarLedg
         ("movd(5)", {}, IndicatorNotFound, "moved"),
         ("zscore(1)", {}, ParameterInvalid, "from 2 to 100000"),
         ("moved(@C, 5)", {}, SeriesNotFound, "C 1d"),
-        ("moved(@B.adjustment_factor, 5)", {}, InputMissing, "@B.adjustment_factor"),
+        ("moved(@B.adjustment_factor, 5)", {}, InvalidSpec, "no column 'adjustment_factor'"),
         ("moved", {"start": day(9), "end": day(8)}, InvalidInterval, "before"),
         ("moved", {"nan_policy": "drop"}, InvalidSetting, "segment, skip, raise"),
         ("moved", {"timeframe": None}, InvalidSetting, "which length"),
