@@ -66,6 +66,11 @@ class Bound:
         return f"{self.indicator.name}({', '.join([*inputs, *given, *policy])})"
 
     @cached_property
+    def skips(self) -> bool:
+        """Return whether gaps are left out by it, or by what it is computed from."""
+        return self.policy == "skip" or any(one.bound.skips for one in self.inputs if isinstance(one, Pick))
+
+    @cached_property
     def own(self) -> Reach:
         """Return how far it reaches back into its inputs."""
         return self.indicator.reach(self.parameters)

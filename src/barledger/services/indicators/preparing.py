@@ -123,7 +123,7 @@ def computed(steps: Sequence[Step], table: Table, rows: Rows) -> Iterator[Floats
     """
     evaluations: dict[int, Evaluation] = {}
     for step in steps:
-        begin = min(begin_of(step.pick, rows), rows.first)
+        begin = min(begin_of(step.pick, rows, table), rows.first)
         evaluation = evaluations.get(begin)
         if evaluation is None:
             evaluation = evaluations[begin] = Evaluation(table=table.part(begin, rows.stop))
