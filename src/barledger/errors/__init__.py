@@ -46,7 +46,7 @@ The tree (each class also inherits the kin from the standard library that caller
 
 An error is a frozen set of typed fields, a stable ``code`` for programs, and a ``next_step`` for people.
 What is said without being an error is a `BarledgerWarning`: `NoBars`, `Incomplete`, `ChangesWait`, `Mismatch`,
-`EmptyLibrary`, `ShortShards`, `NotParallel` or `NotRefreshed`.
+`EmptyLibrary`, `ShortShards`, `NotParallel`, `PluginFailed` or `NotRefreshed`.
 """
 
 from barledger.errors.access import (
@@ -181,6 +181,7 @@ from barledger.errors.root import (
     NoBars,
     NotParallel,
     NotRefreshed,
+    PluginFailed,
     ShortShards,
 )
 from barledger.errors.running import (
@@ -294,6 +295,7 @@ __all__ = [
     "OutOfReach",
     "ParameterInvalid",
     "ParameterUnknown",
+    "PluginFailed",
     "ProposalStale",
     "RateLimited",
     "ReadOnly",
