@@ -306,38 +306,45 @@ def _memory(entry: str) -> int:
 # --- streaming and caching ----------------------------------------------------------------------------------
 
 
-def stream_update(on: Stage) -> Outcome:
-    """Update a live indicator, against TA-Lib's handle: so much more, in microseconds."""
+def stream_update(on: Stage, *, spec: str, function: str, columns: Sequence[str]) -> Outcome:
+    """Update a live indicator, against TA-Lib's handle: so much more, in microseconds.
+
+    A bar is a number where one column is all that is needed, else a mapping with its time, which TA-Lib is not given.
+    """
     from barledger.indicators.streaming.live import Live  # noqa: PLC0415 - only this row
 
-    closes = on.arrays["close"][:_UPDATES].tolist()
-    start, rest = 200, closes[200:]
+    start, given = 200, [on.arrays[name][:_UPDATES] for name in columns]
+    rows = list(zip(*(one.tolist() for one in given), strict=True))
+    bars: list[Any] = [row[0] for row in rows]
+    if len(columns) > 1:
+        bars = [{"time": at, **dict(zip(columns, row, strict=True))} for at, row in enumerate(rows)]
 
     def ours() -> Any:
-        live = Live.open("rsi(14)")
-        for price in closes[:start]:
-            live.update(price)
-        update = live.update
+        live = Live.open(spec)
+        for bar in bars[:start]:
+            live.update(bar)
+        update, rest = live.update, bars[start:]
 
         def work() -> None:
-            for price in rest:
-                update(price)
+            for bar in rest:
+                update(bar)
 
         return work
 
     def theirs() -> Any:
-        handle = talib.stream.RSI(on.arrays["close"][:start], 14)
-        update = handle.update
+        update = getattr(talib.stream, function)(*(one[:start] for one in given)).update
+        rest = rows[start:]
 
         def work() -> None:
-            for price in rest:
-                update(price)
+            for row in rest:
+                update(*row)
 
         return work
 
     times = alternate({OURS: ours, "": theirs}, rounds=on.sizes.rounds * 2)
-    more = (times[OURS].median - times[""].median) / len(rest)
-    each_of = {name: spoken(one.median / len(rest), unit=True) for name, one in times.items()}
+    count = len(rows) - start
+    more = (times[OURS].median - times[""].median) / count
+    each_of = {name: spoken(one.median / count, unit=True) for name, one in times.items()}
     return Outcome(value=more * 1e6, ours=each_of[OURS], theirs=each_of[""])
 
 
@@ -401,6 +408,20 @@ _PEERS: Final = tuple(
         ("talipp", "talipp, bar by bar", talipp),
     )
 )
+_STREAMS: Final = tuple(
+    Row(
+        name=name,
+        work=f"a live {function}, an update: so much more",
+        against="TA-Lib's handle",
+        aim=Aim(value=2.0, unit=MICROSECONDS, at_most=True),
+        run=partial(stream_update, spec=function.lower(), function=function, columns=columns),
+    )
+    for name, function, columns in (
+        ("indicators.stream", "RSI", ("close",)),
+        ("indicators.stream-macd", "MACD", ("close",)),
+        ("indicators.stream-atr", "ATR", ("high", "low", "close")),
+    )
+)
 ROWS: Final = (
     *_ONE,
     Row(
@@ -449,13 +470,7 @@ ROWS: Final = (
         aim=Aim(value=2.0, at_most=True),
         run=batch_memory,
     ),
-    Row(
-        name="indicators.stream",
-        work="a live RSI, an update: so much more",
-        against="TA-Lib's handle",
-        aim=Aim(value=2.0, unit=MICROSECONDS, at_most=True),
-        run=stream_update,
-    ),
+    *_STREAMS,
     Row(
         name="indicators.tail",
         work="RSI after one more bar, 1M bars cached, reading that bar included",

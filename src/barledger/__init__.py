@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from barledger.indicators.calculation import Calculation
     from barledger.indicators.custom import indicator
     from barledger.indicators.frame import calculate
+    from barledger.indicators.live import live
     from barledger.indicators.signature import Range
+    from barledger.indicators.streaming.live import Live
     from barledger.ledger.contract import Snapshot
     from barledger.services.audit import verify_audit, verify_evidence
     from barledger.services.ingestion import Entry
@@ -36,6 +38,8 @@ _HOMES = {
     "Inspection": "barledger.detection",
     "inspect": "barledger.detection",
     "Interval": "barledger.domain.interval",
+    "Live": "barledger.indicators.streaming.live",
+    "live": "barledger.indicators.live",
     "Range": "barledger.indicators.signature",
     "indicator": "barledger.indicators.custom",
     "Series": "barledger.domain.series",
@@ -54,6 +58,7 @@ __all__ = [
     "InfluxDBClient",
     "Inspection",
     "Interval",
+    "Live",
     "Range",
     "Series",
     "Snapshot",
@@ -62,6 +67,7 @@ __all__ = [
     "connect",
     "indicator",
     "inspect",
+    "live",
     "verify_audit",
     "verify_evidence",
 ]

@@ -47,7 +47,7 @@ The tree (each class also inherits the kin from the standard library that caller
 
 An error is a frozen set of typed fields, a stable ``code`` for programs, and a ``next_step`` for people.
 What is said without being an error is a `BarledgerWarning`: `NoBars`, `Incomplete`, `ChangesWait`, `Mismatch`,
-`EmptyLibrary`, `ShortShards`, `NotParallel` or `NotRefreshed`.
+`EmptyLibrary`, `ShortShards`, `NotParallel`, `PluginFailed` or `NotRefreshed`.
 """
 
 from barledger.errors.access import (
@@ -186,6 +186,7 @@ from barledger.errors.root import (
     NotCounted,
     NotParallel,
     NotRefreshed,
+    PluginFailed,
     ShortShards,
 )
 from barledger.errors.running import (
@@ -301,6 +302,7 @@ __all__ = [
     "OutOfReach",
     "ParameterInvalid",
     "ParameterUnknown",
+    "PluginFailed",
     "ProposalStale",
     "RateLimited",
     "ReadOnly",

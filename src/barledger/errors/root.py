@@ -60,6 +60,10 @@ class Incomplete(BarledgerWarning):
     """Bars are missing though what could be fetched was fetched."""
 
 
+class PluginFailed(BarledgerWarning):
+    """What another distribution offers cannot be used; everything else can."""
+
+
 class NotParallel(BarledgerWarning):
     """Indicators are computed in one process, though several were asked for."""
 

@@ -1,6 +1,7 @@
 """Calculations: the values of indicators, with what they were computed from and how far they can be relied on."""
 
 import hashlib
+import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -189,14 +190,13 @@ class Calculation:
         return {"time": self.time.view("datetime64[ns]"), **self._columns}
 
     def to_arrow(self) -> "pa.Table":
-        """Return time and the columns: a missing value is null."""
+        """Return time and the columns: a missing value is null. The schema's metadata are those of `metadata_of`."""
         import pyarrow as pa  # noqa: PLC0415 - only Arrow's users need it
 
         arrays = [pa.array(self.time.view("datetime64[ns]"), pa.timestamp("ns", "UTC"))]
         arrays += [pa.array(values, from_pandas=True) for values in self._columns.values()]
-        metadata = {f"barledger.{key}": str(value) for key, value in self.told.items()}
         table = pa.table(arrays, names=["time", *self._columns])
-        return table.replace_schema_metadata(metadata)
+        return table.replace_schema_metadata(metadata_of(self.told))
 
     def __arrow_c_stream__(self, requested_schema: object = None) -> object:
         """Hand the table to any library that speaks the Arrow PyCapsule protocol."""
@@ -223,6 +223,15 @@ class Calculation:
         from html import escape  # noqa: PLC0415 - only notebooks need it
 
         return f"<p>{escape(repr(self))}</p>{self.df.tail(10).to_html()}"
+
+
+def metadata_of(told: Mapping[str, Any]) -> dict[str, str]:
+    """Return what is told of columns as the metadata of an Arrow schema: each key behind ``barledger.``, as JSON.
+
+    >>> metadata_of({"exact": True, "specs": ["rsi(14)"]})
+    {'barledger.exact': 'true', 'barledger.specs': '["rsi(14)"]'}
+    """
+    return {f"barledger.{key}": json.dumps(value, ensure_ascii=False) for key, value in told.items()}
 
 
 def _sealed(values: Any) -> Any:

@@ -14,15 +14,16 @@ from barledger.errors import IndicatorNotFound, InvalidSetting, LockBroken
 from barledger.services.retrieval.manifest import DATASET, Manifest
 from barledger.stores.memory import MemoryStore
 from libraries import library
-from walked import day, own_indicators, walk
+from own_indicators import own_indicators
+from walks import daily, day
 
 SPECS = ["moved(25)", "summed", "moved(@B, 4)"]
 
 
 def filled() -> BarLedger:
     bl = library(MemoryStore())
-    bl.write("A", "1d", walk(range(400)), source="mine")
-    bl.write("B", "1d", walk(range(400), seed=1), source="mine")
+    bl.write("A", "1d", daily(range(400)), source="mine")
+    bl.write("B", "1d", daily(range(400), seed=1), source="mine")
     return bl
 
 
@@ -40,8 +41,8 @@ def dataset(bl: BarLedger, **options: Any) -> Any:
 
 def test_bars_and_indicators_come_from_one_snapshot(bl: BarLedger) -> None:
     made = dataset(bl)
-    bl.write("A", "1d", walk(range(50, 150), seed=9), source="mine")
-    close = walk(range(400))["close"].to_numpy()
+    bl.write("A", "1d", daily(range(50, 150), seed=9), source="mine")
+    close = daily(range(400))["close"].to_numpy()
     found = made.indicators("A")
     assert [found.time[0], len(found)] == [100 * DAY, 100]
     np.testing.assert_array_equal(found.values("moved(25)"), close[100:200] - close[75:175])
@@ -67,7 +68,7 @@ def test_one_digest_is_over_both_and_the_same_elsewhere(bl: BarLedger) -> None:
 def test_it_is_made_again_and_compared(bl: BarLedger, tmp_path: Path) -> None:
     made = dataset(bl, adjust="splits")
     path = made.save_manifest(tmp_path / "d.json")
-    bl.write("A", "1d", walk(range(50, 150), seed=9), source="mine")
+    bl.write("A", "1d", daily(range(50, 150), seed=9), source="mine")
     again = bl.retrieval.reproduce("d")
     assert again.same
     assert str(again).count("moved(25), summed, moved(@B, 4): the same") == 2
@@ -78,7 +79,7 @@ def test_it_is_made_again_and_compared(bl: BarLedger, tmp_path: Path) -> None:
     assert read.to_bytes() == path.read_bytes()
     with filled() as other:
         assert other.retrieval.reproduce("d", manifest=path)
-        other.write("A", "1d", walk(range(150, 151), seed=9), source="mine")
+        other.write("A", "1d", daily(range(150, 151), seed=9), source="mine")
         assert not other.retrieval.reproduce("d", manifest=path)
 
 
@@ -101,7 +102,7 @@ def test_a_restarted_library_knows_its_indicators(tmp_path: Path) -> None:
 
     with own_indicators():
         with barledger.connect(tmp_path / "lib") as bl:
-            bl.write("A", "1d", walk(range(300)), source="mine")
+            bl.write("A", "1d", daily(range(300)), source="mine")
             digest = dataset(bl, instruments="A", indicators="moved(25)").digest
         with barledger.connect(tmp_path / "lib") as bl:
             again = bl.retrieval.reproduce("d")

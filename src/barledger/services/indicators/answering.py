@@ -12,7 +12,8 @@ from barledger.domain.rows import Floats, Ints, concat
 from barledger.domain.series import Series
 from barledger.indicators.binding import Request
 from barledger.indicators.calculation import Calculation, Standing
-from barledger.indicators.relying import ANCHORED, Gaps, Rows
+from barledger.indicators.relying import ANCHORED, Gaps, Rows, settled_from
+from barledger.indicators.table import Table
 from barledger.indicators.telling import gaps_told, standing, told
 from barledger.services.indicators.explanation import Explanation
 from barledger.services.indicators.held import Held
@@ -30,7 +31,7 @@ def answer_of(
     explanation: Explanation | None,
 ) -> Calculation:
     """Return columns with their standings and their provenance, the same whatever was known before."""
-    table, used = held.table, _used(request, rows, anchor)
+    table, used = held.table, _used(request, rows, held.table, anchor)
     # A table that is kept may grow: what is told later is told of what there is now.
     gaps = Gaps(table=table)
     bars, others, revisions, calendar = held.bars, held.others, held.revisions, held.calendar
@@ -55,9 +56,10 @@ def answer_of(
     )
 
 
-def _used(request: Request, rows: Rows, anchor: int) -> slice:
+def _used(request: Request, rows: Rows, table: Table, anchor: int) -> slice:
     """Return the rows that the columns rely on: the warm-up of them all, and what is answered."""
     begins = [rows.first - min(rows.first, request.reach.settled)]
+    begins += [settled_from(pick, rows, table) for pick in request.picks.values() if pick.bound.skips]
     begins += [anchor for pick in request.picks.values() if pick.reach.memory in ANCHORED]
     return slice(min(begins), max(rows.stop, min(begins)))
 

@@ -9,6 +9,7 @@ import numpy as np
 from barledger.domain.bars import Bars
 from barledger.domain.interval import BEGINNING
 from barledger.domain.rows import Floats, Ints
+from barledger.errors import BarledgerError
 from barledger.indicators.binding import Pick, Request, bounds
 from barledger.indicators.calculation import Calculation, Standing
 from barledger.indicators.evaluation import Evaluation
@@ -114,20 +115,24 @@ class Step:
         return [Step(pick=pick, last=tuple(keys)) for pick, keys in zip(picks, gone, strict=True)]
 
 
-def computed(steps: Sequence[Step], table: Table, rows: Rows) -> Iterator[Floats]:
-    """Give each column of the rows that are answered; raises what an `Evaluation` raises.
+def computed(steps: Sequence[Step], table: Table, rows: Rows) -> Iterator[Floats | BarledgerError]:
+    """Give each column of the rows that are answered, or why it cannot be computed, which stops no other.
 
     What is exact only within a tolerance is computed from where it settles, whatever else is asked for with it, so that
     it does not depend on that.
     """
     evaluations: dict[int, Evaluation] = {}
     for step in steps:
-        begin = min(begin_of(step.pick, rows), rows.first)
+        begin = min(begin_of(step.pick, rows, table), rows.first)
         evaluation = evaluations.get(begin)
         if evaluation is None:
             evaluation = evaluations[begin] = Evaluation(table=table.part(begin, rows.stop))
-        values = evaluation.values(step.pick)
-        yield values[rows.first - begin :] if rows.first > begin else values
+        try:
+            values = evaluation.values(step.pick)
+        except BarledgerError as error:
+            yield error
+        else:
+            yield values[rows.first - begin :] if rows.first > begin else values
         for key in step.last:
             for one in evaluations.values():
                 one.known.pop(key, None)
