@@ -126,6 +126,11 @@ class Request:
         return tuple(found.values())
 
     @cached_property
+    def plain(self) -> bool:
+        """Return whether it is computed from what all bars have, and from nothing else."""
+        return all(not one.instrument and one.name in VALUES for one in self.columns)
+
+    @cached_property
     def timed(self) -> bool:
         """Return whether an indicator among them wants the times of bars."""
         return any(bound.indicator.timed for bound in self.computed)

@@ -23,6 +23,7 @@ from barledger.services.indicators.question import Question, refuse_reading
 from barledger.services.indicators.reading import Reading
 from barledger.services.indicators.requests import Requests
 from barledger.services.indicators.sheet import Leaf, Sheet
+from barledger.services.indicators.tables import Tables
 from barledger.services.indicators.threads import each
 from barledger.services.retrieval import DataRetrievalService
 
@@ -99,9 +100,9 @@ class Plan:
 class BatchCalculator:
     """Computes indicators of many instruments: bars a portion at a time, shared parts once for each series."""
 
-    def __init__(self, retrieval: DataRetrievalService, reading: Reading, requests: Requests) -> None:
-        """Read bars by the one service, and make tables of them by this reading."""
-        self._retrieval, self._reading, self._requests = retrieval, reading, requests
+    def __init__(self, retrieval: DataRetrievalService, reading: Reading, tables: Tables, requests: Requests) -> None:
+        """Read bars by the one service, and make tables of them by this reading; those in hand have these tables."""
+        self._retrieval, self._reading, self._tables, self._requests = retrieval, reading, tables, requests
 
     def batch(  # noqa: PLR0913 - what calculate can be asked, of many
         self,
@@ -193,7 +194,7 @@ class BatchCalculator:
         _check_count("threads", threads, least=1)
         _check_count("processes", processes, least=0)
         request = self._requests.bound(specs, nan_policy)
-        preparer = Preparer(reading=self._reading, request=request)
+        preparer = Preparer(reading=self._reading, tables=self._tables, request=request)
         hand = _in_hand(instruments, timeframe)
         if hand is not None:
             told = {name: value for name, value in wishes.items() if name != "version"}
@@ -310,7 +311,8 @@ def _one_by_one(plan: Plan, tally: Tally) -> Iterator[tuple[str, Calculation]]:
 def _calculation(request: Request, prepared: Prepared) -> Calculation:
     rows = prepared.rows
     columns = dict(zip(request.picks, computed(Step.of(request), prepared.table, rows), strict=True))
-    return prepared.told(request, apart=False).calculation(prepared.table.time[rows.first : rows.stop], columns)
+    time = prepared.table.time[rows.first : rows.stop]
+    return Calculation(time=time, columns=columns, told=lambda: prepared.telling(request))
 
 
 def _or_error(make: Callable[[Bars], Prepared], bars: Bars) -> Prepared | BarledgerError:

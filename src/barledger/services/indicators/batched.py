@@ -13,8 +13,7 @@ import pandas as pd
 from barledger.domain.series import normalise_instrument
 from barledger.errors import BarledgerError, DriverMissing, SeriesNotFound
 from barledger.indicators.binding import Request
-from barledger.indicators.calculation import Calculation
-from barledger.services.indicators.preparing import Told
+from barledger.indicators.calculation import Calculation, Told
 from barledger.services.indicators.sheet import Leaf
 
 if TYPE_CHECKING:
@@ -71,7 +70,7 @@ class Batch(Mapping[str, Calculation]):
         if part is None:
             raise SeriesNotFound(series=name, hint=" in this batch")
         columns = {name: column[part.rows] for name, column in self._columns.items()}
-        return part.told().calculation(self.time[part.rows], columns)
+        return Calculation(time=self.time[part.rows], columns=columns, told=part.told)
 
     def __contains__(self, instrument: object) -> bool:
         """Return whether an instrument was computed."""
