@@ -19,14 +19,14 @@ from barledger.indicators.parameter import Value
 from barledger.indicators.registry import Registry
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Column:
     """An input that is there: a column of the bars, or of another instrument's."""
 
     name: str
     instrument: str = ""
 
-    @property
+    @cached_property
     def key(self) -> str:
         """Return what it is called everywhere."""
         return f"@{self.instrument}.{self.name}" if self.instrument else self.name
@@ -53,6 +53,12 @@ class Bound:
         given = [f"{name}={Literal(value=value, place=0)}" for name, value in self.parameters.items()]
         policy = [] if self.policy == self.indicator.policy else [f"nan_policy={self.policy}"]
         return f"{self.indicator.name}({', '.join([*inputs, *given, *policy])})"
+
+    @cached_property
+    def names(self) -> tuple[str, ...] | None:
+        """Return its inputs if these are columns, and nothing that has to be computed."""
+        names = tuple(one.key for one in self.inputs if isinstance(one, Column))
+        return names if len(names) == len(self.inputs) else None
 
     @cached_property
     def own(self) -> Reach:

@@ -237,6 +237,6 @@ class Calculation:
 
 
 def _sealed(values: Any) -> Any:
-    view = np.asarray(values).view()
-    view.flags.writeable = False
+    view = values.view()
+    view.setflags(write=False)
     return view

@@ -118,13 +118,14 @@ class Calculator:
     def _brought_up(self, held: Held, question: Question, place: Place, explanation: Explanation | None) -> bool:
         """Bring a table up to a place, and tell whether that could be done; one that is not right is forgotten."""
         with held.lock:
-            if self._places.current(held, place):
+            if self._places.appended(held, place):
+                if self._grown(held, question, place, explanation):
+                    return True
+            elif self._places.current(held, place):
                 if place.revisions:
                     held.revisions, held.state = place.revisions, place.state
                 if self._same_breaks(held):
                     return True
-            elif self._places.appended(held, place) and self._grown(held, question, place, explanation):
-                return True
         if place.newest:
             self._cache.drop(place.key, held)
         return False
@@ -133,9 +134,12 @@ class Calculator:
         added = self._reading.after(question, held)
         held.state = place.state
         # Somebody may have corrected older bars since: then what was read does not go with what is here.
-        if not self._places.appended(held, place):
+        if dict(added.revisions) != dict(place.revisions) and not self._places.appended(held, place):
             return False
-        held.grow(added, self._breaks_behind(held, added))
+        if not self._same_breaks(held):
+            return False
+        if len(added):
+            held.grow(added, self._breaks_behind(held, added))
         held.revisions = added.revisions
         if explanation is not None:
             explanation.add("read", question.instrument, f"{len(added):,} bars that were added since")

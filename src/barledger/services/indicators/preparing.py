@@ -117,7 +117,8 @@ def computed(steps: Sequence[Step], table: Table, rows: Rows) -> Iterator[Floats
     """
     evaluations: dict[int, Evaluation] = {}
     for step in steps:
-        begin = min(begin_of(step.pick, rows), rows.first)
+        # Most tables have no warm-up before their answer, and of short ones all that is done besides computing counts.
+        begin = min(begin_of(step.pick, rows), rows.first) if rows.first else 0
         evaluation = evaluations.get(begin)
         if evaluation is None:
             evaluation = evaluations[begin] = Evaluation(table=table.part(begin, rows.stop))
