@@ -1,8 +1,8 @@
 """Binding: a spec with every name looked up, every parameter known, and every input found."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 from barledger.domain.rows import VALUES
@@ -13,7 +13,7 @@ from barledger.errors import (
     ParameterInvalid,
     ParameterUnknown,
 )
-from barledger.indicators.definition import NOWHERE, Indicator, Policy, Reach
+from barledger.indicators.definition import NOWHERE, Indicator, Policy, Prepares, Reach
 from barledger.indicators.grammar import Argument, Call, Literal, Reference, parse
 from barledger.indicators.parameter import Value
 from barledger.indicators.registry import Registry
@@ -53,6 +53,14 @@ class Bound:
         given = [f"{name}={Literal(value=value, place=0)}" for name, value in self.parameters.items()]
         policy = [] if self.policy == self.indicator.policy else [f"nan_policy={self.policy}"]
         return f"{self.indicator.name}({', '.join([*inputs, *given, *policy])})"
+
+    @cached_property
+    def compute(self) -> Callable[..., Any]:
+        """Return what computes it from its inputs alone, with its parameters; raises `ParameterInvalid`."""
+        computing = self.indicator.compute
+        if isinstance(computing, Prepares):
+            return computing.prepared(self.parameters)
+        return partial(computing, **self.parameters)
 
     @cached_property
     def names(self) -> tuple[str, ...] | None:

@@ -110,7 +110,7 @@ def run(bound: Bound, inputs: Sequence[Floats], time: Ints | None) -> Results:
         inputs = [_copied(one) for one in inputs]
     given = inputs if time is None else (time, *inputs)
     try:
-        results = indicator.compute(*given, **bound.parameters)
+        results = bound.compute(*given)
     except BarledgerError:
         raise
     except Exception as error:

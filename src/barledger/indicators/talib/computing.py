@@ -50,7 +50,14 @@ class Computing:
 
     def __call__(self, *inputs: Floats, **values: Value) -> tuple[Floats, ...]:
         """Return the outputs: float64, NaN before the first value, and nowhere infinite."""
+        return self.prepared(values)(*inputs)
+
+    def prepared(self, values: Values) -> "partial[tuple[Floats, ...]]":
+        """Return what computes with these parameters, which are looked at once; raises `ParameterInvalid`."""
         arguments, back = _plan(self.name, tuple(values.items()))
+        return partial(self._computed, arguments, back)
+
+    def _computed(self, arguments: tuple[Any, ...], back: int, *inputs: Floats) -> tuple[Floats, ...]:
         found = self.call(*inputs, *arguments)
         results = found if isinstance(found, tuple) else (found,)
         size = len(inputs[0])
