@@ -1,9 +1,9 @@
 """Binding: a spec with every name looked up, every parameter known, and every input found."""
 
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, Final
 
 from barledger.domain.rows import VALUES
@@ -14,7 +14,7 @@ from barledger.errors import (
     ParameterInvalid,
     ParameterUnknown,
 )
-from barledger.indicators.definition import NOWHERE, Indicator, Policy, Reach
+from barledger.indicators.definition import NOWHERE, Indicator, Policy, Prepares, Reach
 from barledger.indicators.grammar import Argument, Call, Literal, Reference, named, parse, quoted
 from barledger.indicators.naming import plain_name
 from barledger.indicators.parameter import Value
@@ -24,14 +24,14 @@ _PLAIN: Final = re.compile(r"[a-z_][a-z0-9_]*")
 _LISTED: Final = 12
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Column:
     """An input that is there: a column of the bars, or of another instrument's."""
 
     name: str
     instrument: str = ""
 
-    @property
+    @cached_property
     def key(self) -> str:
         """Return what it is called everywhere."""
         return f"@{self.instrument}.{self.name}" if self.instrument else self.name
@@ -69,6 +69,20 @@ class Bound:
     def skips(self) -> bool:
         """Return whether gaps are left out by it, or by what it is computed from."""
         return self.policy == "skip" or any(one.bound.skips for one in self.inputs if isinstance(one, Pick))
+
+    @cached_property
+    def compute(self) -> Callable[..., Any]:
+        """Return what computes it from its inputs alone, with its parameters; raises `ParameterInvalid`."""
+        computing = self.indicator.compute
+        if isinstance(computing, Prepares):
+            return computing.prepared(self.parameters)
+        return partial(computing, **self.parameters)
+
+    @cached_property
+    def names(self) -> tuple[str, ...] | None:
+        """Return its inputs if these are columns, and nothing that has to be computed."""
+        names = tuple(one.key for one in self.inputs if isinstance(one, Column))
+        return names if len(names) == len(self.inputs) else None
 
     @cached_property
     def own(self) -> Reach:
@@ -147,6 +161,11 @@ class Request:
             return self
         picks = {name: pick for name, pick in self.picks.items() if name not in columns}
         return Request(specs=self.specs, picks=picks)
+
+    @cached_property
+    def plain(self) -> bool:
+        """Return whether it is computed from what all bars have, and from nothing else."""
+        return all(not one.instrument and one.name in VALUES for one in self.columns)
 
     @cached_property
     def timed(self) -> bool:

@@ -1,5 +1,7 @@
 """What is kept never shows in an answer: only in how long it takes, and in what the cache tells of itself."""
 
+import gc
+import weakref
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -202,6 +204,17 @@ def test_gaps_that_are_refused_later_are_not_seen_before(bl: BarLedger) -> None:
     with pytest.raises(ValuesMissing):
         bl.indicators.calculate("moved(25)", "A", "1d", nan_policy="raise")
     assert len(bl.indicators.calculate("moved(25)", "A", "1d", end=day(300), nan_policy="raise")) == 300
+
+
+def test_bars_in_hand_are_not_kept_longer_than_their_caller_keeps_them(bl: BarLedger) -> None:
+    bars = bl.bars("A", "1d")
+    computed = [bl.indicators.calculate("sma(3)", bars), *bl.indicators.batch([bars], specs=["sma(3)"]).values()]
+    kept = weakref.ref(bars)
+    del bars
+    assert kept() is not None, "what is told later needs them"
+    computed.clear()
+    gc.collect()
+    assert kept() is None
 
 
 def test_memory_is_bounded_and_what_was_not_used_for_longest_goes() -> None:

@@ -135,6 +135,17 @@ def test_the_newest_state_is_judged_by_what_is_known_now(bl: BarLedger) -> None:
 
 
 @pytest.mark.parametrize("excuse", [halt, empty])
+def test_bars_that_never_were_are_no_gap_when_newer_ones_come(bl: BarLedger, excuse: Later) -> None:
+    calendar(bl)
+    assert restarts(bl.indicators.calculate(SPECS, "A", "1d")) == 6
+    excuse(bl)
+    bl.write("A", "1d", daily(range(1), seed=9).set_axis(pd.to_datetime(["2024-07-01"], utc=True)), source="desk")
+    found = bl.indicators.calculate(SPECS, "A", "1d")
+    assert restarts(found) == 3
+    assert found.digest == bl.indicators.calculate(SPECS, "A", "1d", cache=False).digest
+
+
+@pytest.mark.parametrize("excuse", [halt, empty])
 def test_bars_that_never_were_are_no_gap_of_a_snapshot_either(bl: BarLedger, excuse: Later) -> None:
     calendar(bl)
     gappy = bl.snapshot(["A"], "1d", purpose="research")

@@ -27,6 +27,7 @@ from barledger.services.indicators.question import Question, refuse_reading
 from barledger.services.indicators.reading import Reading
 from barledger.services.indicators.requests import Requests
 from barledger.services.indicators.sheet import Leaf, Sheet
+from barledger.services.indicators.tables import Tables
 from barledger.services.indicators.threads import each
 from barledger.services.retrieval import DataRetrievalService
 from barledger.services.symbols import instruments_named
@@ -116,9 +117,17 @@ class Plan:
 class BatchCalculator:
     """Computes indicators of many instruments: bars a portion at a time, shared parts once for each series."""
 
-    def __init__(self, retrieval: DataRetrievalService, vault: Vault, reading: Reading, requests: Requests) -> None:
-        """Read bars by the one service, and make tables of them by this reading."""
-        self._retrieval, self._vault, self._reading, self._requests = retrieval, vault, reading, requests
+    def __init__(
+        self,
+        retrieval: DataRetrievalService,
+        vault: Vault,
+        reading: Reading,
+        tables: Tables,
+        requests: Requests,
+    ) -> None:
+        """Read bars by the one service, and make tables of them by this reading; those in hand have these tables."""
+        self._retrieval, self._vault, self._reading = retrieval, vault, reading
+        self._tables, self._requests = tables, requests
 
     def batch(  # noqa: PLR0913 - what calculate can be asked, of many
         self,
@@ -216,7 +225,7 @@ class BatchCalculator:
         if processes:
             check_guarded()
         request = self._requests.bound(specs, nan_policy)
-        preparer = Preparer(reading=self._reading, request=request)
+        preparer = Preparer(reading=self._reading, tables=self._tables, request=request)
         hand = _in_hand(instruments, timeframe)
         if hand is not None:
             told = {name: value for name, value in wishes.items() if name != "version"}
@@ -352,8 +361,8 @@ def _calculation(request: Request, prepared: Prepared) -> tuple[Calculation | No
             columns[name] = values
     if not columns:
         return None, failed
-    told = prepared.told(request.without(failed), apart=False)
-    return told.calculation(prepared.table.time[rows.first : rows.stop], columns), failed
+    time, rest = prepared.table.time[rows.first : rows.stop], request.without(failed)
+    return Calculation(time=time, columns=columns, told=lambda: prepared.telling(rest)), failed
 
 
 def _or_error(make: Callable[[Bars], Prepared], bars: Bars) -> Prepared | BarledgerError:

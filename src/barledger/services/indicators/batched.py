@@ -13,8 +13,7 @@ import pandas as pd
 from barledger.domain.series import normalise_instrument
 from barledger.errors import BarledgerError, DriverMissing, SeriesNotFound
 from barledger.indicators.binding import Request
-from barledger.indicators.calculation import Calculation, metadata_of
-from barledger.services.indicators.preparing import Told
+from barledger.indicators.calculation import Calculation, Told, metadata_of
 from barledger.services.indicators.sheet import Leaf
 
 if TYPE_CHECKING:
@@ -79,7 +78,7 @@ class Batch(Mapping[str, Calculation]):
         if part is None:
             raise SeriesNotFound(series=name, hint=" in this batch")
         columns = {name: column[part.rows] for name, column in self._columns.items() if name not in part.failed}
-        return part.told().calculation(self.time[part.rows], columns)
+        return Calculation(time=self.time[part.rows], columns=columns, told=part.told)
 
     def __contains__(self, instrument: object) -> bool:
         """Return whether an instrument was computed."""
@@ -171,19 +170,27 @@ class Batch(Mapping[str, Calculation]):
     @property
     def _index(self) -> pd.MultiIndex:
         times, places = self._times()
-        counts = [part.rows.stop - part.rows.start for part in self._parts.values()]
-        codes = np.repeat(np.arange(len(counts), dtype=np.int32), counts)
         index = pd.DatetimeIndex(times.view("datetime64[ns]")).tz_localize("UTC")
         levels: Any = [pd.Index(list(self._parts), dtype=object), index]
-        whose: Any = [codes, places]
+        whose: Any = [self._codes, places]
         return pd.MultiIndex(levels=levels, codes=whose, names=["instrument", "time"], verify_integrity=False)
+
+    @property
+    def _codes(self) -> Any:
+        """Return for each row which instrument it is of, by the smallest numbers: others pandas would copy."""
+        codes = np.empty(self.rows, np.min_scalar_type(-max(len(self._parts), 1)))
+        for place, part in enumerate(self._parts.values()):
+            codes[part.rows] = place
+        return codes
 
     def _times(self) -> tuple[Any, Any]:
         """Return the times that there are, and for each row which of them is its own."""
         stretches = [self.time[part.rows] for part in self._parts.values()]
         # Instruments of one market have the same times, and then nothing has to be sorted.
         if stretches and all(np.array_equal(one, stretches[0]) for one in stretches):
-            return stretches[0], np.tile(np.arange(len(stretches[0]), dtype=np.int32), len(stretches))
+            places = np.empty((len(stretches), len(stretches[0])), np.min_scalar_type(-max(len(stretches[0]), 1)))
+            places[:] = np.arange(len(stretches[0]))
+            return stretches[0], places.reshape(-1)
         times = np.unique(self.time)
         places = np.empty(len(self.time), np.int32)
         for part in self._parts.values():
@@ -198,9 +205,9 @@ class Batch(Mapping[str, Calculation]):
         """
         import pyarrow as pa  # noqa: PLC0415 - only Arrow's users need it
 
-        counts = [part.rows.stop - part.rows.start for part in self._parts.values()]
-        codes = np.repeat(np.arange(len(counts), dtype=np.int32), counts)
-        names = pa.DictionaryArray.from_arrays(pa.array(codes), pa.array(list(self._parts), pa.string()))
+        names = pa.DictionaryArray.from_arrays(
+            pa.array(self._codes, pa.int32()), pa.array(list(self._parts), pa.string())
+        )
         arrays = [names, pa.array(self.time.view("datetime64[ns]"), pa.timestamp("ns", "UTC"))]
         arrays += [pa.array(values, from_pandas=True) for values in self._columns.values()]
         told = {"specs": list(self._request.specs), **self._told}

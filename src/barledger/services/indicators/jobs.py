@@ -1,6 +1,6 @@
 """Jobs: the rows of one instrument of a batch, to be computed and filled in place."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
 
@@ -8,6 +8,7 @@ import numpy as np
 
 from barledger.errors import BarledgerError
 from barledger.indicators.binding import Request
+from barledger.indicators.calculation import Told
 from barledger.services.indicators.batched import Failed, Part
 from barledger.services.indicators.preparing import Prepared, Step, computed
 from barledger.services.indicators.sheet import Leaf
@@ -45,13 +46,14 @@ class Job:
         request = request.without(failed)
         rows = self.prepared.rows
         self.leaf.time[self.rows] = self.prepared.table.time[rows.first : rows.stop]
+        return Part(instrument=self.instrument, rows=self.rows, told=self._told(request), failed=failed)
+
+    def _told(self, request: Request) -> Callable[[], Told]:
+        """Return what tells of them: bars that nobody else has are not kept for it."""
         if self.kept:
-            told = cache(partial(self.prepared.told, request, apart=False))
-        else:
-            # Bars that nobody else has are not kept for what is told of them.
-            made = self.prepared.told(request, apart=True)
-            told = cache(lambda: made)
-        return Part(instrument=self.instrument, rows=self.rows, told=told, failed=failed)
+            return cache(partial(self.prepared.telling, request))
+        apart = self.prepared.apart(request)
+        return lambda: apart
 
 
 def jobs_of(portion: Sequence[Ready], leaf: Leaf, *, kept: bool) -> list[Job]:

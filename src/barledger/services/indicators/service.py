@@ -53,7 +53,7 @@ class IndicatorService:
         self._requests = Requests(REGISTRY)
         reading = Reading(retrieval, absences)
         self._calculator = Calculator(reading, Places(vault, instruments), absences, self.cache)
-        many = BatchCalculator(retrieval, vault, reading, self._requests)
+        many = BatchCalculator(retrieval, vault, reading, self._calculator.tables, self._requests)
         self.batch, self.batches = many.batch, many.batches
 
     def calculate(  # noqa: PLR0913 - the one call for strategies
