@@ -11,7 +11,7 @@ from hashlib import sha256
 from typing import Any, Final
 
 from barledger.domain.action import SHARES, CorporateAction, evidence_of
-from barledger.domain.discrepancy import DECLINED, RESTATEMENT, WAITING, Discrepancy
+from barledger.domain.discrepancy import DECLINED, WAITING, Discrepancy
 from barledger.domain.instrument import DECLARED
 from barledger.domain.interval import format_time, parse_time
 from barledger.domain.preference import told_already
@@ -22,6 +22,7 @@ from barledger.services.cache.told import record_actions
 from barledger.services.cache.vault import Vault
 
 EVENTS: Final = "events"
+UNDONE: Final = "undone"
 _SAID: Final = ("instrument", "kind", "source", "currency", "evidence")
 
 Key = tuple[str, str, int]
@@ -73,10 +74,10 @@ class Telling:
         mine = {event_key(one) for one in events_of(found.evidence)}
         back = self._told_since(found)
         for key in sorted(mine):
-            history = self._history(found, key)
+            history = _standing(self._history(found, key))
             last = history[-1] if history else None
             if last is not None and not last.denied and last.told.get("discrepancy") == found.id:
-                told = {"undone": found.id}
+                told = {UNDONE: found.id}
                 gone = replace(last, withdrawn=True, evidence=evidence_of(told))
                 back.append(replace(history[-2], evidence=evidence_of(told)) if len(history) > 1 else gone)
         if back:
@@ -85,7 +86,7 @@ class Telling:
     def _told_since(self, found: Discrepancy) -> list[CorporateAction]:
         declared = [one for one in events_of(found.evidence) if one.source == DECLARED]
         told = [known for one in declared for known in self._since(found, one) if known.source == found.series.source]
-        return [replace(one, withdrawn=True, evidence=evidence_of({"undone": found.id})) for one in told]
+        return [replace(one, withdrawn=True, evidence=evidence_of({UNDONE: found.id})) for one in told]
 
     def _since(self, found: Discrepancy, one: CorporateAction) -> list[CorporateAction]:
         """Return what stands of a split and was told since the bars count it."""
@@ -106,6 +107,18 @@ class Telling:
     def _already(self, one: CorporateAction) -> CorporateAction | None:
         """Return what is known of the same split, be it that there was none."""
         return told_already(one, self.vault.ledger.actions.list(instrument=one.instrument, denials=True))
+
+
+def _standing(history: Sequence[CorporateAction]) -> list[CorporateAction]:
+    """Return what was said of an event without what was undone: what an undoing says stood before is that again."""
+    stack: list[CorporateAction] = []
+    for one in history:
+        undone = one.told.get(UNDONE)
+        if undone is not None and stack and stack[-1].told.get("discrepancy") == undone:
+            stack.pop()
+        else:
+            stack.append(one)
+    return stack
 
 
 def noted(events: Sequence[CorporateAction]) -> list[dict[str, Any]]:
@@ -139,10 +152,10 @@ def event_key(action: CorporateAction) -> Key:
     return action.source, action.kind, action.ex_date
 
 
-def known_by(payload: bytes, events: Sequence[CorporateAction]) -> str:
+def known_by(kind: str, payload: bytes, events: Sequence[CorporateAction]) -> str:
     """Return what bars with events are known by again; bars alone are by themselves."""
     said = "".join(f"{event_key(one)}{one.value!r}{one.withdrawn}" for one in sorted(events))
-    return f"{RESTATEMENT}:{sha256(payload + said.encode()).hexdigest()}" if events else ""
+    return f"{kind}:{sha256(payload + said.encode()).hexdigest()}" if events else ""
 
 
 def withheld(ledger: Ledger, series: Series) -> set[tuple[Key, float]]:

@@ -30,11 +30,12 @@ from barledger.services.ingestion.absences import Absences
 from barledger.services.ingestion.answers import Answer
 from barledger.services.ingestion.budget import Spending
 from barledger.services.ingestion.counted import counted_kinds
+from barledger.services.ingestion.hearing import Hearing
 from barledger.services.ingestion.held import Held, current
-from barledger.services.ingestion.judgement import BAR_BY_BAR, decisions_against, undecided
+from barledger.services.ingestion.judgement import BAR_BY_BAR, decisions_against, paired, undecided
 from barledger.services.integrity.classification import Classified, classify
 from barledger.services.integrity.difference import Difference, Sides
-from barledger.services.integrity.hearing import Became, Heard, Hearing, attached, pairs
+from barledger.services.integrity.hearing import Became, Heard, attached
 from barledger.services.integrity.refetching import Opened, Refetched, Refetcher
 from barledger.services.integrity.report import Comparison, State
 
@@ -240,8 +241,9 @@ class Reconciler:
         heard = self._note(hearing, lacking) if hearing else []
         kept: list[Discrepancy] = []
         revisions: list[int] = []
-        for plain in found.differences:
-            one, mine = attached(self._keeping(plain), lacking)
+        for plain in sorted(found.differences, key=lambda one: one.kind != RESTATEMENT):
+            one = self._keeping(plain)
+            one, mine = attached(one, hearing, lacking) if hearing else (one, [])
             named, revision = self._keep(one, stored)
             lacking = [event for event in lacking if event not in mine]
             became: Became = "declined" if named[0].state in DECLINED else "with"
@@ -271,7 +273,7 @@ class Reconciler:
         return hearing is not None and bool(hearing.news or hearing.silent)
 
     def _hearing(self, stored: Reading) -> Hearing:
-        old, new = pairs(stored.rows.standing(), self._told.rows)
+        old, new = paired(stored.rows.standing(), self._told.rows)
         return Hearing(
             known=self._vault.ledger.actions.list(instrument=self.series.instrument, source=self.series.source),
             told=[action for one in self._told.answers for action in one.received.chunk.actions],
@@ -283,10 +285,11 @@ class Reconciler:
 
     def _note(self, hearing: Hearing, lacking: Sequence[CorporateAction]) -> list[Heard]:
         """Let be known what concerns no bar, and say what is not told any more."""
-        plain = [one for one in hearing.news if one not in lacking]
+        news = {event_key(one) for one in hearing.news}
+        plain = [one for one in hearing.noted if one.withdrawn or event_key(one) in news]
         if plain:
             record_actions(self._vault, plain, self._vault.who("record", reason=self._task.reason, trigger=OPERATION))
-        taken_back = {event_key(one) for one in lacking}
+        taken_back = {event_key(one) for one in [*lacking, *(gone for gone, _ in hearing.moved)]}
         silent = [one for one in hearing.silent if event_key(one) not in taken_back]
         return [
             *(Heard(action=one, became="noted") for one in plain),

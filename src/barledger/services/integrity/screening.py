@@ -13,6 +13,7 @@ from barledger.domain.series import Series
 from barledger.domain.validation import Rejected
 from barledger.services.cache.vault import Vault
 from barledger.services.discrepancies import Workflow
+from barledger.services.ingestion.hearing import silent
 from barledger.services.ingestion.screening import Flag, Screened
 from barledger.services.instruments import InstrumentService
 from barledger.services.integrity.context import UNIT, Context
@@ -44,13 +45,20 @@ class Screening:
         *,
         before: Rows | None,
         actions: Sequence[CorporateAction],
+        complete: Interval | None,
         adjusted: Adjusted,
     ) -> Screened:
         """Return what becomes of the bars."""
         if not len(rows):
             return Screened(rows=rows)
         context = Context.of(self._vault, series, rows, before=before)
-        known = [*self._vault.ledger.actions.list(instrument=series.instrument), *actions]
+        known = self._vault.ledger.actions.list(instrument=series.instrument)
+        if complete is not None:
+            # What the source does not tell any more says nothing of the bars that it gives with its silence.
+            mine = [one for one in known if one.source == series.source]
+            gone = silent(mine, actions, [complete])
+            known = [one for one in known if one not in gone]
+        known = [*known, *actions]
         found = self._look(series, rows, context, known, adjusted)
         sure = [one for one in found if one.confidence >= self._confidence]
         return self._sorted(series, rows, concat([context.before, rows, context.after]), sure, adjusted)
