@@ -18,7 +18,7 @@ from barledger.services.integrity.difference import Difference
 Became = Literal["noted", "with", "declined", "waits", "not told"]
 _SPOKEN: Final = {
     "noted": "noted",
-    "with": "goes with {}",
+    "with": "becomes known with {}",
     "declined": "not noted: {} was declined, with the bars that count it",
     "waits": "not noted: bars before it do not count it, and nothing that is proposed makes them",
     "not told": "not told any more; if there was none, withdraw it (bl.actions.withdraw, `barledger actions withdraw`)",
@@ -35,8 +35,10 @@ class Heard(Readable):
 
     def __str__(self) -> str:
         """Say it in a line."""
-        gone = ", withdrawn" if self.action.withdrawn and self.became != "not told" else ""
-        return f"{self.action.summary}{gone}: {_SPOKEN[self.became].format(self.discrepancy)}"
+        told = _SPOKEN[self.became].format(self.discrepancy)
+        if self.action.withdrawn and self.became != "not told":
+            told = f"withdrawn with {self.discrepancy}" if self.became == "with" else f"withdrawn: {told}"
+        return f"{self.action.summary}: {told}"
 
 
 def attached(
