@@ -112,8 +112,12 @@ class Workflow:
         return made, None
 
     def _was_undone(self, made: Discrepancy) -> bool:
+        """Whether it is what somebody undid, or has a bar of what somebody undid of the source's single bars."""
         listed = self._vault.ledger.discrepancies.list(series=made.series, states={"undone"})
-        return any((one.kind, one.against, one.interval) == (made.kind, made.against, made.interval) for one in listed)
+        mine = [one for one in listed if one.against == made.against]
+        if made.against and made.kind not in WHOLE:
+            return any(one.kind not in WHOLE and one.interval.intersects(made.interval) for one in mine)
+        return any((one.kind, one.interval) == (made.kind, made.interval) for one in mine)
 
     def _applied_before(self, made: Discrepancy) -> str:
         """Return the newest one of the same stretch and kind that was applied: what comes after it is no repeat."""
@@ -201,7 +205,7 @@ class Workflow:
         return self._vault.ledger.discrepancies.step(discrepancy_id, "rejected", who)
 
     def undo(self, discrepancy_id: str, *, reason: str, partial: bool = False) -> Undone:
-        """Restore by another revision what stood before; the same difference is not proposed again.
+        """Restore by another revision what stood before; only who asks for it finds the same difference anew.
 
         Bars that were written since are in the way: `ChangedSince`, unless ``partial`` leaves them as they are. An
         action that was recorded is withdrawn; `ActionConflict` if somebody said otherwise since. Raises `IllegalStep`
