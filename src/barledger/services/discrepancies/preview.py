@@ -22,7 +22,8 @@ class Preview:
     """A discrepancy with its bars: ``rows`` as they would become (none if no bar would), ``now`` as they are.
 
     ``action`` is the corporate action that would be recorded instead, where bars are right as they are; ``events`` are
-    those that become known with the bars, which count them then. ``touched`` are
+    those that become known with the bars, which count them then, and ``payments`` what the source told in shares of
+    before, as it becomes known in those of the bars. ``touched`` are
     the snapshots that hold some of the bars, which do not move; of an action those that hold bars from before its
     ex-date, which adjusted reads give otherwise then. ``steps`` are what was done so far.
     """
@@ -33,6 +34,7 @@ class Preview:
     touched: tuple[Touched, ...]
     steps: tuple[Step, ...]
     action: CorporateAction | None = None
+    payments: tuple[CorporateAction, ...] = ()
 
     @property
     def bars(self) -> pd.DataFrame:
@@ -84,6 +86,7 @@ class Preview:
 
     def _known_with(self) -> str:
         said = [f"{one.summary}{' withdrawn' if one.withdrawn else ''}" for one in self.events]
+        said += [f"{one.summary} (told as {float(one.told['told']):g} per old share)" for one in self.payments]
         return f", and record for {self.discrepancy.series.instrument}: {', '.join(said)}" if said else ""
 
     def __str__(self) -> str:

@@ -18,6 +18,7 @@ from barledger.services.cache.vault import Vault
 from barledger.services.discrepancies.events import Telling, events_of
 from barledger.services.discrepancies.layers import restored
 from barledger.services.discrepancies.outcomes import Undone
+from barledger.services.discrepancies.payments import Payments
 from barledger.services.discrepancies.remedy import bars_now
 from barledger.services.discrepancies.staying import staying_count
 
@@ -31,6 +32,7 @@ class Restoring:
     vault: Vault
     cache: DataCacheService
     telling: Telling
+    payments: Payments
 
     def restore(self, found: Discrepancy, rows: Rows, reason: str, *, partial: bool) -> Undone:
         """Write what stood before; raises `ChangedSince`, `StillCounted`, `ActionConflict` and `RevisionExpired`."""
@@ -53,6 +55,7 @@ class Restoring:
                 raise ChangedSince(**told)
         self.telling.check_back(found)
         self.telling.take_back(found, reason=reason)
+        self.payments.convert_back(found, reason=reason)
         draft = Draft(series=found.series, rows=before, expected_revision=now.revision)
         told = {"undoes": str(found.result), "proposal": found.id, "left": str(int(since.sum()))}
         done = self.cache.write([draft], operation=UNDO, reason=reason, trigger=found.id, details={found.series: told})

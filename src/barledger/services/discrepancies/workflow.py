@@ -44,6 +44,7 @@ from barledger.services.discrepancies.events import Telling, events_of
 from barledger.services.discrepancies.filter import Filter
 from barledger.services.discrepancies.multiplying import is_own
 from barledger.services.discrepancies.outcomes import Undone
+from barledger.services.discrepancies.payments import Payments
 from barledger.services.discrepancies.preview import Preview
 from barledger.services.discrepancies.recording import Recording
 from barledger.services.discrepancies.remedy import Remedy, bars_now, pack, remedy_of
@@ -83,7 +84,8 @@ class Workflow:
         self._recording = Recording(vault=vault)
         self._telling = Telling(vault=vault)
         self._superseding = Superseding(vault=vault)
-        self._restoring = Restoring(vault=vault, cache=cache, telling=self._telling)
+        self._payments = Payments(vault=vault)
+        self._restoring = Restoring(vault=vault, cache=cache, telling=self._telling, payments=self._payments)
 
     # --- finding ---------------------------------------------------------------------------------
 
@@ -157,6 +159,7 @@ class Workflow:
             touched=self._touched(found, remedy),
             steps=tuple(self._vault.ledger.discrepancies.steps(discrepancy_id)),
             action=action,
+            payments=tuple(self._payments.planned(found)) if found.waits else (),
         )
 
     # --- deciding --------------------------------------------------------------------------------
@@ -338,12 +341,12 @@ class Workflow:
 
     def _write(self, found: Discrepancy, rows: Rows, now: Reading) -> Written:
         if _written(now.rows, rows):
-            self._telling.record(found, reason=found.decision or found.reason)
+            self._tell_with(found)
             return replace(_nothing(found.series), revision=now.revision, same=len(rows))
         draft = Draft(series=found.series, rows=rows, expected_revision=now.revision)
         told: dict[str, Any] = {"proposal": found.id, "evidence": dict(found.evidence)}
         # Whoever reads the revision finds the events that are counted in its bars.
-        self._telling.record(found, reason=found.decision or found.reason)
+        self._tell_with(found)
         try:
             return self._cache.write(
                 [draft],
@@ -355,7 +358,14 @@ class Workflow:
             )
         except RevisionConflict as error:
             self._telling.take_back(found, reason=str(error))
+            self._payments.convert_back(found, reason=str(error))
             raise _stale(found, error.found) from error
+
+    def _tell_with(self, found: Discrepancy) -> None:
+        """Let be known what goes with the bars: events, and payments in the shares in which they will be."""
+        reason = found.decision or found.reason
+        self._telling.record(found, reason=reason)
+        self._payments.convert(found, reason=reason)
 
     def _made(self, found: Discrepancy, operation: str) -> Written | None:
         """Return what a process that died had written for this discrepancy, if it had."""

@@ -25,6 +25,7 @@ from barledger.services.discrepancies import Workflow
 from barledger.services.discrepancies.decisions import DECIDED, heed
 from barledger.services.discrepancies.events import EVENTS, event_key
 from barledger.services.discrepancies.payload import encode
+from barledger.services.discrepancies.payments import in_held_shares
 from barledger.services.ingestion import closing
 from barledger.services.ingestion.absences import Absences
 from barledger.services.ingestion.answers import Answer
@@ -126,7 +127,8 @@ class Reconciler:
             return answer
         found = heed(self._vault, self.series, answer.rows)
         self._restated |= found.restated
-        return replace(answer, rows=found.rows, corrected=found.bars, decided=found.decided)
+        told = in_held_shares(self._vault, self.series, answer.rows, found.rows, answer.received.chunk.actions)
+        return replace(answer.telling(told), rows=found.rows, corrected=found.bars, decided=found.decided)
 
     @property
     def _decided(self) -> dict[str, int]:
