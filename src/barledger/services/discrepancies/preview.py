@@ -10,8 +10,10 @@ from barledger.domain.action import CorporateAction
 from barledger.domain.comparison import changed_fields
 from barledger.domain.discrepancy import Discrepancy, Step
 from barledger.domain.rows import VALUES, Rows, found_in
+from barledger.domain.series import Series
 from barledger.services.discrepancies.decisions import DECIDED
 from barledger.services.discrepancies.events import events_of
+from barledger.services.discrepancies.outcomes import uncounted
 from barledger.services.discrepancies.touching import Touched, strategies_of
 
 _NEW: Final = "new"
@@ -23,7 +25,8 @@ class Preview:
 
     ``action`` is the corporate action that would be recorded instead, where bars are right as they are; ``events`` are
     those that become known with the bars, which count them then, and ``payments`` what the source told in shares of
-    before, as it becomes known in those of the bars. ``touched`` are
+    before, as it becomes known in those of the bars. ``lacking`` are other series of the instrument that do not count
+    them, and ``counting`` those that do, for which they would stay known if it was undone. ``touched`` are
     the snapshots that hold some of the bars, which do not move; of an action those that hold bars from before its
     ex-date, which adjusted reads give otherwise then. ``steps`` are what was done so far.
     """
@@ -35,6 +38,8 @@ class Preview:
     steps: tuple[Step, ...]
     action: CorporateAction | None = None
     payments: tuple[CorporateAction, ...] = ()
+    lacking: tuple[Series, ...] = ()
+    counting: tuple[Series, ...] = ()
 
     @property
     def bars(self) -> pd.DataFrame:
@@ -91,7 +96,16 @@ class Preview:
 
     def __str__(self) -> str:
         """Say it in lines."""
-        return "\n".join([str(self.discrepancy), self.would, *map(str, self.touched), *map(str, self.steps)])
+        told = [self.would, *self._others(), *map(str, self.touched), *map(str, self.steps)]
+        return "\n".join([str(self.discrepancy), *told])
+
+    def _others(self) -> list[str]:
+        """Say what becomes of other series of the instrument, which a split is of, too."""
+        said = [uncounted(self.lacking)] if self.lacking else []
+        if self.counting:
+            named = ", ".join(map(str, self.counting))
+            said.append(f"undoing leaves known what {named} counts; {uncounted([self.discrepancy.series])}")
+        return said
 
     def _changes(self) -> list[str]:
         gone = np.zeros(len(self.rows), np.bool_) if self.rows.withdrawn is None else self.rows.withdrawn

@@ -20,6 +20,7 @@ from barledger.services.discrepancies.layers import restored
 from barledger.services.discrepancies.outcomes import Undone
 from barledger.services.discrepancies.payments import Payments
 from barledger.services.discrepancies.remedy import bars_now
+from barledger.services.discrepancies.siblings import Kept, Siblings
 from barledger.services.discrepancies.staying import staying_count
 
 UNDO: Final = "undo"
@@ -33,6 +34,7 @@ class Restoring:
     cache: DataCacheService
     telling: Telling
     payments: Payments
+    siblings: Siblings
 
     def restore(self, found: Discrepancy, rows: Rows, reason: str, *, partial: bool) -> Undone:
         """Write what stood before; raises `ChangedSince`, `StillCounted`, `ActionConflict` and `RevisionExpired`."""
@@ -53,13 +55,15 @@ class Restoring:
                 raise StillCounted(**told, events=", ".join(one.summary for one in events))
             if not partial or not back.ours.any():
                 raise ChangedSince(**told)
-        self.telling.check_back(found)
+        kept = self.siblings.kept(found, events_of(found.evidence))
+        self.telling.check_back(found, kept={name for one in kept for name in one.names})
         self.telling.take_back(found, reason=reason)
+        self.siblings.keep(kept, self.vault.who("record", reason=reason, trigger=found.id))
         self.payments.convert_back(found, reason=reason)
         draft = Draft(series=found.series, rows=before, expected_revision=now.revision)
         told = {"undoes": str(found.result), "proposal": found.id, "left": str(int(since.sum()))}
         done = self.cache.write([draft], operation=UNDO, reason=reason, trigger=found.id, details={found.series: told})
-        return as_undone(done, left=int(since.sum()))
+        return as_undone(done, left=int(since.sum()), kept=kept)
 
     def _counting(self, found: Discrepancy, left: Rows, events: Sequence[CorporateAction]) -> bool:
         """Whether bars that would stay as they are count what would not be known any more."""
@@ -83,6 +87,7 @@ class Restoring:
         return chosen_shares(listed, [found.series.source])
 
 
-def as_undone(done: Written, *, left: int = 0) -> Undone:
-    """Return a revision as an undoing that left so many bars as they were."""
-    return Undone(**{name: getattr(done, name) for name in Written.__dataclass_fields__}, left=left)
+def as_undone(done: Written, *, left: int = 0, kept: Sequence[Kept] = ()) -> Undone:
+    """Return a revision as an undoing that left so many bars as they were, and what other series count known."""
+    others = tuple(sorted({each for one in kept for each in one.series}))
+    return Undone(**{name: getattr(done, name) for name in Written.__dataclass_fields__}, left=left, counted_by=others)

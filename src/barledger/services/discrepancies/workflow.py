@@ -43,12 +43,13 @@ from barledger.services.discrepancies.decisions import Decisions, composed
 from barledger.services.discrepancies.events import Telling, events_of
 from barledger.services.discrepancies.filter import Filter
 from barledger.services.discrepancies.multiplying import is_own
-from barledger.services.discrepancies.outcomes import Undone
+from barledger.services.discrepancies.outcomes import Accepted, Recorded, Undone
 from barledger.services.discrepancies.payments import Payments
 from barledger.services.discrepancies.preview import Preview
 from barledger.services.discrepancies.recording import Recording
 from barledger.services.discrepancies.remedy import Remedy, bars_now, pack, remedy_of
 from barledger.services.discrepancies.restoring import UNDO, Restoring, as_undone
+from barledger.services.discrepancies.siblings import Siblings
 from barledger.services.discrepancies.superseding import Superseding
 from barledger.services.discrepancies.touching import Touched, touched, touched_by_action, touched_by_both
 
@@ -85,7 +86,10 @@ class Workflow:
         self._telling = Telling(vault=vault)
         self._superseding = Superseding(vault=vault)
         self._payments = Payments(vault=vault)
-        self._restoring = Restoring(vault=vault, cache=cache, telling=self._telling, payments=self._payments)
+        self._siblings = Siblings(vault=vault, telling=self._telling)
+        self._restoring = Restoring(
+            vault=vault, cache=cache, telling=self._telling, payments=self._payments, siblings=self._siblings
+        )
 
     # --- finding ---------------------------------------------------------------------------------
 
@@ -160,6 +164,8 @@ class Workflow:
             steps=tuple(self._vault.ledger.discrepancies.steps(discrepancy_id)),
             action=action,
             payments=tuple(self._payments.planned(found)) if found.waits else (),
+            lacking=self._siblings.lacking(found, _events(found, action)) if found.waits else (),
+            counting=self._siblings.counting(found, _events(found, action)) if found.state == "applied" else (),
         )
 
     # --- deciding --------------------------------------------------------------------------------
@@ -194,7 +200,9 @@ class Workflow:
         found = self._vault.ledger.discrepancies.step(discrepancy_id, "applied", who, revision=done.revision)
         if len(old):
             self._superseding.close(found, old)
-        self._tell(notices.applied(found, done, self._touched(found, remedy)))
+        others = self._siblings.lacking(found, _events(found, remedy))
+        done = Accepted.of(done, lacking=others) if others and not isinstance(done, Recorded) else done
+        self._tell(notices.applied(found, done, self._touched(found, remedy), lacking=others))
         return done
 
     def reject(self, discrepancy_id: str, *, reason: str) -> Discrepancy:
@@ -222,7 +230,9 @@ class Workflow:
             raise IllegalStep(discrepancy=discrepancy_id, state=found.state, step="undone")
         remedy = remedy_of(self._vault, found)
         if isinstance(remedy, CorporateAction):
+            kept = self._siblings.kept(found, [remedy])
             done: Written = self._recording.take_back(found, remedy, reason=reason)
+            self._siblings.keep(kept, self._vault.who("record", reason=reason, trigger=found.id))
         else:
             done = self._made(found, UNDO) or self._restoring.restore(found, remedy, reason, partial=partial)
         faults.reach("discrepancy.restored")
@@ -390,6 +400,11 @@ class Workflow:
     def _tell(self, told: Any) -> None:
         for notice in told:
             self._vault.notify(notice)
+
+
+def _events(found: Discrepancy, remedy: Remedy | None) -> list[CorporateAction]:
+    """Return the events that become known with a decision."""
+    return [remedy] if isinstance(remedy, CorporateAction) else events_of(found.evidence)
 
 
 def _check_unchanged(found: Discrepancy, now: Rows) -> None:
