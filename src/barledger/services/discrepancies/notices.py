@@ -116,8 +116,10 @@ def _outcome(done: Written) -> str:
 
 def _with(one: Discrepancy, *, gone: bool = False) -> str:
     """Name the events that became known with bars, or are not known any more."""
-    said = ", ".join(each.summary for each in events_of(one.evidence))
-    return f", {'without' if gone else 'with'} the {said}" if said else ""
+    events = events_of(one.evidence)
+    here = ", ".join(each.summary for each in events if each.withdrawn is gone)
+    away = ", ".join(each.summary for each in events if each.withdrawn is not gone)
+    return (f", with the {here}" if here else "") + (f", without the {away}" if away else "")
 
 
 def _results(done: Written, one: Discrepancy) -> dict[str, Any]:

@@ -42,7 +42,9 @@ class Heard(Readable):
 
     def __str__(self) -> str:
         """Say it in a line."""
-        gone = ", withdrawn" if self.action.withdrawn and self.became in ("with", "declined") else ""
+        if self.action.withdrawn and self.became == "with":
+            return f"{self.action.summary}: not told any more, and taken back with {self.discrepancy}"
+        gone = ", withdrawn" if self.action.withdrawn and self.became == "declined" else ""
         return f"{self.action.summary}{gone}: {_SPOKEN[self.became].format(self.discrepancy)}"
 
 
