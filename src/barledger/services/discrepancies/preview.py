@@ -76,7 +76,10 @@ class Preview:
 
     @property
     def would(self) -> str:
-        """Return in words what accepting it would do."""
+        """Return in words what accepting it would do, and what becomes of other series of the instrument."""
+        return "; ".join([self._would(), *self._others()])
+
+    def _would(self) -> str:
         if self.action is not None:
             prices = self.discrepancy.evidence.get("adjusted", "")
             why = f" (prices: {prices})" if prices else ""
@@ -96,8 +99,7 @@ class Preview:
 
     def __str__(self) -> str:
         """Say it in lines."""
-        told = [self.would, *self._others(), *map(str, self.touched), *map(str, self.steps)]
-        return "\n".join([str(self.discrepancy), *told])
+        return "\n".join([str(self.discrepancy), self.would, *map(str, self.touched), *map(str, self.steps)])
 
     def _others(self) -> list[str]:
         """Say what becomes of other series of the instrument, which a split is of, too."""
