@@ -15,8 +15,10 @@ if TYPE_CHECKING:
     from barledger.errors import BarledgerError
     from barledger.indicators.calculation import Calculation
     from barledger.indicators.custom import indicator
+    from barledger.indicators.definition import Handle
     from barledger.indicators.frame import calculate
-    from barledger.indicators.live import live
+    from barledger.indicators.live import gap_by, live
+    from barledger.indicators.profile import volume_profile
     from barledger.indicators.signature import Range
     from barledger.indicators.streaming.live import Live
     from barledger.ledger.contract import Snapshot
@@ -34,6 +36,8 @@ _HOMES = {
     "calculate": "barledger.indicators.frame",
     "Dataset": "barledger.services.retrieval.dataset",
     "Entry": "barledger.services.ingestion",
+    "gap_by": "barledger.indicators.live",
+    "Handle": "barledger.indicators.definition",
     "InfluxDBClient": "barledger.client",
     "Inspection": "barledger.detection",
     "inspect": "barledger.detection",
@@ -46,6 +50,7 @@ _HOMES = {
     "Snapshot": "barledger.ledger.contract",
     "verify_audit": "barledger.services.audit",
     "verify_evidence": "barledger.services.audit",
+    "volume_profile": "barledger.indicators.profile",
 }
 
 __all__ = [
@@ -55,6 +60,7 @@ __all__ = [
     "Calculation",
     "Dataset",
     "Entry",
+    "Handle",
     "InfluxDBClient",
     "Inspection",
     "Interval",
@@ -65,11 +71,13 @@ __all__ = [
     "__version__",
     "calculate",
     "connect",
+    "gap_by",
     "indicator",
     "inspect",
     "live",
     "verify_audit",
     "verify_evidence",
+    "volume_profile",
 ]
 
 

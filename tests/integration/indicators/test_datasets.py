@@ -6,9 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from barledger.barledger import BarLedger
+from barledger.domain.interval import BEGINNING
 from barledger.domain.timeframe import DAY
 from barledger.errors import IndicatorNotFound, InvalidSetting, LockBroken
 from barledger.services.retrieval.manifest import DATASET, Manifest
@@ -48,9 +50,11 @@ def test_bars_and_indicators_come_from_one_snapshot(bl: BarLedger) -> None:
     np.testing.assert_array_equal(found.values("moved(25)"), close[100:200] - close[75:175])
     assert found.provenance["version"] == "d"
     assert found.standings["moved(25)"].complete
-    # What never settles counts from the first bar that is pinned.
-    assert found.standings["summed"].anchor == 75 * DAY
-    assert made.manifest.series[0].interval.start == 75 * DAY
+    # What never settles counts from the first bar of the series, which is pinned from there.
+    assert found.standings["summed"].anchor == 0
+    assert made.manifest.series[0].interval.start == BEGINNING
+    settling = dataset(bl, id="e", indicators=SPECS[:1])
+    assert settling.manifest.series[0].interval.start == 75 * DAY
 
 
 def test_a_frame_has_both_from_the_start_on(bl: BarLedger) -> None:
@@ -73,7 +77,7 @@ def test_it_is_made_again_and_compared(bl: BarLedger, tmp_path: Path) -> None:
     assert again.same
     assert str(again).count("moved(25), summed, moved(@B, 4): the same") == 2
     assert bl.retrieval.reproduce("d", manifest=path)
-    assert bl.retrieval.check(path).rows == 250
+    assert bl.retrieval.check(path).rows == 400
     read = Manifest.load(path, DATASET)
     assert read == made.manifest
     assert read.to_bytes() == path.read_bytes()
@@ -128,3 +132,12 @@ def test_a_dataset_without_indicators_says_so_and_has_the_digest_that_it_had(bl:
     with pytest.raises(InvalidSetting, match="without any"):
         made.indicators("A")
     assert b"indicators" not in made.manifest.to_bytes()
+
+
+@pytest.mark.parametrize(
+    "specs", [["obv"], ["sar"], ["pivots(window=month).p"], ["session_vwap(anchor=month).vwap"], ["obv", "sma(20)"]]
+)
+def test_values_are_those_that_are_calculated_whatever_they_count_from(bl: BarLedger, specs: list[str]) -> None:
+    made = dataset(bl, instruments="A", indicators=specs).indicators("A").df
+    found = bl.indicators.calculate(specs, "A", "1d", start=day(100), end=day(200)).df
+    pd.testing.assert_frame_equal(made, found)

@@ -5,7 +5,7 @@ be known before the bars that count it are held, nor stay known without them. It
 discrepancy, becomes known when that is accepted, and is taken back when it is undone.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import Any, Final
@@ -56,12 +56,17 @@ class Telling:
             if known is not None and known.denied:
                 raise ActionConflict(discrepancy=found.id, action=one.summary, known=f"{known} is known already")
 
-    def check_back(self, found: Discrepancy) -> None:
-        """Raise `ActionConflict` if bars without a split would be held while somebody else's word of it stands."""
+    def check_back(self, found: Discrepancy, *, kept: Collection[str] = ()) -> None:
+        """Raise `ActionConflict` if bars without a split would be held while somebody else's word of it stands.
+
+        The word of a source in ``kept`` is about bars of its own, which count it, and stays; so does what a decision in
+        it, by its id, made known.
+        """
         mine = [one for one in events_of(found.evidence) if one.source == DECLARED]
         for one in mine:
             for known in self._since(found, one):
-                if known.source != found.series.source and known.told.get("discrepancy") != found.id:
+                ours = known.source == found.series.source or known.told.get("discrepancy") == found.id
+                if not ours and not {known.source, known.told.get("discrepancy")} & {*kept}:
                     raise ActionConflict(
                         discrepancy=found.id, action=one.summary, known=f"{known} is known since, and would stay"
                     )

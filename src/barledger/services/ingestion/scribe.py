@@ -27,6 +27,7 @@ from barledger.services.cache.vault import Vault
 from barledger.services.discrepancies import Workflow
 from barledger.services.discrepancies.decisions import DECIDED, heed
 from barledger.services.discrepancies.events import EVENTS, event_key, noted, withheld
+from barledger.services.discrepancies.payments import in_held_shares
 from barledger.services.ingestion import answers
 from barledger.services.ingestion.absences import Absences
 from barledger.services.ingestion.answers import Answer
@@ -101,7 +102,8 @@ class Scribe:
             self.overruled[name] = self.overruled.get(name, 0) + count
         self.corrected += found.bars
         self.restated |= found.restated
-        return replace(answer, rows=found.rows, corrected=found.bars, decided=found.decided)
+        told = in_held_shares(self.vault, self.series, answer.rows, found.rows, answer.received.chunk.actions)
+        return replace(answer.telling(told), rows=found.rows, corrected=found.bars, decided=found.decided)
 
     def screen(self, answer: Answer, adjusted: Adjusted) -> Answer:
         """Look at the bars of an answer before they are written: what looks wrong is flagged, or put aside.

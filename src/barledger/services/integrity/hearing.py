@@ -36,8 +36,10 @@ class Heard(Readable):
     def __str__(self) -> str:
         """Say it in a line."""
         told = _SPOKEN[self.became].format(self.discrepancy)
-        if self.action.withdrawn and self.became != "not told":
-            told = f"withdrawn with {self.discrepancy}" if self.became == "with" else f"withdrawn: {told}"
+        if self.action.withdrawn and self.became == "with":
+            told = f"not told any more, and taken back with {self.discrepancy}"
+        elif self.action.withdrawn and self.became != "not told":
+            told = f"not told any more: {told}"
         return f"{self.action.summary}: {told}"
 
 

@@ -25,6 +25,7 @@ from barledger.services.discrepancies import Workflow
 from barledger.services.discrepancies.decisions import DECIDED, heed
 from barledger.services.discrepancies.events import EVENTS, event_key
 from barledger.services.discrepancies.payload import encode
+from barledger.services.discrepancies.payments import in_held_shares
 from barledger.services.ingestion import closing
 from barledger.services.ingestion.absences import Absences
 from barledger.services.ingestion.answers import Answer
@@ -32,7 +33,7 @@ from barledger.services.ingestion.budget import Spending
 from barledger.services.ingestion.counted import counted_kinds
 from barledger.services.ingestion.hearing import Hearing
 from barledger.services.ingestion.held import Held, current
-from barledger.services.ingestion.judgement import BAR_BY_BAR, decisions_against, paired, undecided
+from barledger.services.ingestion.judgement import BAR_BY_BAR, decisions_against, paired, undecided, waiting_about
 from barledger.services.integrity.classification import Classified, classify
 from barledger.services.integrity.difference import Difference, Sides
 from barledger.services.integrity.hearing import Became, Heard, attached
@@ -48,7 +49,7 @@ _OVER: Final = "the source does not say so any more"
 class Task:
     """What all comparisons of one reconciliation have in common.
 
-    With ``anew`` an event over a stretch that somebody undid is proposed again.
+    With ``anew`` what somebody undid is proposed again.
     """
 
     spending: Spending
@@ -127,7 +128,8 @@ class Reconciler:
             return answer
         found = heed(self._vault, self.series, answer.rows)
         self._restated |= found.restated
-        return replace(answer, rows=found.rows, corrected=found.bars, decided=found.decided)
+        told = in_held_shares(self._vault, self.series, answer.rows, found.rows, answer.received.chunk.actions)
+        return replace(answer.telling(told), rows=found.rows, corrected=found.bars, decided=found.decided)
 
     @property
     def _decided(self) -> dict[str, int]:
@@ -313,20 +315,23 @@ class Reconciler:
                 self._vault.ledger.discrepancies.step(one.id, "superseded", who)
 
     def _keep(self, one: Difference, stored: Reading) -> tuple[list[Discrepancy], int]:
+        waits: list[Discrepancy] = []
         if self.own and one.kind in BAR_BY_BAR and len(one.rows):
-            rows = undecided(self._vault.ledger, self.series, one.rows)
+            rows = undecided(self._vault.ledger, self.series, one.rows, anew=self._task.anew)
+            # What somebody asked for anew goes on waiting, whoever looks next.
+            waits = waiting_about(self._vault.ledger, self.series, one.rows) if len(rows) < len(one.rows) else []
             if not len(rows):
                 alike = replace(self._discrepancy(one, stored), key=key_of(one.kind, encode(one.rows)))
-                return decisions_against(self._vault.ledger, self.series, alike, one.rows), 0
+                return waits or decisions_against(self._vault.ledger, self.series, alike, one.rows), 0
             one = replace(one, rows=rows, times=rows.time)
         known = self._known_event(one, stored)
         if known is not None:
             return [known], 0
         proposed = one.rows if self.own and len(one.rows) else None
         who = self._vault.who(OPERATION, reason=one.reason, trigger=one.kind)
-        anew = self._task.anew and one.kind in WHOLE
-        made, done = self._workflow.keep(self._discrepancy(one, stored), proposed, who, anew=anew)
-        return [made], 0 if done is None else done.revision
+        found = self._discrepancy(one, stored)
+        made, done = self._workflow.keep(found, proposed, who, anew=self._task.anew)
+        return [made, *waits], 0 if done is None else done.revision
 
     def _keeping(self, one: Difference) -> Difference:
         """Say of a change which bars of it stay corrected, since the source gives them as wrong as before."""
