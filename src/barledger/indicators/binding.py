@@ -181,6 +181,13 @@ def bounds(pick: Pick) -> Iterator[Bound]:
     yield pick.bound
 
 
+def _half(spec: str, indicator: Indicator, last: Argument) -> InvalidSpec:
+    """Return what to say where the others would be taken in silence: a beta to a market would be one to the low."""
+    names = ", ".join(indicator.inputs)
+    reason = f"{indicator.name} takes {len(indicator.inputs)} inputs, {names}: give all of them, or one as {{}}=..."
+    return InvalidSpec(spec=spec, place=last.place, reason=reason.format(indicator.inputs[0]))
+
+
 def _columns(pick: Pick) -> Iterator[Column]:
     for one in pick.bound.inputs:
         if isinstance(one, Pick):
@@ -259,6 +266,9 @@ class Binder:
                     spec=spec, place=argument.place, reason=f"{indicator.name} takes {takes} input{'s' * (takes != 1)}"
                 )
             found[place] = self._input(spec, argument.value, policy)
+        unnamed = [one for one in arguments if not one.name and one not in rest]
+        if unnamed and len(found) < len(indicator.inputs):
+            raise _half(spec, indicator, unnamed[-1])
         inputs = tuple(found.get(place) or Column(name=name) for place, name in enumerate(indicator.inputs))
         return inputs, rest
 

@@ -108,6 +108,12 @@ def test_a_column_that_there_is_not_is_pointed_at(spec: str, place: int, told: s
     assert caught.value.place == place
 
 
+@pytest.mark.parametrize("spec", ["beta(close, 60)", "correl(close)", "atr(close, 14)", "add(sma(close, 2))"])
+def test_inputs_of_which_only_some_are_given_by_place_are_refused(spec: str) -> None:
+    with pytest.raises(InvalidSpec, match="give all of them, or one as high="):
+        barledger.calculate(spec, pd.DataFrame({"high": [2.0], "low": [1.0], "close": [1.0]}))
+
+
 def test_a_text_is_no_column_where_a_text_is_asked_for() -> None:
     index = pd.date_range("2024-01-01", periods=3, tz="UTC")
     bars = pd.DataFrame(dict.fromkeys(("open", "high", "low", "close", "volume"), 1.0), index=index)
