@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Final
 
 from barledger.domain.digest import Block, block_digests, root_digest
@@ -10,6 +11,7 @@ from barledger.domain.rows import Rows
 from barledger.domain.series import Series
 from barledger.errors import Busy, IntegrityError
 from barledger.ledger.contract import Pin, SeriesState, Snapshot
+from barledger.services.cache.digesting import digest_read
 from barledger.services.cache.reader import read
 from barledger.services.cache.snapshots import finish
 from barledger.services.cache.vault import Vault
@@ -98,7 +100,7 @@ def verify_kept(vault: Vault, kept: Kept, chosen: Sequence[Block] | None = None)
         return reading.rows.standing()
 
     try:
-        found = block_digests(rows_of(vault, stretches), series.timeframe)
+        found = digest_read(partial(rows_of, vault), stretches, series.timeframe, wanted)
     except IntegrityError as error:
         whole = stretches[0] if stretches else kept.interval
         return _search(vault, series, wanted, rows_of) or [_unlocated(series, whole, str(error))]
@@ -161,13 +163,13 @@ def verify_pin(vault: Vault, snapshot: Snapshot, pin: Pin) -> tuple[int, Sequenc
         return pinned_rows(place, snapshot, pin, intervals)
 
     reason = "its bars do not have the digest of the snapshot"
+    known = vault.ledger.catalog.blocks(pin.series, pin.interval, revision=pin.revision) or ()
     try:
-        rows = rows_of(vault, [pin.interval])
-        if root_digest(block_digests(rows, pin.series.timeframe)) == pin.digest:
-            return len(rows), ()
+        found = digest_read(partial(rows_of, vault), [pin.interval], pin.series.timeframe, known)
+        if root_digest(found) == pin.digest:
+            return sum(block.rows for block in found), ()
     except IntegrityError as error:
         reason = str(error)
-    known = vault.ledger.catalog.blocks(pin.series, pin.interval, revision=pin.revision) or ()
     whole = [block for block in known if pin.series.timeframe.block_end(block.start) <= pin.interval.end]
     return pin.rows, _search(vault, pin.series, whole, rows_of) or [_unlocated(pin.series, pin.interval, reason)]
 
