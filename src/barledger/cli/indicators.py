@@ -217,8 +217,12 @@ def _say_standing(output: Output, found: "Calculation") -> None:
     if len(cold) > _SHOWN:
         output.note(f"warm-up incomplete: {len(cold) - _SHOWN} more columns")
     if not found.exact:
-        near = ", ".join(name for name, one in found.standings.items() if not one.exact)
-        output.note(f"within 1e-9 of what the whole history gives, and not to the bit: {near}")
+        near: dict[str, list[str]] = {}
+        for name, one in found.standings.items():
+            if not one.exact:
+                near.setdefault(one.agreement, []).append(name)
+        for agreement, names in near.items():
+            output.note(f"{', '.join(names)}: what the whole history gives, not to the bit but {agreement}")
 
 
 def _lacking(one: "Standing") -> str:

@@ -30,7 +30,8 @@ class Standing:
     ``needed`` bars before the first row settle its values, and ``had`` there were; ``complete`` says that these were
     enough. ``begins`` says that it was computed from the first bar of its series: its values are then those of the
     whole history, though the first ones may be missing, or not settled yet. ``exact`` tells that they have the bits
-    that the whole history gives, else they are within 1e-9 relative. Values of memory ``path`` and ``index`` count from
+    that the whole history gives; else ``agreement`` says to what they agree
+    (`definition.Scale`). Values of memory ``path`` and ``index`` count from
     ``anchor`` (ns; the first bar used). ``restarted`` (ns) is where computing restarted after a gap, if the first value
     counts from there on; ``cut`` says that of the window of the calendar that the first value is of some bars are not
     known. What knows ``lookahead`` later bars is missing in as many last rows, of which nothing here speaks.
@@ -47,12 +48,13 @@ class Standing:
     restarted: int | None = None
     cut: bool = False
     lookahead: int = 0
+    agreement: str = ""
 
     def __str__(self) -> str:
         """Say it in a line."""
         warm = f"warm-up {self.had:,} of {self.needed:,} bars" + (", the series begins there" if self.begins else "")
         anchor = "" if self.anchor is None else f", from {format_time(self.anchor)} on"
-        return f"{self.key}: {self.memory}, {'exact' if self.exact else 'within 1e-9'}, {warm}{anchor}{self._more}"
+        return f"{self.key}: {self.memory}, {self.agreement or 'exact'}, {warm}{anchor}{self._more}"
 
     @property
     def _more(self) -> str:

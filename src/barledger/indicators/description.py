@@ -6,6 +6,7 @@ from typing import Any
 
 from barledger.indicators.definition import BUILT_IN, Indicator, Reach
 from barledger.indicators.parameter import Parameter
+from barledger.indicators.scales import agreements
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +51,7 @@ class Description:
                 "settled": self.reach.settled,
                 "memory": self.reach.memory,
                 "exact": self.reach.exact,
+                "agreement": "to the bit" if self.reach.exact else agreements(one),
             },
             "nan_policy": one.policy,
             "streaming": _streams(one),
@@ -70,7 +72,7 @@ class Description:
     @property
     def _texts(self) -> list[tuple[str, str]]:
         one, reach = self.indicator, self.reach
-        same = "the same bits" if reach.exact else "within 1e-9"
+        same = "the same bits" if reach.exact else agreements(one)
         if reach.memory in ("path", "index"):
             warm = f"from an anchor on, then {reach.settled:,} bars"
         else:

@@ -218,7 +218,7 @@ class Live:
 
     @property
     def exact(self) -> bool:
-        """Whether values are, bit for bit, the batch's over all bars; otherwise within 1e-9 relative."""
+        """Whether values are, bit for bit, the batch's over all bars; otherwise within 1e-9 of their scale."""
         return all(node.exact for node in self._nodes)
 
     @property

@@ -2,7 +2,7 @@
 
 TA-Lib's own handles compute the values, so they are the batch's bit for bit. They point into the C library and cannot
 be kept; what is kept is as many of the last bars as the function needs to forget what came before. What it gives after
-that equals what it would have given, bit for bit where `Reach.exact` says so, else within 1e-9 relative.
+that equals what it would have given, bit for bit where `Reach.exact` says so, else within 1e-9 of its scale.
 """
 
 import math

@@ -80,11 +80,11 @@ class IndicatorService:
         """Return indicators of [start, end) at a version, right from the first row.
 
         As many bars before the start are read as settle the first value, so that a slice has the values of the whole
-        history (`Calculation.exact` tells whether bit for bit, or within 1e-9). Where there are not as many, values
-        are missing, or not settled, and ``warmup_complete`` is False (`Calculation.standings` say how many there were,
-        and whether the series begins there). What never settles, such as obv, counts from the first bar at that
-        version, or from an ``anchor``, a time no later than the start; without a start the answer begins there.
-        ``last`` gives only the newest rows.
+        history: bit for bit, or within 1e-9 of what its standing says (`Calculation.exact`, `Standing.agreement`).
+        Where there are not as many, values are missing, or not settled, and ``warmup_complete`` is False
+        (`Calculation.standings` say how many there were, and whether the series begins there). What never settles, such
+        as obv, counts from the first bar at that version, or from an ``anchor``, a time no later than the start;
+        without a start the answer begins there. ``last`` gives only the newest rows.
 
         ``@MSFT.high`` in a spec is read in the same state, and has no value where there is no bar. Bars that a named
         calendar expects and that are not there are a gap, unless they are known not to exist: ``nan_policy`` says what
