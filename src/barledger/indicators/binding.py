@@ -21,6 +21,8 @@ from barledger.indicators.parameter import Value
 from barledger.indicators.registry import Registry
 from barledger.indicators.scales import agreement, nested
 
+COLUMNS: Final = (*VALUES, "adjustment_factor")
+"""What bars of a library can be computed from."""
 _PLAIN: Final = re.compile(r"[a-z_][a-z0-9_]*")
 _LISTED: Final = 12
 

@@ -11,7 +11,7 @@ import barledger
 from barledger.barledger import BarLedger
 from barledger.domain.rows import VALUES
 from barledger.domain.timeframe import DAY
-from barledger.errors import InvalidInterval, InvalidSetting
+from barledger.errors import InvalidInterval, InvalidSetting, ParameterUnknown
 from barledger.indicators.definition import Indicator
 from barledger.indicators.registry import REGISTRY
 from barledger.indicators.scales import tolerance
@@ -168,6 +168,20 @@ def test_a_frame_of_the_library_gives_what_the_library_gives(bl: BarLedger) -> N
     there = barledger.calculate(["moved", "running"], frame)
     here = bl.indicators.calculate(["moved", "running"], "A", "1d").df
     pd.testing.assert_frame_equal(there, here)
+
+
+def test_a_column_is_found_however_its_spec_is_spelled(bl: BarLedger) -> None:
+    found = bl.indicators.calculate(["bbands(20, 2)", "sma(RSI(14),9)"], "A", "1d", last=5)
+    for name in ("bbands(20,2).upper", "BBands( 20 , 2 ).UPPER", "bbands(20, 2).upper"):
+        assert found[name].name == "bbands(20, 2).upper"
+        np.testing.assert_array_equal(found.values(name), found.values("bbands(20, 2).upper"))
+        assert name in found
+    assert "sma(rsi(14),9)" in found
+    for name in ("bbands(20,3).upper", "bbands(20,2)", "bbands(", "", 5):
+        assert name not in found
+        with pytest.raises(ParameterUnknown, match="no column") as caught:
+            found[name]  # type: ignore[index]
+        assert "bbands(20, 2).upper" in caught.value.advice
 
 
 def test_an_empty_stretch_has_no_rows(bl: BarLedger) -> None:

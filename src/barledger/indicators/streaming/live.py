@@ -218,8 +218,19 @@ class Live:
 
     @property
     def exact(self) -> bool:
-        """Whether values are, bit for bit, the batch's over all bars; otherwise within 1e-9 of their scale."""
+        """Whether values are, bit for bit, the batch's over all bars so far; otherwise within 1e-9 of their scale.
+
+        This is of this object, and saving it changes nothing: see `exact_when_loaded`.
+        """
         return all(node.exact for node in self._nodes)
+
+    @property
+    def exact_when_loaded(self) -> bool:
+        """Whether an object that is loaded from what `save` gives now is still `exact`.
+
+        It is not where values go along with a window, as those of ``sma``: on the bars that are kept they begin anew.
+        """
+        return all(node.exact_when_loaded for node in self._nodes)
 
     @property
     def specs(self) -> tuple[str, ...]:

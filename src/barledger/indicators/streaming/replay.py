@@ -65,6 +65,11 @@ class ReplayHandle(Handle):
         self._before = 0
         self._tail: deque[tuple[float, ...]] = deque(maxlen=recipe.kept)
 
+    @property
+    def exact_when_loaded(self) -> bool:
+        """Whether what is opened again on the bars that are kept is the whole history's bit for bit."""
+        return self.exact and (self.recipe.exact or self._count == len(self._tail))
+
     def update(self, *inputs: float) -> tuple[float, ...]:
         """Take a closed bar in, and return its values."""
         stream = self._stream

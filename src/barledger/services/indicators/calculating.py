@@ -53,6 +53,9 @@ class Calculator:
         held = self._held(question, need, request, place, explanation)
         with held.lock:
             held.forget(generation)
+            if explanation is not None and len(held.table.breaks):
+                count, calendar = len(held.table.breaks), held.calendar["calendar"]
+                explanation.add("gaps", question.instrument, f"{count:,} of missing bars, by the calendar {calendar}")
             rows = _rows(held, question)
             anchor = 0 if question.anchor is None else int(np.searchsorted(held.table.time, question.anchor))
             columns, hits = held.columns(request, rows, anchor, explanation)

@@ -182,11 +182,12 @@ class IndicatorService:
     # --- what there is -------------------------------------------------------------------------
 
     def describe(self, name: str) -> Description:
-        """Return what is known of an indicator, readable as it is printed; raises `IndicatorNotFound`.
+        """Return what is known of an indicator, readable as it is printed.
 
-        ``name`` may be a spec, such as ``rsi(14)``.
+        ``name`` may be a spec, such as ``sma(rsi(14), 9)``: then with the parameters and inputs that it gives, and the
+        warm-up of all of it. Raises `IndicatorNotFound`, and for a spec what else can be wrong with it.
         """
-        return Description.of(self._requests.indicator(name))
+        return self._requests.described(name)
 
     def list(self, kind: Kind | None = None) -> builtins.list[Description]:
         """Return every indicator, or those of a kind, by name; raises `InvalidSetting` for a kind that there is not."""
