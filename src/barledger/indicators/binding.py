@@ -369,7 +369,11 @@ def listed(specs: object) -> tuple[str, ...]:
         return (specs,)
     if not isinstance(specs, Iterable):
         raise InvalidSpec(spec=str(specs), place=0, reason="this is no text, nor several")
-    return tuple(specs)
+    found = tuple(specs)
+    for one in found:
+        if not isinstance(one, str):
+            raise InvalidSpec(spec=str(one), place=0, reason=f"a {type(one).__name__} is given, and no text")
+    return found
 
 
 def complete(indicator: Indicator, given: Mapping[str, Value]) -> dict[str, Value]:

@@ -6,7 +6,7 @@ from typing import Final
 import numpy as np
 
 from barledger.domain.calendar import Calendar
-from barledger.domain.interval import Interval
+from barledger.domain.interval import Interval, format_time
 from barledger.domain.rows import Ints
 from barledger.domain.timeframe import DAY, Timeframe
 from barledger.errors import InputUnsuitable
@@ -58,6 +58,17 @@ def check_spacing(time: Ints, timeframe: Timeframe) -> None:
         raise _other(usual, timeframe, f"rows are {_length(usual)} apart, and the timeframe is {timeframe}")
     if len(steps) >= _FEW and 2 * least >= 3 * timeframe.duration:
         raise _other(usual, timeframe, f"rows are at least {_length(least)} apart, and the timeframe is {timeframe}")
+
+
+def check_next(before: int, time: int, timeframe: Timeframe) -> None:
+    """Raise `InputUnsuitable` for a bar that opens (ns) long before the one before it can have closed.
+
+    What begins a session between two openings of a grid may be shorter, but not by that much.
+    """
+    if 4 * (time - before) <= timeframe.duration:
+        told = f"the bar at {format_time(time)} opens {_length(time - before)} after the one before"
+        remedy = f"Give bars of {timeframe}; one that is still forming is for peek() until it has closed."
+        raise InputUnsuitable(reason=f"{told}, and the timeframe is {timeframe}", remedy=remedy)
 
 
 def _shorter(step: int, timeframe: Timeframe) -> bool:

@@ -109,10 +109,21 @@ def _framed(data: Any) -> pd.DataFrame:
     if isinstance(data, Mapping):
         if any(isinstance(one, Bars | pd.DataFrame) for one in data.values()):
             raise _mixed([str(key) for key in data], name="instrument", level=1)
-        return pd.DataFrame(dict(data))
+        return _of_columns(data)
     frame = as_pandas(data)
     # What is in attrs would be copied whenever a column is looked at.
     return pd.DataFrame(frame, copy=False) if frame.attrs else frame
+
+
+def _of_columns(data: Mapping[Any, Any]) -> pd.DataFrame:
+    """Return a dict of columns as a frame; raises `InputUnsuitable` unless they are of one length."""
+    try:
+        return pd.DataFrame(dict(data))
+    except ValueError as error:
+        sizes = {str(name): len(one) if hasattr(one, "__len__") else 1 for name, one in data.items()}
+        told = ", ".join(f"{name} has {size:,}" for name, size in sizes.items())
+        remedy = "Give a list or an array of one value for each row, of the same length for every column."
+        raise InputUnsuitable(reason=f"columns are of several lengths: {told}", remedy=remedy) from error
 
 
 def _one_instrument(frame: pd.DataFrame) -> pd.DataFrame:

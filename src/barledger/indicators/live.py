@@ -6,11 +6,10 @@ from typing import Any
 import numpy as np
 
 from barledger.domain.exchange_calendar import calendar_called
-from barledger.domain.interval import format_time
 from barledger.domain.rows import VALUES
-from barledger.domain.timeframe import SECOND, Timeframe
-from barledger.errors import InputUnsuitable, InvalidSetting
-from barledger.indicators.breaks import ALWAYS, breaks
+from barledger.domain.timeframe import Timeframe
+from barledger.errors import InvalidSetting
+from barledger.indicators.breaks import ALWAYS, breaks, check_next
 from barledger.indicators.definition import Policy
 from barledger.indicators.frame import breaks_of, check_policy, table_of
 from barledger.indicators.given import Given
@@ -61,11 +60,7 @@ def gap_by(timeframe: str | None, calendar: str | None = None) -> Gap | None:
     def gap(before: int, time: int) -> bool:
         if time - before == length.duration:
             return False
-        # A session that begins between two openings may have a first bar that is shorter, but not by this much.
-        if 4 * (time - before) <= length.duration:
-            reason = f"the bar at {format_time(time)} opens {(time - before) / SECOND:g} s after the one before"
-            remedy = f"Give bars of {length}; one that is still forming is for peek()."
-            raise InputUnsuitable(reason=f"{reason}, and the timeframe is {length}", remedy=remedy)
+        check_next(before, time, length)
         return bool(len(breaks(np.array([before, time], np.int64), length, sessions)))
 
     return gap

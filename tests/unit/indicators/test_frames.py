@@ -395,3 +395,14 @@ def test_numbers_that_tell_the_order_stay_beside_the_values_too() -> None:
 def test_a_table_without_times_has_none_afterwards() -> None:
     assert barledger.calculate("sma(2)", pl.DataFrame({"close": [1.0, 2.0]})).columns == ["sma(2)"]
     assert barledger.calculate("sma(2)", pa.table({"close": [1.0, 2.0]})).column_names == ["sma(2)"]
+
+
+def test_columns_of_several_lengths_are_told() -> None:
+    with pytest.raises(InputUnsuitable, match="close has 1, open has 2"):
+        barledger.calculate("sma(2)", {"close": [1.0], "open": [1.0, 2.0]})
+
+
+@pytest.mark.parametrize("specs", [[5], [None], ["sma(2)", ["rsi"]], [b"rsi"], 5, None])
+def test_what_is_no_text_is_no_spec(specs: Any) -> None:
+    with pytest.raises(InvalidSpec, match="no text"):
+        barledger.calculate(specs, frame())

@@ -187,7 +187,7 @@ def test_bars_of_another_timeframe_are_refused_bar_by_bar_too() -> None:
         before = live.save()
         for ask in (live.update, live.peek):
             with pytest.raises(
-                InputUnsuitable, match="opens 60 s after the one before, and the timeframe is 1h"
+                InputUnsuitable, match="opens 1m after the one before, and the timeframe is 1h"
             ) as caught:
                 ask({"time": start + pd.Timedelta("1min"), "close": 2.0})
             assert "peek" in caught.value.advice
@@ -212,3 +212,40 @@ def test_an_infinite_value_is_the_same_error_bar_by_bar_and_in_batch(value: Any)
     # What nothing is computed from may be whatever it is, in both.
     assert live.update({"close": 6.0, "volume": value}) == 5.0
     assert barledger.calculate("sma(2)", {"close": [1.0, 3.0], "volume": [np.inf, 1.0]})["sma(2)"].iloc[1] == 2.0
+
+
+def test_bars_of_several_series_are_refused_where_they_say_so() -> None:
+    live = barledger.live("sma(2)")
+    assert np.isnan(live.update({"symbol": "A", "close": 1.0}))
+    with pytest.raises(InputUnsuitable, match="a bar of B is given after those of A"):
+        live.update({"symbol": "B", "close": 9.0})
+    with pytest.raises(InputUnsuitable, match="a bar of B"):
+        live.copy().peek({"symbol": "B", "close": 9.0})
+    assert live.update({"symbol": "A", "close": 2.0}) == 1.5
+    assert live.update({"close": 3.0}) == 2.5
+    rows = pd.DataFrame({"close": [1.0, 2.0], "instrument": ["A", "B"], "timeframe": ["1d", "1d"]})
+    for walk in (rows.itertuples(), (row for _, row in rows.iterrows())):
+        live = barledger.live("sma(2)")
+        live.update(next(walk))
+        with pytest.raises(InputUnsuitable, match="a bar of B 1d is given after those of A 1d"):
+            live.update(next(walk))
+        assert live.count == 1
+
+
+def test_times_that_became_floats_are_those_of_whole_seconds() -> None:
+    time = pd.Timestamp("2024-01-02 14:30:01", tz="UTC").value
+    rows = pd.DataFrame({"time": [time, time + 10**9], "close": [1.0, 2.0]})
+    live = barledger.live("sma(2)")
+    for _, row in rows.iterrows():
+        live.update(row)
+    assert live.time == time + 10**9
+    for wrong in (1.5, float("nan"), float("inf")):
+        with pytest.raises(InputUnsuitable, match="its time is"):
+            live.update({"time": wrong, "close": 1.0})
+    assert live.count == 2
+
+
+@pytest.mark.parametrize("gap", [5, "1d", True])
+def test_a_gap_that_cannot_be_asked_is_refused(gap: Any) -> None:
+    with pytest.raises(InvalidSetting, match="cannot be asked"):
+        barledger.Live.open("sma(2)", gap=gap)
