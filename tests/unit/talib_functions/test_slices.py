@@ -74,7 +74,7 @@ def test_a_slice_settles_whatever_the_parameters_and_the_bars(name: str, seed: i
     if indicator.inputs != ("close",) or name == "stochrsi":
         # A bounded oscillator rests on 0 or 100: what the MESA average of that does is told apart.
         values = {key: "sma" if value == "mama" else value for key, value in values.items()}
-    if name in ("beta", "correl"):
+    if name in ("beta", "correl", "var"):
         # Of two or three returns that are nearly alike the variance is mostly rounding, which is told apart.
         values["timeperiod"] = max(4, int(values["timeperiod"]))
     reach = indicator.reach(values)
@@ -137,10 +137,11 @@ def test_half_of_the_bars_do_not_settle_to_a_billionth(name: str) -> None:
     assert max(one.error for one in _halved(name)) > 1
 
 
-@pytest.mark.parametrize("name", ["beta", "correl"])
+@pytest.mark.parametrize("name", ["beta", "correl", "var"])
 @pytest.mark.parametrize("period", [2, 3])
 def test_two_or_three_bars_that_are_nearly_alike_agree_to_a_ten_millionth(name: str, period: int) -> None:
-    indicator, values = ALL[name], {"timeperiod": period}
+    indicator = ALL[name]
+    values = indicator.defaults | {"timeperiod": period}
     assert "agreement is to 1e-7" in indicator.convention
     settled = indicator.reach(values).settled
     for seed in range(40):

@@ -119,6 +119,6 @@ ENTRIES: Final = (
         rule=SUMMED,
         aliases="variance",
         formula="mean((x - mean(x))^2) over timeperiod",
-        convention="Population: divided by timeperiod.",
+        convention="Population: divided by timeperiod. " + _TWO,
     ),
 )
