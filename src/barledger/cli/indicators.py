@@ -260,7 +260,7 @@ def _what_now(found: "Batch", kind: str) -> str:
     whole, partly = len(found.failures), len(found.column_failures.keys() - found.failures.keys())
     counts = [f"{whole:,} failed"] if whole else []
     counts += [f"{partly:,} failed in part, where values are missing"] if partly else []
-    where = "in the answer" if kind == "json" else "in that of --json"
+    where = "in the answer" if kind == "json" else "in what --json gives"
     return (
         f"warning: of {whole + len(found):,} instruments {', '.join(counts)}; what failed and why is above, and as "
         f"failures and column_failures {where}"

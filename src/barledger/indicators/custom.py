@@ -1,5 +1,6 @@
 """Custom indicators: a function of arrays becomes an indicator like any other, by a decorator."""
 
+import inspect
 import re
 from collections.abc import Callable, Iterable, Sequence
 from types import SimpleNamespace
@@ -188,13 +189,15 @@ def _doubles(values: Any, name: str) -> Floats:
 
 
 def _check_function(function: object, name: str | None) -> None:
-    """Raise `IndicatorInvalid` for what a decorator cannot say anything of."""
+    """Raise `IndicatorInvalid` for what a decorator cannot say anything of, or what gives no arrays when called."""
+    called = name or str(getattr(function, "__name__", function))
+    if inspect.iscoroutinefunction(function) or inspect.isgeneratorfunction(function):
+        remedy = "Return the arrays: def without async, and without yield."
+        raise IndicatorInvalid(indicator=called, reason="to call it gives no arrays yet", remedy=remedy)
     if not callable(function) or not hasattr(function, "__qualname__") or not hasattr(function, "__dict__"):
         reason = f"it is a {type(function).__name__}, and no function that is written in Python"
         remedy = "Define it with def, and call from there what it is made of."
-        raise IndicatorInvalid(
-            indicator=name or str(getattr(function, "__name__", function)), reason=reason, remedy=remedy
-        )
+        raise IndicatorInvalid(indicator=called, reason=reason, remedy=remedy)
 
 
 def _check_choice(indicator: str, what: str, given: object, choices: Sequence[str]) -> None:

@@ -23,10 +23,10 @@ value is the place of a row, so that it depends on which row is counted as the f
 Scale = str | float
 """Relative to what an output that is not exact agrees to 1e-9, since near zero no output has digits of its own.
 
-``value``: each value by itself. A number: the size of what it measures, such as 100 for what is in percent.
-``inputs``: the largest of its inputs (absolute) in the rows that its values rely on, which are those that are asked for
-and as many before them as settle it. The name of one of its inputs: the largest of that one. ``tie``: values are equal,
-but where what they compare is equal to the last digits.
+``value``: each value by itself. ``ratio``: each value, or 1 where it is smaller. A number: the size of what it
+measures, such as 100 for what is in percent. ``inputs``: the largest of its inputs (absolute) in the rows that its
+values rely on, which are those that are asked for and as many before them as settle it. The name of one of its inputs:
+the largest of that one. ``tie``: values are equal, but where what they compare is equal to the last digits.
 """
 _ORDER: Final = ("window", "contractive", "index", "path")
 BUILT_IN: Final = "barledger"

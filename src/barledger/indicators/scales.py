@@ -9,7 +9,11 @@ from barledger.indicators.definition import Floats, Indicator, Output
 
 BILLIONTH: Final = 1e-9
 TIES: Final = "the same, unless what it compares is equal to the last digits"
-_CALLED: Final = {"value": "each value", "inputs": "its largest input"}
+_CALLED: Final = {
+    "value": "each value",
+    "ratio": "each value, or of 1 where it is smaller",
+    "inputs": "its largest input",
+}
 
 
 def agreement(output: Output) -> str:
@@ -52,6 +56,8 @@ def tolerance(indicator: Indicator, output: Output, values: Floats, inputs: Sequ
         return np.zeros(len(values))
     if scale == "value":
         return np.asarray(BILLIONTH * np.abs(values))
+    if scale == "ratio":
+        return np.asarray(BILLIONTH * np.maximum(np.abs(values), 1.0))
     if isinstance(scale, str):
         relied = inputs if scale == "inputs" else [inputs[indicator.inputs.index(scale)]]
         scale = max(float(np.nanmax(np.abs(one), initial=0.0)) for one in relied)

@@ -1,6 +1,8 @@
 """Functions that bring a handle of their own: what has a path goes on bar by bar, like what is built in."""
 
+import re
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -344,3 +346,23 @@ def test_values_are_missing_where_those_of_the_batch_are() -> None:
     assert same_bits([one.two for one in found], wanted["quotient.two"])
     warm = barledger.live("quotient", {"close": closes[:5]})
     assert warm.update(8.0) == (0.125, 2.0)
+
+
+def test_the_handle_on_the_page_does_what_the_page_says() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "live-indicators.md").read_text()
+    (code,) = [one for one in re.findall(r"```python\n(.*?)```", page, re.DOTALL) if "class Drawdown" in one]
+    scope: dict[str, Any] = {"barledger": barledger}
+    exec(code, scope)  # noqa: S102 - the page's own example
+
+    @barledger.indicator(name="paged", memory="path", exact=True, stream=scope["Drawdown"])
+    def paged(close: Any, *, scale: float = 1.0) -> Any:
+        high = np.maximum.accumulate(close)
+        return scale * (high - close) / high
+
+    bars = daily(range(50))
+    wanted = barledger.calculate("paged(2)", bars)["paged(2)"]
+    live = barledger.live("paged(2)", bars[:20])
+    live = barledger.Live.load(live.save())
+    assert live.exact
+    found = [live.update(bar) for _, bar in bars[20:].iterrows()]
+    assert same_bits(found, wanted[20:])
