@@ -10,9 +10,10 @@ from typing import Final
 
 import numpy as np
 
+from barledger.detection.adjustment import implied
 from barledger.detection.circumstances import circumstances
 from barledger.detection.likelihood import fitting, normal, probability, shocked
-from barledger.detection.moves import Measures, implied
+from barledger.detection.moves import Measures
 from barledger.detection.noise import Noise
 from barledger.detection.suspicion import Suspicion, span
 from barledger.detection.table import PRICES, Edit, Table

@@ -8,8 +8,8 @@ from typing import Final
 
 import numpy as np
 
+from barledger.detection.adjustment import implied
 from barledger.detection.likelihood import fitting, probability
-from barledger.detection.moves import implied
 from barledger.detection.payout import Payout, step_blur
 from barledger.detection.suspicion import Suspicion, span
 from barledger.detection.table import Edit, Table
