@@ -5,7 +5,7 @@ from typing import Final
 import numpy as np
 
 from barledger.detection.table import Table
-from barledger.domain.rows import Floats, Ints
+from barledger.domain.rows import Floats
 
 LARGEST_PAYOUT: Final = 0.95
 _LARGEST_EVENT: Final = 3.0
@@ -35,34 +35,28 @@ def parted(table: Table) -> Floats:
     """Return the steps of the adjustment that no event makes, and 0 where one may: one for each row but the first.
 
     At such a step either the prices change their level or Adj Close does, so that neither explains the other's move.
+    What a dividend of that row makes of it is taken out.
     """
     if table.adj_close is None:
         return np.zeros(max(len(table) - 1, 0))
     steps = np.diff(implied(table))
+    paid, split = _made_by(table, "dividends"), _made_by(table, "stock_splits")
     told = table.dividends is not None or table.stock_splits is not None
-    most = np.full(len(steps), _LARGEST_UNTOLD if told else _LARGEST_EVENT)
-    for name, steps_of in (("dividends", _share), ("stock_splits", _ratio)):
-        rows = table.events(name)
-        rows = rows[rows > 0]
-        if len(rows):
-            _allow(most, rows, steps_of(table, rows))
-        if len(rows) and table.long_bars:
-            _allow(most, np.minimum(rows + 1, len(steps)), steps_of(table, rows))
-    return np.where(np.abs(steps) > most, steps, 0.0)
+    most = (_LARGEST_UNTOLD if told else _LARGEST_EVENT) + 1.2 * np.maximum(paid, split)
+    return np.where(np.abs(steps) > most, steps - (0.0 if table.long_bars else paid), 0.0)
 
 
-def _allow(most: Floats, rows: Ints, steps: Floats) -> None:
-    most[rows - 1] = np.maximum(most[rows - 1], _LARGEST_UNTOLD + 1.2 * steps)
-
-
-def _share(table: Table, rows: Ints) -> Floats:
-    share = table.column("dividends")[rows] / table.close[rows - 1]
-    return np.asarray(-np.log1p(-np.clip(share, 0.0, LARGEST_PAYOUT)))
-
-
-def _ratio(table: Table, rows: Ints) -> Floats:
-    ratio = np.abs(table.column("stock_splits")[rows])
-    return np.abs(np.log(ratio))
+def _made_by(table: Table, name: str) -> Floats:
+    """Return how large a step the events of each row but the first make; of long bars, or those of the row before."""
+    made = np.zeros(len(table))
+    rows = table.events(name)
+    rows = rows[rows > 0]
+    if len(rows):
+        values = table.column(name)[rows]
+        share = np.clip(values / table.close[rows - 1], 0.0, LARGEST_PAYOUT)
+        made[rows] = -np.log1p(-share) if name == "dividends" else np.abs(np.log(np.abs(values)))
+    later = np.append(0.0, made[:-1]) if table.long_bars else made
+    return np.maximum(made, later)[1:]
 
 
 def strain(adjustment: float) -> float:

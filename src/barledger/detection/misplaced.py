@@ -8,8 +8,9 @@ from typing import Final
 import numpy as np
 
 from barledger.detection.anchor import true_level
-from barledger.detection.causes import UNITS, Cause, Priors, cause_of, split_levels, unit_levels
+from barledger.detection.causes import UNITS, Cause, Priors, cause_of, is_ten, split_levels, unit_levels, units_seen
 from barledger.detection.columns import misplaced_columns, ragged_rows
+from barledger.detection.jumps import customary
 from barledger.detection.levels import Level, Moves, Run, runs_at
 from barledger.detection.likelihood import normal, probability
 from barledger.detection.moves import Measures
@@ -18,6 +19,8 @@ from barledger.detection.table import PRICES, Edit, Table
 from barledger.domain.rows import Flags, Floats, Ints
 
 _AROUND: Final = 40
+_UNKNOWN: Final = 9.0
+_FEW: Final = 3
 _RULES: Final = {
     ("split_phantom", False): "these bars stand where the known split puts them twice",
     ("split_missed", False): "these bars stand where prices without the known split stand",
@@ -30,7 +33,7 @@ def misplaced(measures: Measures, *, raw: bool) -> list[Suspicion]:
     table = measures.table
     if len(table) < 3:
         return []
-    levels = [*unit_levels(), *(() if raw else split_levels(table))]
+    levels = [*unit_levels(units_seen(measures)), *(() if raw else split_levels(table))]
     ragged = ragged_rows(measures, levels)
     first = misplaced_columns(measures, levels, ragged, raw=raw) if ragged.any() else []
     measures = measures.after([edit for one in first if one.confidence >= LIKELY for edit in one.edits])
@@ -53,15 +56,24 @@ def _anchored(table: Table, runs: list[Run], levels: Sequence[Level], moves: Mov
     for run in runs:
         at[run.first : run.end] = levels[run.level - 1].offset
     true, sure = true_level(table, at)
+    against = {level.offset: cause.odds for level in levels if (cause := level.about).kind == "unit_error"}
     found = []
     edges = np.flatnonzero(np.diff(at)) + 1
-    bounds = [0, *edges.tolist(), len(table)]
-    for first, end in pairwise(bounds):
+    for first, end in pairwise([0, *edges.tolist(), len(table)]):
         offset = float(at[first]) - true
-        if offset:
-            odds = _odds_of(first, end, offset, at - true, moves) - UNITS.get(round(exp(abs(offset)), 3), 9.0)
+        if offset and not _otherwise(table, span(first, end), offset):
+            odds = _odds_of(first, end, offset, at - true, moves) - against.get(offset, _UNKNOWN)
             found.append(_unit(table, span(first, end), offset, sure * probability(odds), true_rows=at == true))
     return found
+
+
+def _otherwise(table: Table, rows: Ints, offset: float) -> bool:
+    """Whether something else than a unit puts rows here: a false price, or a split before which they are as traded."""
+    if round(exp(abs(offset)), 6) in UNITS:
+        return False
+    if not rows[0]:
+        return customary(exp(offset)) and (not is_ten(offset) or _volume_odds(table, rows, offset) >= 0)
+    return len(rows) < _FEW and rows[-1] + 1 < len(table) and not is_ten(offset)
 
 
 def _odds_of(first: int, end: int, offset: float, at: Floats, moves: Moves) -> float:
@@ -145,15 +157,20 @@ def _split(table: Table, run: Run, levels: Sequence[Level], moves: Moves) -> Sus
 
 def volume_follows(table: Table, rows: Ints, offset: float) -> bool:
     """Whether volume lacks the split as well, which is so unless it plainly stands at the level of the other rows."""
+    return table.volume is not None and _volume_odds(table, rows, offset) > -4
+
+
+def _volume_odds(table: Table, rows: Ints, offset: float) -> float:
+    """Return the log odds that volume of these rows is off by the reciprocal of what their prices are off by."""
     if table.volume is None:
-        return False
+        return 0.0
     volume = np.nan_to_num(table.volume)
     near = span(max(0, int(rows[0]) - 30), min(len(table), int(rows[-1]) + 31))
     others = np.setdiff1d(near, rows)
     mine, theirs = volume[rows[-30:]], volume[others]
     mine, theirs = mine[mine > 0], theirs[theirs > 0]
     if not len(mine) or not len(theirs):
-        return True
+        return 0.0
     shift = float(np.median(np.log(mine)) - np.median(np.log(theirs)))
     deviation = (0.3 + 0.6 / len(mine) + 0.6 / len(theirs)) ** 0.5
-    return normal(shift, -offset, deviation) - normal(shift, 0.0, deviation) > -4
+    return normal(shift, -offset, deviation) - normal(shift, 0.0, deviation)
