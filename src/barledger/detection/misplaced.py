@@ -7,6 +7,7 @@ from typing import Final
 
 import numpy as np
 
+from barledger.detection.adjustment import implied
 from barledger.detection.anchor import true_level
 from barledger.detection.causes import UNITS, Cause, Priors, cause_of, is_ten, split_levels, unit_levels, units_seen
 from barledger.detection.columns import misplaced_columns, ragged_rows
@@ -19,6 +20,7 @@ from barledger.detection.table import PRICES, Edit, Table
 from barledger.domain.rows import Flags, Floats, Ints
 
 _AROUND: Final = 40
+_BESIDE: Final = 5
 _UNKNOWN: Final = 9.0
 _FEW: Final = 3
 _RULES: Final = {
@@ -105,18 +107,13 @@ def _unit(table: Table, rows: Ints, offset: float, confidence: float, *, true_ro
 
 
 def _total_moves(table: Table, rows: Ints, offset: float) -> bool:
-    """Whether Adj Close stands at the false level, too."""
+    """Whether Adj Close stands at the false level, too: then its ratio to the close is that of the rows beside."""
     if table.adj_close is None:
         return False
-    first, end = int(rows[0]), int(rows[-1]) + 1
-    with np.errstate(divide="ignore", invalid="ignore"):
-        logs = np.log(table.adj_close)
-    steps = [(logs[first] - logs[first - 1], offset)] if first else []
-    if end < len(table):
-        steps.append((logs[end] - logs[end - 1], -offset))
-    with_it = sum(abs(float(step) - shift) for step, shift in steps)
-    without = sum(abs(float(step)) for step, _ in steps)
-    return not np.isfinite(with_it) or with_it <= without
+    ratio, first, end = implied(table), int(rows[0]), int(rows[-1]) + 1
+    beside = np.append(ratio[max(0, first - _BESIDE) : first], ratio[end : end + _BESIDE])
+    step = float(np.median(ratio[rows]) - np.median(beside)) if len(beside) else 0.0
+    return abs(step) <= abs(step + offset)
 
 
 def _split(table: Table, run: Run, levels: Sequence[Level], moves: Moves) -> Suspicion:
