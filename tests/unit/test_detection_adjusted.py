@@ -141,3 +141,16 @@ def test_a_split_that_rows_of_prices_lack_and_adj_close_does_not() -> None:
     assert {one.kind for one in likely(wrong)} == {"split_missed"}
     corrected = barledger.inspect(wrong).corrected
     np.testing.assert_allclose(corrected[ALL], right[ALL], rtol=1e-6)
+
+
+def test_a_large_payment_that_is_not_told_is_no_other_unit() -> None:
+    right = walk(11, dividends=True)
+    paid = right["Dividends"].to_numpy(copy=True)
+    paid[150] = 0.53 * float(right["Close"].iloc[149])
+    fallen = scaled(right, slice(150, None), 0.47, PRICES)
+    told = adjusted(fallen.assign(Dividends=paid * np.where(np.arange(400) > 150, 0.47, 1.0)))
+    wrong = told.copy()
+    wrong.iloc[150, wrong.columns.get_loc("Dividends")] = 0.0
+    found = only(wrong)
+    assert (found.kind, found.certain) == ("dividend_missing", False)
+    mended(wrong, told)

@@ -8,6 +8,9 @@ from barledger.detection.table import Table
 from barledger.domain.rows import Floats
 
 LARGEST_PAYOUT: Final = 0.95
+LARGEST_SHOWN: Final = 0.65
+"""What share of the price is believed to be paid where nothing is told, and prices fall by it."""
+
 _LARGEST_EVENT: Final = 3.0
 """No event that is not told makes a larger step, in logarithms: 95 % are paid, or 20 shares become one."""
 

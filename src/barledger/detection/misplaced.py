@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 from itertools import pairwise
-from math import exp
+from math import exp, log1p
 from typing import Final
 
 import numpy as np
 
-from barledger.detection.adjustment import implied
+from barledger.detection.adjustment import LARGEST_SHOWN, implied
 from barledger.detection.anchor import true_level
 from barledger.detection.causes import UNITS, Cause, Priors, cause_of, is_ten, split_levels, unit_levels, units_seen
 from barledger.detection.columns import misplaced_columns, ragged_rows
@@ -21,6 +21,7 @@ from barledger.domain.rows import Flags, Floats, Ints
 
 _AROUND: Final = 40
 _BESIDE: Final = 5
+_PAYABLE: Final = -log1p(-LARGEST_SHOWN)
 _UNKNOWN: Final = 9.0
 _FEW: Final = 3
 _RULES: Final = {
@@ -70,11 +71,15 @@ def _anchored(table: Table, runs: list[Run], levels: Sequence[Level], moves: Mov
 
 
 def _otherwise(table: Table, rows: Ints, offset: float) -> bool:
-    """Whether something else than a unit puts rows here: a false price, or a split before which they are as traded."""
+    """Whether something else than a unit puts rows here: a false price, or an event that nobody told of.
+
+    Rows from the first on may be as traded before a split, or stand as high as they do for a payment behind them.
+    """
     if round(exp(abs(offset)), 6) in UNITS:
         return False
     if not rows[0]:
-        return customary(exp(offset)) and (not is_ten(offset) or _volume_odds(table, rows, offset) >= 0)
+        split = customary(exp(offset)) and (not is_ten(offset) or _volume_odds(table, rows, offset) >= 0)
+        return split or 0 < offset < _PAYABLE
     return len(rows) < _FEW and rows[-1] + 1 < len(table) and not is_ten(offset)
 
 

@@ -3,12 +3,12 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from math import exp, log, log1p
+from math import exp, log
 from typing import Final
 
 import numpy as np
 
-from barledger.detection.adjustment import implied, strain
+from barledger.detection.adjustment import LARGEST_SHOWN, implied, strain
 from barledger.detection.likelihood import fitting, moving, probability
 from barledger.detection.moves import Measures
 from barledger.detection.payout import Payout, step_blur
@@ -114,14 +114,16 @@ def steps_without_events(measures: Measures, strays: Strays) -> list[Suspicion]:
         if row in taken:
             continue
         step = strays.steps[row]
-        amount = float(table.close[row - 1]) * (1 - exp(-step))
         before, after = strain(float(np.median(ratio[:row]))), strain(float(np.median(ratio[row:])))
-        if 0 < step < -log1p(-_LARGEST) and after < _UPWARDS:
-            found.append(_found_missing(table, row, amount, 0.9))
+        share, moved = 1 - exp(-step), _of_prices(measures, [row], steps)
+        if 0 < share < (LARGEST_SHOWN if moved else _LARGEST) and after < _UPWARDS:
+            found.append(
+                _found_missing(table, row, share * float(table.close[row - 1]), 0.9 if share < _LARGEST else 0.7)
+            )
         else:
             rows = span(row, len(table)) if before < after else span(0, row)
             away = step if before < after else -step
-            found.append(_off(rows, away, 0.7, prices=_of_prices(measures, [row], steps)))
+            found.append(_off(rows, away, 0.7, prices=moved))
     return found
 
 
