@@ -13,15 +13,17 @@ The tree (each class also inherits the kin from the standard library that caller
     │   │   └── InfiniteValue, NegativePrice, ZeroPrice, NegativeVolume, HighBelowLow, NotEnclosing, EmptyBar
     │   ├── FutureTime, AmbiguousSource, AmbiguousInstrument, LedgerRejected
     │   ├── IndicatorInvalid, InvalidState
+    │   ├── InvalidCursor, IdempotencyReused
     │   └── InvalidSpec, ParameterUnknown, ParameterInvalid, InputMissing, InputUnsuitable, ValuesMissing
     ├── NotFound (LookupError)
     │   ├── SeriesNotFound, VersionNotFound, SourceNotFound, DataNotFound
     │   ├── CalendarNotFound, DiscrepancyNotFound, RuleNotFound, ManifestNotFound, EntryNotFound, ActionNotFound
-    │   └── ChannelNotFound, RouteNotFound, JobNotFound, IndicatorNotFound
+    │   └── ChannelNotFound, RouteNotFound, JobNotFound, IndicatorNotFound, AccessKeyNotFound
     ├── Refused (RuntimeError)
     │   ├── RevisionConflict, RevisionExpired, NameTaken, NotEmpty, VersionImmutable, Held, ReadOnly, Closed
     │   ├── ActionConflict, CannotAdjust, AdjustmentChanged, CapabilityMissing, BucketExpires, FormatTooNew
-    │   ├── SymbolTaken, JobTaken, ChannelTaken (NameTaken)
+    │   ├── SymbolTaken, JobTaken, ChannelTaken, AccessKeyTaken (NameTaken)
+    │   ├── AccessKeyRevoked, IdempotencyPending
     │   ├── IllegalStep, KeyExposed, KeyMissing, JobRunning, JobKindMissing (CapabilityMissing)
     │   ├── CannotStream, IndicatorTaken, IndicatorFailed
     │   └── OutOfReach (CapabilityMissing), ChangedSince, ProposalStale (RevisionConflict)
@@ -42,6 +44,8 @@ The tree (each class also inherits the kin from the standard library that caller
     ├── DeliveryFailed (OSError)
     │   └── DeliveryRefused
     │       └── ChannelGone
+    ├── AccessDenied (PermissionError)
+    │   └── KeyRefused, ScopeMissing, InstrumentDenied
     └── DriverMissing (ImportError)
 
 An error is a frozen set of typed fields, a stable ``code`` for programs, and a ``next_step`` for people.
@@ -194,8 +198,24 @@ from barledger.errors.running import (
     RouteNotFound,
     RunnerLost,
 )
+from barledger.errors.serving import (
+    AccessDenied,
+    AccessKeyNotFound,
+    AccessKeyRevoked,
+    AccessKeyTaken,
+    IdempotencyPending,
+    IdempotencyReused,
+    InstrumentDenied,
+    InvalidCursor,
+    KeyRefused,
+    ScopeMissing,
+)
 
 __all__ = [
+    "AccessDenied",
+    "AccessKeyNotFound",
+    "AccessKeyRevoked",
+    "AccessKeyTaken",
     "ActionConflict",
     "ActionKnown",
     "ActionNotFound",
@@ -235,6 +255,8 @@ __all__ = [
     "FutureTime",
     "Held",
     "HighBelowLow",
+    "IdempotencyPending",
+    "IdempotencyReused",
     "IllegalStep",
     "Incomplete",
     "IndicatorFailed",
@@ -244,9 +266,11 @@ __all__ = [
     "InfiniteValue",
     "InputMissing",
     "InputUnsuitable",
+    "InstrumentDenied",
     "IntegrityError",
     "InvalidAction",
     "InvalidBars",
+    "InvalidCursor",
     "InvalidInput",
     "InvalidInterval",
     "InvalidManifest",
@@ -264,6 +288,7 @@ __all__ = [
     "JobTaken",
     "KeyExposed",
     "KeyMissing",
+    "KeyRefused",
     "LeaseLost",
     "LedgerMismatch",
     "LedgerNotAuthenticated",
@@ -303,6 +328,7 @@ __all__ = [
     "RouteNotFound",
     "RuleNotFound",
     "RunnerLost",
+    "ScopeMissing",
     "SeriesNotFound",
     "ServerTooOld",
     "ServerUnsupported",

@@ -6,6 +6,7 @@ import pytest
 
 from barledger.ledger.contract import Ledger
 from barledger.testing.commits import GRACE, HandClock
+from barledger.testing.ledger_access import AccessPromises
 from barledger.testing.ledger_discrepancies import DiscrepancyPromises
 from barledger.testing.ledger_markets import ActionPromises, BulkPromises, InstrumentPromises
 from barledger.testing.ledger_notices import NoticePromises
@@ -38,6 +39,7 @@ class LedgerContract(
     QualityPromises,
     NoticePromises,
     SchedulePromises,
+    AccessPromises,
     ProcessPromises,
 ):
     """Inherit it and give a fixture ``place``: a function that opens one and the same ledger, at first a new one.

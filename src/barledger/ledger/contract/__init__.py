@@ -9,6 +9,7 @@ is strictly increasing and read under the same lock that orders transactions.
 
 from abc import ABC, abstractmethod
 
+from barledger.ledger.contract.access import AccessKeys, Replies, Reply
 from barledger.ledger.contract.actions import Actions, Materialised
 from barledger.ledger.contract.audit import KEPT_LEVELS, Audit, AuditEntry, KeptEntry, SignedCheckpoint
 from barledger.ledger.contract.catalog import Catalog
@@ -44,6 +45,7 @@ from barledger.ledger.contract.symbols import Symbol, Symbols
 __all__ = [
     "KEPT_LEVELS",
     "Aborted",
+    "AccessKeys",
     "Actions",
     "Audit",
     "AuditEntry",
@@ -80,6 +82,8 @@ __all__ = [
     "Quarantine",
     "QuarantinedBar",
     "Recalled",
+    "Replies",
+    "Reply",
     "RevisionRecord",
     "Revisions",
     "Run",
@@ -121,6 +125,8 @@ class Ledger(ABC):
     outbox: Outbox
     notices: Notices
     schedule: Schedule
+    access_keys: AccessKeys
+    replies: Replies
 
     @abstractmethod
     def now(self) -> int:

@@ -5,6 +5,7 @@ from contextlib import suppress
 
 from barledger.errors import BarledgerError
 from barledger.ledger.contract import Ledger, Who
+from barledger.ledger.sql.access import SqlAccessKeys, SqlReplies
 from barledger.ledger.sql.actions import SqlActions
 from barledger.ledger.sql.audit import SqlAudit, append
 from barledger.ledger.sql.catalog import SqlCatalog
@@ -53,6 +54,8 @@ class SqlLedger(Ledger):
         self.outbox = SqlOutbox(database)
         self.notices = SqlNotices(database)
         self.schedule = SqlSchedule(database)
+        self.access_keys = SqlAccessKeys(database)
+        self.replies = SqlReplies(database)
 
     @staticmethod
     def open(

@@ -8,6 +8,7 @@ from sqlalchemy import Column, MetaData, Table, Text, insert, select
 from sqlalchemy.engine import Connection, make_url
 from sqlalchemy.engine.mock import MockConnection
 
+from barledger.ledger.sql.tables.access import access_keys, replies
 from barledger.ledger.sql.tables.care import block_checks, pinned_checks, quality
 from barledger.ledger.sql.tables.columns import LEFT, OPEN, WAITING, metadata
 from barledger.ledger.sql.tables.decisions import (
@@ -44,6 +45,7 @@ __all__ = [
     "ADDED_IN_0006",
     "ADDED_IN_0007",
     "ADDED_IN_0008",
+    "ADDED_IN_0009",
     "APPEND_ONLY",
     "COLUMNS_ADDED_IN_0003",
     "LEFT",
@@ -51,6 +53,7 @@ __all__ = [
     "SCHEMA_VERSION",
     "WAITING",
     "absences",
+    "access_keys",
     "actions",
     "append_only_triggers",
     "approvals",
@@ -87,6 +90,7 @@ __all__ = [
     "priorities",
     "quality",
     "quarantine",
+    "replies",
     "revision_series",
     "revisions",
     "routes",
@@ -98,7 +102,7 @@ __all__ = [
     "tolerances",
 ]
 
-SCHEMA_VERSION: Final = "0008"
+SCHEMA_VERSION: Final = "0009"
 
 # What each version brought: tables, and columns of tables that were there.
 ADDED_IN_0002: Final = (instruments, halts, actions, change_policies, absences)
@@ -109,6 +113,7 @@ ADDED_IN_0005: Final = (discrepancies, discrepancy_steps, decision_rules, tolera
 ADDED_IN_0006: Final = (quality, block_checks)
 ADDED_IN_0007: Final = (channels, routes, notices, deliveries, terms, jobs, runs)
 ADDED_IN_0008: Final = (pinned_checks,)
+ADDED_IN_0009: Final = (access_keys, replies)
 
 # Alembic's own table: which schema this is.
 _version = Table("alembic_version", MetaData(), Column("version_num", Text, primary_key=True))
