@@ -25,6 +25,7 @@ from barledger.cli import (
     ingestion,
     instruments,
     keeping,
+    keys,
     ledger,
     notify,
     priority,
@@ -107,6 +108,7 @@ app.add_typer(proposals.app, name="proposals")
 app.add_typer(audit.app, name="audit")
 app.add_typer(discrepancies.app, name="discrepancies")
 app.add_typer(ledger.app, name="ledger")
+app.add_typer(keys.app, name="keys")
 app.add_typer(notify.app, name="notify")
 app.add_typer(schedule.app, name="schedule")
 for command in _ON_LIBRARIES:
