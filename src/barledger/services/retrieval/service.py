@@ -37,6 +37,7 @@ from barledger.services.retrieval.lock import FILE, Checked
 from barledger.services.retrieval.manifest import Manifest
 from barledger.services.retrieval.panel import PanelShape, panel
 from barledger.services.retrieval.request import ReadRequest
+from barledger.services.retrieval.scroll import Bookmark, Scroll, open_scroll
 from barledger.services.retrieval.sealing import Sealer, sealed_of
 from barledger.services.retrieval.selection import Name, names_of, read_views, select
 from barledger.services.retrieval.view import Stretch, View, told_window
@@ -146,6 +147,41 @@ class DataRetrievalService:
         (notes,) = self._completer.notes(fetched, [view], [stretch], request)
         answered = answer(self._adjuster, view, stretch, request, {**told_window(request, stretch), **notes})
         return self._shown(reader, [answered])[0]
+
+    def scroll(
+        self,
+        instrument: str,
+        timeframe: str,
+        *,
+        start: Instant | None = None,
+        end: Instant | None = None,
+        source: str | None = None,
+        version: str | Instant = "latest",
+        is_adjusted: bool = False,
+        last: int | None = None,
+        columns: Sequence[str] | None = None,
+        adjust: str | None = None,
+        include_adjusted: bool = False,
+        bookmark: Bookmark | None = None,
+    ) -> Scroll:
+        """Resolve a question for bars now, and read them later, in portions or pages, all of this state.
+
+        The wishes are those of `bars`; a ``bookmark`` goes on where a page ended. Raises as `bars` does, when it is
+        resolved or when it is read, and `InvalidCursor`.
+        """
+        request = ReadRequest.of(
+            start=start,
+            end=end,
+            source=source,
+            version=version,
+            is_adjusted=is_adjusted,
+            last=last,
+            columns=columns,
+            adjust=adjust,
+            include_adjusted=include_adjusted,
+        )
+        (name,) = names_of(instrument, timeframe)
+        return open_scroll(self._vault, self._instruments, self._adjuster, name, request, bookmark=bookmark)
 
     # --- several series ------------------------------------------------------------------------
 

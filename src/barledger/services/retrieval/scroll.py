@@ -1,0 +1,348 @@
+"""Scrolls: one question for bars that is resolved once and answered in portions, so that memory stays bounded.
+
+Every portion, and every page that follows from a `Bookmark`, is of the state that was resolved at first, whatever is
+written meanwhile. What the answer depends on is known from the ledger alone (`Scroll.mark`), and so, of whole blocks of
+the newest state and of whole pins, is its digest (`Scroll.told`): nobody has to read bars to learn that nothing
+changed.
+"""
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import cached_property
+from typing import Any, Final
+
+import numpy as np
+import rfc8785
+
+from barledger.domain.bars import Bars
+from barledger.domain.digest import EMPTY_ROOT, Block, block_digests, root_digest
+from barledger.domain.interval import BEGINNING, END_OF_TIME, Interval, intersection
+from barledger.domain.rows import Ints
+from barledger.domain.series import Series
+from barledger.errors import InvalidCursor
+from barledger.ledger.contract import SeriesState
+from barledger.services.cache.priority import hint
+from barledger.services.cache.vault import Vault
+from barledger.services.cache.versions import within_pin
+from barledger.services.instruments import InstrumentService
+from barledger.services.retrieval.adjusting import Adjuster, settled
+from barledger.services.retrieval.answering import answer
+from barledger.services.retrieval.request import ReadRequest
+from barledger.services.retrieval.selection import Name, select
+from barledger.services.retrieval.view import Stretch, View
+from barledger.services.retrieval.window import read_window
+
+PORTION: Final = 131_072
+"""So many bars are about as much as is held at once."""
+
+# A portion may hold so many times more than the ledger's counts of now promise, where bars were withdrawn since.
+_SLACK: Final = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bookmark:
+    """Where the next page of an answer begins (ns), and the state that its first page resolved to.
+
+    ``at`` are the revisions of the sources in their order, or ``snapshot`` is the id; ``known_at`` (ns) is until when
+    corporate actions count.
+    """
+
+    start: int
+    at: tuple[tuple[str, int], ...] = ()
+    snapshot: str = ""
+    known_at: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """What a whole answer comes to: its number of bars, its digest in hex, and how many came from which source."""
+
+    rows: int
+    digest: str
+    revision: int
+    adjustment: str
+    sources: tuple[tuple[str, int], ...]
+    notes: Mapping[str, Any]
+
+
+class Scroll:
+    """The bars of one instrument at one timeframe in one state; made by `DataRetrievalService.scroll`."""
+
+    def __init__(self, view: View, request: ReadRequest, adjuster: Adjuster, *, known_at: int) -> None:
+        """Answer a request from a view whose state is settled (`open_scroll`)."""
+        self.view = view
+        self.request = request
+        self.known_at = known_at
+        self._adjuster = adjuster
+        self._whole: Bars | None = None
+
+    # --- without reading bars ------------------------------------------------------------------
+
+    @property
+    def version(self) -> str:
+        """Return the version that was asked for, or the snapshot's id that it resolved to."""
+        snapshot = self.view.state.snapshot
+        return snapshot.id if snapshot else self.request.label
+
+    @property
+    def immutable(self) -> bool:
+        """Whether the same question has the same answer for ever: a snapshot's bars as they are stored."""
+        return self.view.state.snapshot is not None and self.request.adjustment is None
+
+    @cached_property
+    def mark(self) -> str:
+        """Return a digest of everything that the answer depends on; equal marks are equal answers."""
+        snapshot = self.view.state.snapshot
+        asked = asdict(self.request) | {"interval": [self.request.interval.start, self.request.interval.end]}
+        told = {
+            "ledger": self.view.vault.ledger.id,
+            "request": {name: _plain(value) for name, value in asked.items()},
+            "series": [_state_told(state, self.view.state.at) for state in self._states],
+            "snapshot": [snapshot.id, snapshot.data_hash] if snapshot else [],
+            "made_for": self.view.made_for(self.view.series),
+            "events": _plain(settled(self.view)) if self.request.adjustment else "",
+            "known_at": _plain(self.known_at),
+        }
+        return hashlib.sha256(rfc8785.dumps(told)).hexdigest()
+
+    @property
+    def warning(self) -> str:
+        """Say that a named source has no bars of the series, which may be a misspelling; else nothing."""
+        if self.view.pins or any(state.revision for state in self._states):
+            return ""
+        return f"there are no bars of {self.view.series[0]}{hint(self.view.vault, *self._name)}"
+
+    # --- reading -------------------------------------------------------------------------------
+
+    @property
+    def small(self) -> bool:
+        """Whether the whole answer is held at once."""
+        return self.request.windowed or int(self._counts[1].sum()) <= PORTION
+
+    def whole(self) -> Bars:
+        """Return all bars at once."""
+        if self._whole is None:
+            windowed = self.request.windowed
+            stretch = read_window(self.view, self.request) if windowed else self._read(self.interval)
+            self._whole = self._bars(stretch)
+        return self._whole
+
+    def portions(self) -> Iterator[Bars]:
+        """Give the bars in order of time, portion by portion; there is at least one, be it empty."""
+        if self.small:
+            yield self.whole()
+            return
+        for interval in self._cuts(PORTION):
+            yield self._bars(self._read(interval))
+
+    def page(self, limit: int) -> tuple[Bars, Bookmark | None]:
+        """Return the first bars, at most so many, and where the next page begins if there is one."""
+        for interval in self._growing(limit):
+            stretch = self._read(interval)
+            if len(stretch.rows) > limit:
+                end = int(stretch.rows.time[limit])
+                return self._bars(stretch.within(Interval(interval.start, end))), self._bookmark(end)
+        return self._bars(stretch), None
+
+    def told(self) -> Told:
+        """Return what the answer comes to; what the ledger does not know of it is read, portion by portion."""
+        if self.small:
+            return _told(self.whole())
+        first = next(self._heads())
+        known = self._known_blocks()
+        if known is not None:
+            blocks, rows = known, sum(block.rows for block in known)
+            return replace(
+                first,
+                rows=rows,
+                digest=root_digest(blocks).hex(),
+                sources=((self.view.series[0].source, rows),) if rows else (),
+            )
+        link, rows, sources = EMPTY_ROOT, 0, dict.fromkeys((one.source for one in self.view.series), 0)
+        for bars in self.portions():
+            link = root_digest(block_digests(bars.rows, self.view.timeframe), after=link)
+            rows += len(bars)
+            for span in bars.sources:
+                sources[span.source] += span.rows
+        found = tuple((name, count) for name, count in sources.items() if count)
+        return replace(first, rows=rows, digest=link.hex(), sources=found)
+
+    # --- parts ---------------------------------------------------------------------------------
+
+    @property
+    def _name(self) -> Name:
+        return self.view.instrument, self.view.timeframe
+
+    @cached_property
+    def _states(self) -> list[SeriesState]:
+        return self.view.vault.ledger.revisions.states(self.view.series)
+
+    @cached_property
+    def interval(self) -> Interval:
+        """Return what is asked for, of a snapshot within its bounds; raises `InvalidInterval` outside them."""
+        snapshot = self.view.state.snapshot
+        if snapshot is None:
+            return self.request.interval
+        return within_pin(snapshot, self.view.pins[0], self.request.interval)
+
+    @cached_property
+    def _counts(self) -> tuple[Ints, Ints]:
+        """Return where blocks begin, and about how many bars each has."""
+        listed = self.view.vault.ledger.catalog.counts_of(self.view.series, self.interval)
+        starts = np.concatenate([np.zeros(0, np.int64), *(starts for starts, _ in listed.values())])
+        counts = np.concatenate([np.zeros(0, np.int64), *(counts for _, counts in listed.values())])
+        edges, place = np.unique(starts, return_inverse=True)
+        return edges, np.bincount(place, counts, minlength=len(edges)).astype(np.int64)
+
+    def _cuts(self, rows: int) -> Iterator[Interval]:
+        """Divide the interval where blocks begin, so that each part has about so many bars."""
+        starts, counts = self._counts
+        longest = _SLACK * rows * self.view.timeframe.duration
+        begin, held = self.interval.start, 0
+        for start, count in zip(starts.tolist(), counts.tolist(), strict=True):
+            if start > begin and held and (held + count > rows or start - max(begin, starts[0]) > longest):
+                yield Interval(begin, start)
+                begin, held = start, 0
+            held += count
+        yield Interval(begin, self.interval.end)
+
+    def _growing(self, limit: int) -> Iterator[Interval]:
+        """Give ever longer beginnings of the interval, the first of which should have more bars than the limit."""
+        wanted = limit + 1
+        while True:
+            first = next(self._cuts(wanted + int(self._counts[1].max(initial=0))))
+            yield first
+            if first.end == self.interval.end:
+                return
+            wanted *= 2
+
+    def _read(self, interval: Interval) -> Stretch:
+        unbounded = self.request.interval.start == BEGINNING
+        return self.view.read(interval, firm_from=END_OF_TIME if unbounded else self.request.interval.start)
+
+    def _bars(self, stretch: Stretch) -> Bars:
+        return answer(self._adjuster, self.view, stretch, self.request, {}, known_at=self.known_at or None)
+
+    def _heads(self) -> Iterator[Told]:
+        """Give what can be said of the first bars: the revision, the adjustment, and further notes."""
+        for bars in self.portions():
+            yield _told(bars)
+
+    def _known_blocks(self) -> list[Block] | None:
+        """Return the digests of all blocks, those at the edges by reading them; None where the ledger does not know."""
+        if len(self.view.series) > 1 or self.request.adjust or self.view.known_within is not None:
+            return None
+        if self.view.pins or self.view.state.version.kind == "first" or self._gone:
+            return None
+        state, frame = self._states[0], self.view.timeframe
+        listed = self.view.vault.ledger.catalog.blocks(state.series, self.interval) or []
+        if self.view.state.at[state.series] < state.revision or not state.clean or not listed:
+            return None
+        if self.view.vault.ledger.revisions.state(state.series) != state:
+            return None
+        last = listed[-1]
+        cut = frame.block_end(last.start) > self.interval.end
+        inner = listed[:-1] if cut else listed
+        head = self._edge(Interval(self.interval.start, max(self.interval.start, listed[0].start)))
+        tail = self._edge(Interval(last.start, self.interval.end)) if cut else []
+        return [*head, *inner, *tail]
+
+    @property
+    def _gone(self) -> bool:
+        return any(intersection([self.interval], [gone.interval for gone in one.gone]) for one in self._states)
+
+    def _edge(self, interval: Interval) -> list[Block]:
+        return [] if interval.empty else block_digests(self._read(interval).rows, self.view.timeframe)
+
+    def _bookmark(self, start: int) -> Bookmark:
+        snapshot, at = self.view.state.snapshot, self.view.state.at
+        return Bookmark(
+            start=start,
+            at=() if snapshot else tuple((one.source, at[one]) for one in self.view.series),
+            snapshot=snapshot.id if snapshot else "",
+            known_at=self.known_at,
+        )
+
+
+def open_scroll(
+    vault: Vault,
+    instruments: InstrumentService,
+    adjuster: Adjuster,
+    name: Name,
+    request: ReadRequest,
+    *,
+    bookmark: Bookmark | None = None,
+) -> Scroll:
+    """Resolve a question once, or go on where a bookmark is; raises as `select` does, and `InvalidCursor`."""
+    (view,) = select(vault, instruments, [name], request)
+    if bookmark is not None:
+        return _going_on(view, request, adjuster, bookmark)
+    known_at = vault.ledger.now() if request.adjustment and view.state.known_at is None else 0
+    return Scroll(_settled(view), request, adjuster, known_at=known_at)
+
+
+def _settled(view: View) -> View:
+    """Give every series the revision that it is read at from now on."""
+    if view.state.snapshot is not None:
+        return view
+    at = {state.series: state.revision for state in view.vault.ledger.revisions.states(view.series)}
+    return replace(view, state=replace(view.state, at={**at, **view.state.at}))
+
+
+def _going_on(view: View, request: ReadRequest, adjuster: Adjuster, bookmark: Bookmark) -> Scroll:
+    interval = request.interval
+    if not interval.start <= bookmark.start < interval.end:
+        raise InvalidCursor(reason="it begins outside of what is asked for")
+    snapshot = view.state.snapshot
+    if (snapshot.id if snapshot else "") != bookmark.snapshot:
+        raise InvalidCursor(reason="the version means another snapshot by now")
+    later = replace(request, interval=Interval(bookmark.start, interval.end))
+    if snapshot is None:
+        view = _at(view, bookmark)
+    return Scroll(view, later, adjuster, known_at=bookmark.known_at)
+
+
+def _at(view: View, bookmark: Bookmark) -> View:
+    series = tuple(replace(view.series[0], source=source) for source, _ in bookmark.at)
+    known = set(view.vault.ledger.catalog.series(instrument=view.instrument, timeframe=view.timeframe.name))
+    if not series or not known.issuperset(series):
+        raise InvalidCursor(reason="there are no such series")
+    last = view.vault.ledger.revisions.last()
+    if any(not 0 <= revision <= last for _, revision in bookmark.at):
+        raise InvalidCursor(reason="there are no such revisions")
+    at = {one: revision for one, (_, revision) in zip(series, bookmark.at, strict=True)}
+    return replace(view, series=series, state=replace(view.state, at=at))
+
+
+def _told(bars: Bars) -> Told:
+    return Told(
+        rows=len(bars),
+        digest=bars.digest,
+        revision=bars.revision,
+        adjustment=bars.adjustment,
+        sources=tuple((span.source, span.rows) for span in bars.sources),
+        notes=bars.notes,
+    )
+
+
+def _state_told(state: SeriesState, at: Mapping[Series, int]) -> list[Any]:
+    """Return what of a series' state decides what a read at its revision gives."""
+    number = at.get(state.series, 0)
+    open_ = state.pending if 0 < state.pending <= number else 0
+    gone = [[str(one.interval.start), str(one.interval.end), str(one.revision), one.refilled] for one in state.gone]
+    return [str(state.series), str(min(number, state.revision)), str(open_), str(state.horizon), gone]
+
+
+def _plain(value: Any) -> Any:
+    """Return a value for canonical JSON: large integers as text."""
+    if isinstance(value, bool) or value is None or isinstance(value, str):
+        return value
+    if isinstance(value, int):
+        return str(value)
+    if isinstance(value, Mapping):
+        return {str(name): _plain(one) for name, one in value.items()}
+    if isinstance(value, Sequence):
+        return [_plain(one) for one in value]
+    return str(value)
+
