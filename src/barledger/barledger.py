@@ -21,7 +21,7 @@ from barledger.errors import Closed, Mismatch
 from barledger.ledger.contract import Ledger, Snapshot
 from barledger.opening import key_place, ledger_in, open_ledger, open_store, place_of
 from barledger.services import reconciliation
-from barledger.services.access import KeyService
+from barledger.services.access import KeyService, ReplyService
 from barledger.services.actions import CorporateActionService
 from barledger.services.audit import AuditLog
 from barledger.services.audit.evidence import Evidence
@@ -70,6 +70,7 @@ class BarLedger:
         self.vault = lent or _plug(store, ledger, settings, read_only=read_only)
         self.notifications = NotificationService(self.vault, ChannelRegistry(), window=_window(settings))
         self.keys = KeyService(self.vault)
+        self.replies = ReplyService(self.vault)
         self.instruments = InstrumentService(self.vault)
         self.cache = DataCacheService(self.vault)
         self.availability = DataAvailabilityService(self.vault, self.instruments)
@@ -333,7 +334,7 @@ class BarLedger:
         nothing: Any = _Nothing()
         self.cache = self.ingestion = self.retrieval = self.audit = self.instruments = nothing
         self.availability = self.integrity = self.quality_metrics = self.actions = nothing
-        self.indicators = self.keys = nothing
+        self.indicators = self.keys = self.replies = nothing
         self.notifications = self.schedule = nothing
 
     def __enter__(self) -> Self:

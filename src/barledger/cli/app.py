@@ -32,6 +32,7 @@ from barledger.cli import (
     proposals,
     quality,
     schedule,
+    serve,
     snapshots,
     sources,
     status,
@@ -87,6 +88,7 @@ _ON_BARS: Final[tuple[Callable[..., None], ...]] = (
 _ON_LIBRARIES: Final[tuple[Callable[..., None], ...]] = (
     policy,
     tolerance,
+    serve.serve,
     keeping.retention,
     keeping.backup,
     keeping.restore,

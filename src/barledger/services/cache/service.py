@@ -112,16 +112,39 @@ class DataCacheService:
         id: str | None = None,  # noqa: A002 - the word that users know it by
     ) -> Snapshot:
         """Pin what these series hold now, under one id; ranges are [start, end)."""
+        given = {"instruments": instruments, "timeframes": timeframes, "start": start, "end": end, "source": source}
+        return self.snapshot_of([given], purpose=purpose, strategy=strategy, id=id)
+
+    def snapshot_of(
+        self,
+        ranges: Sequence[Mapping[str, Any]],
+        *,
+        purpose: str = "backtest",
+        strategy: str | None = None,
+        id: str | None = None,  # noqa: A002 - as above
+    ) -> Snapshot:
+        """Pin several ranges under one id, all of one cut; each has the instruments, timeframes, … of `snapshot`."""
+        intents = [intent for one in ranges for intent in self._intents(**one)]
+        request = snapshots.SnapshotRequest(ranges=intents, purpose=purpose, strategy=strategy, id=id)
+        return snapshots.take(self._vault, request)
+
+    def _intents(
+        self,
+        instruments: str | Sequence[str],
+        timeframes: str | Sequence[str],
+        *,
+        start: Instant | None = None,
+        end: Instant | None = None,
+        source: str | None = None,
+    ) -> list[Intent]:
         interval = Interval.of(start, end)
         names = [normalise_instrument(instrument) for instrument in _listed(instruments)]
-        ranges = [
+        return [
             Intent(series=series, interval=interval)
             for timeframe in _listed(timeframes)
             for choice in choose_all(self._vault, names, Timeframe.of(timeframe), source)
             for series in choice.series
         ]
-        request = snapshots.SnapshotRequest(ranges=ranges, purpose=purpose, strategy=strategy, id=id)
-        return snapshots.take(self._vault, request)
 
     def snapshots(self, *, strategy: str | None = None, purpose: str | None = None) -> list[Snapshot]:
         """Return snapshots and named versions, newest first."""

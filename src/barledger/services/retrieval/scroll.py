@@ -65,6 +65,18 @@ class Told:
     sources: tuple[tuple[str, int], ...]
     notes: Mapping[str, Any]
 
+    @staticmethod
+    def of(bars: Bars) -> "Told":
+        """Tell what bars in hand come to."""
+        return Told(
+            rows=len(bars),
+            digest=bars.digest,
+            revision=bars.revision,
+            adjustment=bars.adjustment,
+            sources=tuple((span.source, span.rows) for span in bars.sources),
+            notes=bars.notes,
+        )
+
 
 class Scroll:
     """The bars of one instrument at one timeframe in one state; made by `DataRetrievalService.scroll`."""
@@ -101,10 +113,17 @@ class Scroll:
             "series": [_state_told(state, self.view.state.at) for state in self._states],
             "snapshot": [snapshot.id, snapshot.data_hash] if snapshot else [],
             "made_for": self.view.made_for(self.view.series),
-            "events": _plain(settled(self.view)) if self.request.adjustment else "",
+            "events": _plain(self._events_until),
             "known_at": _plain(self.known_at),
         }
         return hashlib.sha256(rfc8785.dumps(told)).hexdigest()
+
+    @property
+    def _events_until(self) -> int:
+        """Return until when (ns) the corporate actions that count were told; 0 where none do."""
+        if not self.request.adjustment:
+            return 0
+        return self.known_at or settled(self.view)
 
     @property
     def warning(self) -> str:
@@ -112,6 +131,11 @@ class Scroll:
         if self.view.pins or any(state.revision for state in self._states):
             return ""
         return f"there are no bars of {self.view.series[0]}{hint(self.view.vault, *self._name)}"
+
+    @property
+    def most(self) -> int:
+        """Return how many bars are about as much as is held at once."""
+        return PORTION
 
     # --- reading -------------------------------------------------------------------------------
 
@@ -148,17 +172,13 @@ class Scroll:
     def told(self) -> Told:
         """Return what the answer comes to; what the ledger does not know of it is read, portion by portion."""
         if self.small:
-            return _told(self.whole())
-        first = next(self._heads())
-        known = self._known_blocks()
+            return Told.of(self.whole())
+        first = Told.of(next(self.portions()))
+        known = self._known_pin() or self._known_blocks()
         if known is not None:
-            blocks, rows = known, sum(block.rows for block in known)
-            return replace(
-                first,
-                rows=rows,
-                digest=root_digest(blocks).hex(),
-                sources=((self.view.series[0].source, rows),) if rows else (),
-            )
+            rows, digest = known
+            sources_known = ((self.view.series[0].source, rows),) if rows else ()
+            return replace(first, rows=rows, digest=digest.hex(), sources=sources_known)
         link, rows, sources = EMPTY_ROOT, 0, dict.fromkeys((one.source for one in self.view.series), 0)
         for bars in self.portions():
             link = root_digest(block_digests(bars.rows, self.view.timeframe), after=link)
@@ -224,13 +244,18 @@ class Scroll:
     def _bars(self, stretch: Stretch) -> Bars:
         return answer(self._adjuster, self.view, stretch, self.request, {}, known_at=self.known_at or None)
 
-    def _heads(self) -> Iterator[Told]:
-        """Give what can be said of the first bars: the revision, the adjustment, and further notes."""
-        for bars in self.portions():
-            yield _told(bars)
+    def _known_pin(self) -> tuple[int, bytes] | None:
+        """Return how many bars a snapshot has and their digest, if all that it pins of one series is asked for."""
+        pins = self.view.pins
+        if len(pins) != 1 or self.request.adjust or pins[0].interval != self.interval or pins[0].digest is None:
+            return None
+        return pins[0].rows, pins[0].digest
 
-    def _known_blocks(self) -> list[Block] | None:
-        """Return the digests of all blocks, those at the edges by reading them; None where the ledger does not know."""
+    def _known_blocks(self) -> tuple[int, bytes] | None:
+        """Return how many bars there are and their digest by the ledger; None where it does not know.
+
+        Of blocks that the interval cuts, bars are read.
+        """
         if len(self.view.series) > 1 or self.request.adjust or self.view.known_within is not None:
             return None
         if self.view.pins or self.view.state.version.kind == "first" or self._gone:
@@ -246,7 +271,8 @@ class Scroll:
         inner = listed[:-1] if cut else listed
         head = self._edge(Interval(self.interval.start, max(self.interval.start, listed[0].start)))
         tail = self._edge(Interval(last.start, self.interval.end)) if cut else []
-        return [*head, *inner, *tail]
+        blocks = [*head, *inner, *tail]
+        return sum(block.rows for block in blocks), root_digest(blocks)
 
     @property
     def _gone(self) -> bool:
@@ -278,7 +304,8 @@ def open_scroll(
     (view,) = select(vault, instruments, [name], request)
     if bookmark is not None:
         return _going_on(view, request, adjuster, bookmark)
-    known_at = vault.ledger.now() if request.adjustment and view.state.known_at is None else 0
+    # The earliest moment at which the same was known, so that the same question has the same mark later.
+    known_at = max(settled(view), 1) if request.adjustment and view.state.known_at is None else 0
     return Scroll(_settled(view), request, adjuster, known_at=known_at)
 
 
@@ -315,17 +342,6 @@ def _at(view: View, bookmark: Bookmark) -> View:
     return replace(view, series=series, state=replace(view.state, at=at))
 
 
-def _told(bars: Bars) -> Told:
-    return Told(
-        rows=len(bars),
-        digest=bars.digest,
-        revision=bars.revision,
-        adjustment=bars.adjustment,
-        sources=tuple((span.source, span.rows) for span in bars.sources),
-        notes=bars.notes,
-    )
-
-
 def _state_told(state: SeriesState, at: Mapping[Series, int]) -> list[Any]:
     """Return what of a series' state decides what a read at its revision gives."""
     number = at.get(state.series, 0)
@@ -345,4 +361,3 @@ def _plain(value: Any) -> Any:
     if isinstance(value, Sequence):
         return [_plain(one) for one in value]
     return str(value)
-

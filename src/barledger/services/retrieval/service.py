@@ -148,7 +148,7 @@ class DataRetrievalService:
         answered = answer(self._adjuster, view, stretch, request, {**told_window(request, stretch), **notes})
         return self._shown(reader, [answered])[0]
 
-    def scroll(
+    def scroll(  # noqa: PLR0913 - the wishes of `bars`
         self,
         instrument: str,
         timeframe: str,

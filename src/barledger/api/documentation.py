@@ -1,0 +1,73 @@
+"""The API's own description: OpenAPI 3.1, and a page that shows it, for those who have a key."""
+
+from typing import Annotated, Any, Final
+
+from fastapi import APIRouter, Depends, FastAPI, Request
+from fastapi.openapi.docs import get_swagger_ui_html
+from fastapi.openapi.utils import get_openapi
+from fastapi.security import HTTPBasic, HTTPBasicCredentials
+from starlette.responses import JSONResponse, Response
+
+from barledger import __version__
+from barledger.api.options import Options
+from barledger.api.problems import HttpProblem
+from barledger.api.schemas.problem import Problem
+from barledger.errors import KeyRefused
+
+TITLE: Final = "barledger"
+_ABOUT: Final = """A versioned, auditable cache of market data. Your backtest's input cannot change under you.
+
+Every request needs a key: `Authorization: Bearer bl_…` (`barledger keys create NAME --scope read`). Revisions and times
+in nanoseconds are decimal strings; other times are RFC 3339 in UTC. Every error is `application/problem+json` with a
+code and the next step."""
+_PAGE_POLICY: Final = (
+    "default-src 'none'; script-src 'unsafe-inline' https://cdn.jsdelivr.net; "
+    "style-src 'unsafe-inline' https://cdn.jsdelivr.net; img-src data: https:; "
+    "connect-src 'self'; frame-ancestors 'none'"
+)
+router: Final = APIRouter(include_in_schema=False)
+_basic: Final = HTTPBasic(auto_error=False)
+
+
+def describe(app: FastAPI) -> None:
+    """Let the app describe itself, with `Problem` among the schemas."""
+
+    def openapi() -> dict[str, Any]:
+        if not app.openapi_schema:
+            made = get_openapi(title=TITLE, version=__version__, description=_ABOUT, routes=app.routes)
+            schemas = made.setdefault("components", {}).setdefault("schemas", {})
+            told = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
+            schemas |= told.pop("$defs", {}) | {"Problem": told}
+            app.openapi_schema = made
+        return app.openapi_schema
+
+    app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's own way to do it
+
+
+def _let_in(request: Request, shown: Annotated[HTTPBasicCredentials | None, Depends(_basic)]) -> None:
+    """Let a browser in that shows a key as a password, and programs as anywhere else."""
+    options: Options = request.app.state.options
+    if options.open_docs:
+        return
+    scheme, _, text = request.headers.get("authorization", "").partition(" ")
+    key = shown.password if shown else text if scheme.casefold() == "bearer" else ""
+    try:
+        request.app.state.sessions.bl.keys.authenticate(key)
+    except KeyRefused as error:
+        headers = {"www-authenticate": 'Basic realm="barledger", charset="UTF-8"'}
+        step = "Give any name, and an access key as the password."
+        raise HttpProblem(401, error.code, str(error), step, headers=headers) from None
+
+
+@router.get("/openapi.json", dependencies=[Depends(_let_in)])
+def description(request: Request) -> Response:
+    """Return the description."""
+    return JSONResponse(request.app.openapi())
+
+
+@router.get("/docs", dependencies=[Depends(_let_in)])
+def page() -> Response:
+    """Return a page that shows the description."""
+    shown = get_swagger_ui_html(openapi_url="/openapi.json", title=f"{TITLE} API")
+    shown.headers["content-security-policy"] = _PAGE_POLICY
+    return shown

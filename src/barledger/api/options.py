@@ -1,0 +1,30 @@
+"""Options: what an operator decides about the HTTP face, passed down as values."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from barledger.services.retrieval.scroll import PORTION
+
+LOOPBACK: Final = ("localhost", "127.0.0.1", "[::1]")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """How the app behaves.
+
+    ``hosts`` are the names that requests may address it by (a rebinding DNS name is none of them), ``origins`` the
+    browser origins that may read answers, ``open_docs`` whether /docs and /openapi.json need no key. ``tls`` says that
+    clients speak TLS to it or to its proxy. ``body_bytes`` and ``query_bytes`` bound what is sent, ``page_rows`` what
+    is held at once, ``claim_seconds`` how long a request with an Idempotency-Key may take before it can be tried
+    again. ``retry_seconds`` is what clients are told to wait for while the store does not answer.
+    """
+
+    hosts: tuple[str, ...] = LOOPBACK
+    origins: tuple[str, ...] = ()
+    open_docs: bool = False
+    tls: bool = False
+    body_bytes: int = 1_048_576
+    query_bytes: int = 8_192
+    page_rows: int = PORTION
+    claim_seconds: float = 300.0
+    retry_seconds: int = 5
