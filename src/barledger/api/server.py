@@ -1,6 +1,10 @@
 """The server: uvicorn on a socket, until it is told to stop; requests that have begun are finished."""
 
+import signal
 import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -9,7 +13,6 @@ from barledger.api.address import Address
 from barledger.barledger import BarLedger
 from barledger.errors import DriverMissing
 
-# From options, an app is made where FastAPI is.
 GRACE: Final = 30
 """Seconds that requests have to end once the server is told to stop."""
 
@@ -67,4 +70,26 @@ def server_of(bl: BarLedger, serving: Serving) -> Any:
         lifespan="off",
         ws="none",
     )
-    return uvicorn.Server(config)
+    return _stoppable(uvicorn.Server)(config)
+
+
+def _stoppable(kind: type[Any]) -> type[Any]:
+    """Return a server that ends when it is told to, and lets whoever runs it release the library.
+
+    uvicorn raises the signal once more at its end, which would kill the process before that.
+    """
+
+    class Stoppable(kind):  # type: ignore[misc]  # a class that is only known once it is imported
+        @contextmanager
+        def capture_signals(self) -> Iterator[None]:
+            if threading.current_thread() is not threading.main_thread():
+                yield
+                return
+            before = {one: signal.signal(one, self.handle_exit) for one in (signal.SIGINT, signal.SIGTERM)}
+            try:
+                yield
+            finally:
+                for one, handler in before.items():
+                    signal.signal(one, handler)
+
+    return Stoppable

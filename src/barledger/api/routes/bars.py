@@ -142,9 +142,8 @@ class _Answer:
     def _tabled(self, bars: Bars) -> pa.Table:
         if self._wish.style is not None:
             frame = bars.styled(self._wish.style)
-            named = (
-                frame if self._wish.style == "freqtrade" else frame.reset_index(names=str(frame.index.name or "time"))
-            )
+            name = "time" if frame.index.name is None else str(frame.index.name)
+            named = frame if self._wish.style == "freqtrade" else frame.reset_index(names=name)
             return pa.Table.from_pandas(named, preserve_index=False).replace_schema_metadata(None)
         table = bars.to_arrow().replace_schema_metadata(None)
         if self._text and not self._wish.columns:
