@@ -28,9 +28,10 @@ TimeframeName = Literal[
 ]
 """A timeframe, or another library's word for one."""
 
-_TIME: Final = (
-    r"^[0-9]{4}-[0-9]{2}-[0-9]{2}([T ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,9})?)?(Z|[+-][0-9]{2}:[0-9]{2})?)?$"
-)
+_DAY: Final = r"[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"
+_CLOCK: Final = r"([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9](\.[0-9]{1,9})?)?"
+_ZONE: Final = r"(Z|[+-](0[0-9]|1[0-4]):[0-5][0-9])?"
+_TIME: Final = f"^{_DAY}([T ]{_CLOCK}{_ZONE})?$"
 Time = Annotated[
     str,
     Field(
