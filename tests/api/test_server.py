@@ -150,7 +150,8 @@ def port() -> int:
 @pytest.fixture
 def started(home: Path, port: int) -> Iterator[subprocess.Popen[bytes]]:
     """The command itself, serving the library in the data folder."""
-    command = [sys.executable, "-m", "barledger", "serve", "--port", str(port)]
+    assert not home.exists()
+    command = [sys.executable, "-c", "from barledger.cli import main; main()", "serve", "--port", str(port)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=os.environ.copy()) as process:
         deadline = time.monotonic() + 120
         while process.poll() is None and time.monotonic() < deadline:

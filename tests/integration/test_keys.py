@@ -24,6 +24,8 @@ from barledger.stores.memory import MemoryStore
 from commands import Cli
 from libraries import TurnableClock, library
 
+EVERYWHERE = "0.0.0.0"  # noqa: S104 - what is refused
+
 
 @pytest.fixture
 def bl(clock: TurnableClock) -> BarLedger:
@@ -197,10 +199,10 @@ def test_the_command_says_what_is_wrong(cli: Cli) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("--host", "0.0.0.0"), "unencrypted"),
+        (("--host", EVERYWHERE), "unencrypted"),
         (("--host", "::"), "unencrypted"),
         (("--host", "192.0.2.1"), "unencrypted"),
-        (("--host", "0.0.0.0", "--proxy", "10.0.0.1"), "nobody has a key"),
+        (("--host", EVERYWHERE, "--proxy", "10.0.0.1"), "nobody has a key"),
         (("--tls-key", "key.pem"), "together"),
     ],
 )

@@ -13,7 +13,6 @@ from hypothesis.strategies import data, dictionaries, integers, none, sampled_fr
 from barledger import BarLedger
 from barledger.domain.timeframe import DAY
 from barledger.errors import InvalidCursor, InvalidInterval, RevisionExpired
-from barledger.services.retrieval import scroll as scrolls
 from barledger.services.retrieval.scroll import Bookmark, Scroll, Told
 from barledger.stores.memory import MemoryStore
 from libraries import frame, library
@@ -22,9 +21,8 @@ YEARS = 3_000
 
 
 @pytest.fixture
-def bl(monkeypatch: pytest.MonkeyPatch) -> Iterator[BarLedger]:
+def bl() -> Iterator[BarLedger]:
     """Years of daily bars from two sources, corrected and withdrawn in places, with splits and a snapshot."""
-    monkeypatch.setattr(scrolls, "PORTION", 500)
     with library(MemoryStore()) as made:
         made.write("A", "1d", frame(day for day in range(YEARS) if day % 9), source="one")
         made.write("A", "1d", frame(range(0, YEARS + 100, 3), 300.0), source="two")
@@ -34,8 +32,8 @@ def bl(monkeypatch: pytest.MonkeyPatch) -> Iterator[BarLedger]:
         made.snapshot("A", "1d", id="part", source="one", start=100 * DAY, end=2_000 * DAY)
         made.write("A", "1d", frame(range(1_000, 1_400), 222.0), source="one")
         made.withdraw("A", "1d", [day * DAY for day in range(1_500, 1_600)], source="one", reason="wrong")
-        made.actions.add("A", "split", "1972-06-01", 2.0, source="one")
-        made.actions.add("A", "dividend", "1974-06-03", 1.0, source="one")
+        made.actions.add("A", "split", "1972-06-01", value=2)
+        made.actions.add("A", "cash_dividend", "1974-06-03", value=1.0)
         yield made
 
 
@@ -64,7 +62,7 @@ def same(portions: list[Any], whole: Any) -> None:
 @pytest.mark.parametrize("wish", QUESTIONS, ids=str)
 def test_portions_are_the_whole_and_it_is_told_before(bl: BarLedger, wish: dict[str, Any]) -> None:
     whole = bl.bars("A", "1d", **wish)
-    scroll = bl.retrieval.scroll("A", "1d", **wish)
+    scroll = bl.retrieval.scroll("A", "1d", **wish, portion=500)
     told, portions = scroll.told(), list(scroll.portions())
     same(portions, whole)
     assert (told.rows, told.digest, told.adjustment) == (len(whole), whole.digest, whole.adjustment)
@@ -76,7 +74,7 @@ def test_portions_are_the_whole_and_it_is_told_before(bl: BarLedger, wish: dict[
 def pages(bl: BarLedger, wish: dict[str, Any], limit: int) -> Iterator[tuple[Any, Bookmark | None]]:
     bookmark: Bookmark | None = None
     while True:
-        scroll: Scroll = bl.retrieval.scroll("A", "1d", **wish, bookmark=bookmark)
+        scroll: Scroll = bl.retrieval.scroll("A", "1d", **wish, bookmark=bookmark, portion=500)
         bars, bookmark = scroll.page(limit)
         yield bars, bookmark
         if bookmark is None:
@@ -97,7 +95,7 @@ def test_pages_stay_in_the_state_of_the_first(bl: BarLedger) -> None:
     walk = pages(bl, {"adjust": "total"}, 700)
     found = [next(walk)[0]]
     bl.write("A", "1d", frame(range(2_000, YEARS + 500), 9.0), source="one")
-    bl.actions.add("A", "split", "1977-06-01", 3.0, source="one")
+    bl.actions.add("A", "split", "1977-06-01", value=3)
     found += [bars for bars, _ in walk]
     same(found, before)
 
@@ -118,7 +116,7 @@ def test_what_the_ledger_knows_is_told_by_reading_no_more_than_a_portion(
         return found
 
     monkeypatch.setattr(bl.vault.store, "read", counting)
-    assert bl.retrieval.scroll("A", "1d", **wish).told().rows > 2_000
+    assert bl.retrieval.scroll("A", "1d", **wish, portion=500).told().rows > 2_000
     assert (sum(rows) > 1_200) is reads
 
 
@@ -145,14 +143,14 @@ def test_news_of_corporate_actions_change_the_marks_of_adjusted_bars_alone(bl: B
         return [bl.retrieval.scroll("A", "1d", **wish).mark for wish in wishes]
 
     before = marks()
-    bl.actions.add("A", "split", "1973-06-01", 4.0, source="one")
+    bl.actions.add("A", "split", "1973-06-01", value=4)
     assert [one != other for one, other in zip(before, marks(), strict=True)] == [False, False, True, True]
 
 
 def test_retention_changes_marks(bl: BarLedger) -> None:
     wish: dict[str, Any] = {"source": "two", "start": 10 * DAY, "end": 40 * DAY}
     before = bl.retrieval.scroll("A", "1d", **wish).mark
-    bl.cache.retain([{"instrument": "A", "source": "two", "keep": "1d"}])
+    bl.cache.retain([{"instrument": "A", "keep_current": "20d"}])
     after = bl.retrieval.scroll("A", "1d", **wish)
     assert after.mark != before
     with pytest.raises(RevisionExpired):

@@ -8,6 +8,7 @@ from starlette.responses import Response
 
 from barledger.api import conditional, paging
 from barledger.api.formats import Style, Tabular, choose
+from barledger.api.options import Options
 from barledger.api.problems import documented
 from barledger.api.routes.paths import SERIES, Instrument, Timeframe
 from barledger.api.schemas.bars import BarsAnswer, BarsMeta, BarsWish, SourceRows
@@ -45,7 +46,8 @@ def bars(
     caller.check(instrument)
     form = choose(request.headers.get("accept"), wish.format)
     question = paging.question_of({"instrument": instrument, "timeframe": timeframe}, wish.model_dump(mode="json"))
-    scroll = _scroll(caller, instrument, timeframe, wish, question)
+    options: Options = request.app.state.options
+    scroll = _scroll(caller, instrument, timeframe, wish, question, options.page_rows)
     tag = conditional.tag_of(scroll.mark, form.name, wish.model_dump_json())
     kept = conditional.kept(tag, immutable=scroll.immutable)
     known = conditional.unchanged(request, tag, kept)
@@ -55,7 +57,7 @@ def bars(
     return stream(request, form, answer.table(), Style(orient=wish.orient, times=wish.times), kept | answer.headers)
 
 
-def _scroll(caller: Reader, instrument: str, timeframe: str, wish: BarsWish, question: str) -> Scroll:
+def _scroll(caller: Reader, instrument: str, timeframe: str, wish: BarsWish, question: str, portion: int) -> Scroll:
     if wish.limit and wish.last:
         raise InvalidSetting(
             setting="last", reason="it counts from the end, and limit from the start; give one of both"
@@ -73,6 +75,7 @@ def _scroll(caller: Reader, instrument: str, timeframe: str, wish: BarsWish, que
         adjust=wish.adjust,
         include_adjusted=wish.include_adjusted,
         bookmark=bookmark,
+        portion=portion,
     )
 
 

@@ -81,8 +81,11 @@ class Told:
 class Scroll:
     """The bars of one instrument at one timeframe in one state; made by `DataRetrievalService.scroll`."""
 
-    def __init__(self, view: View, request: ReadRequest, adjuster: Adjuster, *, known_at: int) -> None:
+    def __init__(
+        self, view: View, request: ReadRequest, adjuster: Adjuster, *, known_at: int, portion: int = PORTION
+    ) -> None:
         """Answer a request from a view whose state is settled (`open_scroll`)."""
+        self.most = portion
         self.view = view
         self.request = request
         self.known_at = known_at
@@ -132,17 +135,12 @@ class Scroll:
             return ""
         return f"there are no bars of {self.view.series[0]}{hint(self.view.vault, *self._name)}"
 
-    @property
-    def most(self) -> int:
-        """Return how many bars are about as much as is held at once."""
-        return PORTION
-
     # --- reading -------------------------------------------------------------------------------
 
     @property
     def small(self) -> bool:
         """Whether the whole answer is held at once."""
-        return self.request.windowed or int(self._counts[1].sum()) <= PORTION
+        return self.request.windowed or int(self._counts[1].sum()) <= self.most
 
     def whole(self) -> Bars:
         """Return all bars at once."""
@@ -157,7 +155,7 @@ class Scroll:
         if self.small:
             yield self.whole()
             return
-        for interval in self._cuts(PORTION):
+        for interval in self._cuts(self.most):
             yield self._bars(self._read(interval))
 
     def page(self, limit: int) -> tuple[Bars, Bookmark | None]:
@@ -299,14 +297,15 @@ def open_scroll(
     request: ReadRequest,
     *,
     bookmark: Bookmark | None = None,
+    portion: int = PORTION,
 ) -> Scroll:
     """Resolve a question once, or go on where a bookmark is; raises as `select` does, and `InvalidCursor`."""
     (view,) = select(vault, instruments, [name], request)
     if bookmark is not None:
-        return _going_on(view, request, adjuster, bookmark)
+        return _going_on(view, request, adjuster, bookmark, portion)
     # The earliest moment at which the same was known, so that the same question has the same mark later.
     known_at = max(settled(view), 1) if request.adjustment and view.state.known_at is None else 0
-    return Scroll(_settled(view), request, adjuster, known_at=known_at)
+    return Scroll(_settled(view), request, adjuster, known_at=known_at, portion=portion)
 
 
 def _settled(view: View) -> View:
@@ -317,7 +316,7 @@ def _settled(view: View) -> View:
     return replace(view, state=replace(view.state, at={**at, **view.state.at}))
 
 
-def _going_on(view: View, request: ReadRequest, adjuster: Adjuster, bookmark: Bookmark) -> Scroll:
+def _going_on(view: View, request: ReadRequest, adjuster: Adjuster, bookmark: Bookmark, portion: int) -> Scroll:
     interval = request.interval
     if not interval.start <= bookmark.start < interval.end:
         raise InvalidCursor(reason="it begins outside of what is asked for")
@@ -327,7 +326,7 @@ def _going_on(view: View, request: ReadRequest, adjuster: Adjuster, bookmark: Bo
     later = replace(request, interval=Interval(bookmark.start, interval.end))
     if snapshot is None:
         view = _at(view, bookmark)
-    return Scroll(view, later, adjuster, known_at=bookmark.known_at)
+    return Scroll(view, later, adjuster, known_at=bookmark.known_at, portion=portion)
 
 
 def _at(view: View, bookmark: Bookmark) -> View:

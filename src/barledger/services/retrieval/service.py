@@ -37,7 +37,7 @@ from barledger.services.retrieval.lock import FILE, Checked
 from barledger.services.retrieval.manifest import Manifest
 from barledger.services.retrieval.panel import PanelShape, panel
 from barledger.services.retrieval.request import ReadRequest
-from barledger.services.retrieval.scroll import Bookmark, Scroll, open_scroll
+from barledger.services.retrieval.scroll import PORTION, Bookmark, Scroll, open_scroll
 from barledger.services.retrieval.sealing import Sealer, sealed_of
 from barledger.services.retrieval.selection import Name, names_of, read_views, select
 from barledger.services.retrieval.view import Stretch, View, told_window
@@ -163,10 +163,12 @@ class DataRetrievalService:
         adjust: str | None = None,
         include_adjusted: bool = False,
         bookmark: Bookmark | None = None,
+        portion: int = PORTION,
     ) -> Scroll:
         """Resolve a question for bars now, and read them later, in portions or pages, all of this state.
 
-        The wishes are those of `bars`; a ``bookmark`` goes on where a page ended. Raises as `bars` does, when it is
+        The wishes are those of `bars`; a ``bookmark`` goes on where a page ended. About
+        ``portion`` bars are held at once. Raises as `bars` does, when it is
         resolved or when it is read, and `InvalidCursor`.
         """
         request = ReadRequest.of(
@@ -181,7 +183,9 @@ class DataRetrievalService:
             include_adjusted=include_adjusted,
         )
         (name,) = names_of(instrument, timeframe)
-        return open_scroll(self._vault, self._instruments, self._adjuster, name, request, bookmark=bookmark)
+        return open_scroll(
+            self._vault, self._instruments, self._adjuster, name, request, bookmark=bookmark, portion=portion
+        )
 
     # --- several series ------------------------------------------------------------------------
 
