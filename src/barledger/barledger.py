@@ -35,6 +35,7 @@ from barledger.services.cache.vault import Patience, Vault, fits, introduce
 from barledger.services.cache.verification import Verification
 from barledger.services.indicators import IndicatorService
 from barledger.services.indicators.absences import Absences
+from barledger.services.indicators.cache import IndicatorCache
 from barledger.services.indicators.live import LiveService
 from barledger.services.ingestion import Budget, DataIngestionService, Entry, IngestionReport
 from barledger.services.ingestion.plan import Refresh
@@ -59,11 +60,19 @@ class BarLedger:
     """What `connect` gives: the services as attributes, and the verbs of every day as shortcuts to them."""
 
     def __init__(
-        self, store: Store, ledger: Ledger, *, settings: Settings, read_only: bool = False, lent: Vault | None = None
+        self,
+        store: Store,
+        ledger: Ledger,
+        *,
+        settings: Settings,
+        read_only: bool = False,
+        lent: Vault | None = None,
+        computed: IndicatorCache | None = None,
     ) -> None:
         """Plug a store and its ledger together; a pair that does not fit can only be read.
 
-        ``lent`` are both halves of another session, which goes on using them when this one is closed.
+        ``lent`` are both halves of another session, which goes on using them when this one is closed, and ``computed``
+        is what it keeps of indicators.
         """
         self.settings = settings
         self._lent = lent is not None
@@ -103,6 +112,7 @@ class BarLedger:
             LiveService(self.vault, self.retrieval, self.ingestion, absences),
             absences,
             cache_bytes=settings.indicator_cache,
+            cache=computed,
         )
         self.audit = AuditLog(self.vault, keys=key_place(ledger, settings), anchor=settings.anchor)
         self.actions = CorporateActionService(self.vault, self.cache, self.instruments, self.retrieval)
@@ -324,7 +334,7 @@ class BarLedger:
         """
         vault = replace(self.vault, actor=check_name("actor", actor), afterwards=Afterwards())
         settings = self.settings.model_copy(update={"actor": actor})
-        return BarLedger(vault.store, vault.ledger, settings=settings, lent=vault)
+        return BarLedger(vault.store, vault.ledger, settings=settings, lent=vault, computed=self.indicators.cache)
 
     def close(self) -> None:
         """Release the store and the ledger, unless they are lent; what is asked afterwards raises `Closed`."""

@@ -6,7 +6,7 @@ from typing import Any
 import orjson
 
 from barledger.api.formats.contract import Format, Style, Tabular
-from barledger.api.formats.values import arrays, as_text, records, spelled
+from barledger.api.formats.values import arrays, as_text, rows, spelled
 from barledger.api.problems import HttpProblem
 
 
@@ -26,9 +26,9 @@ class Json(Format):
         yield self._head(table) + b"["
         comma = b""
         for portion in table.portions:
-            rows = _dumped(records(spelled(portion, style.times, big=as_text)))
-            if rows != b"[]":
-                yield comma + rows[1:-1]
+            written = rows(spelled(portion, style.times, big=as_text))
+            if written:
+                yield comma + b",".join(written)
                 comma = b","
         yield b"]}"
 

@@ -2,10 +2,8 @@
 
 from collections.abc import Iterator
 
-import orjson
-
 from barledger.api.formats.contract import Format, Style, Tabular
-from barledger.api.formats.values import as_text, lined, records, spelled
+from barledger.api.formats.values import as_text, rows, spelled
 
 
 class Ndjson(Format):
@@ -18,4 +16,4 @@ class Ndjson(Format):
     def write(self, table: Tabular, style: Style) -> Iterator[bytes]:
         """Give the lines of each portion."""
         for portion in table.portions:
-            yield lined([orjson.dumps(row) for row in records(spelled(portion, style.times, big=as_text))])
+            yield b"".join(row + b"\n" for row in rows(spelled(portion, style.times, big=as_text)))

@@ -1,15 +1,19 @@
 """Values of Arrow columns as text formats write them: times in one spelling, missing values as null."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, Final
 
 import numpy as np
+import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from barledger.api.formats.contract import Times
+from barledger.api.formats.moments import moments
 
 _UNITS: Final = {"epoch_s": "s", "epoch_ms": "ms", "epoch_ns": "ns"}
+# What JSON may not hold as it is.
+_ESCAPED: Final = r"[^0-9A-Za-z :.+_-]"
 
 
 def spelled(table: pa.Table, times: Times, *, big: Callable[[pa.ChunkedArray], pa.ChunkedArray]) -> pa.Table:
@@ -33,16 +37,39 @@ def arrays(table: pa.Table) -> dict[str, Any]:
     return {name: _array(table.column(name)) for name in table.column_names}
 
 
-def records(table: pa.Table) -> list[dict[str, Any]]:
-    """Return rows as dictionaries."""
-    names = table.column_names
-    columns = [one.tolist() if isinstance(one, np.ndarray) else one for one in arrays(table).values()]
-    return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
+def rows(table: pa.Table) -> list[bytes]:
+    """Return each row as a JSON object.
+
+    Whole columns are written as JSON and cut into cells, which takes a fraction of the time that an object for each
+    row and each value takes.
+    """
+    names = [orjson.dumps(name).replace(b"%", b"%%") for name in table.column_names]
+    template = b"{" + b",".join(name + b":%b" for name in names) + b"}"
+    return [template % row for row in zip(*(_cells(table.column(at)) for at in range(len(names))), strict=True)]
+
+
+def _cells(column: pa.ChunkedArray) -> list[bytes]:
+    """Return the values of a column as JSON."""
+    if pa.types.is_string(column.type):
+        return _text_cells(column)
+    written = orjson.dumps(_array(column), option=orjson.OPT_SERIALIZE_NUMPY)[1:-1]
+    return written.split(b",") if written else []
+
+
+def _text_cells(column: pa.ChunkedArray) -> list[bytes]:
+    if pc.any(pc.match_substring_regex(column, _ESCAPED)).as_py():
+        return [orjson.dumps(value) for value in column.to_pylist()]
+    quoted = pc.cast(pc.binary_join_element_wise('"', column, '"', ""), pa.binary())
+    cells: list[bytes] = pc.fill_null(quoted, b"null").to_numpy().tolist()
+    return cells
 
 
 def _array(column: pa.ChunkedArray) -> Any:
     if pa.types.is_floating(column.type):
         return np.ascontiguousarray(column.to_numpy())
+    if pa.types.is_string(column.type):
+        # Several times faster than one scalar after the other.
+        return column.to_numpy().tolist()
     return column.to_pylist()
 
 
@@ -56,21 +83,19 @@ def _column(
 
 def _times(column: pa.ChunkedArray, times: Times, big: Callable[[pa.ChunkedArray], pa.ChunkedArray]) -> pa.ChunkedArray:
     if times == "rfc3339":
-        zone = "Z" if column.type.tz else ""
-        return pc.binary_join_element_wise(pc.strftime(_shortest(column), "%Y-%m-%dT%H:%M:%S"), zone, "")
+        return _spelled(column)
     unit = _UNITS[times]
     numbers = pc.cast(pc.cast(column, pa.timestamp(unit, column.type.tz), safe=False), pa.int64())
     return big(numbers) if unit == "ns" else numbers
 
 
-def _shortest(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Return times to the second where that loses nothing: decimals that say nothing are noise."""
-    try:
-        return pc.cast(column, pa.timestamp("s", column.type.tz))
-    except pa.ArrowInvalid:
-        return column
-
-
-def lined(parts: Sequence[bytes]) -> bytes:
-    """Return lines, each with its end."""
-    return b"\n".join([*parts, b""]) if parts else b""
+def _spelled(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Return times as RFC 3339: to the second where that loses nothing, since decimals that say nothing are noise."""
+    zone = "Z" if column.type.tz else ""
+    if not column.null_count:
+        try:
+            seconds = pc.cast(pc.cast(column, pa.timestamp("s", column.type.tz)), pa.int64()).to_numpy()
+            return pa.chunked_array([moments(seconds, zone=zone)], pa.string())
+        except pa.ArrowInvalid:
+            pass
+    return pc.binary_join_element_wise(pc.strftime(column, "%Y-%m-%dT%H:%M:%S"), zone, "")

@@ -29,7 +29,11 @@ class AccessKeys(ABC):
 
     @abstractmethod
     def get(self, key_id: str) -> AccessKey | None:
-        """Return a key by its id, whatever its state; this is looked up with every request."""
+        """Return a key by its id, whatever its state."""
+
+    @abstractmethod
+    def look(self, key_id: str) -> tuple[AccessKey | None, int]:
+        """Return a key as `get` does, and the ledger's clock, in one look: every request needs both."""
 
     @abstractmethod
     def list(self) -> builtins.list[AccessKey]:

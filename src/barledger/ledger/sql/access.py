@@ -71,9 +71,14 @@ class SqlAccessKeys(AccessKeys):
 
     def get(self, key_id: str) -> AccessKey | None:
         """Return a key by its id."""
+        return self.look(key_id)[0]
+
+    def look(self, key_id: str) -> tuple[AccessKey | None, int]:
+        """Return a key by its id, and the clock."""
         with self._database.read() as transaction:
             row = transaction.one(f'{_QUERY} WHERE "id" = ?', (key_id,))
-        return None if row is None else _key(row)
+            now, reached, _ = transaction.clock()
+        return None if row is None else _key(row), max(now, reached)
 
     def list(self) -> builtins.list[AccessKey]:
         """Return all keys by name."""

@@ -114,11 +114,10 @@ class KeyService:
         shown = Presented.of(text)
         if shown is None:
             raise KeyRefused(reason="this is not a key of barledger")
-        found = self._vault.ledger.access_keys.get(shown.id)
+        found, now = self._vault.ledger.access_keys.look(shown.id)
         right = shown.fits(found or _NOBODY)
         if found is None or not right:
             raise KeyRefused(reason=_WRONG)
-        now = self._vault.ledger.now()
         if found.state(now) != "active":
             raise KeyRefused(reason=f"key {found.name} is {found.state(now)}")
         self._note_use(found, now)

@@ -44,12 +44,16 @@ class IndicatorService:
         absences: Absences,
         *,
         cache_bytes: int = DEFAULT_BYTES,
+        cache: IndicatorCache | None = None,
     ) -> None:
-        """Read bars by this service; what is missing of them is judged by the others."""
+        """Read bars by this service; what is missing of them is judged by the others.
+
+        ``cache`` is that of another session on the same library, to be shared with it.
+        """
         self._retrieval = retrieval
         self.stream = live.stream
         self.follow = live.follow
-        self.cache = IndicatorCache(limit=cache_bytes)
+        self.cache = cache or IndicatorCache(limit=cache_bytes)
         self._requests = Requests(REGISTRY)
         reading = Reading(retrieval, absences)
         self._calculator = Calculator(reading, Places(vault, instruments), absences, self.cache)

@@ -33,7 +33,7 @@ from barledger.services.retrieval.selection import Name, select
 from barledger.services.retrieval.view import Stretch, View
 from barledger.services.retrieval.window import read_window
 
-PORTION: Final = 131_072
+PORTION: Final = 65_536
 """So many bars are about as much as is held at once."""
 
 # A portion may hold so many times more than the ledger's counts of now promise, where bars were withdrawn since.
@@ -82,9 +82,17 @@ class Scroll:
     """The bars of one instrument at one timeframe in one state; made by `DataRetrievalService.scroll`."""
 
     def __init__(
-        self, view: View, request: ReadRequest, adjuster: Adjuster, *, known_at: int, portion: int = PORTION
+        self,
+        view: View,
+        request: ReadRequest,
+        adjuster: Adjuster,
+        *,
+        known_at: int,
+        portion: int = PORTION,
+        looked: Sequence[SeriesState] = (),
     ) -> None:
-        """Answer a request from a view whose state is settled (`open_scroll`)."""
+        """Answer a request from a view whose state is settled (`open_scroll`); ``looked`` is what the ledger told."""
+        self._looked = list(looked)
         self.most = portion
         self.view = view
         self.request = request
@@ -194,7 +202,7 @@ class Scroll:
 
     @cached_property
     def _states(self) -> list[SeriesState]:
-        return self.view.vault.ledger.revisions.states(self.view.series)
+        return self._looked or self.view.vault.ledger.revisions.states(self.view.series)
 
     @cached_property
     def interval(self) -> Interval:
@@ -305,14 +313,15 @@ def open_scroll(
         return _going_on(view, request, adjuster, bookmark, portion)
     # The earliest moment at which the same was known, so that the same question has the same mark later.
     known_at = max(settled(view), 1) if request.adjustment and view.state.known_at is None else 0
-    return Scroll(_settled(view), request, adjuster, known_at=known_at, portion=portion)
+    states = vault.ledger.revisions.states(view.series)
+    return Scroll(_settled(view, states), request, adjuster, known_at=known_at, portion=portion, looked=states)
 
 
-def _settled(view: View) -> View:
+def _settled(view: View, states: Sequence[SeriesState]) -> View:
     """Give every series the revision that it is read at from now on."""
     if view.state.snapshot is not None:
         return view
-    at = {state.series: state.revision for state in view.vault.ledger.revisions.states(view.series)}
+    at = {state.series: state.revision for state in states}
     return replace(view, state=replace(view.state, at={**at, **view.state.at}))
 
 
