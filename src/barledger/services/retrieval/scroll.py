@@ -18,6 +18,7 @@ import rfc8785
 from barledger.domain.bars import Bars
 from barledger.domain.digest import EMPTY_ROOT, Block, block_digests, root_digest
 from barledger.domain.interval import BEGINNING, END_OF_TIME, Interval, intersection
+from barledger.domain.readable import Readable
 from barledger.domain.rows import Ints
 from barledger.domain.series import Series
 from barledger.errors import InvalidCursor
@@ -40,8 +41,8 @@ PORTION: Final = 65_536
 _SLACK: Final = 4
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Bookmark:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Bookmark(Readable):
     """Where the next page of an answer begins (ns), and the state that its first page resolved to.
 
     ``at`` are the revisions of the sources in their order, or ``snapshot`` is the id; ``known_at`` (ns) is until when
