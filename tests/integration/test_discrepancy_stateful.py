@@ -40,6 +40,8 @@ class Workflow(RuleBasedStateMachine):
         self.closes = self._read()
         self.written = dict.fromkeys(self.closes, self._revision())
         self.states: dict[str, str] = {}
+        self.undone: dict[tuple[int, int], int] = {}
+        self.under: dict[str, dict[int, int]] = {}
         self.wanted: dict[str, dict[int, float]] = {}
         self.compared: dict[str, int] = {}
         self.before: dict[str, dict[int, float]] = {}
@@ -108,16 +110,21 @@ class Workflow(RuleBasedStateMachine):
             return
         wanted = self.wanted[one]
         there = all(self.closes[day] == close for day, close in wanted.items())
-        if not there and any(self.written[day] > self.compared[one] for day in wanted):
+        if there:
+            with pytest.raises(ProposalStale):
+                self.made.accept(one, reason="yes")
+            self.states[one] = "superseded"
+            return
+        if any(self.written[day] > self.compared[one] for day in wanted):
             with pytest.raises(ProposalStale):
                 self.made.accept(one, reason="yes")
             return
         self.before[one] = {day: self.closes[day] for day in wanted}
+        self.under[one] = {day: self.layer(day) for day in wanted}
         done = self.made.accept(one, reason="yes")
         self.states[one] = "applied"
-        if not there:
-            self.closes |= wanted
-            self.written |= dict.fromkeys(wanted, done.revision)
+        self.closes |= wanted
+        self.written |= dict.fromkeys(wanted, done.revision)
 
     @rule(one=found)
     def reject(self, one: str) -> None:
@@ -135,8 +142,8 @@ class Workflow(RuleBasedStateMachine):
             self._refused(lambda: self.made.undo(one, reason="no"), "undone", one)
             return
         result = self.made.discrepancy(one).discrepancy.result
-        mine = [day for day in self.wanted[one] if self.written[day] == result]
-        since = [day for day in self.wanted[one] if self.written[day] > result]
+        mine = [day for day in self.wanted[one] if self.layer(day) == result]
+        since = [day for day in self.wanted[one] if self.layer(day) > result]
         if since and not (partial and mine):
             with pytest.raises(ChangedSince):
                 self.made.undo(one, reason="no", partial=partial)
@@ -145,7 +152,12 @@ class Workflow(RuleBasedStateMachine):
         assert (done.changed, done.left) == (len(mine), len(since))
         for day in mine:
             self.closes[day], self.written[day] = self.before[one][day], done.revision
+            self.undone[day, done.revision] = self.under[one][day]
         self._decline(one, "undone")
+
+    def layer(self, day: int) -> int:
+        """Return what a day was written by, as if what was undone had never been."""
+        return self.undone.get((day, self.written[day]), self.written[day])
 
     def _decline(self, one: str, state: str) -> None:
         self.states[one] = state

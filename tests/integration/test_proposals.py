@@ -17,6 +17,7 @@ from barledger.errors import (
     ProposalStale,
     ReadOnly,
     RevisionConflict,
+    SoAlready,
 )
 from barledger.ledger.contract import Intent
 from barledger.services.discrepancies.payload import decode, encode
@@ -205,8 +206,9 @@ def test_a_bar_that_changed_since_is_not_overwritten(bl: BarLedger, clock: SetCl
         ingestion.accept(proposal, reason="checked")
     assert ingestion.proposal(proposal).proposal.state == "open"
     bl.write("A", "1d", ingestion.proposal(proposal).bars, source="scripted", reason="by hand")
-    done = ingestion.accept(proposal, reason="checked")
-    assert (done.changed, done.same) == (0, 2)
+    with pytest.raises(SoAlready):
+        ingestion.accept(proposal, reason="checked")
+    assert ingestion.proposal(proposal).proposal.state == "rejected"
 
 
 def test_a_proposal_that_was_overtaken_is_made_anew_and_can_be_accepted(bl: BarLedger, clock: SetClock) -> None:

@@ -72,6 +72,13 @@ def test_corrections_beside_a_restatement_are_counted() -> None:
     assert (found.factor, found.until, found.bars, found.others) == (0.5, 150 * DAY, 146, 5)
 
 
+def test_corrections_in_a_row_behind_it_hide_no_restatement() -> None:
+    old = rows(days(0, 200))
+    found = recognise(old, corrected(multiplied(old, 0.5, 150), *range(160, 175)), EXACT)
+    assert found is not None
+    assert (found.factor, found.until, found.bars, found.others) == (0.5, 150 * DAY, 150, 15)
+
+
 def test_corrections_at_the_very_beginning_hide_no_restatement() -> None:
     old = rows(days(0, 100))
     found = recognise(old, corrected(multiplied(old, 0.5, 80), 0, 1, 2, 3), EXACT)

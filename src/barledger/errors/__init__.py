@@ -27,6 +27,7 @@ The tree (each class also inherits the kin from the standard library that caller
     │   ├── IllegalStep, KeyExposed, KeyMissing, JobRunning, JobKindMissing (CapabilityMissing)
     │   ├── CannotStream, IndicatorTaken, IndicatorFailed
     │   └── OutOfReach (CapabilityMissing), ChangedSince, ProposalStale (RevisionConflict)
+    │       └── StillCounted (ChangedSince), SoAlready (ProposalStale)
     ├── Busy (TimeoutError)
     │   └── LeaseLost
     │       └── RunnerLost
@@ -172,6 +173,8 @@ from barledger.errors.refusals import (
     Refused,
     RevisionConflict,
     RevisionExpired,
+    SoAlready,
+    StillCounted,
     SymbolTaken,
     VersionImmutable,
 )
@@ -333,9 +336,11 @@ __all__ = [
     "ServerTooOld",
     "ServerUnsupported",
     "ShortShards",
+    "SoAlready",
     "SourceError",
     "SourceNotFound",
     "SourceUnavailable",
+    "StillCounted",
     "StoreDamaged",
     "StoreDiverged",
     "StoreError",

@@ -38,6 +38,15 @@ class ProposalStale(RevisionConflict):
 
 
 @dataclass(kw_only=True, eq=False)
+class SoAlready(ProposalStale):
+    """The bars are what the proposal would make of them, so that it is superseded."""
+
+    code = "so-already"
+    message = "the bars of proposal {proposal} for {series} are so already, last written by revision {found}"
+    next_step = "Nothing is left to decide: it is superseded. `barledger history` (bl.history) says who wrote it."
+
+
+@dataclass(kw_only=True, eq=False)
 class ChangedSince(RevisionConflict):
     """Bars that are to be restored were written again after the correction that is to be undone."""
 
@@ -47,6 +56,22 @@ class ChangedSince(RevisionConflict):
     code = "changed-since"
     message = "{changed} of the {bars} bars of {discrepancy} for {series} were written since, last by revision {found}"
     next_step = "Undo the rest of them with partial=True (--partial), or write the bars that are wanted."
+
+
+@dataclass(kw_only=True, eq=False)
+class StillCounted(ChangedSince):
+    """Bars that were written since count an event that would not be known any more."""
+
+    events: str
+    code = "still-counted"
+    message = (
+        "{changed} of the {bars} bars of {discrepancy} for {series} were written since, last by revision {found}, and "
+        "count what would not be known any more: {events}"
+    )
+    next_step = (
+        "Undo what wrote them first (bl.integrity.discrepancies(state='applied'), `barledger discrepancies list`), or "
+        "write these bars in the shares of before; then undo this with partial=True (--partial)."
+    )
 
 
 @dataclass(kw_only=True, eq=False)

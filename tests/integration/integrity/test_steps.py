@@ -86,19 +86,12 @@ def test_of_two_declined_in_one_stretch_each_is_named(decide: str) -> None:
         assert len({one.id for one in part}) == len(part) > 0
 
 
-@pytest.mark.parametrize("decide", ["reject", "undo"])
-def test_a_restatement_that_was_declined_stays_so_when_bars_are_added(
-    bl: BarLedger, clock: SetClock, decide: str
-) -> None:
+def test_a_restatement_that_was_rejected_stays_so_when_bars_are_added(bl: BarLedger, clock: SetClock) -> None:
     source = loaded(bl, clock)
     source.markets["A"].splits.append((950 * DAY, 2.0))
     made = integrity(bl, clock, source)
     (one,) = made.reconcile("A", "1d").discrepancies
-    if decide == "undo":
-        made.accept(one.id, reason="checked")
-        made.undo(one.id, reason="no")
-    else:
-        made.reject(one.id, reason="no")
+    made.reject(one.id, reason="no")
     clock.now += 2 * DAY
     service(bl, clock, source).ingest("A", "1d", source="scripted")
     assert [each.id for each in made.reconcile("A", "1d").discrepancies] == [one.id]

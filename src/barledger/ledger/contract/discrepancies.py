@@ -13,13 +13,16 @@ class Discrepancies(ABC):
     """Discrepancies, what they propose (bars, or a corporate action), and every step that was taken with one."""
 
     @abstractmethod
-    def add(self, found: Discrepancy, payload: bytes | None, who: Who) -> tuple[Discrepancy, bool]:
+    def add(
+        self, found: Discrepancy, payload: bytes | None, who: Who, *, anew: bool = False
+    ) -> tuple[Discrepancy, bool]:
         """Keep a discrepancy; returns it with its id, and whether that is news.
 
         With a ``payload``, what would be written or recorded, as bytes, it is *proposed*, else *open*.
         The same one again (of the series, by its ``key``) is returned as it stands: while it waits, and for good once
-        somebody rejected or undid it. An open one that now has a payload becomes proposed. If the ``revision`` of a
-        proposed one is older than the new one's, its bars were written since: then it is superseded like those below.
+        somebody rejected or undid it; with ``anew``, what was undone may be found again, as another one. An open one
+        that now has a payload becomes proposed. If the ``revision`` of a proposed one is older than the new one's,
+        its bars were written since: then it is superseded like those below.
 
         Waiting ones of the same series and ``against`` are superseded if their interval lies inside the new one's and
         they are of its kind, or it is an event over the whole stretch (`domain.discrepancy.WHOLE`). Factors that one

@@ -38,13 +38,15 @@ class SqlDiscrepancies(Discrepancies):
         self._database = database
         self._names = names
 
-    def add(self, found: Discrepancy, payload: bytes | None, who: Who) -> tuple[Discrepancy, bool]:
+    def add(
+        self, found: Discrepancy, payload: bytes | None, who: Who, *, anew: bool = False
+    ) -> tuple[Discrepancy, bool]:
         """Keep a discrepancy, unless the same one is known."""
         key = found.key or key_of(found.kind, payload or b"")
         given = replace(found, key=key, state="open" if payload is None else "proposed")
         with self._database.write() as writing:
             (number,) = self._names.ensure(writing, [given.series])
-            known = self._known(writing, number, given)
+            known = self._known(writing, number, given, anew=anew)
             if known is not None and (payload is None or known.state != "open"):
                 return known, False
             at = writing.tick()
@@ -58,11 +60,11 @@ class SqlDiscrepancies(Discrepancies):
             self._note(writing, made, who, at)
             return made, True
 
-    def _known(self, transaction: Transaction, number: int, given: Discrepancy) -> Discrepancy | None:
+    def _known(self, transaction: Transaction, number: int, given: Discrepancy, *, anew: bool) -> Discrepancy | None:
         """Return the same discrepancy, if it waits with its bars as they were, or somebody declined it."""
         mine = f'{_QUERY} WHERE "series_id" = ? AND "key" = ? AND "against" = ? ORDER BY "made_at" DESC'
         alike = [_discrepancy(row, given.series) for row in transaction.all(mine, (number, given.key, given.against))]
-        declined = [one for one in alike if one.state in DECLINED]
+        declined = [one for one in alike if one.state in DECLINED and not (anew and one.state == "undone")]
         as_it_was = [one for one in alike if one.state == "open" or one.revision >= given.revision]
         waiting = [one for one in as_it_was if one.state in WAITING]
         return next(iter([*declined, *waiting]), None)

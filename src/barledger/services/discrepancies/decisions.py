@@ -13,14 +13,20 @@ import numpy as np
 
 from barledger.domain.discrepancy import Discrepancy
 from barledger.domain.interval import Interval
-from barledger.domain.rows import VALUES, Flags, Rows, found_in
+from barledger.domain.rows import VALUES, Flags, Ints, Rows, found_in
 from barledger.domain.series import Series
 from barledger.ledger.contract import Ledger
 from barledger.services.cache.reader import read
 from barledger.services.cache.vault import Vault
 from barledger.services.cache.versions import left
-from barledger.services.discrepancies.multiplying import MULTIPLIED, multiplied, steps_of
+from barledger.services.discrepancies.moot import goes_on
+from barledger.services.discrepancies.multiplying import is_own, multiplied, steps_of
 
+DECIDED: Final = "decided"
+"""The evidence that counts the bars which go on being corrected in what a source gives, by decision."""
+
+# How many bars' time beside a decision is looked at.
+_BESIDE: Final = 60
 # What multiplying, and dividing again, loses in doubles.
 _COMPUTED: Final = 1e-9
 
@@ -51,14 +57,15 @@ class Heeded:
     """What a source gives, with our own corrections in the place of what they corrected.
 
     ``bars`` are those that the source gives as they were before somebody corrected them, ``decided`` counts them by
-    decision, of which several may be about one bar, and ``overruled`` those that it gives in a third way, which stay as
-    it gives them.
+    decision, of which several may be about one bar. ``restated`` counts those that it changed, and that are as wrong as
+    they were: they are corrected as before. ``overruled`` are the others that it changed, which stay as it gives them.
     """
 
     rows: Rows
     bars: int = 0
     decided: Mapping[str, int] = field(default_factory=dict)
     overruled: Mapping[str, int] = field(default_factory=dict)
+    restated: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +74,7 @@ class Decisions:
 
     moves: tuple[Move, ...]
     applied: tuple[Discrepancy, ...]
+    others: tuple[Discrepancy, ...] = ()
 
     @classmethod
     def of(cls, ledger: Ledger, series: Series) -> Self:
@@ -77,6 +85,7 @@ class Decisions:
         return cls(
             moves=tuple(sorted(moves, key=lambda move: -move.revision)),
             applied=tuple(one for one in mine if one.state == "applied"),
+            others=tuple(one for one in listed if one.against),
         )
 
     def wrote(self, rows: Rows) -> Flags:
@@ -90,6 +99,16 @@ class Decisions:
             rows = move.taken_back(rows)
             yield rows
 
+    def without(self, rows: Rows) -> Iterator[Rows]:
+        """Give bars without the last decision that stands, without the one before it too, and so on.
+
+        What was undone is no state that a source can be behind of: if it gives that, it has changed its story.
+        """
+        for move in self.moves:
+            if move.decision.state == "applied":
+                rows = move.taken_back(rows)
+                yield rows
+
     def touch(self, rows: Rows) -> bool:
         """Whether any bar lies where a decision stands."""
         return len(rows) > 0 and any(
@@ -99,26 +118,65 @@ class Decisions:
     def heeded(self, stored: Rows, rows: Rows) -> Heeded:
         """Put corrected bars in the place of those that were corrected; ``stored`` are the bars that are held."""
         at, held = _pairs(stored, rows)
-        mine = self.wrote(held) & self._stands(held)
+        mine = self._stands(held)
         at, held = at[mine], held.pick(mine)
         given = rows.take(at)
         agrees, was = alike(held, given), np.zeros(len(at), np.bool_)
-        for before in list(self.before(held))[1:]:
-            was |= alike(before, given)
+        for without in self.without(held):
+            was |= alike(without, given)
         was &= ~agrees
         kept = agrees | was
+        heeded = _substituted(rows, at[kept], held.pick(kept))
+        restated, counts = np.zeros(len(at), np.bool_), dict[str, int]()
+        if not kept.all():
+            corrected, counts = self._restated(stored, rows, held.time[~kept])
+            restated = found_in(held.time, corrected.time)
+            heeded = _substituted(heeded, at[restated], corrected)
         return Heeded(
-            rows=_substituted(rows, at[kept], held.pick(kept)),
+            rows=heeded,
             bars=int(was.sum()),
             decided=self._counts(held.pick(was)),
-            overruled=self._counts(held.pick(~kept)),
+            overruled=self._counts(held.pick(~kept & ~restated)),
+            restated=counts,
         )
+
+    def _restated(self, stored: Rows, rows: Rows, changed: Ints) -> tuple[Rows, dict[str, int]]:
+        """Return bars that a source changed and left as wrong as they were, corrected; ``changed`` are their times."""
+        at, held = _pairs(stored, rows)
+        given, source = rows.take(at), held
+        for one in self.applied:
+            steps = {name: 1 / step for name, step in steps_of(one.fields, one.factor or 1.0).items()}
+            source = replace(source, **_where(self._in_force(one, held), multiplied(source, steps), source))
+        with np.errstate(divide="ignore", invalid="ignore"):
+            moved = np.nan_to_num(np.log(given.close / source.close), posinf=0.0, neginf=0.0)
+        made, corrected, counts = given, np.zeros(len(given), np.bool_), dict[str, int]()
+        for one in self.applied:
+            here = self._in_force(one, held) & found_in(held.time, changed)
+            if here.any() and goes_on(one, held.time, moved, here):
+                steps = steps_of(one.fields, one.factor or 1.0)
+                made = replace(made, **_where(here, multiplied(made, steps), made))
+                corrected |= here
+                counts[one.id] = int(here.sum())
+        return made.pick(corrected), counts
+
+    def _in_force(self, one: Discrepancy, rows: Rows) -> Flags:
+        """Tell which bars have a decision in them: no other one, nor anybody else, has written over it."""
+        known = [move.revision for move in self.moves]
+        known += [revision for each in self.others for revision in (each.result, each.undone_by) if revision]
+        inside = (rows.time >= one.interval.start) & (rows.time < one.interval.end)
+        found = np.asarray(inside & (rows.revision >= one.result) & np.isin(rows.revision, known))
+        for each in self.others:
+            over = each.state == "applied" and each.result > one.result and one.id not in each.evidence.get(DECIDED, {})
+            if over:
+                its = (rows.time >= each.interval.start) & (rows.time < each.interval.end)
+                found &= ~(its & (rows.revision >= each.result))
+        return found
 
     def _stands(self, rows: Rows) -> Flags:
         """Tell which bars are what a decision that stands made them."""
         found = np.zeros(len(rows), np.bool_)
         for one in self.applied:
-            found |= (rows.time >= one.interval.start) & (rows.time < one.interval.end) & (rows.revision >= one.result)
+            found |= self._in_force(one, rows)
         return found
 
     def _counts(self, rows: Rows) -> dict[str, int]:
@@ -126,11 +184,6 @@ class Decisions:
             move.decision.id: int(move.covers(rows).sum()) for move in self.moves if move.decision.state == "applied"
         }
         return {name: count for name, count in counts.items() if count}
-
-
-def is_own(one: Discrepancy) -> bool:
-    """Whether it is a finding within the series that a factor puts right."""
-    return not one.against and one.kind in MULTIPLIED and one.factor is not None and len(one.fields) > 0
 
 
 def heed(vault: Vault, series: Series, rows: Rows) -> Heeded:
@@ -144,6 +197,8 @@ def heed(vault: Vault, series: Series, rows: Rows) -> Heeded:
     hull = Interval(int(rows.time[0]), int(rows.time[-1]) + 1)
     kept = [part for one in decisions.applied if (part := one.interval.intersection(hull)) is not None]
     span = Interval(min(one.start for one in kept), max(one.end for one in kept))
+    beside = _BESIDE * series.timeframe.duration
+    span = Interval(max(span.start - beside, hull.start), min(span.end + beside, hull.end))
     stored = read(vault, series, left(vault.ledger.revisions.state(series), span)).rows.standing()
     return decisions.heeded(stored, rows)
 
@@ -190,40 +245,6 @@ def _told_twice(decisions: Decisions, found: Discrepancy, now: Rows) -> Flags:
         if same and edges and looks and one.state == "applied":
             twice |= move.covers(now) & decisions.wrote(now)
     return twice
-
-
-def restored(vault: Vault, found: Discrepancy, now: Rows) -> tuple[Rows, Flags]:
-    """Return bars without a decision and with all others that stand, and which of them it had changed.
-
-    Each bar is followed back through the editions that decisions made to the one before them, and the others are done
-    again: so what none of them is left in is as it was, to the bit. Raises `RevisionExpired`.
-    """
-    decisions = Decisions.of(vault.ledger, found.series)
-    base, written = now, np.zeros((len(now), len(decisions.moves)), np.bool_)
-    for number, move in enumerate(decisions.moves):
-        here = base.revision == move.revision
-        if not here.any():
-            continue
-        written[:, number] = here
-        base = _before(vault, found.series, base, here, move.revision - 1)
-    mine = np.zeros(len(now), np.bool_)
-    made = base
-    for number, move in reversed(list(enumerate(decisions.moves))):
-        if move.decision.id == found.id:
-            mine |= written[:, number]
-        elif move.decision.state == "applied" and move.revision == move.decision.result:
-            done = multiplied(made, move.steps)
-            made = replace(made, **_where(written[:, number], done, made))
-    return made.pick(mine), mine
-
-
-def _before(vault: Vault, series: Series, rows: Rows, here: Flags, revision: int) -> Rows:
-    """Return bars with some of them as they were at a revision."""
-    times = rows.time[here]
-    hull = Interval(int(times[0]), int(times[-1]) + 1)
-    old = read(vault, series, [hull], revision=revision).rows.standing()
-    old = old.pick(found_in(old.time, times))
-    return _substituted(rows, np.flatnonzero(found_in(rows.time, old.time) & here), old, bookkeeping=True)
 
 
 def _moves(one: Discrepancy) -> Iterator[Move]:

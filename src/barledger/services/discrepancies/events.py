@@ -146,7 +146,7 @@ def known_by(payload: bytes, events: Sequence[CorporateAction]) -> str:
 
 
 def withheld(ledger: Ledger, series: Series) -> set[tuple[Key, float]]:
-    """Return the events that wait with a restatement, or that somebody declined with one."""
+    """Return the events that wait with bars of this source, or that somebody declined with them."""
     listed = ledger.discrepancies.list(series=series, states=WAITING | DECLINED)
-    mine = [one for one in listed if one.kind == RESTATEMENT and one.against == series.source]
+    mine = [one for one in listed if one.against == series.source]
     return {(event_key(event), event.value) for one in mine for event in events_of(one.evidence)}

@@ -4,12 +4,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
+from barledger.domain.discrepancy import Discrepancy
 from barledger.domain.rows import VALUES, Rows
 
 MULTIPLIED: Final = frozenset({"split_missed", "split_phantom", "unit_error", "volume_switch"})
 """The kinds of finding that a factor puts right."""
 
 _PRICES: Final = ("open", "high", "low", "close")
+
+
+def is_own(one: Discrepancy) -> bool:
+    """Whether it is a finding within the series that a factor puts right."""
+    return not one.against and one.kind in MULTIPLIED and one.factor is not None and len(one.fields) > 0
 
 
 def steps_of(fields: Sequence[str], factor: float) -> dict[str, float]:

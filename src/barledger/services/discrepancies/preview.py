@@ -10,6 +10,7 @@ from barledger.domain.action import CorporateAction
 from barledger.domain.comparison import changed_fields
 from barledger.domain.discrepancy import Discrepancy, Step
 from barledger.domain.rows import VALUES, Rows, found_in
+from barledger.services.discrepancies.decisions import DECIDED
 from barledger.services.discrepancies.events import events_of
 from barledger.services.discrepancies.touching import Touched, strategies_of
 
@@ -75,7 +76,11 @@ class Preview:
             return f"would record for {self.action.instrument}: {self.action.summary}, and change no bar{why}"
         counted = dict(zip(*np.unique(self._changes() or ["nothing"], return_counts=True), strict=True))
         made = ", ".join(f"{count} {change}" for change, count in counted.items()) if len(self.rows) else "nothing"
-        return f"would make {made}{self._known_with()}"
+        return f"would make {made}{self._known_with()}{self._keeping()}"
+
+    def _keeping(self) -> str:
+        kept = self.discrepancy.evidence.get(DECIDED, {})
+        return "".join(f"; {count} bars stay corrected as by {name}" for name, count in kept.items())
 
     def _known_with(self) -> str:
         said = [f"{one.summary}{' withdrawn' if one.withdrawn else ''}" for one in self.events]

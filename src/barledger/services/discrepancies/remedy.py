@@ -4,10 +4,17 @@ Bars are an Arrow stream (`services.discrepancies.payload`), which begins with i
 """
 
 import json
+from dataclasses import replace
 from typing import Final
 
 from barledger.domain.action import CorporateAction
-from barledger.domain.rows import Rows
+from barledger.domain.discrepancy import Discrepancy
+from barledger.domain.interval import Interval
+from barledger.domain.rows import Rows, empty_rows, found_in
+from barledger.domain.series import Series
+from barledger.services.cache.reader import Reading, read
+from barledger.services.cache.vault import Vault
+from barledger.services.cache.versions import left
 from barledger.services.discrepancies.payload import decode, encode
 
 Remedy = Rows | CorporateAction
@@ -29,3 +36,16 @@ def unpack(payload: bytes) -> Remedy:
     if not payload.startswith(_OBJECT):
         return decode(payload)
     return CorporateAction(**json.loads(payload))
+
+
+def remedy_of(vault: Vault, found: Discrepancy) -> Remedy:
+    """Return what is proposed; no bars if nothing is."""
+    payload = vault.ledger.discrepancies.payload(found.id)
+    return empty_rows() if payload is None else unpack(payload)
+
+
+def bars_now(vault: Vault, series: Series, rows: Rows) -> Reading:
+    """Return the bars of the same times as they are now, withdrawn ones too."""
+    hull = Interval(int(rows.time[0]), int(rows.time[-1]) + 1)
+    reading = read(vault, series, left(vault.ledger.revisions.state(series), hull))
+    return replace(reading, rows=reading.rows.pick(found_in(reading.rows.time, rows.time)))

@@ -8,7 +8,7 @@ leaves the discrepancy *accepted*; to accept it again finishes it, and finds a r
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 
@@ -16,19 +16,19 @@ from barledger import faults
 from barledger.domain.action import CorporateAction
 from barledger.domain.comparison import changed_fields
 from barledger.domain.decision_rule import DecisionRule, deciding
-from barledger.domain.discrepancy import BARS_BEFORE, IDS, WITHDRAWN, Discrepancy, check_kinds, check_reason
+from barledger.domain.discrepancy import BARS_BEFORE, IDS, WHOLE, WITHDRAWN, Discrepancy, check_kinds, check_reason
 from barledger.domain.interval import Interval
-from barledger.domain.rows import Flags, Ints, Rows, empty_rows, found_in, merge, tombstones
+from barledger.domain.rows import Flags, Ints, Rows, empty_rows, found_in, merge
 from barledger.domain.series import Series
 from barledger.errors import (
     ActionConflict,
     BarledgerError,
-    ChangedSince,
     IllegalStep,
     ProposalStale,
     Refused,
     RevisionConflict,
     RuleNotFound,
+    SoAlready,
 )
 from barledger.ledger.contract import Cover, Who
 from barledger.services.cache import DataCacheService
@@ -39,16 +39,17 @@ from barledger.services.cache.reader import Reading, read
 from barledger.services.cache.vault import Vault
 from barledger.services.cache.versions import left
 from barledger.services.discrepancies import notices
-from barledger.services.discrepancies.decisions import Decisions, composed, is_own, restored
+from barledger.services.discrepancies.decisions import Decisions, composed
 from barledger.services.discrepancies.events import Telling, events_of
 from barledger.services.discrepancies.filter import Filter
+from barledger.services.discrepancies.multiplying import is_own
 from barledger.services.discrepancies.outcomes import Undone
 from barledger.services.discrepancies.preview import Preview
 from barledger.services.discrepancies.recording import Recording
-from barledger.services.discrepancies.remedy import Remedy, pack, unpack
+from barledger.services.discrepancies.remedy import Remedy, bars_now, pack, remedy_of
+from barledger.services.discrepancies.restoring import UNDO, Restoring, as_undone
+from barledger.services.discrepancies.superseding import Superseding
 from barledger.services.discrepancies.touching import Touched, touched, touched_by_action, touched_by_both
-
-_UNDO: Final = "undo"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,16 +82,23 @@ class Workflow:
         self._cache = cache
         self._recording = Recording(vault=vault)
         self._telling = Telling(vault=vault)
+        self._superseding = Superseding(vault=vault)
+        self._restoring = Restoring(vault=vault, cache=cache, telling=self._telling)
 
     # --- finding ---------------------------------------------------------------------------------
 
-    def keep(self, found: Discrepancy, remedy: Remedy | None, who: Who) -> tuple[Discrepancy, Written | None]:
+    def keep(
+        self, found: Discrepancy, remedy: Remedy | None, who: Who, *, anew: bool = False
+    ) -> tuple[Discrepancy, Written | None]:
         """Keep what was found, with the bars or the corporate action that it proposes; tells who wants to hear of it.
 
-        What a rule accepts is applied at once: then what was written is returned too.
+        What a rule accepts is applied at once: then what was written is returned too. ``anew`` is for what somebody
+        asked for: what was undone is found again, as another one, which waits for a person whatever the rules say.
         """
-        made, news = self._vault.ledger.discrepancies.add(found, None if remedy is None else pack(remedy), who)
-        rule = self.rule_for(made)
+        made, news = self._vault.ledger.discrepancies.add(
+            found, None if remedy is None else pack(remedy), who, anew=anew
+        )
+        rule = None if anew and self._was_undone(made) else self.rule_for(made)
         if made.state == "proposed" and rule is not None and rule.action == "accept":
             try:
                 done = self.accept(made.id, reason=f"rule {rule}", trigger=f"rule:{rule.name}")
@@ -102,6 +110,10 @@ class Workflow:
         if news and len(self._vault.ledger.discrepancies.steps(made.id)) == 1:
             self._vault.notify(notices.found(made, after=self._applied_before(made)))
         return made, None
+
+    def _was_undone(self, made: Discrepancy) -> bool:
+        listed = self._vault.ledger.discrepancies.list(series=made.series, states={"undone"})
+        return any((one.kind, one.against, one.interval) == (made.kind, made.against, made.interval) for one in listed)
 
     def _applied_before(self, made: Discrepancy) -> str:
         """Return the newest one of the same stretch and kind that was applied: what comes after it is no repeat."""
@@ -131,9 +143,9 @@ class Workflow:
     def show(self, discrepancy_id: str) -> Preview:
         """Return a discrepancy with its bars and whom they concern; raises `DiscrepancyNotFound`."""
         found = self.get(discrepancy_id)
-        remedy = self._remedy(found)
+        remedy = remedy_of(self._vault, found)
         rows, action = (empty_rows(), remedy) if isinstance(remedy, CorporateAction) else (remedy, None)
-        now = self._now(found.series, rows) if len(rows) else None
+        now = bars_now(self._vault, found.series, rows) if len(rows) else None
         return Preview(
             discrepancy=found,
             rows=rows if now is None else self._as_of_now(found, rows, now),
@@ -150,23 +162,31 @@ class Workflow:
 
         One that was accepted by a process that died is finished. Raises `DiscrepancyNotFound`, `IllegalStep`,
         `InvalidSetting` without a reason, and `ProposalStale` if one of its bars was written since it was compared: the
-        next look makes a new proposal. Of an action that is known by now, or denied, `ActionConflict`.
+        next look makes a new proposal. What would change nothing is superseded (`SoAlready`). Of an action that is
+        known by now, or denied, `ActionConflict`.
         """
         self._vault.check_writable()
         check_reason(reason)
         found = self.get(discrepancy_id)
         if found.state not in ("proposed", "accepted"):
             raise IllegalStep(discrepancy=discrepancy_id, state=found.state, step="accepted")
-        remedy = self._remedy(found)
+        remedy = remedy_of(self._vault, found)
         carry_out = self._prepared(found, remedy)
         if found.state == "proposed":
             who = self._vault.who("accept", reason=reason, trigger=trigger)
             found = self._vault.ledger.discrepancies.step(discrepancy_id, "accepted", who)
         faults.reach("discrepancy.accepted")
+        old = (
+            empty_rows()
+            if isinstance(remedy, CorporateAction)
+            else bars_now(self._vault, found.series, remedy).rows.standing()
+        )
         done = carry_out(found)
         faults.reach("discrepancy.written")
         who = self._vault.who("apply", reason=found.decision, trigger=trigger)
         found = self._vault.ledger.discrepancies.step(discrepancy_id, "applied", who, revision=done.revision)
+        if len(old):
+            self._superseding.close(found, old)
         self._tell(notices.applied(found, done, self._touched(found, remedy)))
         return done
 
@@ -193,22 +213,37 @@ class Workflow:
         found = self.get(discrepancy_id)
         if found.state != "applied":
             raise IllegalStep(discrepancy=discrepancy_id, state=found.state, step="undone")
-        remedy = self._remedy(found)
+        remedy = remedy_of(self._vault, found)
         if isinstance(remedy, CorporateAction):
             done: Written = self._recording.take_back(found, remedy, reason=reason)
         else:
-            done = self._made(found, _UNDO) or self._restore(found, remedy, reason, partial=partial)
+            done = self._made(found, UNDO) or self._restoring.restore(found, remedy, reason, partial=partial)
         faults.reach("discrepancy.restored")
-        who = self._vault.who(_UNDO, reason=reason, trigger=found.id)
+        who = self._vault.who(UNDO, reason=reason, trigger=found.id)
         found = self._vault.ledger.discrepancies.step(discrepancy_id, "undone", who, revision=done.revision)
         self._tell(notices.undone(found, done, self._touched(found, remedy)))
-        return done if isinstance(done, Undone) else _as_undone(done)
+        return done if isinstance(done, Undone) else as_undone(done)
 
-    def each(self, wanted: Filter, decide: Callable[[Discrepancy], Written | Discrepancy]) -> tuple[Decided, ...]:
-        """Decide about all that a filter is about, the oldest first; one that fails stops none of the others."""
+    def each(
+        self, wanted: Filter, decide: Callable[[Discrepancy], Written | Discrepancy], *, backwards: bool = False
+    ) -> tuple[Decided, ...]:
+        """Decide about all that a filter is about, the oldest first; one that fails stops none of the others.
+
+        What a source says of a whole stretch comes before what was found within it: it brings its events along, and
+        what it makes moot is superseded, and decided by that. ``backwards`` is the reverse order of their decisions.
+        """
         decided: list[Decided] = []
         with self._vault.afterwards.gathering():
-            for one in reversed(self.list(wanted)):
+            listed = self.list(wanted)
+            if backwards:
+                listed.sort(key=lambda one: -one.result)
+            else:
+                listed.sort(key=lambda one: (not (one.against and one.kind in WHOLE), one.made_at))
+            for one in listed:
+                fresh = self.get(one.id)
+                if fresh.state == "superseded":
+                    decided.append(Decided(discrepancy=fresh))
+                    continue
                 try:
                     done = decide(one)
                 except (Refused, RevisionConflict) as error:
@@ -255,15 +290,26 @@ class Workflow:
             self._recording.check(found, remedy)
             return lambda accepted: self._recording.record(accepted, remedy)
         self._telling.check(found)
-        now = self._now(found.series, remedy)
+        now = bars_now(self._vault, found.series, remedy)
         rows, made = remedy, self._made(found, "") if found.state == "accepted" else None
         if made is not None:
             return lambda _: made
         if is_own(found):
             rows = self._composed(found, remedy, now)
-        elif not _written(now.rows, remedy):
+            if _written(now.rows, rows):
+                raise self._moot(found, now)
+        elif _written(now.rows, remedy):
+            raise self._moot(found, now)
+        else:
             _check_unchanged(found, now.rows)
         return lambda accepted: self._write(accepted, rows, now)
+
+    def _moot(self, found: Discrepancy, now: Reading) -> SoAlready:
+        """Close what would change nothing, and return what is to be raised."""
+        why = "its bars are so already"
+        self._vault.ledger.discrepancies.step(found.id, "superseded", self._vault.who("supersede", reason=why))
+        newest = int(now.rows.revision.max())
+        return SoAlready(proposal=found.id, series=str(found.series), expected=found.revision, found=newest)
 
     def _as_of_now(self, found: Discrepancy, rows: Rows, now: Reading) -> Rows:
         """Return what acceptance would make of bars by now; as they were proposed, if it would be refused."""
@@ -307,57 +353,21 @@ class Workflow:
             self._telling.take_back(found, reason=str(error))
             raise _stale(found, error.found) from error
 
-    def _restore(self, found: Discrepancy, rows: Rows, reason: str, *, partial: bool) -> Undone:
-        now = self._now(found.series, rows)
-        if is_own(found):
-            before, ours = restored(self._vault, found, now.rows)
-        else:
-            ours = now.rows.revision == found.result
-            before = _before(self._vault, found, now.rows.time[ours]) if ours.any() else now.rows.pick(ours)
-        since = (now.rows.revision > found.result) & ~ours
-        if bool(since.any()) and (not partial or not ours.any()):
-            raise ChangedSince(
-                discrepancy=found.id,
-                series=str(found.series),
-                expected=found.result,
-                found=int(now.rows.revision.max()),
-                changed=int(since.sum()),
-                bars=len(rows),
-            )
-        self._telling.check_back(found)
-        self._telling.take_back(found, reason=reason)
-        draft = Draft(series=found.series, rows=before, expected_revision=now.revision)
-        told: dict[str, Any] = {"undoes": str(found.result), "proposal": found.id, "left": str(int(since.sum()))}
-        done = self._cache.write(
-            [draft], operation=_UNDO, reason=reason, trigger=found.id, details={found.series: told}
-        )
-        return _as_undone(done, left=int(since.sum()))
-
     def _made(self, found: Discrepancy, operation: str) -> Written | None:
         """Return what a process that died had written for this discrepancy, if it had."""
         records = self._vault.ledger.revisions.records(found.series, interval=found.interval)
-        mine = [one for one in records if one.trigger == found.id and (one.operation == _UNDO) == (operation == _UNDO)]
+        mine = [one for one in records if one.trigger == found.id and (one.operation == UNDO) == (operation == UNDO)]
         if not mine:
             return None
         last = mine[-1]
         counts = {"new": last.new, "changed": last.changed, "withdrawn": last.withdrawn, "jitter": last.jitter}
         return Written(series=(found.series,), revision=last.revision, fields={}, **counts)
 
-    def _remedy(self, found: Discrepancy) -> Remedy:
-        """Return what is proposed; no bars if nothing is."""
-        payload = self._vault.ledger.discrepancies.payload(found.id)
-        return empty_rows() if payload is None else unpack(payload)
-
     def _touched(self, found: Discrepancy, remedy: Remedy) -> tuple[Touched, ...]:
         if isinstance(remedy, CorporateAction):
             return touched_by_action(self._vault, remedy)
         times = remedy.time if len(remedy) else self._times(found)
         return touched_by_both(self._vault, found.series, times, events_of(found.evidence))
-
-    def _now(self, series: Series, rows: Rows) -> Reading:
-        hull = Interval(int(rows.time[0]), int(rows.time[-1]) + 1)
-        reading = read(self._vault, series, left(self._vault.ledger.revisions.state(series), hull))
-        return replace(reading, rows=reading.rows.pick(found_in(reading.rows.time, rows.time)))
 
     def _times(self, found: Discrepancy) -> Ints:
         kept = left(self._vault.ledger.revisions.state(found.series), found.interval)
@@ -366,15 +376,6 @@ class Workflow:
     def _tell(self, told: Any) -> None:
         for notice in told:
             self._vault.notify(notice)
-
-
-def _before(vault: Vault, found: Discrepancy, times: Ints) -> Rows:
-    """Return what stood at these times before the correction; what was not there, as tombstones."""
-    hull = Interval(int(times[0]), int(times[-1]) + 1)
-    old = read(vault, found.series, [hull], revision=found.result - 1).rows.standing()
-    old = old.pick(found_in(old.time, times))
-    missing = times[~found_in(times, old.time)]
-    return merge([old, tombstones(missing)]) if len(missing) else old
 
 
 def _check_unchanged(found: Discrepancy, now: Rows) -> None:
@@ -412,7 +413,3 @@ def _covers(found: Discrepancy) -> list[Cover]:
 
 def _nothing(series: Series) -> Written:
     return Written(series=(series,), revision=0, fields={})
-
-
-def _as_undone(done: Written, *, left: int = 0) -> Undone:
-    return Undone(**{name: getattr(done, name) for name in Written.__dataclass_fields__}, left=left)

@@ -7,6 +7,7 @@ the source is known to tremble. The volume of restated bars moves by the inverse
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import takewhile
 from math import log10
 from typing import Final, Literal
 
@@ -75,12 +76,9 @@ class Restatement(Readable):
 def recognise(old: Rows, new: Rows, tolerance: Tolerance) -> Restatement | None:
     """Return the restatement that leads from the old to the new bars of the same times, or None if there is none."""
     pairs = Pairs(old, new, tolerance)
-    steps = _joined(_steps(pairs))
-    if not steps or steps[0][1] == 1.0:
-        return None
-    while steps and steps[-1][1] == 1.0:
-        steps.pop()
-    if any(factor == 1.0 for _, factor in steps) or len(steps) > _MOST_STEPS:
+    # What was changed behind bars that stayed has another cause, and counts among the others.
+    steps = list(takewhile(lambda step: step[1] != 1.0, _joined(_steps(pairs))))
+    if not steps or len(steps) > _MOST_STEPS:
         return None
     factors = np.ones(len(old))
     begun = 0

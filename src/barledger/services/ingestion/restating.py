@@ -11,17 +11,15 @@ from typing import Any, Final
 
 import numpy as np
 
-from barledger.domain.action import CorporateAction
 from barledger.domain.comparison import compare
 from barledger.domain.discrepancy import RESTATEMENT
 from barledger.domain.interval import Interval, format_time
 from barledger.domain.rows import Rows, found_in
 from barledger.errors import RevisionConflict
 from barledger.services.cache.reader import Reading
-from barledger.services.discrepancies.events import EVENTS, event_key, known_by, noted
+from barledger.services.discrepancies.events import EVENTS, known_by, noted
 from barledger.services.discrepancies.payload import encode
 from barledger.services.ingestion.answers import Answer
-from barledger.services.ingestion.counted import differing, lacks
 from barledger.services.ingestion.held import current
 from barledger.services.ingestion.judgement import Finding, declined, move, newest_revision, overtake, paired
 from barledger.services.ingestion.restatement import PRICES, Restatement, recognise
@@ -40,11 +38,13 @@ def restate(scribe: Scribe, received: Sequence[Answer], span: Interval, *, kinds
         stored = current(scribe.vault, scribe.series, span)
         old, new = paired(stored.rows.standing(), rows)
         found = recognise(old, new, scribe.task.declaration.tolerance) if len(old) else None
+        # If this ends here, what is held is still multiplied when it is next compared.
+        scribe.hear(received, stored.rows.standing(), kinds=kinds)
         if found is None:
             _take_all(scribe, received, stored)
             return
         try:
-            _write(scribe, received, rows, stored, found, _lacking(scribe, received, old, new, kinds))
+            _write(scribe, received, rows, stored, found)
         except RevisionConflict:
             if last:
                 raise
@@ -53,25 +53,9 @@ def restate(scribe: Scribe, received: Sequence[Answer], span: Interval, *, kinds
 
 
 def _take_all(scribe: Scribe, received: Sequence[Answer], stored: Reading) -> None:
-    scribe.note([action for one in received for action in one.received.chunk.actions])
     for answer in received:
         scribe.take(answer, stored.rows.standing())
     scribe.settle()
-
-
-def _lacking(
-    scribe: Scribe, received: Sequence[Answer], old: Rows, new: Rows, kinds: Collection[str]
-) -> list[CorporateAction]:
-    """Return the events that the bars held do not count yet, and note the others."""
-    told = [action for one in received for action in one.received.chunk.actions]
-    known = scribe.vault.ledger.actions.list(instrument=scribe.series.instrument, source=scribe.series.source)
-    before = {event_key(one): one for one in known}
-    news = [
-        one for one in differing(told, known) if one.kind in kinds and lacks(old, new, one, before.get(event_key(one)))
-    ]
-    # If this ends here, what is held is still multiplied when it is next compared.
-    scribe.note([one for one in told if one not in news])
-    return news
 
 
 def _write(
@@ -80,15 +64,15 @@ def _write(
     rows: Rows,
     stored: Reading,
     found: Restatement,
-    events: Sequence[CorporateAction],
 ) -> None:
-    scribe.restatement = found
+    scribe.restatement, events = found, scribe.uncounted
     stale = _stale(scribe, received, rows, stored, found)
     compared = compare(stored.rows, rows, scribe.task.declaration.tolerance)
     changed = rows.pick(compared.changed)
     old, _ = paired(stored.rows, changed)
     reason = f"{stale} bars before it are not given any more" if stale else ""
     reason = reason or scribe.judge.against(changed, change=move(old, changed))
+    reason = reason or scribe.goes_on
     if _declined(scribe, found):
         _keep(scribe, received, rows.take(compared.new), stored, found)
         scribe.declined += len(changed)
@@ -110,6 +94,7 @@ def _write(
             "new_bars": str(len(compared.new)),
             "covered": _covered(scribe, received),
             **({EVENTS: noted(events)} if events else {}),
+            **scribe.kept_on,
         },
         fields=moved_fields(found),
         factor=found.factor,

@@ -1,6 +1,6 @@
 """The scribe: writes the answers about one series, as far as its source may change it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property
 from typing import Any, Final
@@ -25,12 +25,12 @@ from barledger.services.cache.reader import Reading
 from barledger.services.cache.told import record_actions
 from barledger.services.cache.vault import Vault
 from barledger.services.discrepancies import Workflow
-from barledger.services.discrepancies.decisions import heed
-from barledger.services.discrepancies.events import event_key, withheld
+from barledger.services.discrepancies.decisions import DECIDED, heed
+from barledger.services.discrepancies.events import EVENTS, event_key, noted, withheld
 from barledger.services.ingestion import answers
 from barledger.services.ingestion.absences import Absences
 from barledger.services.ingestion.answers import Answer
-from barledger.services.ingestion.counted import lacks, shown
+from barledger.services.ingestion.counted import differing, lacks, shown
 from barledger.services.ingestion.held import current
 from barledger.services.ingestion.judgement import (
     BAR_BY_BAR,
@@ -74,8 +74,10 @@ class Scribe:
         self.heard: list[str] = []
         self.decided: dict[str, int] = {}
         self.overruled: dict[str, int] = {}
+        self.restated: dict[str, int] = {}
         self.proposed = self.held = self.declined = self.corrected = 0
         self.restatement: Restatement | None = None
+        self.uncounted: list[CorporateAction] = []
         self._calendar, self._symbol = calendar, symbol
         self._changes: list[Rows] = []
         self._covers: list[Cover] = []
@@ -97,6 +99,7 @@ class Scribe:
         for name, count in found.overruled.items():
             self.overruled[name] = self.overruled.get(name, 0) + count
         self.corrected += found.bars
+        self.restated |= found.restated
         return replace(answer, rows=found.rows, corrected=found.bars, decided=found.decided)
 
     def screen(self, answer: Answer, adjusted: Adjusted) -> Answer:
@@ -121,21 +124,29 @@ class Scribe:
                 self._flags.append(flag)
         return replace(answer, rows=screened.rows, rejected=(*answer.rejected, *screened.rejected))
 
-    def hear(self, received: Sequence[Answer], stored: Rows) -> None:
+    def hear(self, received: Sequence[Answer], stored: Rows, *, kinds: Collection[str] = ()) -> None:
         """Note the events that came with answers; ``stored`` are the bars that are held where these lie.
 
-        What waits with a restatement, or was declined with one, is left to it, unless the bars show that it is counted.
+        Those of ``kinds`` that these bars do not count become known with the bars that do (``uncounted``). What waits
+        with a restatement, or was declined with one, is left to it, unless the bars show that it is counted.
         """
-        actions = [action for one in received for action in one.received.chunk.actions]
-        waits = withheld(self.vault.ledger, self.series) if actions else set()
-        if waits:
-            old, new = paired(stored, joined(received))
-            actions = [
+        told = [action for one in received for action in one.received.chunk.actions]
+        if not told:
+            return
+        actions, waits = self.vault.ledger.actions, withheld(self.vault.ledger, self.series)
+        old, new = paired(stored, joined(received)) if kinds or waits else (stored, stored)
+        known = actions.list(instrument=self.series.instrument, source=self.series.source) if kinds else ()
+        before = {event_key(one): one for one in known}
+        fresh = [one for one in differing(told, known) if one.kind in kinds]
+        self.uncounted = [one for one in fresh if lacks(old, new, one, before.get(event_key(one)))]
+        self.note(
+            [
                 one
-                for one in actions
-                if (event_key(one), one.value) not in waits or (shown(old, one) and lacks(old, new, one) is False)
+                for one in told
+                if one not in self.uncounted
+                and ((event_key(one), one.value) not in waits or (shown(old, one) and lacks(old, new, one) is False))
             ]
-        self.note(actions)
+        )
 
     def note(self, actions: Sequence[CorporateAction]) -> None:
         """Note events as known from now on."""
@@ -167,7 +178,8 @@ class Scribe:
         covers = self.covers(answer)
         if not len(answer.rows):
             self._cover(covers, answer)
-        elif self._free:
+        elif self._free and not self.restated:
+            self.note(self.uncounted)
             self.commit(answer.rows, covers, [answer])
         else:
             self._write_new(answer, covers)
@@ -303,13 +315,24 @@ class Scribe:
         self.proposed += finding.bars
         return True
 
+    @property
+    def goes_on(self) -> str:
+        """Return why a person has to see changes of bars that were corrected, and are as wrong as they were."""
+        return f"what was corrected goes on, and stays so ({', '.join(self.restated)})" if self.restated else ""
+
+    @property
+    def kept_on(self) -> dict[str, Any]:
+        """Return the evidence of corrections that go on in what the source changed."""
+        return {DECIDED: {name: str(count) for name, count in self.restated.items()}} if self.restated else {}
+
     def _change(self, changes: Rows, covers: Sequence[Cover]) -> None:
         for last in attempts():
             stored, rows, declined = self._differing(changes)
             largest = move(*paired(stored.rows, rows))
-            reason = self.judge.against(rows, change=largest)
+            reason = self.judge.against(rows, change=largest) or (self.goes_on if len(rows) else "")
             if reason or not len(rows):
                 break
+            self.note(self.uncounted)
             try:
                 self.commit(rows, covers, (), trigger=CORRECTION, expected_revision=stored.revision)
             except RevisionConflict:
@@ -320,7 +343,8 @@ class Scribe:
             return
         self.declined += declined
         if reason:
-            evidence = {"largest_move": f"{largest:.6g}", "first": format_time(int(rows.time[0]))}
+            evidence = {"largest_move": f"{largest:.6g}", "first": format_time(int(rows.time[0])), **self.kept_on}
+            evidence |= {EVENTS: noted(self.uncounted)} if self.uncounted else {}
             self.propose(replace(_finding(CORRECTION, rows, stored, reason, evidence), fields=_moved(stored, rows)))
         if covers:
             self.vault.ledger.catalog.cover(covers, self.who(OPERATION))

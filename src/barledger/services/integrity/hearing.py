@@ -22,10 +22,11 @@ from barledger.services.discrepancies.payload import encode
 from barledger.services.ingestion.counted import beside, differing, lacks
 from barledger.services.integrity.difference import Difference
 
-Became = Literal["noted", "with", "waits", "not told"]
+Became = Literal["noted", "with", "declined", "waits", "not told"]
 _SPOKEN: Final = {
     "noted": "noted",
     "with": "becomes known with {}",
+    "declined": "not noted: {} was declined, with the bars that count it",
     "waits": "not noted: bars before it do not count it, and nothing that is proposed makes them",
     "not told": "not told any more; if there was none, withdraw it (bl.actions.withdraw, `barledger actions withdraw`)",
 }
@@ -41,7 +42,7 @@ class Heard(Readable):
 
     def __str__(self) -> str:
         """Say it in a line."""
-        gone = ", withdrawn" if self.action.withdrawn and self.became == "with" else ""
+        gone = ", withdrawn" if self.action.withdrawn and self.became in ("with", "declined") else ""
         return f"{self.action.summary}{gone}: {_SPOKEN[self.became].format(self.discrepancy)}"
 
 

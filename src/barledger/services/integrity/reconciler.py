@@ -22,7 +22,7 @@ from barledger.services.cache.told import record_actions
 from barledger.services.cache.vault import Vault
 from barledger.services.cache.versions import left
 from barledger.services.discrepancies import Workflow
-from barledger.services.discrepancies.decisions import heed
+from barledger.services.discrepancies.decisions import DECIDED, heed
 from barledger.services.discrepancies.events import EVENTS, event_key
 from barledger.services.discrepancies.payload import encode
 from barledger.services.ingestion import closing
@@ -34,7 +34,7 @@ from barledger.services.ingestion.held import Held, current
 from barledger.services.ingestion.judgement import BAR_BY_BAR, decisions_against, undecided
 from barledger.services.integrity.classification import Classified, classify
 from barledger.services.integrity.difference import Difference, Sides
-from barledger.services.integrity.hearing import Heard, Hearing, attached, pairs
+from barledger.services.integrity.hearing import Became, Heard, Hearing, attached, pairs
 from barledger.services.integrity.refetching import Opened, Refetched, Refetcher
 from barledger.services.integrity.report import Comparison, State
 
@@ -45,11 +45,15 @@ _OVER: Final = "the source does not say so any more"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
-    """What all comparisons of one reconciliation have in common."""
+    """What all comparisons of one reconciliation have in common.
+
+    With ``anew`` an event over a stretch that somebody undid is proposed again.
+    """
 
     spending: Spending
     stop: Event
     reason: str = ""
+    anew: bool = False
 
 
 class Reconciler:
@@ -76,6 +80,7 @@ class Reconciler:
         self._told = Refetched()
         self._asked: list[Interval] = []
         self._unasked: list[Interval] = []
+        self._restated: dict[str, int] = {}
 
     # --- asking ------------------------------------------------------------------------------------
 
@@ -120,6 +125,7 @@ class Reconciler:
         if not self.own:
             return answer
         found = heed(self._vault, self.series, answer.rows)
+        self._restated |= found.restated
         return replace(answer, rows=found.rows, corrected=found.bars, decided=found.decided)
 
     @property
@@ -235,10 +241,11 @@ class Reconciler:
         kept: list[Discrepancy] = []
         revisions: list[int] = []
         for plain in found.differences:
-            one, mine = attached(plain, lacking)
+            one, mine = attached(self._keeping(plain), lacking)
             named, revision = self._keep(one, stored)
             lacking = [event for event in lacking if event not in mine]
-            heard += [Heard(action=event, became="with", discrepancy=named[0].id) for event in mine]
+            became: Became = "declined" if named[0].state in DECLINED else "with"
+            heard += [Heard(action=event, became=became, discrepancy=named[0].id) for event in mine]
             kept += [each for each in named if each.id not in {other.id for other in kept}]
             revisions += [revision] if revision else []
             faults.reach("reconcile.kept")
@@ -314,8 +321,21 @@ class Reconciler:
             return [known], 0
         proposed = one.rows if self.own and len(one.rows) else None
         who = self._vault.who(OPERATION, reason=one.reason, trigger=one.kind)
-        made, done = self._workflow.keep(self._discrepancy(one, stored), proposed, who)
+        anew = self._task.anew and one.kind in WHOLE
+        made, done = self._workflow.keep(self._discrepancy(one, stored), proposed, who, anew=anew)
         return [made], 0 if done is None else done.revision
+
+    def _keeping(self, one: Difference) -> Difference:
+        """Say of a change which bars of it stay corrected, since the source gives them as wrong as before."""
+        counts = {name: str(count) for name, count in self._restated.items() if self._decided_in(name, one.rows)}
+        if not counts:
+            return one
+        said = ", ".join(f"{count} bars as {name} corrected them" for name, count in counts.items())
+        return replace(one, reason=f"{one.reason}; keeps {said}", evidence={**one.evidence, DECIDED: counts})
+
+    def _decided_in(self, name: str, rows: Rows) -> bool:
+        interval = self._workflow.get(name).interval
+        return bool(((rows.time >= interval.start) & (rows.time < interval.end)).any())
 
     def _discrepancy(self, one: Difference, stored: Reading) -> Discrepancy:
         first, last = one.hull
@@ -350,7 +370,8 @@ class Reconciler:
             if alike and (each.evidence.get("factor"), each.evidence.get("until")) == key:
                 same = each.evidence.get(EVENTS) == one.evidence.get(EVENTS)
                 as_it_is = same and each.state == "proposed" and each.revision >= newest and each.bars >= len(one.times)
-                if each.state in DECLINED or as_it_is:
+                declined = each.state in DECLINED and not (self._task.anew and each.state == "undone")
+                if declined or as_it_is:
                     return each
         return None
 

@@ -109,7 +109,10 @@ class DataIntegrityService:
         self._vault.check_writable()
         series = self._series(instrument, timeframe, source)
         task = Task(
-            spending=Spending(budget or Budget(), self._refetcher.timing.steady), stop=stop or Event(), reason=reason
+            spending=Spending(budget or Budget(), self._refetcher.timing.steady),
+            stop=stop or Event(),
+            reason=reason,
+            anew=True,
         )
         own = source if isinstance(source, Source) else series.source
         others = [own] if against is None else [against] if isinstance(against, str | Source) else list(against)
@@ -245,7 +248,7 @@ class DataIntegrityService:
             who = self._vault.who("inspect", reason=reason)
             for one in (each for each in found if each.confidence >= confidence):
                 flag = self._remedies.flag(series, one, seen.rows, revision=seen.revision)
-                kept.append(self._workflow.keep(flag.discrepancy, flag.remedy, who)[0])
+                kept.append(self._workflow.keep(flag.discrepancy, flag.remedy, who, anew=True)[0])
         return Inspection(
             series=series,
             interval=seen.interval,
@@ -370,10 +373,12 @@ class DataIntegrityService:
         )
 
     def undo_each(self, wanted: Filter, *, reason: str, partial: bool = False) -> tuple[Decided, ...]:
-        """Undo all that a filter is about and that was applied, each by a revision of its own."""
+        """Undo all that a filter is about and that was applied, the last first, each by a revision of its own."""
         check_reason(reason)
         return self._workflow.each(
-            _only(wanted, "applied"), lambda one: self._workflow.undo(one.id, reason=reason, partial=partial)
+            _only(wanted, "applied"),
+            lambda one: self._workflow.undo(one.id, reason=reason, partial=partial),
+            backwards=True,
         )
 
     # --- policies --------------------------------------------------------------------------------
