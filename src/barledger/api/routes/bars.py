@@ -1,5 +1,6 @@
 """Bars of a series, in any state and any form."""
 
+from functools import cached_property
 from typing import Annotated, Any, Final
 
 import pyarrow as pa
@@ -10,6 +11,7 @@ from barledger.api import conditional, paging
 from barledger.api.formats import Style, Tabular, choose
 from barledger.api.options import Options
 from barledger.api.problems import documented
+from barledger.api.provenance import PROVENANCE, provenance_of
 from barledger.api.routes.paths import SERIES, Instrument, Timeframe
 from barledger.api.schemas.bars import BarsAnswer, BarsMeta, BarsWish, SourceRows
 from barledger.api.schemas.values import Span, listed
@@ -62,6 +64,8 @@ def _scroll(caller: Reader, instrument: str, timeframe: str, wish: BarsWish, que
         raise InvalidSetting(
             setting="last", reason="it counts from the end, and limit from the start; give one of both"
         )
+    if wish.limit and wish.lookback:
+        raise InvalidSetting(setting="lookback", reason="it is for answers that are whole; leave limit out")
     bookmark = None if wish.cursor is None else paging.bookmark_of(wish.cursor, question)
     return caller.bl.retrieval.scroll(
         instrument,
@@ -70,8 +74,11 @@ def _scroll(caller: Reader, instrument: str, timeframe: str, wish: BarsWish, que
         end=wish.end_date,
         source=wish.source,
         version=wish.version,
+        is_adjusted=wish.is_adjusted,
+        lookback=wish.lookback,
         last=wish.last,
         columns=listed(wish.columns) or None,
+        known_within=wish.known_within,
         adjust=wish.adjust,
         include_adjusted=wish.include_adjusted,
         bookmark=bookmark,
@@ -95,6 +102,8 @@ class _Answer:
     def table(self) -> Tabular:
         """Return the table; portions after the first are read as they are sent."""
         metadata = {f"barledger.{name}": str(value) for name, value in self._metadata.items()}
+        if not self._text:
+            metadata[PROVENANCE] = provenance_of(self._scroll, self._told, self._interval)
         schema = self._first.schema.with_metadata(metadata)
         whole = self._page is not None or self._scroll.small
         if self._wish.style and not whole:
@@ -119,7 +128,7 @@ class _Answer:
         named = ("version", "revision", "digest", "adjustment", "rows")
         return {name: getattr(meta, name) for name in named} | {"sources": sources} | warned
 
-    @property
+    @cached_property
     def _meta(self) -> BarsMeta:
         view, told = self._scroll.view, self._told
         return BarsMeta(
@@ -133,7 +142,7 @@ class _Answer:
             interval=Span.of(self._interval),
             rows=told.rows,
             columns=self._first.column_names,
-            warnings=[self._scroll.warning] if self._scroll.warning else [],
+            warnings=[warning] if (warning := self._scroll.warning(told)) else [],
         )
 
     @property

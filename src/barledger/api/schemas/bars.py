@@ -20,6 +20,18 @@ class BarsWish(Wish):
     source: Annotated[Name | None, Field(description="Whose bars; without one, by priority.", examples=["yahoo"])] = (
         None
     )
+    is_adjusted: Annotated[bool, Field(description="Bars that the source itself had adjusted.")] = False
+    lookback: Annotated[
+        int, Field(ge=0, le=100_000_000, description="So many bars before start_date, as far as there are any.")
+    ] = 0
+    known_within: Annotated[
+        str | None,
+        Field(
+            pattern=r"^[0-9]{1,9}[smhdw]$",
+            description="Each bar as it was known so long after its close.",
+            examples=["30m", "1d"],
+        ),
+    ] = None
     adjust: Annotated[
         Literal["raw", "splits", "total"] | None,
         Field(description="Prices as traded, in the newest shares, or less dividends too; without it as stored."),

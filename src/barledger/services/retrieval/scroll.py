@@ -15,7 +15,7 @@ from typing import Any, Final
 import numpy as np
 import rfc8785
 
-from barledger.domain.bars import Bars
+from barledger.domain.bars import Bars, SourceSpan
 from barledger.domain.digest import EMPTY_ROOT, Block, block_digests, root_digest
 from barledger.domain.interval import BEGINNING, END_OF_TIME, Interval, intersection
 from barledger.domain.readable import Readable
@@ -23,15 +23,15 @@ from barledger.domain.rows import Ints
 from barledger.domain.series import Series
 from barledger.errors import InvalidCursor
 from barledger.ledger.contract import SeriesState
-from barledger.services.cache.priority import hint
 from barledger.services.cache.vault import Vault
 from barledger.services.cache.versions import within_pin
 from barledger.services.instruments import InstrumentService
 from barledger.services.retrieval.adjusting import Adjuster, settled
 from barledger.services.retrieval.answering import answer
+from barledger.services.retrieval.nothing import told_of_nothing
 from barledger.services.retrieval.request import ReadRequest
 from barledger.services.retrieval.selection import Name, select
-from barledger.services.retrieval.view import Stretch, View
+from barledger.services.retrieval.view import Stretch, View, told_window
 from barledger.services.retrieval.window import read_window
 
 PORTION: Final = 65_536
@@ -57,14 +57,28 @@ class Bookmark(Readable):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Told:
-    """What a whole answer comes to: its number of bars, its digest in hex, and how many came from which source."""
+    """What a whole answer comes to: its number of bars, its digest in hex, and which of them came from which source.
+
+    ``revisions`` are those that each series was read at. Of one source alone the span may be that which was asked for.
+    """
 
     rows: int
     digest: str
-    revision: int
+    revisions: Mapping[Series, int]
     adjustment: str
-    sources: tuple[tuple[str, int], ...]
+    spans: tuple[SourceSpan, ...]
     notes: Mapping[str, Any]
+    is_view: bool = False
+
+    @property
+    def revision(self) -> int:
+        """Return the highest revision that any series was read at."""
+        return max(self.revisions.values())
+
+    @property
+    def sources(self) -> tuple[tuple[str, int], ...]:
+        """Return how many bars came from which source."""
+        return tuple((span.source, span.rows) for span in self.spans)
 
     @staticmethod
     def of(bars: Bars) -> "Told":
@@ -72,10 +86,11 @@ class Told:
         return Told(
             rows=len(bars),
             digest=bars.digest,
-            revision=bars.revision,
+            revisions=bars.revisions,
             adjustment=bars.adjustment,
-            sources=tuple((span.source, span.rows) for span in bars.sources),
+            spans=bars.sources,
             notes=bars.notes,
+            is_view=bars.is_view,
         )
 
 
@@ -137,25 +152,22 @@ class Scroll:
             return 0
         return self.known_at or settled(self.view)
 
-    @property
-    def warning(self) -> str:
-        """Say that a named source has no bars of the series, which may be a misspelling; else nothing."""
-        if self.view.pins or any(state.revision for state in self._states):
-            return ""
-        return f"there are no bars of {self.view.series[0]}{hint(self.view.vault, *self._name)}"
+    def warning(self, told: Told) -> str:
+        """Say that there never were such bars, which may be a misspelling, or none yet at the version; else nothing."""
+        return told_of_nothing(self.view, self.request, rows=told.rows, revision=told.revision)
 
     # --- reading -------------------------------------------------------------------------------
 
     @property
     def small(self) -> bool:
         """Whether the whole answer is held at once."""
-        return self.request.windowed or int(self._counts[1].sum()) <= self.most
+        return self.request.last is not None or int(self._counts[1].sum()) <= self.most
 
     def whole(self) -> Bars:
         """Return all bars at once."""
         if self._whole is None:
-            windowed = self.request.windowed
-            stretch = read_window(self.view, self.request) if windowed else self._read(self.interval)
+            newest = self.request.last is not None
+            stretch = read_window(self.view, self.request) if newest else self._read(self.interval)
             self._whole = self._bars(stretch)
         return self._whole
 
@@ -184,16 +196,23 @@ class Scroll:
         known = self._known_pin() or self._known_blocks()
         if known is not None:
             rows, digest = known
-            sources_known = ((self.view.series[0].source, rows),) if rows else ()
-            return replace(first, rows=rows, digest=digest.hex(), sources=sources_known)
-        link, rows, sources = EMPTY_ROOT, 0, dict.fromkeys((one.source for one in self.view.series), 0)
+            span = SourceSpan(source=self.view.series[0].source, interval=self.interval, rows=rows)
+            return replace(first, rows=rows, digest=digest.hex(), spans=(span,) if rows else ())
+        return self._added_up(first)
+
+    def _added_up(self, first: Told) -> Told:
+        link, rows, revisions = EMPTY_ROOT, 0, dict(first.revisions)
+        spans: dict[str, SourceSpan] = {}
         for bars in self.portions():
             link = root_digest(block_digests(bars.rows, self.view.timeframe), after=link)
             rows += len(bars)
+            revisions |= bars.revisions
             for span in bars.sources:
-                sources[span.source] += span.rows
-        found = tuple((name, count) for name, count in sources.items() if count)
-        return replace(first, rows=rows, digest=link.hex(), sources=found)
+                spans[span.source] = _joined(spans.get(span.source), span)
+        order = [one.source for one in self.view.series]
+        found = tuple(sorted(spans.values(), key=lambda span: order.index(span.source)))
+        series = {one: revisions[one] for one in self.view.series if one in revisions}
+        return replace(first, rows=rows, digest=link.hex(), revisions=series, spans=found)
 
     # --- parts ---------------------------------------------------------------------------------
 
@@ -209,9 +228,16 @@ class Scroll:
     def interval(self) -> Interval:
         """Return what is asked for, of a snapshot within its bounds; raises `InvalidInterval` outside them."""
         snapshot = self.view.state.snapshot
-        if snapshot is None:
-            return self.request.interval
-        return within_pin(snapshot, self.view.pins[0], self.request.interval)
+        asked = self.request.interval
+        if snapshot is not None:
+            asked = within_pin(snapshot, self.view.pins[0], asked)
+        return self._prolonged(asked) if self.request.lookback else asked
+
+    def _prolonged(self, asked: Interval) -> Interval:
+        """Begin so many bars earlier, as far as there are any."""
+        before = replace(self.request, interval=Interval(asked.start, asked.start))
+        times = read_window(self.view, before).rows.time
+        return Interval(int(times[0]), asked.end) if len(times) else asked
 
     @cached_property
     def _counts(self) -> tuple[Ints, Ints]:
@@ -249,7 +275,8 @@ class Scroll:
         return self.view.read(interval, firm_from=END_OF_TIME if unbounded else self.request.interval.start)
 
     def _bars(self, stretch: Stretch) -> Bars:
-        return answer(self._adjuster, self.view, stretch, self.request, {}, known_at=self.known_at or None)
+        notes = told_window(self.request, stretch)
+        return answer(self._adjuster, self.view, stretch, self.request, notes, known_at=self.known_at or None)
 
     def _known_pin(self) -> tuple[int, bytes] | None:
         """Return how many bars a snapshot has and their digest, if all that it pins of one series is asked for."""
@@ -316,6 +343,13 @@ def open_scroll(
     known_at = max(settled(view), 1) if request.adjustment and view.state.known_at is None else 0
     states = vault.ledger.revisions.states(view.series)
     return Scroll(_settled(view, states), request, adjuster, known_at=known_at, portion=portion, looked=states)
+
+
+def _joined(before: SourceSpan | None, span: SourceSpan) -> SourceSpan:
+    if before is None:
+        return span
+    interval = Interval(before.interval.start, span.interval.end)
+    return SourceSpan(source=span.source, interval=interval, rows=before.rows + span.rows)
 
 
 def _settled(view: View, states: Sequence[SeriesState]) -> View:

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from barledger.domain.adjustment import mode_of
 from barledger.domain.bars import Bars
-from barledger.domain.interval import Instant, format_time
+from barledger.domain.interval import Instant
 from barledger.errors import InvalidSetting, NoBars, SeriesNotFound
-from barledger.ledger.contract import Intent, RevisionRecord
+from barledger.ledger.contract import Intent
 from barledger.services.audit.receipts import Reader, check_receivable, receive
 from barledger.services.cache import snapshots
 from barledger.services.cache.cut import Keep
@@ -35,6 +35,7 @@ from barledger.services.retrieval.fetching import (
 from barledger.services.retrieval.indicated import IndicatorsOf, Wish
 from barledger.services.retrieval.lock import FILE, Checked
 from barledger.services.retrieval.manifest import Manifest
+from barledger.services.retrieval.nothing import told_of_nothing
 from barledger.services.retrieval.panel import PanelShape, panel
 from barledger.services.retrieval.request import ReadRequest
 from barledger.services.retrieval.scroll import PORTION, Bookmark, Scroll, open_scroll
@@ -158,8 +159,10 @@ class DataRetrievalService:
         source: str | None = None,
         version: str | Instant = "latest",
         is_adjusted: bool = False,
+        lookback: int = 0,
         last: int | None = None,
         columns: Sequence[str] | None = None,
+        known_within: str | timedelta | None = None,
         adjust: str | None = None,
         include_adjusted: bool = False,
         bookmark: Bookmark | None = None,
@@ -177,8 +180,10 @@ class DataRetrievalService:
             source=source,
             version=version,
             is_adjusted=is_adjusted,
+            lookback=lookback,
             last=last,
             columns=columns,
+            known_within=known_within,
             adjust=adjust,
             include_adjusted=include_adjusted,
         )
@@ -516,21 +521,6 @@ class DataRetrievalService:
 
     def _say_if_nothing(self, view: View, stretch: Stretch, request: ReadRequest) -> None:
         read_at = max((part.revision for part in stretch.parts), default=0)
-        # A revision by its number is read at even where it is one of other series alone.
-        if view.pins or len(stretch.rows) or (read_at and request.version.kind != "revision"):
-            return
-        first = self._first_record(view)
-        if read_at and (first is None or first.revision <= read_at):
-            return
-        told = f"there are no bars of {view.series[0]}"
-        if first is None:
-            told += hint(self._vault, view.instrument, view.timeframe)
-        else:
-            told += f" at {request.label}: the first were written at {format_time(first.committed_at)}"
-        warnings.warn(told, NoBars, stacklevel=4)
-
-    def _first_record(self, view: View) -> RevisionRecord | None:
-        """Return the revision that wrote the first bars of a view, or None if there never were any."""
-        revisions = self._vault.ledger.revisions
-        records = [record for series in view.series for record in revisions.records(series)[:1]]
-        return min(records, key=lambda record: record.revision, default=None)
+        told = told_of_nothing(view, request, rows=len(stretch.rows), revision=read_at)
+        if told:
+            warnings.warn(told, NoBars, stacklevel=4)

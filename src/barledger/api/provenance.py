@@ -1,0 +1,40 @@
+"""Provenance: all that bars resolved to, in the metadata of typed forms, so that another machine has the same bars."""
+
+from typing import Any, Final
+
+import orjson
+
+from barledger.domain.bars import SourceSpan
+from barledger.domain.interval import Interval
+from barledger.services.retrieval.scroll import Scroll, Told
+
+PROVENANCE: Final = "barledger.provenance"
+"""The key of the schema's metadata under which it is, as JSON; times (ns) and revisions are decimal strings."""
+
+
+def provenance_of(scroll: Scroll, told: Told, interval: Interval) -> str:
+    """Return what an answer resolved to: its series and their revisions, what came from where, and the calendar."""
+    view = scroll.view
+    shown: dict[str, Any] = {
+        "instrument": view.instrument,
+        "version": scroll.version,
+        "snapshot": view.state.snapshot is not None,
+        "series": [
+            {"source": one.source, "is_adjusted": one.is_adjusted, "revision": str(revision)}
+            for one, revision in told.revisions.items()
+        ],
+        "spans": [_span(one) for one in told.spans],
+        "interval": [str(interval.start), str(interval.end)],
+        "is_view": told.is_view,
+        "calendar": view.instruments.describe(view.instrument).calendar,
+        "notes": dict(told.notes),
+    }
+    return orjson.dumps(shown).decode()
+
+
+def _span(span: SourceSpan) -> dict[str, Any]:
+    return {
+        "source": span.source,
+        "interval": [str(span.interval.start), str(span.interval.end)],
+        "rows": span.rows,
+    }
