@@ -1,11 +1,16 @@
 """Libraries behind the HTTP face: what the tests of it share."""
 
-from collections.abc import Callable
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
 
 from barledger import BarLedger
+from barledger.api.address import Address
 from barledger.api.options import Options
+from barledger.api.server import Serving, server_of
 
 DAYS: Final = 300
 """So many daily bars each instrument has."""
@@ -27,3 +32,21 @@ class Served:
     url: str
     key: str
     bl: BarLedger
+
+
+@contextmanager
+def server_for(bl: BarLedger) -> Iterator[tuple[str, object]]:
+    """Run a real server on a free port of loopback; gives its address and uvicorn's server."""
+    with Address(host="127.0.0.1", port=0).bind() as listening:
+        address = Address(host="127.0.0.1", port=listening.getsockname()[1])
+        server = server_of(bl, Serving(address=address))
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
+        thread.start()
+        while not server.started and thread.is_alive():
+            time.sleep(0.01)
+        try:
+            yield address.url, server
+        finally:
+            server.should_exit = True
+            thread.join(30)
+            assert not thread.is_alive(), "the server did not stop"

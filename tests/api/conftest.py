@@ -1,7 +1,5 @@
 """A library behind the HTTP face: in this process, and behind a real server on loopback."""
 
-import threading
-import time
 from collections.abc import Iterator
 
 import pytest
@@ -9,13 +7,11 @@ from fastapi import FastAPI
 
 from asgi import AppClient
 from barledger import BarLedger
-from barledger.api.address import Address
 from barledger.api.app import build
-from barledger.api.server import Serving, server_of
 from barledger.domain.access import Scope
 from barledger.stores.memory import MemoryStore
 from libraries import frame, library
-from serving import DAYS, OPTIONS, KeyOf, Served, bearer
+from serving import DAYS, OPTIONS, KeyOf, Served, bearer, server_for
 
 
 @pytest.fixture
@@ -61,14 +57,5 @@ def client(app: FastAPI, key_of: KeyOf) -> AppClient:
 @pytest.fixture
 def served(bl: BarLedger) -> Iterator[Served]:
     """A real server on a free port of loopback, for as long as the test."""
-    with Address(host="127.0.0.1", port=0).bind() as listening:
-        address = Address(host="127.0.0.1", port=listening.getsockname()[1])
-        server = server_of(bl, Serving(address=address))
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
-        thread.start()
-        while not server.started and thread.is_alive():
-            time.sleep(0.01)
-        yield Served(url=address.url, key=bl.keys.create("served", scopes="admin").text, bl=bl)
-        server.should_exit = True
-        thread.join(30)
-        assert not thread.is_alive(), "the server did not stop"
+    with server_for(bl) as (url, _):
+        yield Served(url=url, key=bl.keys.create("served", scopes="admin").text, bl=bl)

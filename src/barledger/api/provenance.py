@@ -1,9 +1,12 @@
 """Provenance: all that bars resolved to, in the metadata of typed forms, so that another machine has the same bars."""
 
+from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any, Final
 
 import orjson
 
+from barledger.domain.action import CorporateAction
 from barledger.domain.bars import SourceSpan
 from barledger.domain.interval import Interval
 from barledger.services.retrieval.scroll import Scroll, Told
@@ -12,8 +15,13 @@ PROVENANCE: Final = "barledger.provenance"
 """The key of the schema's metadata under which it is, as JSON; times (ns) and revisions are decimal strings."""
 
 
-def provenance_of(scroll: Scroll, told: Told, interval: Interval) -> str:
-    """Return what an answer resolved to: its series and their revisions, what came from where, and the calendar."""
+def provenance_of(
+    scroll: Scroll, told: Told, interval: Interval, *, actions: Sequence[CorporateAction] | None = None
+) -> str:
+    """Return what an answer resolved to: its series and their revisions, what came from where, and the calendar.
+
+    ``actions`` are the corporate actions of that state, if they are wanted.
+    """
     view = scroll.view
     shown: dict[str, Any] = {
         "instrument": view.instrument,
@@ -29,7 +37,14 @@ def provenance_of(scroll: Scroll, told: Told, interval: Interval) -> str:
         "calendar": view.instruments.describe(view.instrument).calendar,
         "notes": dict(told.notes),
     }
+    if actions is not None:
+        shown["actions"] = [_action(one) for one in actions]
     return orjson.dumps(shown).decode()
+
+
+def _action(action: CorporateAction) -> dict[str, Any]:
+    told = asdict(action)
+    return told | {name: str(told[name]) for name in ("ex_date", "known_at", "superseded_at")}
 
 
 def _span(span: SourceSpan) -> dict[str, Any]:

@@ -293,6 +293,24 @@ class Bars:
         """
         return styled(self, style)
 
+    def beside(self, adjusted: "Bars", *, columns: Sequence[str] = ()) -> "Bars":
+        """Return these bars with the same ones adjusted beside them, and what is told of how that was done."""
+        return Bars(
+            rows=self._rows,
+            series=self.series,
+            interval=self.interval,
+            version=self.version,
+            revisions=self.revisions,
+            sources=self.sources,
+            adjustment=self.adjustment,
+            adjusted=adjusted,
+            calendar=self._calendar_of,
+            actions=adjusted._actions_of,
+            columns=columns,
+            marks=self.marks,
+            notes={**self.notes, **adjusted.notes},
+        )
+
     def _columns_of(self, marks: tuple[str, ...]) -> tuple[str, ...]:
         """Return the columns of bars that are made of these and have other marks; none if nobody named any."""
         if self.columns == (*VALUES, *self.marks):

@@ -26,18 +26,19 @@ The tree (each class also inherits the kin from the standard library that caller
     │   ├── AccessKeyRevoked, IdempotencyPending
     │   ├── IllegalStep, KeyExposed, KeyMissing, JobRunning, JobKindMissing (CapabilityMissing)
     │   ├── CannotStream, IndicatorTaken, IndicatorFailed
-    │   └── OutOfReach (CapabilityMissing), ChangedSince, ProposalStale (RevisionConflict)
+    │   └── OutOfReach, NotServed (CapabilityMissing), ChangedSince, ProposalStale (RevisionConflict)
     │       └── StillCounted (ChangedSince), SoAlready (ProposalStale)
     ├── Busy (TimeoutError)
     │   └── LeaseLost
     │       └── RunnerLost
     ├── IntegrityError (RuntimeError)
     │   └── StoreDamaged, BlockDamaged, StoreDiverged, LedgerMismatch, LockBroken, LogRewritten, ManifestChanged
+    │       AnswerDamaged
     ├── StoreError (OSError)
     │   ├── StoreUnavailable (ConnectionError), StoreUnwritable, StoreTimeout, TlsFailed
     │   ├── NotAuthenticated, NotPermitted (PermissionError)
     │   ├── BucketNotFound, OrganizationNotFound, NotInfluxDB, ServerUnsupported, ServerTooOld
-    │   ├── FieldTypeConflict, StoreRejected
+    │   ├── FieldTypeConflict, StoreRejected, NotBarledger
     │   └── LedgerNotAuthenticated, LedgerNotPermitted (PermissionError), LedgerNotFound (LookupError)
     ├── SourceError (OSError)
     │   └── SourceUnavailable (ConnectionError)
@@ -47,6 +48,7 @@ The tree (each class also inherits the kin from the standard library that caller
     │       └── ChannelGone
     ├── AccessDenied (PermissionError)
     │   └── KeyRefused, ScopeMissing, InstrumentDenied
+    ├── ServerProblem (RuntimeError)
     └── DriverMissing (ImportError)
 
 An error is a frozen set of typed fields, a stable ``code`` for programs, and a ``next_step`` for people.
@@ -178,6 +180,7 @@ from barledger.errors.refusals import (
     SymbolTaken,
     VersionImmutable,
 )
+from barledger.errors.remote import AnswerDamaged, NotBarledger, NotServed, ServerProblem
 from barledger.errors.root import (
     BarledgerError,
     BarledgerWarning,
@@ -226,6 +229,7 @@ __all__ = [
     "AdjustmentChanged",
     "AmbiguousInstrument",
     "AmbiguousSource",
+    "AnswerDamaged",
     "BarledgerError",
     "BarledgerWarning",
     "BeyondRange",
@@ -310,6 +314,7 @@ __all__ = [
     "NegativeVolume",
     "NoBars",
     "NotAuthenticated",
+    "NotBarledger",
     "NotEmpty",
     "NotEnclosing",
     "NotFound",
@@ -317,6 +322,7 @@ __all__ = [
     "NotParallel",
     "NotPermitted",
     "NotRefreshed",
+    "NotServed",
     "OffGrid",
     "OrganizationNotFound",
     "OutOfReach",
@@ -333,6 +339,7 @@ __all__ = [
     "RunnerLost",
     "ScopeMissing",
     "SeriesNotFound",
+    "ServerProblem",
     "ServerTooOld",
     "ServerUnsupported",
     "ShortShards",

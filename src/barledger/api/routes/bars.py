@@ -50,7 +50,8 @@ def bars(
     question = paging.question_of({"instrument": instrument, "timeframe": timeframe}, wish.model_dump(mode="json"))
     options: Options = request.app.state.options
     scroll = _scroll(caller, instrument, timeframe, wish, question, options.page_rows)
-    tag = conditional.tag_of(scroll.mark, form.name, wish.model_dump_json())
+    events = scroll.view.actions() if wish.events else ()
+    tag = conditional.tag_of(scroll.mark, form.name, wish.model_dump_json(), *events)
     kept = conditional.kept(tag, immutable=scroll.immutable)
     known = conditional.unchanged(request, tag, kept)
     if known is not None:
@@ -97,13 +98,15 @@ class _Answer:
             self._page, bookmark = scroll.page(wish.limit or scroll.most)
             self._next = None if bookmark is None else _next(request, bookmark, question)
         self._told = scroll.told() if self._page is None else Told.of(self._page)
-        self._first = self._tabled(self._page if self._page is not None else next(iter(scroll.portions())))
+        self._bars = self._page if self._page is not None else next(iter(scroll.portions()))
+        self._first = self._tabled(self._bars)
 
     def table(self) -> Tabular:
         """Return the table; portions after the first are read as they are sent."""
         metadata = {f"barledger.{name}": str(value) for name, value in self._metadata.items()}
         if not self._text:
-            metadata[PROVENANCE] = provenance_of(self._scroll, self._told, self._interval)
+            actions = self._bars.actions if self._wish.events else None
+            metadata[PROVENANCE] = provenance_of(self._scroll, self._told, self._interval, actions=actions)
         schema = self._first.schema.with_metadata(metadata)
         whole = self._page is not None or self._scroll.small
         if self._wish.style and not whole:

@@ -45,6 +45,9 @@ class BarsWish(Wish):
     cursor: Annotated[
         str | None, Field(pattern=r"^[A-Za-z0-9_-]{1,4096}$", description="From `next`, or the header Link.")
     ] = None
+    events: Annotated[
+        bool, Field(description="Put the corporate actions of this state into the metadata of Arrow and Parquet.")
+    ] = False
     style: Annotated[Style | None, Field(description="Columns as another library has them.")] = None
     format: Annotated[FormatName | None, Field(description="Instead of the header Accept.")] = None
     orient: Annotated[Orient, Field(description="Of JSON: an object for each row, or a list for each column.")] = (

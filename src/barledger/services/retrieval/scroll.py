@@ -140,6 +140,7 @@ class Scroll:
             "series": [_state_told(state, self.view.state.at) for state in self._states],
             "snapshot": [snapshot.id, snapshot.data_hash] if snapshot else [],
             "made_for": self.view.made_for(self.view.series),
+            "calendar": self.view.instruments.describe(self.view.instrument).calendar,
             "events": _plain(self._events_until),
             "known_at": _plain(self.known_at),
         }
