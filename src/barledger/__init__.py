@@ -82,7 +82,8 @@ def connect(
 
     A folder is the embedded store; ``influxdb+http://host:8086/bucket`` (or ``+https``) is InfluxDB 1.x or 2.x;
     ``memory:`` lasts as long as the process; ``http://host:8321`` (or ``https``) is another machine's server, to which
-    ``key`` is shown, else ``BARLEDGER_KEY``, else the one that a server on this machine made. Without one, ``BARLEDGER_URL`` is opened, or the user's data folder.
+    ``key`` is shown, else ``BARLEDGER_KEY``, else the one that a server on this machine made; `NotServed` is raised for
+    what a server does not offer. Without a place, ``BARLEDGER_URL`` is opened, or the user's data folder.
     ``token`` and ``org`` default to ``BARLEDGER_TOKEN`` and ``BARLEDGER_ORG``. ``ledger`` is an SQLAlchemy URL.
     ``actor`` is who acts, for the audit log; else ``BARLEDGER_ACTOR``, or the user and the machine.
 

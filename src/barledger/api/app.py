@@ -8,7 +8,7 @@ from starlette.middleware.cors import CORSMiddleware
 from barledger.api import documentation, problems
 from barledger.api.options import Options
 from barledger.api.requests import Requests
-from barledger.api.routes import availability, bars, health, snapshots
+from barledger.api.routes import availability, bars, health, indicators, quality, snapshots, versions
 from barledger.api.security.callers import Sessions
 from barledger.api.security.headers import SecurityHeaders
 from barledger.api.security.hosts import Hosts
@@ -16,7 +16,14 @@ from barledger.api.security.limits import Limits
 from barledger.barledger import BarLedger
 
 ROOT: Final = "/api/v1"
-ROUTERS: Final[tuple[APIRouter, ...]] = (bars.router, availability.router, snapshots.router)
+ROUTERS: Final[tuple[APIRouter, ...]] = (
+    bars.router,
+    availability.router,
+    snapshots.router,
+    versions.router,
+    quality.router,
+    indicators.router,
+)
 """What is served under `ROOT`; every route of these needs a key."""
 
 _SHOWN: Final = ["ETag", "Link", "Location", "Retry-After", "X-Request-Id", "Barledger-Revision", "Barledger-Digest"]
@@ -39,7 +46,14 @@ def build(bl: BarLedger, options: Options | None = None) -> FastAPI:
             CORSMiddleware,
             allow_origins=chosen.origins,
             allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
-            allow_headers=["Authorization", "Content-Type", "Idempotency-Key", "If-None-Match", "Last-Event-ID"],
+            allow_headers=[
+                "Authorization",
+                "Content-Type",
+                "Idempotency-Key",
+                "If-Match",
+                "If-None-Match",
+                "Last-Event-ID",
+            ],
             expose_headers=_SHOWN,
         )
     app.add_middleware(Limits, body_bytes=chosen.body_bytes, query_bytes=chosen.query_bytes)

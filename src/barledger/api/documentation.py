@@ -1,5 +1,6 @@
 """The API's own description: OpenAPI 3.1, and a page that shows it, for those who have a key."""
 
+from collections.abc import Iterator
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, FastAPI, Request
@@ -11,6 +12,7 @@ from starlette.responses import JSONResponse, Response
 from barledger import __version__
 from barledger.api.options import Options
 from barledger.api.problems import HttpProblem
+from barledger.api.response_headers import described
 from barledger.api.schemas.problem import Problem
 from barledger.errors import KeyRefused
 
@@ -38,10 +40,18 @@ def describe(app: FastAPI) -> None:
             schemas = made.setdefault("components", {}).setdefault("schemas", {})
             told = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
             schemas |= told.pop("$defs", {}) | {"Problem": told}
+            for answer in _answers(made):
+                answer["headers"] = described() | answer.get("headers", {})
             app.openapi_schema = made
         return app.openapi_schema
 
     app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's own way to do it
+
+
+def _answers(made: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    for operations in made["paths"].values():
+        for operation in operations.values():
+            yield from operation["responses"].values()
 
 
 def _let_in(request: Request, shown: Annotated[HTTPBasicCredentials | None, Depends(_basic)]) -> None:

@@ -13,11 +13,15 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
+from barledger.api.examples import HTTP, LIBRARY
 from barledger.api.options import Options
+from barledger.api.response_headers import described
 from barledger.api.schemas.problem import FieldProblem, Problem
 from barledger.api.schemas.values import plain
 from barledger.errors import (
     AccessDenied,
+    ActionKnown,
+    AmbiguousSource,
     BarledgerError,
     Busy,
     CapabilityMissing,
@@ -26,23 +30,33 @@ from barledger.errors import (
     DriverMissing,
     FutureTime,
     IdempotencyPending,
+    IdempotencyReused,
+    IndicatorFailed,
+    InputMissing,
+    InputUnsuitable,
     IntegrityError,
+    InvalidAction,
     InvalidCursor,
     InvalidInput,
     InvalidInterval,
     InvalidName,
+    InvalidPolicy,
     InvalidSetting,
+    InvalidSpec,
     InvalidTimeframe,
     InvalidVersion,
     KeyRefused,
     MissingColumns,
     NotFound,
+    ParameterInvalid,
+    ParameterUnknown,
     RateLimited,
     ReadOnly,
     Refused,
     RevisionExpired,
     SourceError,
     StoreError,
+    ValuesMissing,
 )
 
 MEDIA_TYPE: Final = "application/problem+json"
@@ -51,6 +65,8 @@ LOGGER: Final = logging.getLogger("barledger.api")
 # The class that is nearest to an error decides.
 _STATUSES: Final[Mapping[type[BarledgerError], int]] = {
     InvalidInput: 422,
+    ActionKnown: 409,
+    IndicatorFailed: 500,
     NotFound: 404,
     KeyRefused: 401,
     AccessDenied: 403,
@@ -145,8 +161,12 @@ def of_library(error: BarledgerError, identity: str) -> Problem:
     status = status_of(error)
     if status >= 500:
         LOGGER.error("%s: %s", error.code, error, extra={"request_id": identity})
+    return _told_by(error, identity)
+
+
+def _told_by(error: BarledgerError, identity: str) -> Problem:
     return _made(
-        status,
+        status_of(error),
         error.code,
         str(error),
         error.advice,
@@ -224,23 +244,34 @@ def _headers(error: BarledgerError, options: Options) -> dict[str, str]:
     return headers
 
 
-def _fields_of(error: BarledgerError) -> tuple[str, ...]:  # noqa: PLR0911 - one for each kind
+_FIELDS: Final[Mapping[type[BarledgerError], tuple[str, ...]]] = {
+    InvalidInterval: ("start_date", "end_date"),
+    InvalidVersion: ("version",),
+    FutureTime: ("version",),
+    InvalidTimeframe: ("timeframe",),
+    InvalidCursor: ("cursor",),
+    AmbiguousSource: ("source",),
+    InvalidSpec: ("indicators",),
+    InputMissing: ("indicators",),
+    InputUnsuitable: ("indicators",),
+    ValuesMissing: ("indicators",),
+    InvalidAction: ("value",),
+    IdempotencyReused: ("idempotency-key",),
+}
+
+
+def _fields_of(error: BarledgerError) -> tuple[str, ...]:
     """Return which fields of a request an error of the library is about, as far as it tells."""
     match error:
         case InvalidSetting(setting=name) | InvalidName(kind=name):
             return (name,)
-        case InvalidInterval():
-            return ("start_date", "end_date")
-        case InvalidVersion() | FutureTime():
-            return ("version",)
-        case InvalidTimeframe():
-            return ("timeframe",)
-        case InvalidCursor():
-            return ("cursor",)
+        case ParameterUnknown(name=name) | ParameterInvalid(name=name):
+            return (name,)
+        case InvalidPolicy(rule=number):
+            return (f"rules.{number}",)
         case MissingColumns(reading=True):
             return ("columns",)
-        case _:
-            return ()
+    return next((_FIELDS[kind] for kind in type(error).__mro__ if kind in _FIELDS), ())
 
 
 def _wrong(name: str, error: BarledgerError) -> FieldProblem:
@@ -258,23 +289,48 @@ _TOLD: Final[Mapping[int, str]] = {
     406: "None of the formats that are accepted can be had.",
     409: "Something else is there, or was changed since.",
     410: "Retention deleted what this needs.",
+    412: "It is not what the header If-Match expects any more.",
     413: "More was sent than the server takes.",
     414: "The address is longer than the server takes.",
     422: "A field is wrong, or a rule is broken; `errors` names the fields.",
     429: "Too many requests with this key.",
     500: "The data are damaged, or something unforeseen happened.",
     501: "The server lacks a package that this needs.",
-    502: "A source does not answer.",
+    502: "A source, or a channel, does not answer.",
     503: "The store or the ledger does not answer, or somebody writes the series for long; nothing is lost.",
 }
 EVERYWHERE: Final = (400, 401, 403, 414, 422, 500, 503)
 """What every route that needs a key may answer."""
 
+_SENT_WITH: Final = {401: ("WWW-Authenticate",), 409: ("Retry-After",), 429: ("Retry-After",), 503: ("Retry-After",)}
+_ID: Final = "8c1f0a5e"
 
-def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """Return these errors, and those that are possible everywhere, as a route documents them."""
+
+def documented(*cases: int | BarledgerError) -> dict[int | str, dict[str, Any]]:
+    """Return these errors, and those that are possible everywhere, as a route documents them.
+
+    A status has an example of its own; an error of the library is one, and stands for its status.
+    """
+    own: dict[int, list[Problem]] = {}
+    for case in cases:
+        if isinstance(case, BarledgerError):
+            own.setdefault(status_of(case), []).append(_told_by(case, _ID))
+    statuses = {one for one in cases if isinstance(one, int)} | {*own, *EVERYWHERE}
+    return {status: _documented(status, own.get(status) or [_example(status)]) for status in sorted(statuses)}
+
+
+def _documented(status: int, examples: list[Problem]) -> dict[str, Any]:
+    shown = {one.code: {"summary": one.title, "value": one.model_dump(mode="json")} for one in examples}
     schema = {"$ref": "#/components/schemas/Problem"}
     return {
-        status: {"description": _TOLD[status], "content": {MEDIA_TYPE: {"schema": schema}}}
-        for status in sorted({*EVERYWHERE, *statuses})
+        "description": _TOLD[status],
+        "content": {MEDIA_TYPE: {"schema": schema, "examples": shown}},
+        "headers": described(*_SENT_WITH.get(status, ())),
     }
+
+
+def _example(status: int) -> Problem:
+    if status in LIBRARY:
+        return _told_by(LIBRARY[status], _ID)
+    code, detail, step = HTTP[status]
+    return _made(status, code, detail, step, _ID)

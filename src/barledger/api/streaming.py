@@ -24,6 +24,17 @@ TABLES: Final[dict[str, Any]] = {
 }
 """The other forms, as a route documents them beside its JSON."""
 
+BARS_TOLD: Final = (
+    "Barledger-Version",
+    "Barledger-Revision",
+    "Barledger-Digest",
+    "Barledger-Adjustment",
+    "Barledger-Sources",
+    "Barledger-Rows",
+    "Barledger-Warning",
+)
+"""Headers that tell what an answer on bars resolved to."""
+
 
 def stream(request: Request, form: Format, table: Tabular, style: Style, headers: Mapping[str, str]) -> Response:
     """Return a table as an answer; raises `HttpProblem` for a style that the form cannot have."""

@@ -305,7 +305,7 @@ class Bars:
             adjustment=self.adjustment,
             adjusted=adjusted,
             calendar=self._calendar_of,
-            actions=adjusted._actions_of,
+            actions=lambda: adjusted.actions,
             columns=columns,
             marks=self.marks,
             notes={**self.notes, **adjusted.notes},

@@ -181,7 +181,7 @@ class Keeper:
             self._file = None
 
     def _tried(self, work: Any) -> None:
-        """A full disk loses what is kept, and no answer."""
+        """Do something on disk; a full one loses what is kept, and no answer."""
         try:
             work()
         except OSError:

@@ -21,7 +21,7 @@ def open_remote(
     settings: Settings,
     key: str | None = None,
     read_only: bool = False,
-    unfit: dict[str, Any] | None = None,
+    unfit: Mapping[str, Any] | None = None,
 ) -> RemoteBarLedger:
     """Open the library behind a server; see `barledger.connect`.
 

@@ -55,6 +55,10 @@ class _View:
         return self.bars.instrument
 
     @property
+    def series(self) -> tuple[Series, ...]:
+        return self.bars.series
+
+    @property
     def timeframe(self) -> Timeframe:
         return self.bars.timeframe
 

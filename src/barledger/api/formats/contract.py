@@ -4,7 +4,7 @@ To add a format, write a class like that of `ndjson`, the smallest, and name it 
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
@@ -26,7 +26,8 @@ class Style:
 class Tabular:
     """A table that comes in portions, all of one schema; ``meta`` is what it resolved to, ready for JSON.
 
-    ``next`` is the address of the next page, if there is one; ``whole`` says that there is one portion only.
+    ``next`` is the address of the next page, if there is one; ``whole`` says that there is one portion only. ``tail``
+    gives what is only known once all portions are written; JSON has a place for it.
     """
 
     schema: pa.Schema
@@ -34,6 +35,7 @@ class Tabular:
     meta: Mapping[str, Any] = field(default_factory=dict)
     next: str | None = None
     whole: bool = True
+    tail: Callable[[], Mapping[str, Any]] | None = None
 
 
 class Format(ABC):

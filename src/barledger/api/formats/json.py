@@ -11,7 +11,7 @@ from barledger.api.problems import HttpProblem
 
 
 class Json(Format):
-    """``{"meta": …, "next": …, "data": …}``, in this order, so that a reader knows what comes."""
+    """``{"meta": …, "next": …, "data": …}``, in this order, so that a reader knows what comes; a tail follows."""
 
     name = "json"
     media_type = "application/json"
@@ -30,7 +30,7 @@ class Json(Format):
             if written:
                 yield comma + b",".join(written)
                 comma = b","
-        yield b"]}"
+        yield b"]" + _tail(table)
 
     def _columns(self, table: Tabular, style: Style) -> Iterator[bytes]:
         if not table.whole:
@@ -38,17 +38,17 @@ class Json(Format):
             raise HttpProblem(
                 422, "too-many-for-columns", "columns are written only of what fits into one portion", step
             )
-        return iter(
-            [
-                self._head(table),
-                *(_dumped(arrays(spelled(one, style.times, big=as_text))) for one in table.portions),
-                b"}",
-            ]
-        )
+        columns = [_dumped(arrays(spelled(one, style.times, big=as_text))) for one in table.portions]
+        return iter([self._head(table), *columns, _tail(table)])
 
     @staticmethod
     def _head(table: Tabular) -> bytes:
         return _dumped({"meta": table.meta, "next": table.next})[:-1] + b',"data":'
+
+
+def _tail(table: Tabular) -> bytes:
+    """Return what follows the rows, and the end of the envelope."""
+    return b"}" if table.tail is None else b"," + _dumped(table.tail())[1:]
 
 
 def _dumped(value: Any) -> bytes:

@@ -92,10 +92,11 @@ def _times(column: pa.ChunkedArray, times: Times, big: Callable[[pa.ChunkedArray
 def _spelled(column: pa.ChunkedArray) -> pa.ChunkedArray:
     """Return times as RFC 3339: to the second where that loses nothing, since decimals that say nothing are noise."""
     zone = "Z" if column.type.tz else ""
-    if not column.null_count:
-        try:
-            seconds = pc.cast(pc.cast(column, pa.timestamp("s", column.type.tz)), pa.int64()).to_numpy()
-            return pa.chunked_array([moments(seconds, zone=zone)], pa.string())
-        except pa.ArrowInvalid:
-            pass
+    try:
+        seconds = pc.cast(pc.cast(column, pa.timestamp("s", column.type.tz)), pa.int64())
+        spelled = pa.chunked_array([moments(pc.fill_null(seconds, 0).to_numpy(), zone=zone)], pa.string())
+    except pa.ArrowInvalid:
+        pass
+    else:
+        return pc.if_else(column.is_valid(), spelled, None) if column.null_count else spelled
     return pc.binary_join_element_wise(pc.strftime(column, "%Y-%m-%dT%H:%M:%S"), zone, "")

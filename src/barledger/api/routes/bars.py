@@ -12,11 +12,12 @@ from barledger.api.formats import Style, Tabular, choose
 from barledger.api.options import Options
 from barledger.api.problems import documented
 from barledger.api.provenance import PROVENANCE, provenance_of
+from barledger.api.response_headers import KEPT, described
 from barledger.api.routes.paths import SERIES, Instrument, Timeframe
 from barledger.api.schemas.bars import BarsAnswer, BarsMeta, BarsWish, SourceRows
 from barledger.api.schemas.values import Span, listed
 from barledger.api.security.callers import Reader
-from barledger.api.streaming import TABLES, stream
+from barledger.api.streaming import BARS_TOLD, TABLES, stream
 from barledger.domain.bars import Bars
 from barledger.domain.interval import Interval
 from barledger.errors import InvalidSetting
@@ -33,8 +34,8 @@ _TEXT: Final = ("time", "open", "high", "low", "close", "volume")
     summary="Bars of a series",
     response_model=None,
     responses={
-        200: {"model": BarsAnswer, **TABLES},
-        304: {"description": "The client has this answer."},
+        200: {"model": BarsAnswer, **TABLES, "headers": described(*KEPT, "Link", *BARS_TOLD)},
+        304: conditional.UNCHANGED,
         **documented(404, 406, 409, 410),
     },
 )

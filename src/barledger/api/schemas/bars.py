@@ -60,7 +60,7 @@ class SourceRows(Schema):
     """How many bars came from a source."""
 
     source: Annotated[str, Field(examples=["yahoo"])]
-    rows: Annotated[int, Field(ge=0)]
+    rows: Annotated[int | None, Field(ge=0, description="Null where nobody counted them by source.")]
 
 
 class BarsMeta(Schema):

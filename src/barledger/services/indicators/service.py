@@ -177,6 +177,10 @@ class IndicatorService:
         named = (one.instrument for one in self._requests.bound(specs, None).columns if one.instrument)
         return tuple(dict.fromkeys(named))
 
+    def columns(self, specs: str | Sequence[str]) -> tuple[str, ...]:
+        """Return the names of the columns that specs give; raises what is wrong with them."""
+        return tuple(self._requests.bound(specs, None).picks)
+
     # --- what there is -------------------------------------------------------------------------
 
     def describe(self, name: str) -> Description:
