@@ -8,7 +8,7 @@ from starlette.middleware.cors import CORSMiddleware
 from barledger.api import documentation, problems
 from barledger.api.options import Options
 from barledger.api.requests import Requests
-from barledger.api.routes import availability, bars, health, indicators, quality, snapshots, versions
+from barledger.api.routes import availability, bars, health, indicators, quality, snapshots, values, versions
 from barledger.api.security.callers import Sessions
 from barledger.api.security.headers import SecurityHeaders
 from barledger.api.security.hosts import Hosts
@@ -23,6 +23,7 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     versions.router,
     quality.router,
     indicators.router,
+    values.router,
 )
 """What is served under `ROOT`; every route of these needs a key."""
 

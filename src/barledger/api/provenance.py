@@ -9,6 +9,7 @@ import orjson
 from barledger.domain.action import CorporateAction
 from barledger.domain.bars import SourceSpan
 from barledger.domain.interval import Interval
+from barledger.indicators.calculation import Calculation, Standing
 from barledger.services.retrieval.scroll import Scroll, Told
 
 PROVENANCE: Final = "barledger.provenance"
@@ -45,6 +46,17 @@ def provenance_of(
 def _action(action: CorporateAction) -> dict[str, Any]:
     told = asdict(action)
     return told | {name: str(told[name]) for name in ("ex_date", "known_at", "superseded_at")}
+
+
+def provenance_of_values(found: Calculation) -> str:
+    """Return what a calculation resolved to, and how far each of its columns can be relied on."""
+    standings = [{"name": name, **_standing(one)} for name, one in found.standings.items()]
+    return orjson.dumps({"told": found.told, "standings": standings}, default=str).decode()
+
+
+def _standing(standing: Standing) -> dict[str, Any]:
+    told = asdict(standing)
+    return told | {name: None if told[name] is None else str(told[name]) for name in ("anchor", "restarted")}
 
 
 def _span(span: SourceSpan) -> dict[str, Any]:

@@ -210,10 +210,12 @@ class Connection:
 def _target(path: str, query: Mapping[str, Any] | None) -> str:
     """Return a path with its query; what is None is left out."""
     told = {name: _spelled(value) for name, value in (query or {}).items() if value is not None}
-    return path + (f"?{urlencode(told)}" if told else "")
+    return path + (f"?{urlencode(told, doseq=True)}" if told else "")
 
 
-def _spelled(value: Any) -> str:
+def _spelled(value: Any) -> Any:
+    if isinstance(value, list):
+        return value
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 

@@ -12,6 +12,7 @@ from barledger.remote.connection import Connection
 from barledger.remote.indicators import RemoteIndicators
 from barledger.remote.reading import BarsReader
 from barledger.remote.retrieval import RemoteRetrieval
+from barledger.remote.tables import TableReader
 from barledger.remote.unserved import Unserved, refuse
 from barledger.settings import Settings
 
@@ -44,11 +45,13 @@ class RemoteBarLedger(BarLedger):
         self._connection = connection
         for name in _UNSERVED:
             setattr(self, name, Unserved(connection.url, f"bl.{name}"))
+        tables = TableReader(connection, cache, owner=owner)
+        retrieval = RemoteRetrieval(connection.url, BarsReader(tables), clock=clock)
         services: dict[str, Any] = {
-            "retrieval": RemoteRetrieval(connection.url, BarsReader(connection, cache, owner=owner), clock=clock),
+            "retrieval": retrieval,
             "availability": RemoteAvailability(connection),
             "cache": RemoteCache(connection, read_only=read_only),
-            "indicators": RemoteIndicators(connection),
+            "indicators": RemoteIndicators(tables, retrieval),
         }
         for name, service in services.items():
             setattr(self, name, service)

@@ -1,11 +1,7 @@
-"""Reading: a question for bars goes out, or is known to be answered as before, and bars with their digest come back."""
+"""Reading: from a question to bars, whose digest is computed again from what arrived."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any, Final
-
-import pyarrow as pa
-import urllib3
+from collections.abc import Callable
+from typing import Any
 
 from barledger.domain.action import CorporateAction
 from barledger.domain.bars import Bars, SourceSpan
@@ -16,105 +12,33 @@ from barledger.domain.interval import Interval, format_time
 from barledger.domain.rows import Rows
 from barledger.domain.series import Series
 from barledger.domain.timeframe import SECOND, Timeframe
-from barledger.errors import AnswerDamaged, NotBarledger
-from barledger.remote.arriving import Pouring, Table, arrived
-from barledger.remote.cache import AnswerCache, Kept
-from barledger.remote.connection import Connection, target_of
+from barledger.errors import AnswerDamaged, BarledgerError, NotBarledger
+from barledger.remote.arriving import Table
+from barledger.remote.connection import target_of
 from barledger.remote.question import BarsQuestion
-
-_ARROW: Final = "application/vnd.apache.arrow.stream"
-_TOLD: Final = ("barledger-digest", "barledger-rows", "barledger-adjustment", "barledger-warning")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Arrived:
-    """A table, the headers that came with it, and the tag by which to ask whether it is still so."""
-
-    table: Table
-    headers: Mapping[str, str]
-    tag: str
+from barledger.remote.tables import Arrived, TableReader
 
 
 class BarsReader:
-    """Reads tables of bars from a server, through what is kept on disk."""
+    """Reads bars from a server."""
 
-    def __init__(self, connection: Connection, cache: AnswerCache, *, owner: str) -> None:
-        """Ask there; ``owner`` says whose answers may be shared, and is no secret."""
-        self._connection, self._cache, self._owner = connection, cache, owner
+    def __init__(self, tables: TableReader) -> None:
+        """Ask by this reader of tables."""
+        self._tables = tables
 
     def bars(self, question: BarsQuestion) -> tuple[Bars, Arrived]:
         """Return bars whose digest is that which the server told; raises `AnswerDamaged` and the server's errors."""
-        found = self.ask(question.target)
+        found = self._tables.ask(question.target)
         try:
             return self._made(question, found), found
         except (KeyError, ValueError, TypeError) as error:
-            raise NotBarledger(url=self._connection.url, detail=f"an answer lacks what bars need: {error}") from None
+            if isinstance(error, BarledgerError):
+                raise
+            raise NotBarledger(url=self._tables.url, detail=f"an answer lacks what bars need: {error}") from None
 
     def same(self, question: BarsQuestion, tag: str) -> bool:
         """Tell whether a question still has the answer of this tag."""
-        headers = {"Accept": _ARROW, "If-None-Match": tag}
-        return self._connection.asked(question.target, headers, lambda answer: answer.status == 304, method="HEAD")
-
-    def ask(self, target: str) -> Arrived:
-        """Return a table: what is kept, if the server says that it is still so, else what it sends."""
-        name = self._cache.name(self._connection.url, self._owner, target)
-        kept = self._cache.look(name)
-        if kept is not None:
-            found = self._connection.asked(
-                target, {"Accept": _ARROW, "If-None-Match": kept.head.tag}, self._taker(name, kept)
-            )
-            if found is not None:
-                return found
-            self._cache.drop(name)
-        found = self._connection.asked(target, {"Accept": _ARROW}, self._taker(name, None))
-        if found is None:
-            raise NotBarledger(url=self._connection.url, detail="304 for a question without a tag")
-        return found
-
-    def _taker(self, name: str, kept: Kept | None) -> Callable[[urllib3.BaseHTTPResponse], Arrived | None]:
-        def take(answer: urllib3.BaseHTTPResponse) -> Arrived | None:
-            if answer.status == 304:
-                return None if kept is None else self._again(name, kept)
-            return self._new(name, answer)
-
-        return take
-
-    def _again(self, name: str, kept: Kept) -> Arrived | None:
-        """Return what is kept; None if it is not what was kept."""
-        if not kept.whole:
-            return None
-        try:
-            table = arrived(pa.py_buffer(kept.body), _rows(kept.head.headers))
-        except pa.ArrowInvalid:
-            return None
-        self._cache.used(name)
-        return Arrived(table=table, headers=kept.head.headers, tag=kept.head.tag)
-
-    def _new(self, name: str, answer: urllib3.BaseHTTPResponse) -> Arrived:
-        if answer.headers.get("Content-Type", "").partition(";")[0] != _ARROW:
-            raise NotBarledger(url=self._connection.url, detail="it sends something else than Arrow")
-        headers = {one: answer.headers[one] for one in _TOLD if one in answer.headers}
-        tag = answer.headers.get("ETag", "")
-        keeper = self._cache.keeper(name) if tag else None
-        try:
-            table = self._poured(answer, keeper.take if keeper else lambda _: None, _rows(headers))
-            if keeper is not None:
-                keeper.keep(tag, headers)
-        finally:
-            if keeper is not None:
-                keeper.forget()
-        return Arrived(table=table, headers=headers, tag=tag)
-
-    def _poured(self, answer: urllib3.BaseHTTPResponse, also: Callable[[bytes], None], rows: int) -> Table:
-        source = Pouring(answer.read, also)
-        try:
-            table = arrived(source, rows)
-        except (pa.ArrowInvalid, EOFError) as error:
-            raise self._connection.broken(f"an answer cannot be read: {error}") from None
-        # A stream that was cut off behind its last portion is none.
-        while source.read(1 << 16):
-            pass
-        return table
+        return self._tables.same(question.target, tag)
 
     def _made(self, question: BarsQuestion, found: Arrived) -> Bars:
         table, rows = found.table, found.table.rows.frozen()
@@ -149,16 +73,11 @@ class BarsReader:
 
     def _actions(self, question: BarsQuestion) -> list[CorporateAction]:
         """Ask for the corporate actions once somebody needs them."""
-        told = self.ask(target_of(question.path, question.events)).table.provenance["actions"]
+        told = self._tables.ask(target_of(question.path, question.events)).table.provenance["actions"]
         return [
             CorporateAction(**{**one, **{name: int(one[name]) for name in ("ex_date", "known_at", "superseded_at")}})
             for one in told
         ]
-
-
-def _rows(headers: Mapping[str, str]) -> int:
-    told = headers.get("barledger-rows", "")
-    return int(told) if told.isdigit() else 0
 
 
 def _spans(told: list[dict[str, Any]], rows: Rows, timeframe: Timeframe) -> tuple[SourceSpan, ...]:

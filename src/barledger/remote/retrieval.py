@@ -11,7 +11,8 @@ from barledger.domain.interval import Instant
 from barledger.errors import Busy, InvalidSetting, NoBars
 from barledger.remote.panel import panel_of
 from barledger.remote.question import BarsQuestion
-from barledger.remote.reading import Arrived, BarsReader
+from barledger.remote.reading import BarsReader
+from barledger.remote.tables import Arrived
 from barledger.remote.unserved import Unserved, refuse
 from barledger.services.retrieval.collection import BarsBySeries
 from barledger.services.retrieval.export import ExportCheck, verify_export
@@ -179,7 +180,7 @@ class RemoteRetrieval(Unserved):
         for _ in range(_ATTEMPTS):
             found, seen = self._once(questions)
             # What was read first is unchanged after the last was read: so they were all so at one moment.
-            if len(seen) == 1 or not questions[0].changing or all(self._reader.same(*one) for one in seen):
+            if len(seen) == 1 or not questions[0].changing or all(self._reader.same(*one) for one in seen[:-1]):
                 self._warn(found)
                 return [bars for bars, _ in found]
         raise Busy(what=", ".join(str(one) for one in questions[:3]), waited=0.0)
@@ -201,6 +202,6 @@ class RemoteRetrieval(Unserved):
 
     def _warn(self, found: Sequence[tuple[Bars, Arrived]]) -> None:
         for _, arrived in found:
-            told = arrived.headers.get("barledger-warning", "")
+            told = arrived.table.metadata.get("barledger.warning", "")
             if told:
                 warnings.warn(told, NoBars, stacklevel=4)

@@ -13,6 +13,7 @@ from barledger.api.batches import BatchTable
 from barledger.api.formats import Style, Tabular, choose
 from barledger.api.options import Options
 from barledger.api.problems import documented
+from barledger.api.provenance import PROVENANCE, provenance_of_values
 from barledger.api.response_headers import KEPT, described
 from barledger.api.schemas.indicators import (
     BatchAnswer,
@@ -41,11 +42,11 @@ from barledger.indicators.calculation import Calculation
 
 router: Final = APIRouter(prefix="/indicators", tags=["indicators"])
 
-_UNKNOWN: Final = IndicatorNotFound(name="smaa", nearest=("sma", "sma3"))
-_INVALID: Final = ParameterInvalid(indicator="sma", name="timeperiod", value=0, allowed="a whole number from 2")
-_EXPIRED: Final = RevisionExpired(series="AAPL 1m", requested="2005-01-01T00:00:00Z", horizon="2026-08-28T00:00:00Z")
+UNKNOWN: Final = IndicatorNotFound(name="smaa", nearest=("sma", "sma3"))
+INVALID: Final = ParameterInvalid(indicator="sma", name="timeperiod", value=0, allowed="a whole number from 2")
+EXPIRED: Final = RevisionExpired(series="AAPL 1m", requested="2005-01-01T00:00:00Z", horizon="2026-08-28T00:00:00Z")
 _CANNOT: Final = CannotAdjust(what="split of 7:1 on 2014-06-09", reason="there is no bar before it to be multiplied")
-_COMPUTED: Final = (
+COMPUTED: Final = (
     *("Barledger-Version", "Barledger-Revision", "Barledger-Digest", "Barledger-Bars-Digest"),
     *("Barledger-Adjustment", "Barledger-Warmup-Complete", "Barledger-Rows"),
 )
@@ -74,7 +75,7 @@ def indicators(caller: Reader, request: Request, wish: Annotated[IndicatorsWish,
     operation_id="indicator",
     summary="What an indicator is",
     response_model=IndicatorAnswer,
-    responses={200: {"headers": described(*KEPT)}, 304: conditional.UNCHANGED, **documented(_UNKNOWN)},
+    responses={200: {"headers": described(*KEPT)}, 304: conditional.UNCHANGED, **documented(UNKNOWN)},
 )
 def describe(caller: Reader, request: Request, indicator_type: IndicatorType) -> Response:
     """Tell what an indicator takes and gives, its formula and convention, and how far back it reaches."""
@@ -87,9 +88,9 @@ def describe(caller: Reader, request: Request, indicator_type: IndicatorType) ->
     summary="Values of an indicator",
     response_model=None,
     responses={
-        200: {"model": CalculationAnswer, **TABLES, "headers": described(*KEPT, *_COMPUTED)},
+        200: {"model": CalculationAnswer, **TABLES, "headers": described(*KEPT, *COMPUTED)},
         304: conditional.UNCHANGED,
-        **documented(_UNKNOWN, SeriesNotFound(series="AAPL 1d"), _INVALID, 406, _CANNOT, _EXPIRED),
+        **documented(UNKNOWN, SeriesNotFound(series="AAPL 1d"), INVALID, 406, _CANNOT, EXPIRED),
     },
 )
 def calculate(
@@ -121,8 +122,8 @@ def calculate(
     if known is not None:
         return known
     options: Options = request.app.state.options
-    table = _table(found, meta, _portion(len(found.columns), options.page_rows))
-    return stream(request, form, table, Style(orient=wish.orient, times=wish.times), kept | _headers(meta))
+    table = table_of(found, meta, portion_of(len(found.columns), options.page_rows))
+    return stream(request, form, table, Style(orient=wish.orient, times=wish.times), kept | told_headers(meta))
 
 
 @router.post(
@@ -132,7 +133,7 @@ def calculate(
     response_model=None,
     responses={
         200: {"model": BatchAnswer, **TABLES, "headers": described()},
-        **documented(_UNKNOWN, _INVALID, 406, 409, _EXPIRED, 413),
+        **documented(UNKNOWN, INVALID, 406, 409, EXPIRED, 413),
     },
 )
 def batch(caller: Reader, request: Request, wish: BatchWish, wanted: Annotated[TableWish, Query()]) -> Response:
@@ -157,7 +158,7 @@ def batch(caller: Reader, request: Request, wish: BatchWish, wanted: Annotated[T
         adjust=wish.adjust,
         nan_policy=wish.nan_policy,
     )
-    rows = BatchTable(found, columns, portion=_portion(len(columns), options.page_rows))
+    rows = BatchTable(found, columns, portion=portion_of(len(columns), options.page_rows))
     meta = BatchMeta.of(wish, rows.schema.names)
     portions, whole = _begun(rows.portions())
     table = Tabular(
@@ -176,14 +177,16 @@ def _begun(portions: Iterator[pa.Table]) -> tuple[Iterator[pa.Table], bool]:
     return chain(first, portions), len(first) < 2
 
 
-def _portion(columns: int, rows: int) -> int:
+def portion_of(columns: int, rows: int) -> int:
     """Return how many rows are held at once: as many as of bars, or fewer where there are many columns."""
     return max(1_024, min(rows, rows * 8 // (columns + 3)))
 
 
-def _table(found: Calculation, meta: CalculationMeta, portion: int) -> Tabular:
+def table_of(found: Calculation, meta: CalculationMeta, portion: int) -> Tabular:
+    """Return values as a table, of so many rows in each portion."""
     whole = found.to_arrow()
     told = {f"barledger.{name}": value for name, value in _told(meta).items()}
+    told[PROVENANCE] = provenance_of_values(found)
     schema = whole.schema.with_metadata(told)
     portions = [whole.slice(at, portion) for at in range(0, len(whole), portion)] or [whole]
     return Tabular(schema=schema, portions=portions, meta=meta.model_dump(mode="json"), whole=len(portions) == 1)
@@ -194,7 +197,8 @@ def _told(meta: CalculationMeta) -> dict[str, str]:
     return {name: str(getattr(meta, name)) for name in told} | {"warmup_complete": str(meta.warmup_complete).lower()}
 
 
-def _headers(meta: CalculationMeta) -> dict[str, str]:
+def told_headers(meta: CalculationMeta) -> dict[str, str]:
+    """Return what values resolved to as headers, which every form has."""
     told = _told(meta)
     return {
         f"barledger-{name.replace('_', '-')}": value.encode("ascii", "backslashreplace").decode()

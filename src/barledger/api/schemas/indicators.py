@@ -164,6 +164,27 @@ class CalculateWish(TableWish):
         return text
 
 
+class ValuesWish(TableWish):
+    """Of which bars which indicators are wanted."""
+
+    instrument: InstrumentName
+    timeframe: TimeframeName
+    indicators: Annotated[
+        list[Annotated[str, Field(min_length=1, max_length=1_024, examples=["sma(20)", "bbands(20, 2).upper"])]],
+        Field(min_length=1, max_length=256, description="Specs; each is a column, or several."),
+    ]
+    start_date: Annotated[Time | None, Field(description="From this time on; bars before it are read too.")] = None
+    end_date: Annotated[Time | None, Field(description="Up to, not including, this time.")] = None
+    last: Annotated[int | None, Field(ge=1, description="Only so many rows, the newest.")] = None
+    version: VersionName = "latest"
+    source: Annotated[Name | None, Field(description="Whose bars; without one, by priority.", examples=["yahoo"])] = (
+        None
+    )
+    adjust: Adjust = None
+    anchor: Annotated[Time | None, Field(description="From where on what never settles counts.")] = None
+    nan_policy: NanPolicy = None
+
+
 class StandingAnswer(Schema):
     """How far a column can be relied on."""
 
