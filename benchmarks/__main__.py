@@ -21,13 +21,14 @@ from benchmarks import (
     machine,
     report,
     retrieval,
+    serving,
     volume_profile,
 )
 from benchmarks.data import QUICK, Sizes
 from benchmarks.row import Result
 
 GROUPS: Final[Sequence[ModuleType]] = (
-    *(influx, influx_client, embedded, availability, retrieval, audit, indicators, volume_profile),
+    *(influx, influx_client, embedded, availability, retrieval, audit, indicators, volume_profile, serving),
 )
 PAGE: Final = Path(__file__).parent.parent / "docs" / "benchmarks.md"
 

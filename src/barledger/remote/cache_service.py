@@ -1,6 +1,7 @@
 """Versions and snapshots of a server's library."""
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, TypeVar
 
 from barledger.domain.interval import Instant, Interval, parse_time
@@ -62,20 +63,25 @@ class RemoteCache(Unserved):
 
     def snapshots(self, *, strategy: str | None = None, purpose: str | None = None) -> list[Snapshot]:
         """Return snapshots and named versions, newest first."""
-        found = self._pages(f"{API}/data/snapshots", {"strategy": strategy, "purpose": purpose})
-        return [self._read(snapshot_of, one) for one in found]
+        listed = self._pages(f"{API}/snapshots", {"strategy": strategy, "purpose": purpose})
+        found = []
+        for one in listed:
+            # One that was deleted since it was listed is none any more.
+            with suppress(VersionNotFound):
+                found.append(self.find(one["id"]))
+        return found
 
     def find(self, version: str) -> Snapshot:
         """Return the snapshot or named version that an id or ``strategy:<id>`` means; raises `VersionNotFound`."""
         if Version.of(version).kind not in ("named", "strategy"):
             raise VersionNotFound(version=version)
-        return self._read(snapshot_of, self._connection.get(f"{API}/data/snapshots/{segment(version)}"))
+        return self._read(snapshot_of, self._connection.get(f"{API}/snapshots/{segment(version)}"))
 
     def verify(self, version: str) -> Verification:
         """Let the server read a snapshot's bars again and compare them with its digests."""
         if Version.of(version).kind not in ("named", "strategy"):
             raise VersionNotFound(version=version)
-        told = self._connection.post(f"{API}/data/snapshots/{segment(version)}/verify", None)
+        told = self._connection.post(f"{API}/snapshots/{segment(version)}/verify", None)
         return self._read(verification_of, told)
 
     def history(self, instrument: str, timeframe: str, time: Instant, *, source: str | None = None) -> list[Edition]:

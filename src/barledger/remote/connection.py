@@ -164,7 +164,7 @@ class Connection:
         except HTTPError as error:
             raise self._failed(error) from None
         try:
-            self._check(answer)
+            self._check(answer, f"{method} {target.partition('?')[0]}")
             yield answer
             # What is left is little or nothing, and the next answer must not begin with it.
             answer.drain_conn()
@@ -186,12 +186,12 @@ class Connection:
         except ValueError:
             raise NotBarledger(url=self.url, detail="what should be JSON cannot be read") from None
 
-    def _check(self, answer: urllib3.BaseHTTPResponse) -> None:
+    def _check(self, answer: urllib3.BaseHTTPResponse, asked: str) -> None:
         """Raise what an answer says that is none of those that are wanted."""
         if answer.status in _WANTED:
             return
         body = answer.read(_LARGEST_PROBLEM)
-        error = error_of(self.url, answer.status, answer.headers.get("Content-Type", ""), body)
+        error = error_of(self.url, asked, answer.status, answer.headers.get("Content-Type", ""), body)
         pending = isinstance(error, IdempotencyPending)
         if answer.status in _AGAIN or pending:
             raise _Later(error, _seconds(answer.headers.get("Retry-After", "")))

@@ -25,7 +25,8 @@ class RemoteIndicators(IndicatorService):
     def __init__(self, tables: TableReader, retrieval: RemoteRetrieval) -> None:
         """Ask there; bars for a volume profile are read by this service."""
         nothing: Any = Unserved(tables.url, "bl.indicators")
-        super().__init__(cast("Any", retrieval), nothing, nothing, nothing, nothing)
+        live: Any = _NotLive(tables.url)
+        super().__init__(cast("Any", retrieval), nothing, nothing, live, nothing)
         self._url, self._asker = tables.url, Asker(tables)
         many = RemoteBatchCalculator(self._asker, in_hand=self.batch, batches_in_hand=self.batches)
         self.batch, self.batches = many.batch, many.batches
@@ -85,3 +86,16 @@ class RemoteIndicators(IndicatorService):
         if explain:
             refuse(self._url, "explanations of what it computed (explain)")
         return self._asker.ask(listed(specs), question, start=start, end=end, nan_policy=nan_policy).calculation
+
+
+class _NotLive:
+    """What a server does not do: hold handles that go on."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+
+    def stream(self, *_: Any, **__: Any) -> Any:
+        refuse(self._url, "bl.indicators.stream")
+
+    def follow(self, *_: Any, **__: Any) -> Any:
+        refuse(self._url, "bl.indicators.follow")

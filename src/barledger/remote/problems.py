@@ -12,13 +12,13 @@ _MEDIA: Final = "application/problem+json"
 _LONGEST: Final = 300
 
 
-def error_of(url: str, status: int, kind: str, body: bytes) -> BarledgerError:
-    """Return what an answer of this status, media type and body says."""
+def error_of(url: str, asked: str, status: int, kind: str, body: bytes) -> BarledgerError:
+    """Return what an answer of this status, media type and body says to what was asked, a method and a path."""
     told = _read(body) if kind.partition(";")[0].strip() == _MEDIA else None
     if told is None:
         return NotBarledger(url=url, detail=f"status {status} without a problem that could be read")
     if told.get("code") == "route-not-found":
-        return NotServed(who=f"the server at {url}", capability=str(told.get("detail", ""))[:_LONGEST])
+        return NotServed(who=f"the server at {url}", capability=asked[:_LONGEST])
     made = _made(told)
     return _unknown(url, status, told) if made is None else made
 

@@ -4,6 +4,8 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 from urllib.parse import quote
 
+import numpy as np
+
 from barledger.domain.interval import BEGINNING, END_OF_TIME, format_time
 from barledger.domain.timeframe import MINUTE, SECOND, Timeframe
 from barledger.errors import InvalidSetting
@@ -91,7 +93,7 @@ def told_time(time: int) -> str | None:
 def spoken(request: ReadRequest) -> str:
     """Return the version as a server reads it."""
     version = request.version
-    return format_time(version.number) if version.kind == "time" else request.label
+    return f"{np.datetime_as_string(np.datetime64(version.number, 'ns'))}Z" if version.kind == "time" else request.label
 
 
 def _delay(delay: int) -> str:

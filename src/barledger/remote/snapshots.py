@@ -86,5 +86,6 @@ def verification_of(told: dict[str, Any]) -> Verification:
 
 
 def _damage(told: dict[str, Any]) -> Damage:
-    series = Series.of(told["instrument"], told["timeframe"], told["source"], is_adjusted=told["is_adjusted"])
+    adjusted = told.get("is_adjusted", False)
+    series = Series.of(told["instrument"], told["timeframe"], told["source"], is_adjusted=adjusted)
     return Damage(series=series, interval=span(told["interval"]), detail=told["detail"], blocks=told["blocks"])
