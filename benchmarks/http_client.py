@@ -49,6 +49,11 @@ class Wire:
         self.send(request)
         while not self.take():
             pass
+        return self.answer
+
+    @property
+    def answer(self) -> bytes:
+        """Return what was taken of the answer."""
         return bytes(self._held)
 
     def send(self, request: bytes) -> None:
@@ -92,7 +97,7 @@ def load(port: int, request: bytes, *, connections: int, seconds: float, wanted:
                 wire = key.data
                 if wire.take():
                     taken.append(time.perf_counter() - wire.began)
-                    assert wanted in wire._held[:16], bytes(wire._held[:200])
+                    assert wanted in wire.answer[:16], wire.answer[:200]
                     wire.send(request)
         for wire in wires:
             wire.socket.close()

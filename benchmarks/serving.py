@@ -20,7 +20,7 @@ import barledger
 from barledger import BarLedger
 from benchmarks.data import Sizes, daily_bars, minute_bars
 from benchmarks.http_client import Rate, Wire, joined, listening, load, request_for
-from benchmarks.measure import always, alternate, spoken
+from benchmarks.measure import alternate, always, spoken
 from benchmarks.row import Aim, Outcome, Row
 
 SOURCE: Final = "bench"

@@ -8,7 +8,26 @@ from starlette.middleware.cors import CORSMiddleware
 from barledger.api import documentation, problems
 from barledger.api.options import Options
 from barledger.api.requests import Requests
-from barledger.api.routes import availability, bars, health, indicators, quality, snapshots, values, versions
+from barledger.api.routes import (
+    actions,
+    audit,
+    availability,
+    bars,
+    discrepancies,
+    health,
+    indicators,
+    instruments,
+    keys,
+    notifications,
+    quality,
+    retention,
+    rules,
+    schedule,
+    snapshots,
+    sources,
+    values,
+    versions,
+)
 from barledger.api.security.callers import Sessions
 from barledger.api.security.headers import SecurityHeaders
 from barledger.api.security.hosts import Hosts
@@ -24,10 +43,36 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     quality.router,
     indicators.router,
     values.router,
+    instruments.router,
+    sources.router,
+    discrepancies.router,
+    rules.router,
+    actions.router,
+    audit.router,
+    notifications.router,
+    schedule.router,
+    retention.router,
+    keys.router,
 )
 """What is served under `ROOT`; every route of these needs a key."""
 
-_SHOWN: Final = ["ETag", "Link", "Location", "Retry-After", "X-Request-Id", "Barledger-Revision", "Barledger-Digest"]
+_SHOWN: Final = [
+    "ETag",
+    "Link",
+    "Location",
+    "Retry-After",
+    "X-Request-Id",
+    "Barledger-Version",
+    "Barledger-Revision",
+    "Barledger-Digest",
+    "Barledger-Bars-Digest",
+    "Barledger-Adjustment",
+    "Barledger-Sources",
+    "Barledger-Rows",
+    "Barledger-Warning",
+    "Barledger-Warmup-Complete",
+    "Idempotency-Replayed",
+]
 
 
 def build(bl: BarLedger, options: Options | None = None) -> FastAPI:

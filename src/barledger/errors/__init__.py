@@ -16,7 +16,7 @@ The tree (each class also inherits the kin from the standard library that caller
     │   ├── InvalidCursor, IdempotencyReused
     │   └── InvalidSpec, ParameterUnknown, ParameterInvalid, InputMissing, InputUnsuitable, ValuesMissing
     ├── NotFound (LookupError)
-    │   ├── SeriesNotFound, VersionNotFound, SourceNotFound, DataNotFound
+    │   ├── SeriesNotFound, VersionNotFound, SourceNotFound, DataNotFound, ApprovalNotFound, InstrumentNotFound
     │   ├── CalendarNotFound, DiscrepancyNotFound, RuleNotFound, ManifestNotFound, EntryNotFound, ActionNotFound
     │   └── ChannelNotFound, RouteNotFound, JobNotFound, IndicatorNotFound, AccessKeyNotFound
     ├── Refused (RuntimeError)
@@ -139,10 +139,12 @@ from barledger.errors.integrity import (
 )
 from barledger.errors.lookup import (
     ActionNotFound,
+    ApprovalNotFound,
     CalendarNotFound,
     DataNotFound,
     DiscrepancyNotFound,
     EntryNotFound,
+    InstrumentNotFound,
     ManifestNotFound,
     NotFound,
     RuleNotFound,
@@ -230,6 +232,7 @@ __all__ = [
     "AmbiguousInstrument",
     "AmbiguousSource",
     "AnswerDamaged",
+    "ApprovalNotFound",
     "BarledgerError",
     "BarledgerWarning",
     "BeyondRange",
@@ -274,6 +277,7 @@ __all__ = [
     "InputMissing",
     "InputUnsuitable",
     "InstrumentDenied",
+    "InstrumentNotFound",
     "IntegrityError",
     "InvalidAction",
     "InvalidBars",

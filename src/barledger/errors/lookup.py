@@ -34,6 +34,27 @@ class VersionNotFound(NotFound):
 
 
 @dataclass(kw_only=True, eq=False)
+class ApprovalNotFound(NotFound):
+    """The strategy has not approved the snapshot, or took that back."""
+
+    snapshot: str
+    strategy: str
+    code = "approval-not-found"
+    message = "snapshot {snapshot!r} is not approved for {strategy}"
+    next_step = "`barledger snapshot show` tells which strategies it is approved for."
+
+
+@dataclass(kw_only=True, eq=False)
+class InstrumentNotFound(NotFound):
+    """There are no bars of the instrument, and nobody said anything of it."""
+
+    instrument: str
+    code = "instrument-not-found"
+    message = "nobody knows the instrument {instrument}"
+    next_step = "`barledger instruments list` has those that are known; declare it, or ingest bars of it."
+
+
+@dataclass(kw_only=True, eq=False)
 class SourceNotFound(NotFound):
     """No source is registered under this name."""
 

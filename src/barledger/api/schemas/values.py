@@ -31,11 +31,12 @@ TimeframeName = Literal[
 _DAY: Final = r"[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"
 _CLOCK: Final = r"([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9](\.[0-9]{1,9})?)?"
 _ZONE: Final = r"(Z|[+-](0[0-9]|1[0-4]):[0-5][0-9])?"
-_TIME: Final = f"^{_DAY}([T ]{_CLOCK}{_ZONE})?$"
+TIME: Final = f"{_DAY}([T ]{_CLOCK}{_ZONE})?"
+"""A pattern of a time that a client gives."""
 Time = Annotated[
     str,
     Field(
-        pattern=_TIME,
+        pattern=f"^{TIME}$",
         max_length=40,
         description="A date, or a time in RFC 3339; without a zone in UTC.",
         examples=["2005-02-28", "2005-02-28T09:30:00Z"],

@@ -10,6 +10,7 @@ from typing import Final
 from barledger.domain.access import (
     AccessKey,
     Presented,
+    State,
     check_patterns,
     check_scopes,
     hashed,
@@ -86,7 +87,7 @@ class KeyService:
             raise AccessKeyNotFound(key=name)
         return found[0]
 
-    def state(self, key: AccessKey) -> str:
+    def state(self, key: AccessKey) -> State:
         """Return whether a key is active, expired or revoked now."""
         return key.state(self._vault.ledger.now())
 
