@@ -13,12 +13,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import Final
 
+import numpy as np
 import orjson
 import pyarrow as pa
 
 import barledger
 from barledger import BarLedger
-from benchmarks.data import Sizes, daily_bars, minute_bars
+from benchmarks.data import VALUES, Sizes, daily_bars, minute_bars
 from benchmarks.http_client import Rate, Wire, joined, listening, load, request_for
 from benchmarks.measure import alternate, always, spoken
 from benchmarks.row import Aim, Outcome, Row
@@ -169,9 +170,11 @@ def json(on: Stage) -> Outcome:
 
         def alone() -> object:
             bars = on.library.bars("SPAN", "1d")
-            frame = bars.df.reset_index()
-            frame["time"] = frame["time"].dt.strftime("%Y-%m-%dT%H:%M:%SZ")
-            return bars.digest, orjson.dumps(frame.to_dict("records")), plain.ask(b"x")
+            times = np.datetime_as_string(bars.time.view("datetime64[ns]"), unit="s")
+            columns = [np.char.add(times, "Z").tolist(), *(getattr(bars.rows, name).tolist() for name in VALUES)]
+            names = ("time", *VALUES)
+            rows = [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
+            return bars.digest, orjson.dumps(rows), plain.ask(b"x")
 
         return _compared(on, {"face": lambda: wire.ask(request), "alone": alone})
 

@@ -7,6 +7,7 @@ from starlette.middleware.cors import CORSMiddleware
 
 from barledger.api import documentation, problems
 from barledger.api.options import Options
+from barledger.api.remembering import Remembering
 from barledger.api.requests import Requests
 from barledger.api.routes import (
     actions,
@@ -87,6 +88,7 @@ def build(bl: BarLedger, options: Options | None = None) -> FastAPI:
     documentation.describe(app)
     problems.install(app, chosen)
     # The last one stands outermost.
+    app.add_middleware(Remembering, prefix=f"{ROOT}{bars.router.prefix}/", limit=chosen.remembered_bytes)
     if chosen.origins:
         app.add_middleware(
             CORSMiddleware,

@@ -36,9 +36,14 @@ def kept(tag: str, *, immutable: bool) -> dict[str, str]:
 
 def unchanged(request: Request, tag: str, headers: Mapping[str, str]) -> Response | None:
     """Return 304 if the client has this answer already."""
-    given = request.headers.get("if-none-match", "")
+    known = matches(request.headers.get("if-none-match", ""), tag)
+    return Response(status_code=304, headers=dict(headers)) if known else None
+
+
+def matches(given: str, tag: str) -> bool:
+    """Tell whether the tags that a client has are of this answer."""
     tags = {one.strip().removeprefix("W/") for one in given.split(",")}
-    return Response(status_code=304, headers=dict(headers)) if tag in tags or "*" in tags else None
+    return tag in tags or "*" in tags
 
 
 # --- documents -------------------------------------------------------------------------------------

@@ -16,7 +16,8 @@ class Options:
     browser origins that may read answers, ``open_docs`` whether /docs and /openapi.json need no key. ``tls`` says that
     clients speak TLS to it or to its proxy. ``body_bytes`` and ``query_bytes`` bound what is sent, ``page_rows`` what
     is held at once, ``claim_seconds`` how long a request with an Idempotency-Key may take before it can be tried
-    again. ``retry_seconds`` is what clients are told to wait for while the store does not answer.
+    again. ``remembered_bytes`` bounds the small answers that are kept in memory. ``retry_seconds`` is what clients are
+    told to wait for while the store does not answer.
     """
 
     hosts: tuple[str, ...] = LOOPBACK
@@ -28,3 +29,4 @@ class Options:
     page_rows: int = PORTION
     claim_seconds: float = 300.0
     retry_seconds: int = 5
+    remembered_bytes: int = 33_554_432

@@ -40,9 +40,10 @@ class AccessPromises:
         assert other.access_keys.get(KEY.id) == made
         assert [one.name for one in other.access_keys.list()] == ["alpha", "desk"]
         assert other.access_keys.get("000000000000") is None
-        found, now = other.access_keys.look(KEY.id)
+        found, now, noted = other.access_keys.look(KEY.id)
         assert found == made
         assert made.made_at <= now <= ledger.now()
+        assert noted == ledger.audit.frontier().size
 
     def test_a_name_is_used_once_and_for_all(self, ledger: Ledger) -> None:
         ledger.access_keys.add(KEY, WHO)

@@ -12,6 +12,7 @@ from barledger.api.formats import Style, Tabular, choose
 from barledger.api.options import Options
 from barledger.api.problems import documented
 from barledger.api.provenance import PROVENANCE, provenance_of
+from barledger.api.remembering import rememberable
 from barledger.api.response_headers import KEPT, described
 from barledger.api.routes.paths import SERIES, Instrument, Timeframe
 from barledger.api.schemas.bars import BarsAnswer, BarsMeta, BarsWish, SourceRows
@@ -54,6 +55,9 @@ def bars(
     events = scroll.view.actions() if wish.events else ()
     tag = conditional.tag_of(scroll.mark, form.name, wish.model_dump_json(), *events)
     kept = conditional.kept(tag, immutable=scroll.immutable)
+    if wish.adjust is None and not wish.include_adjusted:
+        # What is adjusted changes with the ex-dates that pass.
+        rememberable(request)
     known = conditional.unchanged(request, tag, kept)
     if known is not None:
         return known

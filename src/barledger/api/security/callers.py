@@ -12,6 +12,7 @@ from typing import Annotated, Final
 from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
+from barledger.api.remembering import recognised_in
 from barledger.barledger import BarLedger
 from barledger.domain.access import AccessKey, Scope
 from barledger.errors import InstrumentDenied, KeyRefused, ScopeMissing
@@ -65,7 +66,8 @@ def permitted(scope: Scope) -> Callable[..., Caller]:
 
     def caller(request: Request, shown: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]) -> Caller:
         sessions: Sessions = request.app.state.sessions
-        key = authenticated(sessions.bl, shown)
+        looked = recognised_in(request.scope)
+        key = authenticated(sessions.bl, shown) if looked is None else looked.key
         request.scope["barledger.key"] = key
         if not key.permits(scope):
             raise ScopeMissing(key=key.name, scope=scope, scopes=key.scopes)

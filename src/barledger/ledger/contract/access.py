@@ -32,8 +32,11 @@ class AccessKeys(ABC):
         """Return a key by its id, whatever its state."""
 
     @abstractmethod
-    def look(self, key_id: str) -> tuple[AccessKey | None, int]:
-        """Return a key as `get` does, and the ledger's clock, in one look: every request needs both."""
+    def look(self, key_id: str) -> tuple[AccessKey | None, int, int]:
+        """Return a key as `get` does, the ledger's clock, and how many entries the audit log has.
+
+        All in one look, since every request needs them: as long as the log has not grown, no answer differs.
+        """
 
     @abstractmethod
     def list(self) -> builtins.list[AccessKey]:

@@ -73,12 +73,12 @@ class SqlAccessKeys(AccessKeys):
         """Return a key by its id."""
         return self.look(key_id)[0]
 
-    def look(self, key_id: str) -> tuple[AccessKey | None, int]:
-        """Return a key by its id, and the clock."""
+    def look(self, key_id: str) -> tuple[AccessKey | None, int, int]:
+        """Return a key by its id, the clock, and the size of the audit log."""
         with self._database.read() as transaction:
             row = transaction.one(f'{_QUERY} WHERE "id" = ?', (key_id,))
-            now, reached, _ = transaction.clock()
-        return None if row is None else _key(row), max(now, reached)
+            now, reached, noted = transaction.clock_and_log()
+        return None if row is None else _key(row), max(now, reached), noted
 
     def list(self) -> builtins.list[AccessKey]:
         """Return all keys by name."""

@@ -40,6 +40,14 @@ class NewKey(Readable):
     text: str = field(repr=False)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Recognised(Readable):
+    """A key that was shown, and how many entries the audit log had then: while that is so, no answer differs."""
+
+    key: AccessKey
+    mark: int
+
+
 class KeyService:
     """Keys of the people and programs that use this library over a network. Threads may share it."""
 
@@ -112,17 +120,21 @@ class KeyService:
 
         Only who has the whole key is told that it is expired or revoked.
         """
+        return self.recognise(text).key
+
+    def recognise(self, text: str) -> Recognised:
+        """Return the key that a text is as `authenticate` does, and how much the ledger has noted by now."""
         shown = Presented.of(text)
         if shown is None:
             raise KeyRefused(reason="this is not a key of barledger")
-        found, now = self._vault.ledger.access_keys.look(shown.id)
+        found, now, noted = self._vault.ledger.access_keys.look(shown.id)
         right = shown.fits(found or _NOBODY)
         if found is None or not right:
             raise KeyRefused(reason=_WRONG)
         if found.state(now) != "active":
             raise KeyRefused(reason=f"key {found.name} is {found.state(now)}")
         self._note_use(found, now)
-        return found
+        return Recognised(key=found, mark=noted)
 
     def _note_use(self, key: AccessKey, now: int) -> None:
         """Write down the use at most once a minute; a ledger that cannot be written lets reading go on."""
