@@ -31,7 +31,7 @@ _ROOM: Final = 8_192
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Head:
-    """What is known of a kept body: its tag, the headers that belong to it, its size and its digest."""
+    """What is known of a kept body: its tag, the headers that belong to it, its size, and the digest of all of it."""
 
     tag: str
     headers: dict[str, str]
@@ -50,7 +50,9 @@ class Kept:
     @property
     def whole(self) -> bool:
         """Whether it is what was kept, to the byte."""
-        return len(self.body) == self.head.size and xxh3_128(self.body).hexdigest() == self.head.digest
+        found = xxh3_128(self.body)
+        found.update(_sealed(self.head.tag, self.head.headers))
+        return len(self.body) == self.head.size and found.hexdigest() == self.head.digest
 
 
 class AnswerCache:
@@ -155,6 +157,7 @@ class Keeper:
         file = self._file
         if file is None:
             return
+        self._digest.update(_sealed(tag, headers))
         head = Head(tag=tag, headers=headers, size=self._size, digest=self._digest.hexdigest())
         line = json.dumps(asdict(head)).encode()
         if len(line) >= _ROOM:
@@ -194,6 +197,11 @@ class Keeper:
     def __exit__(self, *_: object) -> None:
         """Leave nothing behind that was not put in place."""
         self.forget()
+
+
+def _sealed(tag: str, headers: dict[str, str]) -> bytes:
+    """Return what belongs to a body as bytes, so that the digest is over that too."""
+    return json.dumps([tag, headers], sort_keys=True).encode()
 
 
 def _head(file: IO[bytes]) -> Head | None:

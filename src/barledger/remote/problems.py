@@ -17,10 +17,12 @@ def error_of(url: str, asked: str, status: int, kind: str, body: bytes) -> Barle
     told = _read(body) if kind.partition(";")[0].strip() == _MEDIA else None
     if told is None:
         return NotBarledger(url=url, detail=f"status {status} without a problem that could be read")
-    if told.get("code") == "route-not-found":
-        return NotServed(who=f"the server at {url}", capability=asked[:_LONGEST])
     made = _made(told)
-    return _unknown(url, status, told) if made is None else made
+    if made is not None:
+        return made
+    if told["code"] == "route-not-found":
+        return NotServed(who=f"the server at {url}", capability=asked[:_LONGEST])
+    return _unknown(url, status, told)
 
 
 def _read(body: bytes) -> dict[str, Any] | None:
