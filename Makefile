@@ -38,9 +38,11 @@ lint: setup ## style, types and import rules
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 	@$(BIN)/python -m barledger.indicators.catalogue --check docs/indicators.md
+	@$(BIN)/python -m barledger.api.reference --check docs/api.md
 
-docs: setup ## the list of indicators, from the registry into docs/indicators.md
+docs: setup ## the list of indicators into docs/indicators.md, and the API's reference into docs/api.md
 	@$(BIN)/python -m barledger.indicators.catalogue docs/indicators.md
+	@$(BIN)/python -m barledger.api.reference docs/api.md
 
 torture: setup servers ## a hundred kills and all the slow properties; about half an hour
 	@BARLEDGER_TORTURE=1 $(BIN)/pytest -m "slow or torture" --timeout=3600

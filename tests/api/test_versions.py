@@ -118,7 +118,7 @@ def test_asking_for_metrics_writes_nothing(client: AppClient, bl: BarLedger) -> 
 
 def test_measuring_is_kept_once(bl: BarLedger, client: AppClient, key_of: KeyOf) -> None:
     headers = bearer(key_of("decide", "read")) | {"idempotency-key": "once"}
-    url = "/api/v1/quality/AAPL/1d"
+    url = "/api/v1/quality/measure/AAPL/1d"
     first, again = (client.post(url, json={}, headers=headers) for _ in range(2))
     assert first.status_code == 201
     assert first.json() == again.json()
@@ -130,7 +130,7 @@ def test_measuring_is_kept_once(bl: BarLedger, client: AppClient, key_of: KeyOf)
 
 
 def test_measuring_needs_the_right_to_decide(client: AppClient) -> None:
-    assert client.post("/api/v1/quality/AAPL/1d", json={}).json()["code"] == "scope-missing"
+    assert client.post("/api/v1/quality/measure/AAPL/1d", json={}).json()["code"] == "scope-missing"
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ from fastapi import APIRouter, FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
 from barledger.api import documentation, problems
+from barledger.api.allowed import Allowed
 from barledger.api.options import Options
 from barledger.api.remembering import Remembering
 from barledger.api.requests import Requests
@@ -79,14 +80,9 @@ _SHOWN: Final = [
 def build(bl: BarLedger, options: Options | None = None) -> FastAPI:
     """Return the app that serves a library; closing the library stays the caller's."""
     chosen = options or Options()
-    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
+    app = routed()
     app.state.options, app.state.sessions = chosen, Sessions(bl)
-    for router in ROUTERS:
-        app.include_router(router, prefix=ROOT)
-    app.include_router(health.router)
-    app.include_router(documentation.router)
-    documentation.describe(app)
-    problems.install(app, chosen)
+    problems.install(app, chosen, Allowed([*((ROOT, one) for one in ROUTERS), ("", health.router)]))
     # The last one stands outermost.
     app.add_middleware(Remembering, prefix=f"{ROOT}{bars.router.prefix}/", limit=chosen.remembered_bytes)
     if chosen.origins:
@@ -108,4 +104,15 @@ def build(bl: BarLedger, options: Options | None = None) -> FastAPI:
     app.add_middleware(Hosts, hosts=chosen.hosts)
     app.add_middleware(SecurityHeaders, tls=chosen.tls)
     app.add_middleware(Requests)
+    return app
+
+
+def routed() -> FastAPI:
+    """Return the app with its routes and their description, and nothing behind them."""
+    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
+    for router in ROUTERS:
+        app.include_router(router, prefix=ROOT)
+    app.include_router(health.router)
+    app.include_router(documentation.router)
+    documentation.describe(app)
     return app

@@ -4,14 +4,15 @@ from collections.abc import Iterator
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, FastAPI, Request
-from fastapi.openapi.docs import get_swagger_ui_html
 from fastapi.openapi.utils import get_openapi
 from fastapi.security import HTTPBasic, HTTPBasicCredentials
-from starlette.responses import JSONResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, Response
 
 from barledger import __version__
 from barledger.api.options import Options
 from barledger.api.problems import HttpProblem
+from barledger.api.reference import page as reference
+from barledger.api.reference.outline import Outline
 from barledger.api.response_headers import described
 from barledger.api.schemas.problem import Problem
 from barledger.errors import KeyRefused
@@ -22,11 +23,6 @@ _ABOUT: Final = """A versioned, auditable cache of market data. Your backtest's 
 Every request needs a key: `Authorization: Bearer bl_…` (`barledger keys create NAME --scope read`). Revisions and times
 in nanoseconds are decimal strings; other times are RFC 3339 in UTC. Every error is `application/problem+json` with a
 code and the next step."""
-_PAGE_POLICY: Final = (
-    "default-src 'none'; script-src 'unsafe-inline' https://cdn.jsdelivr.net; "
-    "style-src 'unsafe-inline' https://cdn.jsdelivr.net; img-src data: https:; "
-    "connect-src 'self'; frame-ancestors 'none'"
-)
 router: Final = APIRouter(include_in_schema=False)
 _basic: Final = HTTPBasic(auto_error=False)
 
@@ -76,8 +72,7 @@ def description(request: Request) -> Response:
 
 
 @router.get("/docs", dependencies=[Depends(_let_in)])
-def page() -> Response:
-    """Return a page that shows the description."""
-    shown = get_swagger_ui_html(openapi_url="/openapi.json", title=f"{TITLE} API")
-    shown.headers["content-security-policy"] = _PAGE_POLICY
-    return shown
+def page(request: Request) -> Response:
+    """Return a page that shows the description, made on this server alone."""
+    shown = reference.page(Outline.of(request.app.openapi()))
+    return HTMLResponse(shown, headers={"content-security-policy": reference.POLICY})

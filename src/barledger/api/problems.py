@@ -5,7 +5,7 @@ knows is an `HttpProblem`.
 """
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from fastapi import FastAPI, Request
@@ -115,8 +115,8 @@ _HTTP: Final[Mapping[int, tuple[str, str]]] = {
 }
 
 
-def install(app: FastAPI, options: Options) -> None:
-    """Let every error leave the app as a problem."""
+def install(app: FastAPI, options: Options, allowed: Callable[[str], str]) -> None:
+    """Let every error leave the app as a problem; ``allowed`` tells which methods a path has."""
 
     async def library(request: Request, error: Exception) -> Response:
         assert isinstance(error, BarledgerError)  # noqa: S101 - that is what it is registered for
@@ -124,7 +124,8 @@ def install(app: FastAPI, options: Options) -> None:
 
     async def http(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)  # noqa: S101 - as above
-        return answer(of_http(error, request_id(request.scope)), error.headers)
+        headers = {"allow": allowed(request.url.path)} if error.status_code == 405 else error.headers
+        return answer(of_http(error, request_id(request.scope)), headers)
 
     async def validation(request: Request, error: Exception) -> Response:
         assert isinstance(error, RequestValidationError)  # noqa: S101 - as above

@@ -102,7 +102,7 @@ def revoke(caller: Admin, key: KeyName, wish: NoteWish, expecting: Expecting) ->
 
 
 @router.get(
-    "/{key:path}",
+    "/{key:named}",
     operation_id="key",
     summary="One key",
     response_model=KeyAnswer,

@@ -135,7 +135,7 @@ def add_route(caller: Admin, channel: ChannelName, wish: RouteWish) -> Response:
 
 
 @router.get(
-    "/channels/{channel:path}",
+    "/channels/{channel:named}",
     operation_id="channel",
     summary="One channel",
     response_model=ChannelAnswer,
@@ -148,7 +148,7 @@ def channel(caller: Admin, request: Request, channel: ChannelName) -> Response:
 
 
 @router.delete(
-    "/channels/{channel:path}",
+    "/channels/{channel:named}",
     operation_id="remove_channel",
     summary="Remove a channel",
     response_model=ChannelAnswer,

@@ -3,6 +3,7 @@
 from typing import Annotated, Final
 
 from fastapi import Path
+from starlette.convertors import Convertor, register_url_convertor
 
 from barledger.api.schemas.values import TimeframeName
 
@@ -22,3 +23,23 @@ Instrument = Annotated[
 Timeframe = Annotated[
     TimeframeName, Path(description="How long each bar lasts; m is a minute, M a month.", examples=["1d"])
 ]
+
+VERBS: Final = ("approvals", "approve", "hold", "release", "revoke", "rotate", "rules", "test", "verify")
+"""What stands after a name where something is done with that which it names."""
+
+
+class Named(Convertor[str]):
+    """A name, which may have slashes; ``{name:named}`` is none that ends with one of `VERBS`."""
+
+    regex = f"(?!.*/(?:{'|'.join(VERBS)})$).+"
+
+    def convert(self, value: str) -> str:
+        """Return it as it is."""
+        return value
+
+    def to_string(self, value: str) -> str:
+        """Return it as it is."""
+        return value
+
+
+register_url_convertor("named", Named())

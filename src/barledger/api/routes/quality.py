@@ -40,13 +40,13 @@ def integrity(
 ) -> IntegrityAnswer:
     """Measure completeness, consistency, timeliness, accuracy and integrity of [start_date, end_date), each 0 to 1.
 
-    Nothing of it is kept; POST /quality/{instrument}/{timeframe} keeps it.
+    Nothing of it is kept; POST /quality/measure/{instrument}/{timeframe} keeps it.
     """
     return _measured(caller, instrument, timeframe, wish, record=False)
 
 
 @router.post(
-    f"/quality{SERIES}",
+    f"/quality/measure{SERIES}",
     operation_id="measure_quality",
     summary="Measure a series, and keep what was measured",
     status_code=201,

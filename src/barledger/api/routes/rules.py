@@ -44,7 +44,7 @@ def listed(caller: Reader, request: Request) -> Response:
 
 
 @router.get(
-    "/{rule:path}",
+    "/{rule:named}",
     operation_id="rule",
     summary="What a rule says",
     response_model=RuleAnswer,
@@ -56,7 +56,7 @@ def get(caller: Reader, request: Request, rule: RuleName) -> Response:
 
 
 @router.put(
-    "/{rule:path}",
+    "/{rule:named}",
     operation_id="set_rule",
     summary="Set a rule",
     response_model=RuleAnswer,
@@ -88,7 +88,7 @@ def put(caller: Decider, rule: RuleName, wish: RuleWish, expecting: Expecting) -
 
 
 @router.delete(
-    "/{rule:path}",
+    "/{rule:named}",
     operation_id="remove_rule",
     summary="Remove a rule",
     response_model=RuleAnswer,

@@ -52,7 +52,7 @@ def runs(caller: Admin, request: Request, wish: Annotated[RunsWish, Query()]) ->
 
 
 @router.get(
-    "/jobs/{job:path}",
+    "/jobs/{job:named}",
     operation_id="scheduled_job",
     summary="One job of the schedule",
     response_model=ScheduledJob,

@@ -191,7 +191,7 @@ def approvals(caller: Reader, request: Request, snapshot: SnapshotId) -> Respons
 
 
 @router.get(
-    "/snapshots/{snapshot:path}",
+    "/snapshots/{snapshot:named}",
     operation_id="snapshot",
     summary="What a snapshot pins",
     response_model=SnapshotAnswer,
@@ -203,7 +203,7 @@ def get(caller: Reader, request: Request, snapshot: SnapshotId) -> Response:
 
 
 @router.delete(
-    "/snapshots/{snapshot:path}",
+    "/snapshots/{snapshot:named}",
     operation_id="delete_snapshot",
     summary="Unpin a snapshot",
     response_model=SnapshotAnswer,

@@ -40,7 +40,7 @@ def listed(caller: Reader, request: Request) -> Response:  # noqa: ARG001 - that
 
 
 @router.get(
-    "/{source:path}",
+    "/{source:named}",
     operation_id="source",
     summary="What a source takes and declares",
     response_model=SourceAnswer,

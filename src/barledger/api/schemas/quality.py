@@ -226,6 +226,8 @@ def flat(told: Mapping[str, Any], before: str = "") -> dict[str, Plain]:
     for name, value in told.items():
         if isinstance(value, Mapping):
             found |= flat(value, f"{before}{name}.")
+        elif isinstance(value, list | tuple) and any(isinstance(one, Mapping) for one in value):
+            found |= flat({str(at): one for at, one in enumerate(value)}, f"{before}{name}.")
         elif isinstance(value, float) and not math.isfinite(value):
             found[f"{before}{name}"] = None
         else:

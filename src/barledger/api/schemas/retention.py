@@ -21,7 +21,7 @@ class RetentionRule(Wish):
     keep_current: Annotated[Duration | None, Field(description="Bars, counted from their time.")] = None
     keep_editions: Annotated[Duration | None, Field(description="Values that were superseded, since then.")] = None
     keep_snapshots: Annotated[
-        dict[Name, Duration],
+        dict[str, Duration],
         Field(
             default_factory=dict,
             description="Snapshots by purpose, * for the rest.",
