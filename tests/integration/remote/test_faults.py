@@ -89,10 +89,9 @@ def test_an_answer_that_is_always_cut_off_is_none(opened: Callable[..., RemoteBa
         remote.bars("AAPL", "1d")
 
 
-def test_a_server_that_is_silent_is_not_waited_for_for_ever(
-    opened: Callable[..., RemoteBarLedger], way: Between
-) -> None:
-    remote = opened(remote_timeout=0.3)
+def test_a_server_that_is_silent_is_not_waited_for_for_ever(remote: RemoteBarLedger, way: Between) -> None:
+    # It connects as slowly as a busy machine may.
+    remote._connection.timeout = remote._connection.patience = 0.3
 
     def silent(_: Asked, real: Callable[[], Said]) -> Said:
         time.sleep(2.0)

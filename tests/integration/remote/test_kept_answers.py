@@ -156,10 +156,8 @@ def test_several_processes_share_what_is_kept(served: Served, folder: Path) -> N
     context = multiprocessing.get_context("spawn")
     failed: multiprocessing.Queue[str] = context.Queue()
     wanted = served.bl.bars("AAPL", "1d").digest
-    readers = [
-        context.Process(target=read_again_and_again, args=(served.url, served.key, folder, wanted, failed))
-        for _ in range(3)
-    ]
+    given = served.url, served.key, folder, wanted, failed
+    readers = [context.Process(target=read_again_and_again, args=given) for _ in range(3)]
     for one in readers:
         one.start()
     for one in readers:
