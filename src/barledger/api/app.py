@@ -84,7 +84,9 @@ def build(bl: BarLedger, options: Options | None = None) -> FastAPI:
     app.state.options, app.state.sessions = chosen, Sessions(bl)
     problems.install(app, chosen, Allowed([*((ROOT, one) for one in ROUTERS), ("", health.router)]))
     # The last one stands outermost.
-    app.add_middleware(Remembering, prefix=f"{ROOT}{bars.router.prefix}/", limit=chosen.remembered_bytes)
+    app.add_middleware(
+        Remembering, root=f"{ROOT}/", prefix=f"{ROOT}{bars.router.prefix}/", limit=chosen.remembered_bytes
+    )
     if chosen.origins:
         app.add_middleware(
             CORSMiddleware,

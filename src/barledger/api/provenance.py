@@ -35,7 +35,7 @@ def provenance_of(
         "spans": [_span(one) for one in told.spans],
         "interval": [str(interval.start), str(interval.end)],
         "is_view": told.is_view,
-        "calendar": view.instruments.describe(view.instrument).calendar,
+        "calendar": scroll.calendar,
         "notes": dict(told.notes),
     }
     if actions is not None:

@@ -72,22 +72,22 @@ class Memory:
 
 
 class Remembering:
-    """The layer that is next to the routes: answers from memory, and keeps what routes say may be kept."""
+    """The layer that is next to the routes: looks the key up, answers from memory, and keeps what may be kept."""
 
-    def __init__(self, app: ASGIApp, *, prefix: str, limit: int) -> None:
-        """Look only at what begins with ``prefix``."""
-        self._app, self._prefix = app, prefix
+    def __init__(self, app: ASGIApp, *, root: str, prefix: str, limit: int) -> None:
+        """Look keys up for what begins with ``root``, and remember only what begins with ``prefix``."""
+        self._app, self._root, self._prefix = app, root, prefix
         self._limit = limit
         self._memories: tuple[Any, Memory] = None, Memory(limit)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer from memory, or let a route do it."""
-        if scope["type"] != "http" or scope["method"] != "GET" or not scope["path"].startswith(self._prefix):
+        if scope["type"] != "http" or not scope["path"].startswith(self._root):
             await self._app(scope, receive, send)
             return
         headers = dict(scope["headers"])
         recognised = await self._recognised(scope, headers.get(b"authorization", b""))
-        if recognised is None:
+        if recognised is None or scope["method"] != "GET" or not scope["path"].startswith(self._prefix):
             await self._app(scope, receive, send)
             return
         path = scope.get("raw_path") or scope["path"].encode()

@@ -206,13 +206,13 @@ class Bars:
         if name in ("time", "close_time"):
             return pa.array(getattr(self, name), pa.timestamp("ns", "UTC"))
         if name in VALUES:
-            return pa.array(self._view(name), from_pandas=True)
+            return _floats(self._view(name))
         if name == "adjustment_factor":
             return pa.array(self._factor(), pa.float64(), from_pandas=True)
         if name in ADJUSTED:
             return pa.array(self._column(name), pa.float64(), from_pandas=True)
         if name == "source_id":
-            return pa.array([None] * len(rows) if rows.source_id is None else rows.source_id, pa.string())
+            return pa.nulls(len(rows), pa.string()) if rows.source_id is None else pa.array(rows.source_id, pa.string())
         return pa.array(self._column(name))
 
     def __arrow_c_stream__(self, requested_schema: object = None) -> object:
@@ -383,6 +383,13 @@ def schema() -> "pa.Schema":
     return pa.schema(
         [("time", pa.timestamp("ns", "UTC")), *floats, ("source_id", pa.string()), ("revision", pa.int64())]
     )
+
+
+def _floats(column: npt.NDArray[Any]) -> "pa.Array":
+    """Return numbers with null for NaN; without a copy where there is none."""
+    import pyarrow as pa  # noqa: PLC0415 - as above
+
+    return pa.array(column, from_pandas=bool(np.isnan(column).any()))
 
 
 def _read_only(column: npt.NDArray[Any]) -> npt.NDArray[Any]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from threading import Lock
 from typing import Annotated, Final
 
+from anyio import to_thread
 from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
@@ -64,10 +65,13 @@ class Sessions:
 def permitted(scope: Scope) -> Callable[..., Caller]:
     """Return a dependency that gives the caller; it raises `KeyRefused` and `ScopeMissing`."""
 
-    def caller(request: Request, shown: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]) -> Caller:
+    async def caller(
+        request: Request, shown: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
+    ) -> Caller:
         sessions: Sessions = request.app.state.sessions
         looked = recognised_in(request.scope)
-        key = authenticated(sessions.bl, shown) if looked is None else looked.key
+        # Whoever is refused is looked up once more, to be told why.
+        key = await to_thread.run_sync(authenticated, sessions.bl, shown) if looked is None else looked.key
         request.scope["barledger.key"] = key
         if not key.permits(scope):
             raise ScopeMissing(key=key.name, scope=scope, scopes=key.scopes)

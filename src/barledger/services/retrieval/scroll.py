@@ -140,11 +140,16 @@ class Scroll:
             "series": [_state_told(state, self.view.state.at) for state in self._states],
             "snapshot": [snapshot.id, snapshot.data_hash] if snapshot else [],
             "made_for": self.view.made_for(self.view.series),
-            "calendar": self.view.instruments.describe(self.view.instrument).calendar,
+            "calendar": self.calendar,
             "events": _plain(self._events_until),
             "known_at": _plain(self.known_at),
         }
         return hashlib.sha256(rfc8785.dumps(told)).hexdigest()
+
+    @cached_property
+    def calendar(self) -> str:
+        """Return the name of the calendar by which the instrument trades."""
+        return self.view.instruments.describe(self.view.instrument).calendar
 
     @property
     def _events_until(self) -> int:
@@ -162,7 +167,14 @@ class Scroll:
     @property
     def small(self) -> bool:
         """Whether the whole answer is held at once."""
-        return self.request.last is not None or int(self._counts[1].sum()) <= self.most
+        if self.request.last is not None or self._rows_of_all <= self.most:
+            return True
+        return int(self._counts[1].sum()) <= self.most
+
+    @property
+    def _rows_of_all(self) -> int:
+        """Return how many bars the series have, or the snapshot, whatever the interval."""
+        return sum(pin.rows for pin in self.view.pins) or sum(state.rows for state in self._states)
 
     def whole(self) -> Bars:
         """Return all bars at once."""
