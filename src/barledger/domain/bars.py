@@ -188,16 +188,25 @@ class Bars:
 
         Bars that were asked for with columns have time and these.
         """
+        return self._tabled(self._view)
+
+    def as_table(self) -> "pa.Table":
+        """Return what `to_arrow` does, for who holds these bars alone: pandas does not know of its memory.
+
+        Frames of these bars must not be changed while the table is used.
+        """
+        return self._tabled(lambda name: getattr(self._rows, name))
+
+    def _tabled(self, view: Callable[[str], npt.NDArray[Any]]) -> "pa.Table":
         import pyarrow as pa  # noqa: PLC0415 - only Arrow's users need it
 
         whole = (*_STORED, *self.marks, *(() if self.adjusted is None else ADJUSTED))
         names = whole if self.columns == self._usual else ("time", *self.columns)
         known = {field.name: field for field in schema()}
-        fields = [known.get(name) or pa.field(name, self._arrow(name).type) for name in names]
+        columns = [_floats(view(name)) if name in VALUES else self._arrow(name) for name in names]
+        fields = [known.get(name) or pa.field(name, column.type) for name, column in zip(names, columns, strict=True)]
         metadata = {f"barledger.{key}": str(value) for key, value in self.provenance.items()}
-        return pa.Table.from_arrays(
-            [self._arrow(name) for name in names], schema=pa.schema(fields).with_metadata(metadata)
-        )
+        return pa.Table.from_arrays(columns, schema=pa.schema(fields).with_metadata(metadata))
 
     def _arrow(self, name: str) -> "pa.Array":
         import pyarrow as pa  # noqa: PLC0415 - as above
@@ -205,8 +214,6 @@ class Bars:
         rows = self._rows
         if name in ("time", "close_time"):
             return pa.array(getattr(self, name), pa.timestamp("ns", "UTC"))
-        if name in VALUES:
-            return _floats(self._view(name))
         if name == "adjustment_factor":
             return pa.array(self._factor(), pa.float64(), from_pandas=True)
         if name in ADJUSTED:

@@ -4,7 +4,7 @@ A route says what it needs by the type of a parameter: `Reader`, `Ingester`, `Sn
 """
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from threading import Lock
 from typing import Annotated, Final
@@ -62,7 +62,7 @@ class Sessions:
             return self._kept[key.actor]
 
 
-def permitted(scope: Scope) -> Callable[..., Caller]:
+def permitted(scope: Scope) -> Callable[..., Awaitable[Caller]]:
     """Return a dependency that gives the caller; it raises `KeyRefused` and `ScopeMissing`."""
 
     async def caller(
