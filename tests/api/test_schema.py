@@ -16,7 +16,6 @@ from schemathesis.config import (
     ExamplesPhaseConfig,
     FuzzingPhaseConfig,
     GenerationConfig,
-    NegativeDataRejectionConfig,
     PhasesConfig,
     PositiveDataAcceptanceConfig,
     ProjectConfig,
@@ -24,6 +23,7 @@ from schemathesis.config import (
     SchemathesisConfig,
     StatefulPhaseConfig,
 )
+from schemathesis.config._checks import NegativeDataRejectionConfig
 from schemathesis.engine import Status, from_schema
 from schemathesis.engine.events import FatalError, NonFatalError, ScenarioFinished
 
