@@ -177,8 +177,8 @@ def _begun(portions: Iterator[pa.Table]) -> tuple[Iterator[pa.Table], bool]:
 
 
 def _portion(columns: int, rows: int) -> int:
-    """Return how many rows are held at once: as many as of bars, or fewer where there are many columns."""
-    return max(1_024, min(rows, rows * 8 // (columns + 3)))
+    """Return how many rows are held at once: as many as of bars, or fewer where there are more columns."""
+    return max(1_024, min(rows, rows * 4 // (columns + 3)))
 
 
 def _table(found: Calculation, meta: CalculationMeta, portion: int) -> Tabular:
