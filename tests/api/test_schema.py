@@ -179,7 +179,7 @@ def test_what_there_is_is_found(tried: Tried, described: Any) -> None:
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("phase", ["examples", "coverage", "stateful"])
 def test_every_phase_finds_what_is_described(tried: Tried, phase: str) -> None:
-    ran, wrong = _engine(tried.described(phases=_phases([phase], most=5), seconds=240))
+    ran, wrong = _engine(tried.described(phases=_phases([phase], most=5), seconds=120))
     assert ran
     assert not wrong, "\n\n".join(wrong[:5])
 
