@@ -28,6 +28,9 @@ class AppClient:
     def post(self, url: str, **given: Any) -> httpx.Response:
         return self.request("POST", url, **given)
 
+    def put(self, url: str, **given: Any) -> httpx.Response:
+        return self.request("PUT", url, **given)
+
     def delete(self, url: str, **given: Any) -> httpx.Response:
         return self.request("DELETE", url, **given)
 

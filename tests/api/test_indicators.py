@@ -12,6 +12,7 @@ import pytest
 from asgi import AppClient
 from barledger import BarLedger
 from barledger.api.app import build
+from barledger.api.batches import BatchTable
 from barledger.api.formats import FORMATS
 from barledger.api.options import Options
 from libraries import frame
@@ -186,6 +187,17 @@ def test_a_long_batch_comes_in_portions_and_is_the_same(bl: BarLedger, key_of: K
     for name, part in found.groupby("instrument"):
         expected = bl.indicators.calculate("sma(3)", str(name), "1d").df["sma(3)"]
         assert part["sma(3)"].fillna(-1.0).tolist() == expected.fillna(-1.0).tolist()
+
+
+def test_no_more_is_computed_than_is_about_to_be_sent(bl: BarLedger) -> None:
+    names = [f"S{number}" for number in range(60)]
+    for name in names:
+        bl.write(name, "1d", frame(range(600)), source="desk")
+    found = bl.indicators.batches(names, "1d", ["sma(3)"])
+    portions = BatchTable(found, bl.indicators.columns("sma(3)"), portion=1_024).portions()
+    assert len(next(portions)) == 1_200
+    assert repr(found) == "<Batches: 2 instruments so far>"
+    assert sum(map(len, portions)) == 58 * 600
 
 
 @pytest.mark.parametrize(

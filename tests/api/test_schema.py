@@ -16,7 +16,6 @@ from schemathesis.config import (
     ExamplesPhaseConfig,
     FuzzingPhaseConfig,
     GenerationConfig,
-    NegativeDataRejectionConfig,
     PhasesConfig,
     PositiveDataAcceptanceConfig,
     ProjectConfig,
@@ -24,6 +23,7 @@ from schemathesis.config import (
     SchemathesisConfig,
     StatefulPhaseConfig,
 )
+from schemathesis.config._checks import NegativeDataRejectionConfig
 from schemathesis.engine import Status, from_schema
 from schemathesis.engine.events import FatalError, NonFatalError, ScenarioFinished
 
@@ -179,7 +179,7 @@ def test_what_there_is_is_found(tried: Tried, described: Any) -> None:
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("phase", ["examples", "coverage", "stateful"])
 def test_every_phase_finds_what_is_described(tried: Tried, phase: str) -> None:
-    ran, wrong = _engine(tried.described(phases=_phases([phase], most=5), seconds=240))
+    ran, wrong = _engine(tried.described(phases=_phases([phase], most=5), seconds=120))
     assert ran
     assert not wrong, "\n\n".join(wrong[:5])
 

@@ -23,6 +23,7 @@ _ABOUT: Final = """A versioned, auditable cache of market data. Your backtest's 
 Every request needs a key: `Authorization: Bearer bl_…` (`barledger keys create NAME --scope read`). Revisions and times
 in nanoseconds are decimal strings; other times are RFC 3339 in UTC. Every error is `application/problem+json` with a
 code and the next step."""
+_USUAL: Final = "Successful Response"
 router: Final = APIRouter(include_in_schema=False)
 _basic: Final = HTTPBasic(auto_error=False)
 
@@ -36,18 +37,27 @@ def describe(app: FastAPI) -> None:
             schemas = made.setdefault("components", {}).setdefault("schemas", {})
             told = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
             schemas |= told.pop("$defs", {}) | {"Problem": told}
-            for answer in _answers(made):
+            for method, status, answer in _answers(made):
                 answer["headers"] = described() | answer.get("headers", {})
+                if answer["description"] == _USUAL:
+                    answer["description"] = _made_of(method, status)
             app.openapi_schema = made
         return app.openapi_schema
 
     app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's own way to do it
 
 
-def _answers(made: dict[str, Any]) -> Iterator[dict[str, Any]]:
+def _answers(made: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
     for operations in made["paths"].values():
-        for operation in operations.values():
-            yield from operation["responses"].values()
+        for method, operation in operations.items():
+            for status, answer in operation["responses"].items():
+                yield method, status, answer
+
+
+def _made_of(method: str, status: str) -> str:
+    if status == "201":
+        return "It is made."
+    return "What was asked for." if method == "get" else "It is done."
 
 
 def _let_in(request: Request, shown: Annotated[HTTPBasicCredentials | None, Depends(_basic)]) -> None:

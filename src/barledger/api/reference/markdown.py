@@ -47,7 +47,7 @@ def _own(answer: Answer) -> bool:
 
 
 def _answer(one: Answer) -> str:
-    told = f"[{one.schema}](#{one.schema.lower()})" if one.schema and one.schema != "Problem" else ""
+    told = f"[{one.schema}](#{_anchor(one.schema)})" if one.schema and one.schema != "Problem" else ""
     forms = [media for media in one.media if not media.endswith("json")]
     codes = ", ".join(f"`{code}`" for code in one.codes)
     details = "; ".join(part for part in (told, f"also {', '.join(forms)}" if forms else "", codes) if part)
@@ -55,7 +55,7 @@ def _answer(one: Answer) -> str:
 
 
 def _object(one: Object) -> Iterator[str]:
-    yield f'### <a id="{one.name.lower()}"></a>{one.name}'
+    yield f'### <a id="{_anchor(one.name)}"></a>{one.name}'
     yield ""
     yield one.about
     yield ""
@@ -74,4 +74,9 @@ def _table(fields: Sequence[Field], *, places: bool) -> Iterator[str]:
 
 def _linked(told: str) -> str:
     """Return a type with links to objects, whose names begin with a capital."""
-    return re.sub(r"(?<!`)\b([A-Z][A-Za-z]+)\b(?!`)", lambda found: f"[{found[1]}](#{found[1].lower()})", told)
+    return re.sub(r"(?<!`)\b([A-Z][A-Za-z]+)\b(?!`)", lambda found: f"[{found[1]}](#{_anchor(found[1])})", told)
+
+
+def _anchor(name: str) -> str:
+    """Return where an object is told of; operations have the anchors of their ids."""
+    return f"object-{name.lower()}"

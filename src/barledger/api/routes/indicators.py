@@ -178,8 +178,8 @@ def _begun(portions: Iterator[pa.Table]) -> tuple[Iterator[pa.Table], bool]:
 
 
 def portion_of(columns: int, rows: int) -> int:
-    """Return how many rows are held at once: as many as of bars, or fewer where there are many columns."""
-    return max(1_024, min(rows, rows * 8 // (columns + 3)))
+    """Return how many rows are held at once: as many as of bars, or fewer where there are more columns."""
+    return max(1_024, min(rows, rows * 4 // (columns + 3)))
 
 
 def table_of(found: Calculation, meta: CalculationMeta, portion: int) -> Tabular:

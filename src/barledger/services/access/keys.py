@@ -19,7 +19,7 @@ from barledger.domain.access import (
     spelled,
 )
 from barledger.domain.duration import parse_duration
-from barledger.domain.interval import END_OF_TIME, Instant, format_time, parse_time
+from barledger.domain.interval import END_OF_TIME, Instant, parse_time
 from barledger.domain.readable import Readable
 from barledger.domain.series import check_name
 from barledger.domain.timeframe import MINUTE
@@ -146,8 +146,9 @@ class KeyService:
     def _expiry(self, expires: Instant) -> int:
         now = self._vault.ledger.now()
         if isinstance(expires, str) and _DURATION.fullmatch(expires):
-            return now + parse_duration(expires, setting="expires")
-        at = parse_time(expires)
+            at = now + parse_duration(expires, setting="expires")
+        else:
+            at = parse_time(expires)
         if not now < at < END_OF_TIME:
-            raise InvalidSetting(setting="expires", reason=f"{format_time(at)} has passed, or never comes")
+            raise InvalidSetting(setting="expires", reason=f"{expires} has passed, or never comes")
         return at
