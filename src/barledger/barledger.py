@@ -42,6 +42,7 @@ from barledger.services.ingestion.plan import Refresh
 from barledger.services.ingestion.progress import Listener
 from barledger.services.instruments import InstrumentService
 from barledger.services.integrity import DataIntegrityService
+from barledger.services.jobs import JobService
 from barledger.services.notifications import NotificationService
 from barledger.services.notifications.posting import Poster
 from barledger.services.quality import LibraryVerification, QualityService, VerificationBudget
@@ -84,6 +85,7 @@ class BarLedger:
         self.cache = DataCacheService(self.vault)
         self.availability = DataAvailabilityService(self.vault, self.instruments)
         self.schedule = ScheduleService(self.vault, self, make_timers=ApschedulerTimers, lease=settings.schedule_lease)
+        self.jobs = JobService(self.vault, self, home=settings.home, most=settings.queue, lease=settings.schedule_lease)
         self.quality_metrics = QualityService(self.vault, self.instruments, self.availability)
         self.integrity = DataIntegrityService(
             self.vault,
@@ -345,7 +347,7 @@ class BarLedger:
         self.cache = self.ingestion = self.retrieval = self.audit = self.instruments = nothing
         self.availability = self.integrity = self.quality_metrics = self.actions = nothing
         self.indicators = self.keys = self.replies = nothing
-        self.notifications = self.schedule = nothing
+        self.notifications = self.schedule = self.jobs = nothing
 
     def __enter__(self) -> Self:
         """Use it in a with statement."""
