@@ -31,7 +31,7 @@ _EXAMPLES: Final = 12
 def described(bl: BarLedger) -> Any:
     """The app as it describes itself, asked with a key for everything."""
     key = bl.keys.create("tried", scopes="admin").text
-    app = build(bl, Options(hosts=("testserver", "localhost"), open_docs=True))
+    app = build(bl, Options(hosts=("testserver", "localhost"), open_docs=True, event_seconds=0.05))
     projects = ProjectsConfig(default=ProjectConfig(checks=_CHECKS, headers=bearer(key)))
     return schemathesis.openapi.from_asgi("/openapi.json", app, config=SchemathesisConfig(projects=projects))
 

@@ -37,6 +37,7 @@ from barledger.errors import (
     KeyRefused,
     MissingColumns,
     NotFound,
+    QueueFull,
     RateLimited,
     ReadOnly,
     Refused,
@@ -59,6 +60,7 @@ _STATUSES: Final[Mapping[type[BarledgerError], int]] = {
     CapabilityMissing: 422,
     Closed: 503,
     Refused: 409,
+    QueueFull: 503,
     Busy: 503,
     IntegrityError: 500,
     StoreError: 503,
@@ -256,18 +258,20 @@ _TOLD: Final[Mapping[int, str]] = {
     404: "What was asked for does not exist.",
     405: "Another method is needed.",
     406: "None of the formats that are accepted can be had.",
+    408: "The body did not come in time.",
     409: "Something else is there, or was changed since.",
     410: "Retention deleted what this needs.",
     413: "More was sent than the server takes.",
     414: "The address is longer than the server takes.",
     422: "A field is wrong, or a rule is broken; `errors` names the fields.",
     429: "Too many requests with this key.",
+    431: "The headers are larger than the server takes.",
     500: "The data are damaged, or something unforeseen happened.",
     501: "The server lacks a package that this needs.",
     502: "A source does not answer.",
     503: "The store or the ledger does not answer, or somebody writes the series for long; nothing is lost.",
 }
-EVERYWHERE: Final = (400, 401, 403, 414, 422, 500, 503)
+EVERYWHERE: Final = (400, 401, 403, 414, 422, 429, 431, 500, 503)
 """What every route that needs a key may answer."""
 
 
@@ -276,5 +280,5 @@ def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
     schema = {"$ref": "#/components/schemas/Problem"}
     return {
         status: {"description": _TOLD[status], "content": {MEDIA_TYPE: {"schema": schema}}}
-        for status in sorted({*EVERYWHERE, *statuses})
+        for status in sorted({*EVERYWHERE, *statuses, *((408,) if 413 in statuses else ())})
     }

@@ -60,14 +60,15 @@ class Sessions:
             return self._kept[key.actor]
 
 
-def permitted(scope: Scope) -> Callable[..., Caller]:
-    """Return a dependency that gives the caller; it raises `KeyRefused` and `ScopeMissing`."""
+def permitted(scope: Scope | None) -> Callable[..., Caller]:
+    """Return a dependency that gives the caller; it raises `KeyRefused` and, for a scope, `ScopeMissing`."""
 
     def caller(request: Request, shown: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]) -> Caller:
         sessions: Sessions = request.app.state.sessions
         key = authenticated(sessions.bl, shown)
+        request.app.state.rates.take(key)
         request.scope["barledger.key"] = key
-        if not key.permits(scope):
+        if scope is not None and not key.permits(scope):
             raise ScopeMissing(key=key.name, scope=scope, scopes=key.scopes)
         return Caller(key=key, bl=sessions.of(key))
 
@@ -81,6 +82,7 @@ def authenticated(bl: BarLedger, shown: HTTPAuthorizationCredentials | None) -> 
     return bl.keys.authenticate(shown.credentials)
 
 
+Anyone = Annotated[Caller, Depends(permitted(None))]
 Reader = Annotated[Caller, Depends(permitted("read"))]
 Ingester = Annotated[Caller, Depends(permitted("ingest"))]
 Snapshotter = Annotated[Caller, Depends(permitted("snapshot"))]
