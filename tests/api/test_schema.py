@@ -54,7 +54,8 @@ def test_the_api_is_as_it_is_described(described: Any, mode: GenerationMode) -> 
                 case.query.pop("version", None)
                 case.query.pop("source", None)
                 case.query.pop("cursor", None)
-            case.call_and_validate()
+            # Said to be ours, lest the key be taken for one that was made up and ought to be refused.
+            case.call_and_validate(headers=described.config.headers_for(operation=operation))
 
         try_out()
         tried += 1
@@ -62,7 +63,7 @@ def test_the_api_is_as_it_is_described(described: Any, mode: GenerationMode) -> 
 
 
 def _takes_anything(operation: Any) -> bool:
-    return any(True for _ in operation.iter_parameters()) or bool(operation.body)
+    return any(one.name != "Authorization" for one in operation.iter_parameters()) or bool(operation.body)
 
 
 def test_every_operation_has_an_id_and_a_summary_and_tells_its_errors(described: Any) -> None:

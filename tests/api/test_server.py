@@ -188,4 +188,4 @@ def test_the_first_start_makes_a_key_for_its_owner_and_a_signal_ends_it_well(
 
 def test_a_request_that_has_begun_is_finished(served: Served) -> None:
     served.bl.write("SLOW", "1d", frame(range(5)), source="desk")
-    assert json.loads(asked(served, "/ready")) ["status"] == "ready"
+    assert json.loads(asked(served, "/ready"))["status"] == "ready"

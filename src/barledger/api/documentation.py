@@ -11,6 +11,7 @@ from starlette.responses import JSONResponse, Response
 from barledger import __version__
 from barledger.api.options import Options
 from barledger.api.problems import HttpProblem
+from barledger.api.schemas.events import DiscrepancyEvent, NoticeEvent, StreamedEvent
 from barledger.api.schemas.problem import Problem
 from barledger.errors import KeyRefused
 
@@ -26,18 +27,20 @@ _PAGE_POLICY: Final = (
     "connect-src 'self'; frame-ancestors 'none'"
 )
 router: Final = APIRouter(include_in_schema=False)
+_BESIDE: Final = (Problem, StreamedEvent, DiscrepancyEvent, NoticeEvent)
 _basic: Final = HTTPBasic(auto_error=False)
 
 
 def describe(app: FastAPI) -> None:
-    """Let the app describe itself, with `Problem` among the schemas."""
+    """Let the app describe itself, with the schemas of what no route returns as such."""
 
     def openapi() -> dict[str, Any]:
         if not app.openapi_schema:
             made = get_openapi(title=TITLE, version=__version__, description=_ABOUT, routes=app.routes)
             schemas = made.setdefault("components", {}).setdefault("schemas", {})
-            told = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
-            schemas |= told.pop("$defs", {}) | {"Problem": told}
+            for model in _BESIDE:
+                told = model.model_json_schema(ref_template="#/components/schemas/{model}")
+                schemas |= told.pop("$defs", {}) | {model.__name__: told}
             app.openapi_schema = made
         return app.openapi_schema
 

@@ -46,7 +46,7 @@ LastEventId = Annotated[
     responses={
         200: {
             "description": "Events `job`, `discrepancy` and `notice` with JSON as their data, and an id to go on from.",
-            "content": {MEDIA_TYPE: {"schema": {"type": "string"}}},
+            "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/StreamedEvent"}}},
         },
         **documented(),
     },

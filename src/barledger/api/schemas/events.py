@@ -86,6 +86,27 @@ class NoticeEvent(Schema):
         )
 
 
+class StreamedEvent(Schema):
+    """One event of the stream: what it is, JSON about it, and the id to go on from where it has one."""
+
+    event: Literal["job", "discrepancy", "notice"]
+    id: Annotated[str | None, Field(examples=["1795663240936754050"])] = None
+    data: Annotated[
+        str,
+        Field(
+            json_schema_extra={
+                "contentMediaType": "application/json",
+                "contentSchema": {
+                    "anyOf": [
+                        {"$ref": f"#/components/schemas/{name}"}
+                        for name in ("JobAnswer", "DiscrepancyEvent", "NoticeEvent")
+                    ]
+                },
+            }
+        ),
+    ]
+
+
 def shown(subject: Any) -> Schema:
     """Return what an event is about as it is sent."""
     if isinstance(subject, Noticed):
