@@ -55,7 +55,7 @@ def test_the_api_is_as_it_is_described(described: Any, mode: GenerationMode) -> 
                 case.query.pop("source", None)
                 case.query.pop("cursor", None)
             # Said to be ours, lest the key be taken for one that was made up and ought to be refused.
-            case.call_and_validate(headers=described.config.headers_for(operation=operation))
+            case.call_and_validate(headers=described.config.headers_for(operation=case.operation))
 
         try_out()
         tried += 1

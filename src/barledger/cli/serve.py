@@ -87,6 +87,9 @@ def serve(
     )
     output = Output(as_json=json)
     with library(store, ledger) as opened, address.bind() as listening:
+        place = place_of(store or opened.settings.url, ledger or opened.settings.ledger, opened.settings)
+        shared = Library(store=place.store, ledger=place.ledger)
+        watch = Workers(shared, serving, listening) if workers > 1 else None
         told = {"url": address.url, "store": opened.vault.store.describe().location}
         if address.is_loopback:
             file, made = owner_key(opened.keys, opened.settings.home, port)
@@ -96,8 +99,7 @@ def serve(
             step = "Make one first: barledger keys create NAME --scope admin."
             raise InvalidSetting(setting="--host", reason=f"nobody has a key to {address.url}", advised=step)
         output.say(f"serving {told['store']} on {address.url}, its API at {address.url}/docs; Ctrl-C stops it", told)
-        if workers == 1:
+        if watch is None:
             run(opened, serving, listening)
-            return
-        place = place_of(store or opened.settings.url, ledger or opened.settings.ledger, opened.settings)
-        Workers(Library(store=place.store, ledger=place.ledger), serving, listening).run()
+        else:
+            watch.run()

@@ -94,15 +94,8 @@ class StreamedEvent(Schema):
     data: Annotated[
         str,
         Field(
-            json_schema_extra={
-                "contentMediaType": "application/json",
-                "contentSchema": {
-                    "anyOf": [
-                        {"$ref": f"#/components/schemas/{name}"}
-                        for name in ("JobAnswer", "DiscrepancyEvent", "NoticeEvent")
-                    ]
-                },
-            }
+            description="A JobAnswer, DiscrepancyEvent or NoticeEvent.",
+            json_schema_extra={"contentMediaType": "application/json"},
         ),
     ]
 
