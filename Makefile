@@ -32,11 +32,12 @@ test-pandas2: $(VENV)-pandas2/.complete ## frames in and out, with the oldest pa
 	  tests/unit/test_intake.py tests/unit/test_bars.py tests/unit/test_digest.py tests/contract/test_memory_store.py \
 	  tests/integration/test_versions.py
 
-lint: setup ## style, types and import rules
+lint: setup ## style, types, import rules and what is unsafe
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+	@$(BIN)/bandit --quiet --configfile pyproject.toml --recursive --severity-level medium src
 	@$(BIN)/python -m barledger.indicators.catalogue --check docs/indicators.md
 	@$(BIN)/python -m barledger.api.reference --check docs/api.md
 

@@ -33,6 +33,7 @@ from barledger.services.cache.commit import Written
 from barledger.services.cache.history import Edition
 from barledger.services.cache.vault import Patience, Vault, fits, introduce
 from barledger.services.cache.verification import Verification
+from barledger.services.events import EventService
 from barledger.services.indicators import IndicatorService
 from barledger.services.indicators.absences import Absences
 from barledger.services.indicators.cache import IndicatorCache
@@ -42,6 +43,7 @@ from barledger.services.ingestion.plan import Refresh
 from barledger.services.ingestion.progress import Listener
 from barledger.services.instruments import InstrumentService
 from barledger.services.integrity import DataIntegrityService
+from barledger.services.jobs import JobService
 from barledger.services.notifications import NotificationService
 from barledger.services.notifications.posting import Poster
 from barledger.services.quality import LibraryVerification, QualityService, VerificationBudget
@@ -84,6 +86,8 @@ class BarLedger:
         self.cache = DataCacheService(self.vault)
         self.availability = DataAvailabilityService(self.vault, self.instruments)
         self.schedule = ScheduleService(self.vault, self, make_timers=ApschedulerTimers, lease=settings.schedule_lease)
+        self.events = EventService(self.vault)
+        self.jobs = JobService(self.vault, self, home=settings.home, most=settings.queue, lease=settings.schedule_lease)
         self.quality_metrics = QualityService(self.vault, self.instruments, self.availability)
         self.integrity = DataIntegrityService(
             self.vault,
@@ -345,7 +349,7 @@ class BarLedger:
         self.cache = self.ingestion = self.retrieval = self.audit = self.instruments = nothing
         self.availability = self.integrity = self.quality_metrics = self.actions = nothing
         self.indicators = self.keys = self.replies = nothing
-        self.notifications = self.schedule = nothing
+        self.notifications = self.schedule = self.jobs = self.events = nothing
 
     def __enter__(self) -> Self:
         """Use it in a with statement."""

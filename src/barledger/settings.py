@@ -52,6 +52,7 @@ class Settings(BaseSettings):
     schedule_lease: float = Field(
         default=30.0, gt=0.5, description="Seconds after which another process takes over the schedule of a dead one."
     )
+    queue: int = Field(default=200, ge=1, description="At most so many jobs wait or run, and as many ended are kept.")
     indicator_cache: int = Field(
         default=256 * 1024 * 1024, ge=0, description="At most so many bytes of indicators are kept in memory."
     )

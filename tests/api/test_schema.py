@@ -85,7 +85,7 @@ class Tried:
 
     def described(self, *, phases: PhasesConfig | None = None, seconds: float | None = None) -> Any:
         """Return the app as it describes itself, asked with a key for everything."""
-        app = build(self.bl, Options(hosts=("testserver", "localhost"), open_docs=True))
+        app = build(self.bl, Options(hosts=("testserver", "localhost"), open_docs=True, event_seconds=0.05))
         # The key is shown in every request; that it is wanted is tried by leaving it out.
         generation = GenerationConfig(with_security_parameters=False)
         headers = bearer(self.key.text)
@@ -231,7 +231,7 @@ def _engine(described: Any) -> tuple[int, list[str]]:
 
 
 def _takes_anything(operation: Any) -> bool:
-    return any(True for _ in operation.iter_parameters()) or bool(operation.body)
+    return any(one.name != "Authorization" for one in operation.iter_parameters()) or bool(operation.body)
 
 
 def test_every_operation_has_an_id_and_a_summary_and_tells_its_errors(described: Any) -> None:

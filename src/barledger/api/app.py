@@ -7,6 +7,9 @@ from starlette.middleware.cors import CORSMiddleware
 
 from barledger.api import documentation, problems
 from barledger.api.allowed import Allowed
+from barledger.api.compression import Compression
+from barledger.api.feed import Feed
+from barledger.api.metrics import Metrics
 from barledger.api.options import Options
 from barledger.api.remembering import Remembering
 from barledger.api.requests import Requests
@@ -16,10 +19,13 @@ from barledger.api.routes import (
     availability,
     bars,
     discrepancies,
+    events,
     health,
     indicators,
     instruments,
+    jobs,
     keys,
+    metrics,
     notifications,
     quality,
     retention,
@@ -34,6 +40,7 @@ from barledger.api.security.callers import Sessions
 from barledger.api.security.headers import SecurityHeaders
 from barledger.api.security.hosts import Hosts
 from barledger.api.security.limits import Limits
+from barledger.api.security.rates import Rates
 from barledger.barledger import BarLedger
 
 ROOT: Final = "/api/v1"
@@ -55,6 +62,9 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     schedule.router,
     retention.router,
     keys.router,
+    jobs.ingestion,
+    jobs.router,
+    events.router,
 )
 """What is served under `ROOT`; every route of these needs a key."""
 
@@ -82,11 +92,17 @@ def build(bl: BarLedger, options: Options | None = None) -> FastAPI:
     chosen = options or Options()
     app = routed()
     app.state.options, app.state.sessions = chosen, Sessions(bl)
-    problems.install(app, chosen, Allowed([*((ROOT, one) for one in ROUTERS), ("", health.router)]))
+    app.state.rates = Rates(rate=chosen.rate, burst=chosen.burst)
+    app.state.feed = Feed(bl, followers=chosen.followers, most=chosen.event_queue)
+    app.state.metrics = Metrics(bl)
+    plain = (("", health.router), ("", metrics.router))
+    problems.install(app, chosen, Allowed([*((ROOT, one) for one in ROUTERS), *plain]))
     # The last one stands outermost.
     app.add_middleware(
         Remembering, root=f"{ROOT}/", prefix=f"{ROOT}{bars.router.prefix}/", limit=chosen.remembered_bytes
     )
+    if chosen.compress_bytes:
+        app.add_middleware(Compression, least=chosen.compress_bytes)
     if chosen.origins:
         app.add_middleware(
             CORSMiddleware,
@@ -102,10 +118,10 @@ def build(bl: BarLedger, options: Options | None = None) -> FastAPI:
             ],
             expose_headers=_SHOWN,
         )
-    app.add_middleware(Limits, body_bytes=chosen.body_bytes, query_bytes=chosen.query_bytes)
+    app.add_middleware(Limits, options=chosen)
     app.add_middleware(Hosts, hosts=chosen.hosts)
     app.add_middleware(SecurityHeaders, tls=chosen.tls)
-    app.add_middleware(Requests)
+    app.add_middleware(Requests, metrics=app.state.metrics)
     return app
 
 
@@ -115,6 +131,7 @@ def routed() -> FastAPI:
     for router in ROUTERS:
         app.include_router(router, prefix=ROOT)
     app.include_router(health.router)
+    app.include_router(metrics.router)
     app.include_router(documentation.router)
     documentation.describe(app)
     return app

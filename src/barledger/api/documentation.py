@@ -14,6 +14,7 @@ from barledger.api.problems import HttpProblem
 from barledger.api.reference import page as reference
 from barledger.api.reference.outline import Outline
 from barledger.api.response_headers import described
+from barledger.api.schemas.events import DiscrepancyEvent, NoticeEvent, StreamedEvent
 from barledger.api.schemas.problem import Problem
 from barledger.errors import KeyRefused
 
@@ -25,18 +26,20 @@ in nanoseconds are decimal strings; other times are RFC 3339 in UTC. Every error
 code and the next step."""
 _USUAL: Final = "Successful Response"
 router: Final = APIRouter(include_in_schema=False)
+_BESIDE: Final = (Problem, StreamedEvent, DiscrepancyEvent, NoticeEvent)
 _basic: Final = HTTPBasic(auto_error=False)
 
 
 def describe(app: FastAPI) -> None:
-    """Let the app describe itself, with `Problem` among the schemas."""
+    """Let the app describe itself, with the schemas of what no route returns as such."""
 
     def openapi() -> dict[str, Any]:
         if not app.openapi_schema:
             made = get_openapi(title=TITLE, version=__version__, description=_ABOUT, routes=app.routes)
             schemas = made.setdefault("components", {}).setdefault("schemas", {})
-            told = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
-            schemas |= told.pop("$defs", {}) | {"Problem": told}
+            for model in _BESIDE:
+                told = model.model_json_schema(ref_template="#/components/schemas/{model}")
+                schemas |= told.pop("$defs", {}) | {model.__name__: told}
             for method, status, answer in _answers(made):
                 answer["headers"] = described() | answer.get("headers", {})
                 if answer["description"] == _USUAL:

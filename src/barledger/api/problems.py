@@ -50,6 +50,7 @@ from barledger.errors import (
     NotFound,
     ParameterInvalid,
     ParameterUnknown,
+    QueueFull,
     RateLimited,
     ReadOnly,
     Refused,
@@ -75,6 +76,7 @@ _STATUSES: Final[Mapping[type[BarledgerError], int]] = {
     CapabilityMissing: 422,
     Closed: 503,
     Refused: 409,
+    QueueFull: 503,
     Busy: 503,
     IntegrityError: 500,
     StoreError: 503,
@@ -288,6 +290,7 @@ _TOLD: Final[Mapping[int, str]] = {
     404: "What was asked for does not exist.",
     405: "Another method is needed.",
     406: "None of the formats that are accepted can be had.",
+    408: "The body did not come in time.",
     409: "Something else is there, or was changed since.",
     410: "Retention deleted what this needs.",
     412: "It is not what the header If-Match expects any more.",
@@ -295,12 +298,13 @@ _TOLD: Final[Mapping[int, str]] = {
     414: "The address is longer than the server takes.",
     422: "A field is wrong, or a rule is broken; `errors` names the fields.",
     429: "Too many requests with this key.",
+    431: "The headers are larger than the server takes.",
     500: "The data are damaged, or something unforeseen happened.",
     501: "The server lacks a package that this needs.",
     502: "A source, or a channel, does not answer.",
     503: "The store or the ledger does not answer, or somebody writes the series for long; nothing is lost.",
 }
-EVERYWHERE: Final = (400, 401, 403, 414, 422, 500, 503)
+EVERYWHERE: Final = (400, 401, 403, 414, 422, 429, 431, 500, 503)
 """What every route that needs a key may answer."""
 
 _SENT_WITH: Final = {401: ("WWW-Authenticate",), 409: ("Retry-After",), 429: ("Retry-After",), 503: ("Retry-After",)}
@@ -317,6 +321,7 @@ def documented(*cases: int | BarledgerError) -> dict[int | str, dict[str, Any]]:
         if isinstance(case, BarledgerError):
             own.setdefault(status_of(case), []).append(_told_by(case, _ID))
     statuses = {one for one in cases if isinstance(one, int)} | {*own, *EVERYWHERE}
+    statuses |= {408} if 413 in statuses else set()
     return {status: _documented(status, own.get(status) or [_example(status)]) for status in sorted(statuses)}
 
 

@@ -16,6 +16,8 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from barledger.api.conditional import matches
+from barledger.api.problems import HttpProblem
+from barledger.domain.access import AccessKey
 from barledger.errors import BarledgerError
 from barledger.services.access import Recognised
 
@@ -95,13 +97,22 @@ class Remembering:
         memory = self._memory(scope)
         found = memory.find(asked, recognised.mark)
         same = found is not None and matches(headers.get(b"if-none-match", b"").decode("latin-1"), found.tag)
-        if found is None or (found.body is None and not same):
+        if found is None or (found.body is None and not same) or not self._may(scope, recognised.key):
             await self._app(scope, receive, _Listening(scope, send, memory, asked, recognised.mark))
             return
         scope["barledger.key"] = recognised.key
         status, sent = (304, found.unchanged) if same else (200, list(found.headers))
         await send({"type": "http.response.start", "status": status, "headers": sent})
         await send({"type": "http.response.body", "body": b"" if same else found.body})
+
+    @staticmethod
+    def _may(scope: Scope, key: AccessKey) -> bool:
+        """Whether the key has a request left; if not, the route says so."""
+        try:
+            scope["app"].state.rates.take(key)
+        except HttpProblem:
+            return False
+        return True
 
     def _memory(self, scope: Scope) -> Memory:
         """Return what was remembered of the library that is served now."""

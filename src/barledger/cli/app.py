@@ -24,6 +24,7 @@ from barledger.cli import (
     indicators,
     ingestion,
     instruments,
+    jobs,
     keeping,
     keys,
     ledger,
@@ -111,6 +112,7 @@ app.add_typer(audit.app, name="audit")
 app.add_typer(discrepancies.app, name="discrepancies")
 app.add_typer(ledger.app, name="ledger")
 app.add_typer(keys.app, name="keys")
+app.add_typer(jobs.app, name="jobs")
 app.add_typer(notify.app, name="notify")
 app.add_typer(schedule.app, name="schedule")
 for command in _ON_LIBRARIES:

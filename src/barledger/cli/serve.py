@@ -1,17 +1,23 @@
 """The command that serves a library over HTTP."""
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final, Literal
 
 import typer
 
 from barledger.api.address import Address
 from barledger.api.server import Serving
 from barledger.api.server import serve as run
+from barledger.api.workers import Library, Workers
 from barledger.cli.output import Output
 from barledger.cli.session import Json, Ledger, Store, library
 from barledger.errors import InvalidSetting
+from barledger.opening import place_of
 from barledger.services.access.owner import owner_key
+
+_LOGS: Final[Mapping[str, Literal["json", "text"]]] = {"json": "json", "text": "text"}
+_RATE: Final = 100.0
 
 
 def serve(
@@ -32,6 +38,21 @@ def serve(
         list[str] | None, typer.Option(help="An origin whose pages may read answers.", show_default=False)
     ] = None,
     open_docs: Annotated[bool, typer.Option("--open-docs", help="Show /docs to who has no key.")] = False,
+    open_metrics: Annotated[bool, typer.Option("--open-metrics", help="Show /metrics to who has no key.")] = False,
+    workers: Annotated[int, typer.Option(help="So many processes share the port.", min=1, max=64)] = 1,
+    jobs: Annotated[int, typer.Option(help="So many jobs at once in each; 0: none.", min=0)] = 2,
+    schedule: Annotated[bool, typer.Option("--schedule", help="Run the schedule, too.")] = False,
+    rate: Annotated[
+        float | None,
+        typer.Option(
+            help="Requests a second of each key, 0 for any number; 100 if others than this machine reach it.",
+            min=0,
+            show_default=False,
+        ),
+    ] = None,
+    compress: Annotated[bool, typer.Option(help="Compress text for clients that want it.")] = True,
+    log_format: Annotated[str, typer.Option(help="Of the log on stderr: json or text.")] = "json",
+    grace: Annotated[int, typer.Option(help="Seconds that requests and jobs have to end.", min=0)] = 30,
     store: Store = "",
     ledger: Ledger = "",
     json: Json = False,
@@ -45,6 +66,8 @@ def serve(
         raise InvalidSetting(setting="--tls-key", reason="certificate and key are given together")
     address = Address(host=host, port=port, encrypted=tls_certificate is not None or bool(proxy))
     address.check()
+    if log_format not in _LOGS:
+        raise InvalidSetting(setting="--log-format", reason=f"{log_format!r} is none of {', '.join(_LOGS)}")
     serving = Serving(
         address=address,
         tls_certificate=tls_certificate,
@@ -53,9 +76,20 @@ def serve(
         hosts=tuple(allow_host or ()),
         origins=tuple(allow_origin or ()),
         open_docs=open_docs,
+        open_metrics=open_metrics,
+        workers=workers,
+        jobs=jobs,
+        schedule=schedule,
+        rate=(0.0 if address.is_loopback else _RATE) if rate is None else rate,
+        compress=compress,
+        logs=_LOGS[log_format],
+        grace=grace,
     )
     output = Output(as_json=json)
     with library(store, ledger) as opened, address.bind() as listening:
+        place = place_of(store or opened.settings.url, ledger or opened.settings.ledger, opened.settings)
+        shared = Library(store=place.store, ledger=place.ledger)
+        watch = Workers(shared, serving, listening) if workers > 1 else None
         told = {"url": address.url, "store": opened.vault.store.describe().location}
         if address.is_loopback:
             file, made = owner_key(opened.keys, opened.settings.home, port)
@@ -65,4 +99,7 @@ def serve(
             step = "Make one first: barledger keys create NAME --scope admin."
             raise InvalidSetting(setting="--host", reason=f"nobody has a key to {address.url}", advised=step)
         output.say(f"serving {told['store']} on {address.url}, its API at {address.url}/docs; Ctrl-C stops it", told)
-        run(opened, serving, listening)
+        if watch is None:
+            run(opened, serving, listening)
+        else:
+            watch.run()

@@ -62,8 +62,8 @@ class Sessions:
             return self._kept[key.actor]
 
 
-def permitted(scope: Scope) -> Callable[..., Awaitable[Caller]]:
-    """Return a dependency that gives the caller; it raises `KeyRefused` and `ScopeMissing`."""
+def permitted(scope: Scope | None) -> Callable[..., Awaitable[Caller]]:
+    """Return a dependency that gives the caller; it raises `KeyRefused` and, for a scope, `ScopeMissing`."""
 
     async def caller(
         request: Request, shown: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
@@ -72,8 +72,9 @@ def permitted(scope: Scope) -> Callable[..., Awaitable[Caller]]:
         looked = recognised_in(request.scope)
         # Whoever is refused is looked up once more, to be told why.
         key = await to_thread.run_sync(authenticated, sessions.bl, shown) if looked is None else looked.key
+        request.app.state.rates.take(key)
         request.scope["barledger.key"] = key
-        if not key.permits(scope):
+        if scope is not None and not key.permits(scope):
             raise ScopeMissing(key=key.name, scope=scope, scopes=key.scopes)
         return Caller(key=key, bl=sessions.of(key))
 
@@ -87,6 +88,7 @@ def authenticated(bl: BarLedger, shown: HTTPAuthorizationCredentials | None) -> 
     return bl.keys.authenticate(shown.credentials)
 
 
+Anyone = Annotated[Caller, Depends(permitted(None))]
 Reader = Annotated[Caller, Depends(permitted("read"))]
 Ingester = Annotated[Caller, Depends(permitted("ingest"))]
 Snapshotter = Annotated[Caller, Depends(permitted("snapshot"))]

@@ -15,6 +15,7 @@ from barledger.ledger.contract.audit import KEPT_LEVELS, Audit, AuditEntry, Kept
 from barledger.ledger.contract.catalog import Catalog
 from barledger.ledger.contract.discrepancies import Discrepancies
 from barledger.ledger.contract.instruments import Instruments, Telling
+from barledger.ledger.contract.jobs import MOST_DEATHS, Jobs
 from barledger.ledger.contract.notices import ChannelRecord, Delivery, DeliveryState, Noticed, Notices
 from barledger.ledger.contract.outbox import Outbox, Parcel
 from barledger.ledger.contract.policies import Policies
@@ -44,6 +45,7 @@ from barledger.ledger.contract.symbols import Symbol, Symbols
 
 __all__ = [
     "KEPT_LEVELS",
+    "MOST_DEATHS",
     "Aborted",
     "AccessKeys",
     "Actions",
@@ -64,6 +66,7 @@ __all__ = [
     "Instruments",
     "Intent",
     "JobRecord",
+    "Jobs",
     "KeptEntry",
     "Ledger",
     "Look",
@@ -127,6 +130,7 @@ class Ledger(ABC):
     schedule: Schedule
     access_keys: AccessKeys
     replies: Replies
+    jobs: Jobs
 
     @abstractmethod
     def now(self) -> int:

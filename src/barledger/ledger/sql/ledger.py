@@ -13,6 +13,7 @@ from barledger.ledger.sql.copying import copy
 from barledger.ledger.sql.discrepancies import SqlDiscrepancies
 from barledger.ledger.sql.engine import Database
 from barledger.ledger.sql.instruments import SqlInstruments
+from barledger.ledger.sql.jobs import SqlJobs
 from barledger.ledger.sql.notices import SqlNotices
 from barledger.ledger.sql.outbox import SqlOutbox
 from barledger.ledger.sql.policies import SqlPolicies
@@ -56,6 +57,7 @@ class SqlLedger(Ledger):
         self.schedule = SqlSchedule(database)
         self.access_keys = SqlAccessKeys(database)
         self.replies = SqlReplies(database)
+        self.jobs = SqlJobs(database)
 
     @staticmethod
     def open(

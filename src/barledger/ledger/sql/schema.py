@@ -23,6 +23,7 @@ from barledger.ledger.sql.tables.decisions import (
 from barledger.ledger.sql.tables.log import audit, audit_nodes, audit_series, audit_strategies, checkpoints, outbox
 from barledger.ledger.sql.tables.markets import actions, halts, instruments, materialised, symbols
 from barledger.ledger.sql.tables.pinning import approvals, pins, quarantine, snapshots
+from barledger.ledger.sql.tables.queueing import queue
 from barledger.ledger.sql.tables.running import channels, deliveries, jobs, notices, routes, runs, terms
 from barledger.ledger.sql.tables.triggers import APPEND_ONLY, append_only_triggers
 from barledger.ledger.sql.tables.versions import (
@@ -46,6 +47,7 @@ __all__ = [
     "ADDED_IN_0007",
     "ADDED_IN_0008",
     "ADDED_IN_0009",
+    "ADDED_IN_0010",
     "APPEND_ONLY",
     "COLUMNS_ADDED_IN_0003",
     "LEFT",
@@ -90,6 +92,7 @@ __all__ = [
     "priorities",
     "quality",
     "quarantine",
+    "queue",
     "replies",
     "revision_series",
     "revisions",
@@ -102,7 +105,7 @@ __all__ = [
     "tolerances",
 ]
 
-SCHEMA_VERSION: Final = "0009"
+SCHEMA_VERSION: Final = "0010"
 
 # What each version brought: tables, and columns of tables that were there.
 ADDED_IN_0002: Final = (instruments, halts, actions, change_policies, absences)
@@ -114,6 +117,7 @@ ADDED_IN_0006: Final = (quality, block_checks)
 ADDED_IN_0007: Final = (channels, routes, notices, deliveries, terms, jobs, runs)
 ADDED_IN_0008: Final = (pinned_checks,)
 ADDED_IN_0009: Final = (access_keys, replies)
+ADDED_IN_0010: Final = (queue,)
 
 # Alembic's own table: which schema this is.
 _version = Table("alembic_version", MetaData(), Column("version_num", Text, primary_key=True))
