@@ -15,6 +15,7 @@ from benchmarks import (
     audit,
     availability,
     embedded,
+    indicator_updates,
     indicators,
     influx,
     influx_client,
@@ -28,7 +29,8 @@ from benchmarks.data import QUICK, Sizes
 from benchmarks.row import Result
 
 GROUPS: Final[Sequence[ModuleType]] = (
-    *(influx, influx_client, embedded, availability, retrieval, audit, indicators, volume_profile, serving),
+    *(influx, influx_client, embedded, availability, retrieval, audit, indicators, indicator_updates, volume_profile),
+    serving,
 )
 PAGE: Final = Path(__file__).parent.parent / "docs" / "benchmarks.md"
 

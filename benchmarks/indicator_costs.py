@@ -1,6 +1,5 @@
-"""The table of costs by which ways of computing are chosen; ``python -m benchmarks.indicator_costs`` renews it."""
+"""The table of costs by which the threads of a batch are chosen; ``python -m benchmarks.indicator_costs`` renews it."""
 
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -17,7 +16,7 @@ from benchmarks.data import minute_bars
 
 
 def measured_costs() -> Costs:
-    """Measure the table by which ways are chosen, on this machine."""
+    """Measure the table by which threads are chosen, on this machine."""
     arrays = {name: np.ascontiguousarray(column) for name, column in minute_bars(200_000).items()}
     short = {name: column[:200].copy() for name, column in arrays.items()}
     request = {spec: Binder(REGISTRY).request(spec) for spec in ("sma(20)", "rsi(14)", "obv", "maxindex(20)")}
@@ -32,7 +31,6 @@ def measured_costs() -> Costs:
 
     calls = {spec: once(spec, short) for spec in request}
     bars = {spec: (once(spec, arrays) - calls[spec]) / 199_800 for spec in request}
-    opening, updating = _streaming(bound("rsi(14)"), arrays["close"])
     empty = _least(lambda: list(each(lambda one: one, range(64), threads=2))) / 64
     return Costs(
         window=bars["sma(20)"],
@@ -40,26 +38,9 @@ def measured_costs() -> Costs:
         path=bars["obv"],
         index=bars["maxindex(20)"],
         call=float(np.median(list(calls.values()))),
-        update=updating,
-        open=opening,
         hand_over=empty,
         shared=float(np.median(list(calls.values()))),
-        process=_process(),
     )
-
-
-def _streaming(bound: Any, closes: Any) -> tuple[float, float]:
-    """Return what opening a handle and an update take."""
-    prices = closes[:1_000].tolist()
-    handle = bound.indicator.stream(**bound.parameters)
-    whole = _least(lambda: [handle.update(price) for price in prices])
-    return _least(lambda: bound.indicator.stream(**bound.parameters)), whole / len(prices)
-
-
-def _process() -> float:
-    began = time.perf_counter_ns()
-    subprocess.run([sys.executable, "-c", "import barledger.services.indicators.processes"], check=True)
-    return float(time.perf_counter_ns() - began)
 
 
 def _least(work: Callable[[], object], rounds: int = 50) -> float:

@@ -49,7 +49,11 @@ def stage(_: Path, sizes: Sizes) -> Iterator[Stage]:
 
 
 def by_numpy(high: Floats, low: Floats, volume: Floats, bins: int) -> Floats:
-    """Return the volume of equal bins by difference arrays of ``bincount``."""
+    """Return the volume of equal bins, each bar's spread evenly over its range, in a few passes over all bars.
+
+    What of a bar is in its first and in its last bin is added by ``bincount``; bins between them get its density by the
+    running sum of differences. No array is as large as bars by bins, which would take many times as long.
+    """
     lowest, highest = low.min(), high.max()
     slope = bins / (highest - lowest)
     under, over = (low - lowest) * slope, (high - lowest) * slope
@@ -87,7 +91,7 @@ def zscore(on: Stage) -> Outcome:
     return on.run(lambda: one.compute(close, **one.defaults), theirs)
 
 
-_ALIKE: Final = "NumPy, by difference arrays of bincount"
+_ALIKE: Final = "NumPy, spreading volume over each bar's range by difference arrays of bincount"
 ROWS: Final = (
     *(
         Row(
@@ -96,7 +100,10 @@ ROWS: Final = (
             against=_ALIKE + " (no point of control, no checks)",
             aim=Aim(value=10.0),
             run=partial(profile, bins),
-            bound="two divisions and a few additions for each bar, and reading them twice",
+            bound=(
+                "for each bar a division and two additions to bins, each of which waits for the one before: some 4 ns, "
+                "and reading high and low twice; by as many threads as cores are free"
+            ),
         )
         for bins in (24, 200)
     ),

@@ -98,7 +98,11 @@ class Desk:
         self.availability = PlainAvailabilityService(bl)
         self.ingestion = Noting(bl.vault, bl.cache, self._make)
         self.retrieval = DataRetrievalService(
-            bl.vault, bl.instruments, availability=self.availability, ingestion=self.ingestion
+            bl.vault,
+            bl.instruments,
+            availability=self.availability,
+            ingestion=self.ingestion,
+            indicators=lambda: bl.indicators,
         )
 
     def _make(self, name: str, options: Mapping[str, Any]) -> Source:

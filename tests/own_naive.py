@@ -6,6 +6,7 @@ import statistics
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 Row = Sequence[float]
 NAN = math.nan
@@ -226,8 +227,8 @@ def yang_zhang(opened: Row, high: Row, low: Row, close: Row, *, period: int, bar
     return _windows(len(close), period, value)
 
 
-def _calendar(time: int, unit: str, begins: float) -> tuple[int, ...]:
-    local = datetime.fromtimestamp(time // 10**9, UTC) - timedelta(hours=begins)
+def _calendar(time: int, unit: str, begins: float, zone: str) -> tuple[int, ...]:
+    local = datetime.fromtimestamp(time // 10**9, ZoneInfo(zone)).replace(tzinfo=None) - timedelta(hours=begins)
     if unit == "week":
         return local.isocalendar()[:2]
     places = {"year": 1, "month": 2, "day": 3, "hour": 4}[unit]
@@ -254,10 +255,12 @@ def _levels(kind: str, bar: tuple[float, ...], opening: float) -> tuple[float, .
     return pivot, *above, *below
 
 
-def pivots(time: Row, opened: Row, high: Row, low: Row, close: Row, *, window: str, kind: str, begins: float) -> Any:
+def pivots(
+    time: Row, opened: Row, high: Row, low: Row, close: Row, *, window: str, kind: str, begins: float, zone: str
+) -> Any:
     groups: dict[tuple[int, ...], list[int]] = {}
     for at, one in enumerate(time):
-        groups.setdefault(_calendar(int(one), window, begins), []).append(at)
+        groups.setdefault(_calendar(int(one), window, begins, zone), []).append(at)
     rows = []
     before: list[int] = []
     for group in groups.values():
@@ -296,12 +299,15 @@ def _mean_price(
 
 
 def session_vwap(
-    time: Row, high: Row, low: Row, close: Row, volume: Row, *, anchor: str, multiplier: float, begins: float
+    time: Row, high: Row, low: Row, close: Row, volume: Row, *, anchor: str, multiplier: float, begins: float, zone: str
 ) -> Any:
+    def number(at: int) -> tuple[int, ...]:
+        return _calendar(int(time[at]), anchor, begins, zone)
+
     rows = []
     session: list[int] = []
-    for at, one in enumerate(time):
-        if session and _calendar(int(time[session[-1]]), anchor, begins) != _calendar(int(one), anchor, begins):
+    for at in range(len(time)):
+        if session and number(session[-1]) != number(at):
             session = []
         session.append(at)
         rows.append(_mean_price(session, high, low, close, volume, multiplier))

@@ -5,7 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
+from barledger.domain.timeframe import DAY
 from barledger.indicators.definition import Indicator
 from barledger.indicators.parameter import Parameter, Value
 from published import EARLIER, published
@@ -26,6 +28,29 @@ def walk(seed: int, size: int, *, tick: float = 0.0) -> dict[str, Floats]:
     volume = np.floor(np.exp(random.standard_normal(size) * 0.7) * 1e6)
     periods = random.integers(1, 40, size).astype(np.float64)
     return {"open": opened, "high": high, "low": low, "close": close, "volume": volume, "periods": periods}
+
+
+def daily(days: range, *, seed: int = 0) -> pd.DataFrame:
+    """Return daily bars of a random walk at these days after the epoch; the same day always has the same bar."""
+    steps = np.random.default_rng(seed).normal(size=(4, 5_000)) * 0.01
+    close = 100 * np.exp(np.cumsum(steps[0]))
+    opened = np.concatenate([close[:1], close[:-1]]) * np.exp(steps[1] / 4)
+    frame = pd.DataFrame(
+        {
+            "open": opened,
+            "high": np.maximum(opened, close) * np.exp(np.abs(steps[2])),
+            "low": np.minimum(opened, close) * np.exp(-np.abs(steps[3])),
+            "close": close,
+            "volume": np.round(1e6 * np.exp(steps[1] * 20)),
+        },
+        index=pd.to_datetime(np.arange(5_000) * DAY, utc=True),
+    )
+    return frame.iloc[days.start : days.stop : days.step]
+
+
+def day(number: int) -> pd.Timestamp:
+    """Return a day after the epoch."""
+    return pd.Timestamp(number * DAY, tz="UTC")
 
 
 def standing(seed: int, size: int) -> dict[str, Floats]:

@@ -161,6 +161,16 @@ def unit_block(rng: Rng) -> Case:
     return _case("another unit in a block", "unit_error", wrong, frame, rows, 1 / factor)
 
 
+def unit_most(rng: Rng) -> Case:
+    frame = base(rng, rows=int(rng.choice([250, 600])))
+    count = int(rng.integers(len(frame) // 2, len(frame) * 4 // 5))
+    first = int(rng.integers(20, len(frame) - count - 10))
+    rows = np.arange(first, first + count)
+    factor = float(rng.choice([100.0, 0.01, 1000.0, 0.001]))
+    wrong = _scaled(frame, rows, factor, [*PRICES, "Adj Close"])
+    return _case("another unit in most rows", "unit_error", wrong, frame, rows, 1 / factor)
+
+
 def _paid(rng: Rng, *, rows: int = 600, least: int = 2) -> tuple[pd.DataFrame, np.ndarray, int]:
     frame = base(rng, rows=rows, dividends=least)
     frame = frame.assign(**{"Stock Splits": 0.0})
@@ -402,7 +412,7 @@ ERRORS: Mapping[str, Callable[[Rng], Case]] = {
     one.__name__: one
     for one in (
         split_before, split_rows, split_columns, split_unknown, split_years, split_weeks, half_open, split_phantom, unit_rows, unit_scattered,
-        unit_columns, unit_switch, unit_block, big_column, big_both, small_column, small_both, not_adjusted, missing,
+        unit_columns, unit_switch, unit_block, unit_most, big_column, big_both, small_column, small_both, not_adjusted, missing,
         phantom_copy, phantom_adjusted, phantom_large, double_gains, double_dividend, wrong_step,
         adjusted_rows, wrong_row, duplicated,
         repeated, zeroes, inverted, spike, lots,

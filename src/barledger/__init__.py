@@ -15,8 +15,12 @@ if TYPE_CHECKING:
     from barledger.errors import BarledgerError
     from barledger.indicators.calculation import Calculation
     from barledger.indicators.custom import indicator
+    from barledger.indicators.definition import Handle
     from barledger.indicators.frame import calculate
+    from barledger.indicators.live import gap_by, live
+    from barledger.indicators.profile import volume_profile
     from barledger.indicators.signature import Range
+    from barledger.indicators.streaming.live import Live
     from barledger.ledger.contract import Snapshot
     from barledger.services.audit import verify_audit, verify_evidence
     from barledger.services.ingestion import Entry
@@ -32,16 +36,21 @@ _HOMES = {
     "calculate": "barledger.indicators.frame",
     "Dataset": "barledger.services.retrieval.dataset",
     "Entry": "barledger.services.ingestion",
+    "gap_by": "barledger.indicators.live",
+    "Handle": "barledger.indicators.definition",
     "InfluxDBClient": "barledger.client",
     "Inspection": "barledger.detection",
     "inspect": "barledger.detection",
     "Interval": "barledger.domain.interval",
+    "Live": "barledger.indicators.streaming.live",
+    "live": "barledger.indicators.live",
     "Range": "barledger.indicators.signature",
     "indicator": "barledger.indicators.custom",
     "Series": "barledger.domain.series",
     "Snapshot": "barledger.ledger.contract",
     "verify_audit": "barledger.services.audit",
     "verify_evidence": "barledger.services.audit",
+    "volume_profile": "barledger.indicators.profile",
 }
 
 __all__ = [
@@ -51,19 +60,24 @@ __all__ = [
     "Calculation",
     "Dataset",
     "Entry",
+    "Handle",
     "InfluxDBClient",
     "Inspection",
     "Interval",
+    "Live",
     "Range",
     "Series",
     "Snapshot",
     "__version__",
     "calculate",
     "connect",
+    "gap_by",
     "indicator",
     "inspect",
+    "live",
     "verify_audit",
     "verify_evidence",
+    "volume_profile",
 ]
 
 

@@ -55,10 +55,20 @@ def test_where_there_are_none_it_is_said_why(cli: Command, capsys: pytest.Captur
     capsys.readouterr()
     assert cli("actions", "list", "A") == 0
     assert "no such corporate action is known of A" in capsys.readouterr().err
-    assert cli("actions", "list", "UNKNOWN") == 0
-    assert "nobody knows UNKNOWN" in capsys.readouterr().err
-    assert cli("actions", "list", "UNKNOWN", "--json") == 0
+    assert cli("actions", "list", "A", "--json") == 0
     assert capsys.readouterr().out == "[]\n"
+
+
+@pytest.mark.parametrize("more", [(), ("--history",), ("--kind", "split")])
+def test_an_instrument_that_nobody_knows_is_an_error(
+    cli: Command, capsys: pytest.CaptureFixture[str], more: tuple[str, ...]
+) -> None:
+    capsys.readouterr()
+    assert cli("actions", "list", "UNKNOWN", *more) == 3
+    assert "error [instrument-not-found] nobody knows UNKNOWN" in capsys.readouterr().err
+    assert cli("actions", "list", "UNKNOWN", *more, "--json") == 3
+    said = capsys.readouterr()
+    assert (said.out, json.loads(said.err)["error"]) == ("", "instrument-not-found")
 
 
 def test_bars_are_adjusted(cli: Command, capsys: pytest.CaptureFixture[str]) -> None:

@@ -156,3 +156,23 @@ def test_a_pass_over_the_library_says_what_cannot_be_asked(cli: Cli) -> None:
     cli("reconcile", "A", code=2)
     cli("reconcile", "NEVER", "1d", code=3)
     assert "series-not-found" in cli.err
+
+
+def test_a_list_that_is_wider_than_the_screen_is_told_in_lines(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    cli("reconcile", "A", "1d", "--option", cli.file(d05=1.0, d20=-1.0), code=5)
+    (found,) = cli.json("discrepancies", "list")
+    monkeypatch.setenv("COLUMNS", "80")
+    said = cli("discrepancies", "list").splitlines()
+    assert all(len(line) <= 80 for line in said)
+    assert said[0].startswith(f"{found['id']}  proposed, correction of close, confidence ")
+    assert said[1].startswith("  A 1d from files, 2 bars in [2024-01-05, 2024-01-21), ")
+    monkeypatch.setenv("COLUMNS", "300")
+    assert found["id"] in cli("discrepancies", "list").splitlines()[3]
+
+
+def test_a_tolerance_is_set_with_a_reason(cli: Cli) -> None:
+    cli("tolerance", "files", "--price", "0.01", code=2)
+    assert "reason" in cli.err
+    cli("tolerance", "files", "--reset", code=2)
+    cli("tolerance", "files", "--price", "0.01", "--reason", "thin opens")
+    assert cli.json("tolerance", "files")[0]["price"] == 0.01

@@ -133,7 +133,9 @@ class Workflow(RuleBasedStateMachine):
             self._refused(lambda: self.made.reject(one, reason="no"), "rejected", one)
             return
         self.made.reject(one, reason="no")
-        self._decline(one, "rejected")
+        self.states[one] = "rejected"
+        for day, close in self.wanted[one].items():
+            self.declined[day].add(close)
 
     @rule(one=found, partial=st.booleans())
     def undo(self, one: str, *, partial: bool) -> None:
@@ -153,16 +155,12 @@ class Workflow(RuleBasedStateMachine):
         for day in mine:
             self.closes[day], self.written[day] = self.before[one][day], done.revision
             self.undone[day, done.revision] = self.under[one][day]
-        self._decline(one, "undone")
+        # Whoever asks, as a reconciliation does here, finds it anew.
+        self.states[one] = "undone"
 
     def layer(self, day: int) -> int:
         """Return what a day was written by, as if what was undone had never been."""
         return self.undone.get((day, self.written[day]), self.written[day])
-
-    def _decline(self, one: str, state: str) -> None:
-        self.states[one] = state
-        for day, close in self.wanted[one].items():
-            self.declined[day].add(close)
 
     def _refused(self, decide: Any, step: str, one: str) -> None:
         with pytest.raises(IllegalStep) as caught:

@@ -117,6 +117,43 @@ def test_a_start_is_the_anchor_of_a_path(bl: BarLedger) -> None:
     assert live.value == 10 * 1000.0
 
 
+@pytest.mark.parametrize("start", [100, 195, 199, 200, 230])
+def test_a_start_cuts_no_warm_up(bl: BarLedger, start: int) -> None:
+    bars = frame(range(260))
+    bars["close"] += np.sin(np.arange(260))
+    bl.write("A", "1d", bars[:200], source="desk")
+    specs = ["max(7)", "ema(5)", "sma(rsi(3), 4)", "obv"]
+    live = bl.indicators.stream(specs, "A", "1d", start=start * DAY)
+    assert live.time == 199 * DAY
+    assert live.anchor == (start * DAY if start < 200 else None)
+    found = {int(bar.name.value): live.update(bar) for _, bar in bars[200:].iterrows()}
+    bl.write("A", "1d", bars[200:], source="desk")
+    wanted = bl.indicators.calculate(specs[:-1], "A", "1d", start=max(start, 200) * DAY)
+    for name in wanted.columns:
+        pairs = [(found[int(time)][name], value) for time, value in zip(wanted.time, wanted.values(name), strict=True)]
+        assert same_bits(*zip(*pairs, strict=True)) or np.allclose(*zip(*pairs, strict=True), rtol=1e-9)
+        assert not np.isnan(pairs).any()
+    counted = bl.indicators.calculate("obv", "A", "1d", start=200 * DAY, anchor=min(start, 200) * DAY)
+    if start <= 200:
+        assert same_bits([one["obv"] for one in found.values()], counted.values("obv"))
+
+
+def test_a_start_has_the_value_of_its_first_bar_as_calculate_has_it(bl: BarLedger) -> None:
+    bars = frame(range(200))
+    bars["close"] += np.sin(np.arange(200))
+    bl.write("A", "1d", bars, source="desk")
+    live = bl.indicators.stream("max(7)", "A", "1d", start=199 * DAY)
+    assert live.exact
+    assert live.value == bl.indicators.calculate("max(7)", "A", "1d", start=199 * DAY).values("max(7)")[-1]
+
+
+def test_a_start_before_which_too_little_is_stored_goes_on_warming_up(bl: BarLedger) -> None:
+    day_of(bl, *range(4))
+    live = bl.indicators.stream("max(7)", "A", "1d", start=2 * DAY)
+    assert (live.anchor, live.count) == (0, 4)
+    assert np.isnan(live.value)
+
+
 def test_a_version_is_where_it_stands(bl: BarLedger) -> None:
     day_of(bl, *range(50))
     first = bl.bars("A", "1d").revision

@@ -12,7 +12,7 @@ from barledger import BarLedger
 from barledger.domain.action import CorporateAction
 from barledger.domain.interval import Interval, parse_time
 from barledger.domain.timeframe import DAY, MINUTE, SECOND
-from barledger.errors import InvalidSetting
+from barledger.errors import BarledgerError, InvalidSetting
 from barledger.services.schedule import JobKind
 from barledger.services.schedule.runner import Runner
 from barledger.services.schedule.views import RunView
@@ -431,3 +431,56 @@ def test_an_approved_snapshot_is_told_of_whoever_rewrites_its_bars(bl: BarLedger
     bl.write("A", "1d", frame([TODAY - 40], 7.0), source="files", reason="by hand")
     listed = [one.notice for one in bl.notifications.notices() if one.notice.kind == "approved_snapshot_touched"]
     assert [one.details["bars"] for one in listed] == [30, 1]
+
+
+# --- who has nobody to ask --------------------------------------------------------------------------
+
+
+def test_bars_that_somebody_wrote_have_nobody_to_ask_and_are_left_out(bl: BarLedger, clock: SetClock) -> None:
+    bl.write("A", "1d", frame(range(TODAY - 30, TODAY)), source="desk")
+    clock.now += 400 * DAY
+    found = done(bl, "reconcile")
+    assert (found["series_in_scope"], found["series"]) == (1, 0)
+    assert found["left_out"] == ["A 1d from desk: no source is called desk"]
+    assert kinds_noticed(bl) == []
+    named = run(bl, "reconcile", source="desk")
+    assert named.state == "failed"
+    assert "desk" in named.error
+
+
+def test_of_many_that_nobody_can_be_asked_about_the_number_is_told(bl: BarLedger, clock: SetClock) -> None:
+    for number in range(10, 40):
+        bl.write(f"A{number}", "1d", frame(range(TODAY - 5, TODAY)), source="desk")
+    clock.now += 400 * DAY
+    left = done(bl, "reconcile")["left_out"]
+    assert left[0] == "A10 1d from desk: no source is called desk"
+    assert left[-1] == f"and {30 - len(left) + 1} more"
+
+
+# --- ingesting up to a time ---------------------------------------------------------------------------
+
+
+def test_an_ingestion_ends_where_it_is_told_to(bl: BarLedger, file: File) -> None:
+    asked = {"instruments": "A", "timeframe": "1d", "source": "files", "source_options": file.options}
+    done(bl, "ingest", **asked, end="2024-02-01")
+    assert bl.bars("A", "1d").df.index[-1] == pd.Timestamp("2024-01-31", tz="UTC")
+    done(bl, "ingest", **asked)
+    assert bl.bars("A", "1d").df.index[-1] > pd.Timestamp("2024-01-31", tz="UTC")
+
+
+def test_bars_that_break_a_rule_are_put_aside_or_refused_as_is_asked(bl: BarLedger, file: File) -> None:
+    bars = frame(range(TODAY - 20, TODAY))
+    bars.iloc[5, bars.columns.get_loc("high")] = 0.001
+    file.write(bars)
+    asked = {"instruments": "A", "timeframe": "1d", "source": "files", "source_options": file.options}
+    refused = run(bl, "ingest", **asked, on_invalid="raise")
+    assert (refused.state == "failed" or refused.result.get("failed", 0), bl.cache.series()) != (0, [])
+    assert done(bl, "ingest", **asked)["quarantined"] == 1
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"end": "soon"}, {"start": "2024-02-01", "end": "2024-01-01"}, {"on_invalid": "ignore"}]
+)
+def test_an_ingestion_that_could_never_run_is_refused(bl: BarLedger, wrong: dict[str, Any]) -> None:
+    with pytest.raises(BarledgerError):
+        bl.schedule.add("load", "ingest", when="every 1d", options=wrong)

@@ -74,6 +74,9 @@ def test_a_copy_of_an_approved_snapshot_is_read_again(anywhere: BarLedger) -> No
     anywhere.cache.approve(pinned, strategy="momentum-7")
     assert (anywhere.verify_library().ok, anywhere.verify_library().pinned) == (True, 1)
     tamper(anywhere, pinned, Interval(5 * DAY, 6 * DAY))
+    # What was read once is not read again each time somebody asks: verifying is for that.
+    asked = anywhere.integrity.quality("AAPL", "1d", start=0, end=300 * DAY, metrics="integrity")
+    assert (asked.integrity.score, asked.integrity.counts["pinned"]) == (1.0, 1)
     found = anywhere.verify_library()
     assert [one.series for one in found.damage] == [AAPL]
     assert not found.ok

@@ -13,11 +13,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import barledger
 from barledger.domain.timeframe import DAY
 from barledger.errors import (
     CannotStream,
     IndicatorFailed,
     IndicatorNotFound,
+    InfiniteValue,
     InputMissing,
     InputUnsuitable,
     ValuesMissing,
@@ -306,6 +308,38 @@ def test_what_is_no_number_is_refused(wrong: Any) -> None:
         live.update(BAR | {"close": wrong})
     assert live.count == 0
     assert live.update(BAR) == 2.0
+
+
+class Bar:
+    """A bar as an object."""
+
+    def __init__(self, **values: Any) -> None:
+        vars(self).update(values)
+
+
+@pytest.mark.parametrize("infinite", [float("inf"), float("-inf"), Decimal("Infinity")])
+@pytest.mark.parametrize("make", [dict, Bar, lambda **values: pd.Series(values)])
+@pytest.mark.parametrize("spec", ["sma(2)", "atr(2)"])
+def test_what_is_infinite_is_bad_input_as_it_is_in_the_batch(spec: str, make: Any, infinite: Any) -> None:
+    live = Live.open(spec, columns=COLUMNS)
+    live.update(make(**BAR))
+    before = live.save()
+    for ask in (live.update, live.peek):
+        with pytest.raises(InfiniteValue, match="in close"):
+            ask(make(**BAR | {"time": 2 * DAY, "close": infinite}))
+    assert live.save() == before
+    with pytest.raises(InfiniteValue, match="in close"):
+        barledger.calculate(spec, pd.DataFrame([BAR, BAR | {"time": 2 * DAY, "close": float(infinite)}]))
+
+
+def test_a_number_that_is_infinite_is_bad_input_too() -> None:
+    with pytest.raises(InfiniteValue, match="in close"):
+        Live.open("sma(2)").update(float("inf"))
+
+
+def test_a_number_that_is_too_large_for_a_float_is_refused() -> None:
+    with pytest.raises(InputUnsuitable, match="no number"):
+        Live.open("sma(2)").update({"close": 10**400})
 
 
 def test_times_must_rise() -> None:

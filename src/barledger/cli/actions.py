@@ -12,7 +12,7 @@ from barledger.domain.action import CorporateAction
 from barledger.domain.instrument import DECLARED
 from barledger.domain.interval import format_time
 from barledger.domain.series import normalise_instrument
-from barledger.errors import InvalidSetting
+from barledger.errors import InstrumentNotFound, InvalidSetting
 from barledger.services.actions.declaration import WORDS
 from barledger.services.actions.materialising import Materialisation
 
@@ -51,21 +51,21 @@ def list_(
             found = opened.actions.history(instrument, kind=kind)
         else:
             found = opened.actions.list(instrument, kind=kind, source=source, known_at=known_at)
-        nothing = "" if found or json else _why_none(opened, instrument)
+        nothing = "" if found else _why_none(opened, instrument)
     columns = ("instrument", "ex-date", "kind", "# value", "currency", "source", "known", "state")
     output = Output(as_json=json)
-    if nothing:
+    if nothing and not json:
         return output.note(nothing)
     return output.table("", columns, [_row(one) for one in found], [told_of(one) for one in found])
 
 
 def _why_none(opened: BarLedger, instrument: str | None) -> str:
-    """Say why there is nothing to list: of an instrument that nobody knows, or of one without such actions."""
+    """Say why there is nothing to list; raises `InstrumentNotFound` if nobody knows the instrument."""
     if instrument is None:
         return "no such corporate action is known"
     name = normalise_instrument(instrument)
     if name not in {one.name for one in opened.instruments.list()}:
-        return f"nobody knows {name}: there are no bars of it, and nothing else is said of it"
+        raise InstrumentNotFound(instrument=name)
     return f"no such corporate action is known of {name}"
 
 

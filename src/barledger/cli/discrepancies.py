@@ -121,7 +121,7 @@ def list_discrepancies(
             start=start,
             end=end,
         )
-    output.table("", *_listed(found), found)
+    _table(output, found, found)
 
 
 @app.command()
@@ -311,6 +311,24 @@ def _listed(found: Sequence[Discrepancy]) -> tuple[list[str], list[list[object]]
     return [_COLUMNS[at] for at in told], [[row[at] for at in told] for row in rows]
 
 
+def _table(output: Output, found: Sequence[Discrepancy], data: object) -> None:
+    """Show discrepancies as a table, or where that is too wide for the screen, each in lines of its own."""
+    columns, rows = _listed(found)
+    if output.as_json or not found or output.fits(columns, rows):
+        return output.table("", columns, rows, data)
+    return output.say("\n".join(_lines(one) for one in found), data)
+
+
+def _lines(one: Discrepancy) -> str:
+    """Return a discrepancy in three lines: which and how far, of what, and why."""
+    factor = "" if one.factor is None else f", times {one.factor:.10g}"
+    fields = f" of {', '.join(one.fields)}" if one.fields else ""
+    against = f" against {one.against}" if one.against not in ("", one.series.source) else ""
+    head = f"{one.id}  {one.state}, {one.kind}{fields}{factor}, confidence {one.confidence:g}"
+    about = f"{one.series}{against}, {one.bars:,} bars in {_days(one.interval)}, {moment(one.made_at)[:_DATE]}"
+    return f"{head}\n  {about}\n  {_short(one.reason)}"
+
+
 def _short(reason: str) -> str:
     """Return the beginning of a reason, since a table that folds it is not read; `show` has all of it."""
     reason = reason.replace(_MIDNIGHT, "")
@@ -337,7 +355,7 @@ def _show(output: Output, report: Report) -> None:
         output.say(report.nothing_due, None)
         return
     if report.discrepancies:
-        output.table("", *_listed(report.discrepancies), None)
+        _table(output, report.discrepancies, None)
     text = f"{report.compared:,} bars compared, {report.identical:,} identical, {report.jitter:,} jitter"
     text += f", {report.decided:,} corrected before" if report.decided else ""
     output.say(f"{text}, {len(report.discrepancies):,} discrepancies; {report.calls:,} calls", None)

@@ -11,11 +11,12 @@ from barledger.cli.codes import exit_code
 from barledger.cli.data import Timeframe
 from barledger.cli.output import Output, plain
 from barledger.cli.session import Adjust, End, Json, Ledger, Source, Start, Store, Version, library
-from barledger.cli.symbols import read_symbols
+from barledger.cli.symbols import listed_symbols
 from barledger.domain.interval import format_time
 from barledger.errors import InvalidSetting
 
 if TYPE_CHECKING:
+    from barledger.errors import BarledgerError
     from barledger.indicators.calculation import Calculation, Standing
     from barledger.indicators.definition import Indicator
     from barledger.services.indicators.batched import Batch
@@ -139,13 +140,13 @@ def batch(
     ledger: Ledger = "",
     json: Json = False,
 ) -> None:
-    """Compute indicators of many instruments; exits with an error if one failed, after showing the others."""
+    """Compute indicators of many instruments; exits with an error if something failed, after showing the rest."""
     kind = tabular.format_of(format, into, json=json)
     output = Output(as_json=kind == "json")
     with library(store, ledger) as opened, output.progress() as progress:
         task = progress.add_task("indicators", total=None)
         found = opened.indicators.batch(
-            read_symbols(instruments, opened, source),
+            listed_symbols(instruments),
             timeframe,
             specs,
             start=start,
@@ -159,16 +160,14 @@ def batch(
             progress=lambda one: progress.update(task, completed=one.done, total=one.total),
             explain=explain,
         )
-    failures = {name: plain(error) for name, error in found.failures.items()}
-    told = {**found.provenance, "digest": found.digest, "failures": failures}
+    told = {**found.provenance, "digest": found.digest, **_failures(found)}
     tabular.show(output, found.to_arrow(), told, kind, into)
     _say_cold(output, found)
     _say_explanation(output, found.explanation)
     output.note(f"{len(found):,} instruments, {found.rows:,} rows; digest {found.digest}")
-    for name, error in found.failures.items():
-        output.note(f"{name}: [{error.code}] {error}")
-    if found.failures:
-        raise typer.Exit(next(map(exit_code, found.failures.values())))
+    errors = _said_failures(output, found)
+    if errors:
+        raise typer.Exit(exit_code(errors[0]))
 
 
 # --- in words --------------------------------------------------------------------------------------
@@ -234,6 +233,28 @@ def _say_cold(output: Output, found: "Batch") -> None:
     if cold:
         more = f" and {len(cold) - _SHOWN:,} more" if len(cold) > _SHOWN else ""
         output.note(f"warm-up incomplete: {', '.join(cold[:_SHOWN])}{more}")
+
+
+def _failures(found: "Batch") -> dict[str, Any]:
+    """Return what failed: whole instruments, and by instrument and column."""
+    columns = {
+        name: {column: plain(error) for column, error in failed.items()}
+        for name, failed in found.column_failures.items()
+    }
+    return {
+        "failures": {name: plain(error) for name, error in found.failures.items()},
+        "column_failures": columns,
+    }
+
+
+def _said_failures(output: Output, found: "Batch") -> list["BarledgerError"]:
+    """Say what failed, and return why."""
+    errors = {name: error for name, error in found.failures.items() if name not in found.column_failures}
+    for name, failed in found.column_failures.items():
+        errors |= {f"{name} {column}": error for column, error in failed.items()}
+    for name, error in errors.items():
+        output.note(f"{name}: [{error.code}] {error}")
+    return list(errors.values())
 
 
 def _say_explanation(output: Output, explanation: object) -> None:

@@ -49,6 +49,13 @@ class Output:
             table.add_row(*(_cell(cell) for cell in row))
         return self.console.print(table)
 
+    def fits(self, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> bool:
+        """Whether a table of these rows is as wide as the screen at most, without folding a cell."""
+        names = [column.removeprefix("# ") for column in columns]
+        cells = [names, *([_cell(one).plain for one in row] for row in rows)]
+        widths = [max(len(row[at]) for row in cells) for at in range(len(columns))]
+        return sum(widths) + 3 * len(widths) + 1 <= self.console.width
+
     def say(self, text: str, data: object) -> None:
         """Say a line, or ``data`` as JSON."""
         if self.as_json:

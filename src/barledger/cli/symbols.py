@@ -1,14 +1,11 @@
 """Symbols: which instruments a command is about, from lists, files and patterns."""
 
 from collections.abc import Iterator
-from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Final
 
 from barledger.barledger import BarLedger
-from barledger.errors import InvalidSetting, SeriesNotFound
-
-_WILD: Final = frozenset("*?[")
+from barledger.errors import InvalidSetting
+from barledger.services.symbols import instruments_named, parts_of
 
 
 def read_symbols(text: str, library: BarLedger, source: str | None) -> list[str]:
@@ -18,19 +15,28 @@ def read_symbols(text: str, library: BarLedger, source: str | None) -> list[str]
     pattern such as ``BTC*`` the known instruments that match, of the source or of any. Raises `InvalidSetting`, and
     `SeriesNotFound` if none matches.
     """
-    known = sorted({one.series.instrument for one in library.cache.series() if source in (None, one.series.source)})
-    found = [name for part in _parts(text) for name in _named(part, known, source)]
+
+    def known() -> list[str]:
+        return [one.series.instrument for one in library.cache.series() if source in (None, one.series.source)]
+
+    where = "" if source is None else f" from {source}"
+    return list(dict.fromkeys(instruments_named(listed_symbols(text), known, where=where)))
+
+
+def listed_symbols(text: str) -> list[str]:
+    """Return the names and patterns in a text, those of its files too; raises `InvalidSetting`."""
+    found = list(dict.fromkeys(_parts(text)))
     if not found:
         raise InvalidSetting(setting="INSTRUMENT", reason="there is no instrument in it")
-    return list(dict.fromkeys(found))
+    return found
 
 
 def _parts(text: str) -> Iterator[str]:
-    for part in (part.strip() for part in text.split(",")):
+    for part in parts_of(text):
         if part.startswith("@"):
             for line in _lines(Path(part[1:]).expanduser()):
-                yield from (name.strip() for name in line.partition("#")[0].split(",") if name.strip())
-        elif part:
+                yield from parts_of(line.partition("#")[0])
+        else:
             yield part
 
 
@@ -39,15 +45,3 @@ def _lines(path: Path) -> list[str]:
         return path.read_text("utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise InvalidSetting(setting=f"@{path}", reason=f"it cannot be read: {error}") from error
-
-
-def _named(part: str, known: list[str], source: str | None) -> list[str]:
-    if not set(part) & _WILD:
-        return [part]
-    matching = [name for name in known if fnmatchcase(name, part)]
-    if not matching:
-        raise SeriesNotFound(
-            series=part if source is None else f"{part} from {source}",
-            hint="; a pattern is for instruments that are known already",
-        )
-    return matching

@@ -37,7 +37,7 @@ def format_of(given: str | None, path: Path | None, *, json: bool) -> str:
         return found
     if given == "table":
         raise InvalidSetting(setting="--format", reason="a table is to be looked at; write csv, json, parquet or arrow")
-    return given or ("json" if path.suffix == _JSON else files.format_of(path))
+    return given or ("json" if path.suffix == _JSON else files.format_of(path, beside=(_JSON,)))
 
 
 def show(output: Output, table: "pa.Table", told: Mapping[str, Any], kind: str, path: Path | None) -> None:

@@ -52,8 +52,9 @@ def tolerance(
         else:
             other = against or source
             first, second = sorted((source, other))
-            origin = _SET if (first, second) in were_set else _OWN if first == second else _BETWEEN
-            known = [(source, other, integrity.tolerance(source, other), origin)]
+            mine = were_set.get((first, second))
+            origin = _SET if mine is not None else _OWN if first == second else _BETWEEN
+            known = [(source, other, mine or integrity.tolerance(source, other), origin)]
     data = [
         {"source": whose, "against": other, "price": one.price, "volume": one.volume, "fields": one.fields,
          "origin": origin}

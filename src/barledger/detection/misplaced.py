@@ -18,6 +18,18 @@ from barledger.domain.rows import Flags, Floats, Ints
 
 _NEWEST: Final = 1.2
 _UNTRADED: Final = 0.2
+_HELD: Final = 10.0
+_FEW: Final = 2
+"""What it weighs that bars were held before the others came; of few, less."""
+
+_STRETCH: Final = 2.0
+_SHORT: Final = 4.0
+"""What it weighs that a whole stretch is wrong, and of how many rows it is one."""
+
+_EITHER: Final = 0.1
+_SHARP: Final = 4.0
+"""One of two levels is wrong: so much is sure of the one that is named, however even they are; odds sharpen it."""
+
 _AROUND: Final = 40
 _RULES: Final = {
     ("split_phantom", False): "these bars stand where the known split puts them twice",
@@ -61,7 +73,7 @@ def _anchored(table: Table, runs: list[Run], levels: Sequence[Level], moves: Mov
         offset = float(at[first]) - true
         if offset:
             odds = _odds_of(first, end, offset, at - true, moves) - UNITS.get(round(exp(abs(offset)), 3), 9.0)
-            sure = 0.8 + 0.2 * probability(4 * margin)
+            sure = _EITHER + (1 - _EITHER) * probability(_SHARP * margin)
             found.append(_unit(table, span(first, end), offset, sure * probability(odds), true_rows=at == true))
     return found
 
@@ -78,7 +90,11 @@ def _odds_of(first: int, end: int, offset: float, at: Floats, moves: Moves) -> f
 
 
 def _true_level(table: Table, at: Floats) -> tuple[float, float]:
-    """Return the level that is right, by where trading took place, by how many, and by what is newest."""
+    """Return the level that is right, and by how much, in log odds, it is more likely than the next.
+
+    Four things tell: where most bars were traded; the newest of them; what was held before other bars came; and how
+    many stretches would be wrong, since prices that leave a level and come back to it were right around, not between.
+    """
     weight = np.ones(len(table))
     if table.volume is not None:
         traded = np.nan_to_num(table.volume) > 0
@@ -86,11 +102,33 @@ def _true_level(table: Table, at: Floats) -> tuple[float, float]:
             weight = np.where(traded, 1.0, _UNTRADED)
     newest = at[np.flatnonzero(weight == 1.0)[-1]]
     scores = {
-        float(level): log1p(float(weight[at == level].sum())) + (_NEWEST if level == newest else 0.0)
+        float(level): log1p(float(weight[at == level].sum()))
+        + (_NEWEST if level == newest else 0.0)
+        + _by_held(table, at == level)
+        - _stretches(at != level, weight)
         for level in np.unique(at)
     }
     ranked = sorted(scores, key=lambda level: -scores[level])
     return ranked[0], scores[ranked[0]] - scores[ranked[1]]
+
+
+def _by_held(table: Table, here: Flags) -> float:
+    """Return the log odds for a level by how many of the bars that were held first stand at it; few say less."""
+    if table.held is None:
+        return 0.0
+    count = int((table.held > 0).sum())
+    return _HELD * float(table.held[here].sum()) / (count + _FEW)
+
+
+def _stretches(wrong: Flags, weight: Floats) -> float:
+    """Return what it costs that these rows are wrong: each stretch by itself, since single rows often are.
+
+    Rows without trade are what vendors fill in, so that a stretch of them is hardly one.
+    """
+    edges = np.flatnonzero(np.diff(wrong, prepend=False, append=False))
+    traded = np.append(0.0, np.cumsum(weight))
+    lengths = np.maximum(traded[edges[1::2]] - traded[edges[::2]], 1.0)
+    return float(_STRETCH * (1 - np.exp(-(lengths - 1) / _SHORT)).sum())
 
 
 def _unit(table: Table, rows: Ints, offset: float, confidence: float, *, true_rows: Flags) -> Suspicion:

@@ -1,6 +1,7 @@
 """Findings in barledger's own bars."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Final
 
@@ -13,10 +14,12 @@ from barledger.domain.action import CorporateAction
 from barledger.domain.declared import RAW, Adjusted, check_adjusted
 from barledger.domain.finding import Finding
 from barledger.domain.interval import Interval
-from barledger.domain.rows import Floats, Ints, Rows
-from barledger.domain.timeframe import Timeframe
+from barledger.domain.rows import Flags, Floats, Ints, Rows
+from barledger.domain.timeframe import MINUTE, Timeframe
 
 _NOTHING: Final[Adjusted] = MappingProxyType({})
+_TOGETHER: Final = MINUTE
+_BY_REVISION: Final = 0.4
 _COLUMN_OF: Final[Mapping[str, str]] = {
     "split": "stock_splits",
     "stock_dividend": "stock_splits",
@@ -33,14 +36,16 @@ def findings(
     actions: Sequence[CorporateAction] = (),
     adjusted: Adjusted = _NOTHING,
     within: Interval | None = None,
+    held: Flags | None = None,
 ) -> list[Finding]:
     """Return what looks wrong in bars, the most certain first.
 
     ``rows`` ascend in time, one for each bar; withdrawn ones are left out. ``actions`` are the known corporate
     actions, of which those that stand count. ``adjusted`` says what the source adjusts its columns for. ``within``
-    keeps the findings that touch an interval, so that bars around it can be given to judge it by.
+    keeps the findings that touch an interval, so that bars around it can be given to judge it by. ``held`` marks the
+    rows that were held before the others came: of two levels, theirs is the more likely to be right, however many come.
     """
-    table, suspicions = suspected(rows, timeframe=timeframe, actions=actions, adjusted=adjusted)
+    table, suspicions = suspected(rows, timeframe=timeframe, actions=actions, adjusted=adjusted, held=held)
     found = [one.finding(table) for one in suspicions]
     return found if within is None else [one for one in found if one.interval.intersects(within)]
 
@@ -51,11 +56,30 @@ def suspected(
     timeframe: Timeframe,
     actions: Sequence[CorporateAction] = (),
     adjusted: Adjusted = _NOTHING,
+    held: Flags | None = None,
 ) -> tuple[Table, list[Suspicion]]:
     """Return the table that bars make, and the suspicions about it with the changes that they propose."""
     check_adjusted(adjusted)
-    table = _table(rows.standing(), timeframe, actions)
+    if held is not None and rows.withdrawn is not None:
+        held = held[~rows.withdrawn]
+    standing = rows.standing()
+    weights = _earliest(standing.revision) if held is None else held.astype(np.float64)
+    table = replace(_table(standing, timeframe, actions), held=weights)
     return table, detect(table, adjustment=adjusted.get("close", RAW))
+
+
+def _earliest(revisions: Ints) -> Floats | None:
+    """Return the weights of the bars that were written first, by their revisions, which are ns; None where all were.
+
+    Of commits that follow each other closely, as those of one ingestion do, none was there before the other. A bar that
+    was written anew since is no longer among the first, so that revisions tell less than what is held tells.
+    """
+    known = np.unique(revisions[revisions > 0])
+    later = np.flatnonzero(np.diff(known) > _TOGETHER)
+    if not len(later):
+        return None
+    first = (revisions > 0) & (revisions <= known[later[0]])
+    return np.where(first, _BY_REVISION, 0.0)
 
 
 def _table(rows: Rows, timeframe: Timeframe, actions: Sequence[CorporateAction]) -> Table:

@@ -31,7 +31,8 @@ class Table:
 
     ``time`` is in ns, ascending and unique; ``bar`` is a bar's length in ns. ``at`` tells for each row where it stands
     in the table that it was picked from, ``events_at`` where its events stand there. Events (``dividends``,
-    ``stock_splits``, ``capital_gains``) are 0 where there is none.
+    ``stock_splits``, ``capital_gains``) are 0 where there is none. ``held`` says how
+    much it counts (0 to 1) that a row was there before others came, where that is known.
     """
 
     time: Ints
@@ -47,6 +48,7 @@ class Table:
     bar: int
     at: Ints
     events_at: Ints | None = None
+    held: Floats | None = None
 
     def __len__(self) -> int:
         """Return the number of rows."""
@@ -97,6 +99,7 @@ class Table:
             values = self.column(name)
             fit &= ~(values <= 0)
         columns: dict[str, Any] = {"time": self.time[fit], "at": self.at[fit]}
+        columns["held"] = None if self.held is None else self.held[fit]
         for name in PRICES:
             values = self.column(name)[fit]
             columns[name] = np.where(np.isfinite(values), values, close[fit])

@@ -53,7 +53,7 @@ The tree (each class also inherits the kin from the standard library that caller
 
 An error is a frozen set of typed fields, a stable ``code`` for programs, and a ``next_step`` for people.
 What is said without being an error is a `BarledgerWarning`: `NoBars`, `Incomplete`, `ChangesWait`, `Mismatch`,
-`EmptyLibrary`, `ShortShards`, `NotParallel` or `NotRefreshed`.
+`EmptyLibrary`, `ShortShards`, `NotParallel`, `PluginFailed` or `NotRefreshed`.
 """
 
 from barledger.errors.access import (
@@ -191,8 +191,10 @@ from barledger.errors.root import (
     Incomplete,
     Mismatch,
     NoBars,
+    NotCounted,
     NotParallel,
     NotRefreshed,
+    PluginFailed,
     ShortShards,
 )
 from barledger.errors.running import (
@@ -325,6 +327,7 @@ __all__ = [
     "NoBars",
     "NotAuthenticated",
     "NotBarledger",
+    "NotCounted",
     "NotEmpty",
     "NotEnclosing",
     "NotFound",
@@ -338,6 +341,7 @@ __all__ = [
     "OutOfReach",
     "ParameterInvalid",
     "ParameterUnknown",
+    "PluginFailed",
     "ProposalStale",
     "QueueFull",
     "QueuedJobNotFound",

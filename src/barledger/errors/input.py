@@ -285,6 +285,10 @@ class InfiniteValue(InvalidBars):
 
     code = "infinite-value"
     message = "{count} bars have an infinite value{examples}"
+    next_step = (
+        "Correct the value, or leave it out: missing is NaN. bl.write and bl.ingest can also keep such bars aside and "
+        "write the rest (on_invalid='quarantine', --quarantine)."
+    )
 
 
 @dataclass(kw_only=True, eq=False)

@@ -24,6 +24,17 @@ class SeriesNotFound(NotFound):
 
 
 @dataclass(kw_only=True, eq=False)
+class InstrumentNotFound(NotFound):
+    """Nobody knows an instrument of this name."""
+
+    instrument: str
+    hint: str = ""
+    code = "instrument-not-found"
+    message = "nobody knows {instrument}: there are no bars of it, and nothing else is said of it{hint}"
+    next_step = "`barledger instruments list` shows those that are known; check the spelling."
+
+
+@dataclass(kw_only=True, eq=False)
 class VersionNotFound(NotFound):
     """No snapshot, named version, strategy or revision has this name."""
 
@@ -42,16 +53,6 @@ class ApprovalNotFound(NotFound):
     code = "approval-not-found"
     message = "snapshot {snapshot!r} is not approved for {strategy}"
     next_step = "`barledger snapshot show` tells which strategies it is approved for."
-
-
-@dataclass(kw_only=True, eq=False)
-class InstrumentNotFound(NotFound):
-    """There are no bars of the instrument, and nobody said anything of it."""
-
-    instrument: str
-    code = "instrument-not-found"
-    message = "nobody knows the instrument {instrument}"
-    next_step = "`barledger instruments list` has those that are known; declare it, or ingest bars of it."
 
 
 @dataclass(kw_only=True, eq=False)

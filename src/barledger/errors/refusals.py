@@ -57,6 +57,12 @@ class ChangedSince(RevisionConflict):
     message = "{changed} of the {bars} bars of {discrepancy} for {series} were written since, last by revision {found}"
     next_step = "Undo the rest of them with partial=True (--partial), or write the bars that are wanted."
 
+    @property
+    def advice(self) -> str:
+        """Return the next step; where all bars were written since, there is no rest."""
+        none_left = "Undo what wrote them first, if that was a decision, or write the bars that are wanted."
+        return none_left if self.changed >= self.bars and type(self) is ChangedSince else super().advice
+
 
 @dataclass(kw_only=True, eq=False)
 class StillCounted(ChangedSince):

@@ -52,8 +52,16 @@ class NoBars(BarledgerWarning):
     """A named source has no bars of the series, which may be a misspelling, or had none yet at a version."""
 
 
+class NotCounted(BarledgerWarning):
+    """Bars whose source adjusts them do not count a split that somebody declares, or nothing shows it yet."""
+
+
 class Incomplete(BarledgerWarning):
     """Bars are missing though what could be fetched was fetched."""
+
+
+class PluginFailed(BarledgerWarning):
+    """What another distribution offers cannot be used; everything else can."""
 
 
 class NotParallel(BarledgerWarning):

@@ -1,9 +1,10 @@
 """Binding: a spec with every name looked up, every parameter known, and every input found."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import re
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
-from typing import Any
+from functools import cached_property, partial
+from typing import Any, Final
 
 from barledger.domain.rows import VALUES
 from barledger.errors import (
@@ -13,23 +14,33 @@ from barledger.errors import (
     ParameterInvalid,
     ParameterUnknown,
 )
-from barledger.indicators.definition import NOWHERE, Indicator, Policy, Reach
-from barledger.indicators.grammar import Argument, Call, Literal, Reference, parse
+from barledger.indicators.definition import NOWHERE, Indicator, Policy, Prepares, Reach
+from barledger.indicators.grammar import Argument, Call, Literal, Reference, named, parse, quoted
+from barledger.indicators.naming import plain_name
 from barledger.indicators.parameter import Value
 from barledger.indicators.registry import Registry
 
+_PLAIN: Final = re.compile(r"[a-z_][a-z0-9_]*")
+_LISTED: Final = 12
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+
+@dataclass(frozen=True, kw_only=True)
 class Column:
     """An input that is there: a column of the bars, or of another instrument's."""
 
     name: str
     instrument: str = ""
 
-    @property
+    @cached_property
     def key(self) -> str:
         """Return what it is called everywhere."""
         return f"@{self.instrument}.{self.name}" if self.instrument else self.name
+
+    @property
+    def spelled(self) -> str:
+        """Return what it is called in specs, in quotes where it has to be."""
+        name = self.name if _PLAIN.fullmatch(self.name) else quoted(self.name)
+        return f"{named(self.instrument)}.{name}" if self.instrument else name
 
     @property
     def reach(self) -> Reach:
@@ -49,10 +60,29 @@ class Bound:
     @cached_property
     def key(self) -> str:
         """Return the whole spec in one spelling, with every parameter."""
-        inputs = [one.key for one in self.inputs]
+        inputs = [one.spelled if isinstance(one, Column) else one.key for one in self.inputs]
         given = [f"{name}={Literal(value=value, place=0)}" for name, value in self.parameters.items()]
         policy = [] if self.policy == self.indicator.policy else [f"nan_policy={self.policy}"]
         return f"{self.indicator.name}({', '.join([*inputs, *given, *policy])})"
+
+    @cached_property
+    def skips(self) -> bool:
+        """Return whether gaps are left out by it, or by what it is computed from."""
+        return self.policy == "skip" or any(one.bound.skips for one in self.inputs if isinstance(one, Pick))
+
+    @cached_property
+    def compute(self) -> Callable[..., Any]:
+        """Return what computes it from its inputs alone, with its parameters; raises `ParameterInvalid`."""
+        computing = self.indicator.compute
+        if isinstance(computing, Prepares):
+            return computing.prepared(self.parameters)
+        return partial(computing, **self.parameters)
+
+    @cached_property
+    def names(self) -> tuple[str, ...] | None:
+        """Return its inputs if these are columns, and nothing that has to be computed."""
+        names = tuple(one.key for one in self.inputs if isinstance(one, Column))
+        return names if len(names) == len(self.inputs) else None
 
     @cached_property
     def own(self) -> Reach:
@@ -125,6 +155,18 @@ class Request:
         found = {bound.key: bound for pick in self.picks.values() for bound in bounds(pick)}
         return tuple(found.values())
 
+    def without(self, columns: Collection[str]) -> "Request":
+        """Return it without some columns of the answer."""
+        if not columns:
+            return self
+        picks = {name: pick for name, pick in self.picks.items() if name not in columns}
+        return Request(specs=self.specs, picks=picks)
+
+    @cached_property
+    def plain(self) -> bool:
+        """Return whether it is computed from what all bars have, and from nothing else."""
+        return all(not one.instrument and one.name in VALUES for one in self.columns)
+
     @cached_property
     def timed(self) -> bool:
         """Return whether an indicator among them wants the times of bars."""
@@ -137,6 +179,13 @@ def bounds(pick: Pick) -> Iterator[Bound]:
         if isinstance(one, Pick):
             yield from bounds(one)
     yield pick.bound
+
+
+def _half(spec: str, indicator: Indicator, last: Argument) -> InvalidSpec:
+    """Return what to say where the others would be taken in silence: a beta to a market would be one to the low."""
+    names = ", ".join(indicator.inputs)
+    reason = f"{indicator.name} takes {len(indicator.inputs)} inputs, {names}: give all of them, or one as {{}}=..."
+    return InvalidSpec(spec=spec, place=last.place, reason=reason.format(indicator.inputs[0]))
 
 
 def _columns(pick: Pick) -> Iterator[Column]:
@@ -217,6 +266,9 @@ class Binder:
                     spec=spec, place=argument.place, reason=f"{indicator.name} takes {takes} input{'s' * (takes != 1)}"
                 )
             found[place] = self._input(spec, argument.value, policy)
+        unnamed = [one for one in arguments if not one.name and one not in rest]
+        if unnamed and len(found) < len(indicator.inputs):
+            raise _half(spec, indicator, unnamed[-1])
         inputs = tuple(found.get(place) or Column(name=name) for place, name in enumerate(indicator.inputs))
         return inputs, rest
 
@@ -225,10 +277,12 @@ class Binder:
         if argument.name:
             taken = argument.name in indicator.inputs and indicator.parameter(argument.name) is None
             return indicator.inputs.index(argument.name) if taken else None
-        if rest or isinstance(argument.value, Literal):
+        if rest:
             return None
-        if isinstance(argument.value, Call) and argument.value.arguments is None and not argument.value.output:
-            word = argument.value.name
+        word = _word(argument.value)
+        if isinstance(argument.value, Literal) and (word is None or count >= len(indicator.inputs)):
+            return None
+        if word is not None:
             first = indicator.parameters[0] if indicator.parameters else None
             if first is not None and first.sort in ("choice", "text") and word not in self._available:
                 return None
@@ -236,7 +290,9 @@ class Binder:
 
     def _input(self, spec: str, value: Any, policy: Policy | None) -> Column | Pick:
         if isinstance(value, Reference):
-            return Column(name=value.column, instrument=value.instrument)
+            return self._foreign(spec, value)
+        if isinstance(value, Literal) and isinstance(value.value, str):
+            return self._quoted(spec, value, plain_name(value.value))
         if isinstance(value, Literal):
             reason = "an input is a column or another spec, and no number"
             raise InvalidSpec(spec=spec, place=value.place, reason=reason)
@@ -254,6 +310,24 @@ class Binder:
             reason = f"say which output of {value.name} is the input: {names}"
             raise InvalidSpec(spec=spec, place=value.place, reason=reason)
         return Pick(bound=bound, place=place or 0)
+
+    def _quoted(self, spec: str, value: Literal, name: str) -> Column:
+        if name not in self._available:
+            *shown, more = [*sorted(self._available)[:_LISTED], "" if len(self._available) <= _LISTED else ", …"]
+            reason = f"there is no column {value}; there are {', '.join(shown)}{more}"
+            raise InvalidSpec(spec=spec, place=value.place, reason=reason)
+        return Column(name=name)
+
+    def _foreign(self, spec: str, value: Reference) -> Column:
+        column = Column(name=value.column, instrument=value.instrument)
+        if value.column not in VALUES and column.key not in self._available:
+            meant = quoted(spec[value.place : value.column_place + len(value.column)].strip("'\""))
+            reason = (
+                f"another instrument has no column {value.column!r}, but {', '.join(VALUES)}; "
+                f"an instrument with a dot in its name stands in quotes: @{meant}"
+            )
+            raise InvalidSpec(spec=spec, place=value.column_place, reason=reason)
+        return column
 
     def _parameters(self, spec: str, indicator: Indicator, arguments: list[Argument]) -> dict[str, Value]:
         given: dict[str, Value] = {}
@@ -287,6 +361,13 @@ def complete(indicator: Indicator, given: Mapping[str, Value]) -> dict[str, Valu
     for one in indicator.parameters:
         values[one.name] = given.get(one.name, values[one.follows] if one.follows else one.default)
     return values
+
+
+def _word(value: object) -> str | None:
+    """Return the name that may be a column, bare or in quotes."""
+    if isinstance(value, Literal):
+        return plain_name(value.value) if isinstance(value.value, str) else None
+    return value.name if isinstance(value, Call) and value.arguments is None and not value.output else None
 
 
 def _plain(argument: Argument) -> object:

@@ -1,10 +1,11 @@
 """Calculations: the values of indicators, with what they were computed from and how far they can be relied on."""
 
 import hashlib
+import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import numpy as np
 import pandas as pd
@@ -60,6 +61,22 @@ class Standing:
         return gap + cut + (f", knows {self.lookahead:,} later bars" if self.lookahead else "")
 
 
+class Told(Protocol):
+    """What is told of columns beside their values."""
+
+    @property
+    def standings(self) -> Mapping[str, Standing]:
+        """Return how far each column can be relied on."""
+
+    @property
+    def provenance(self) -> Mapping[str, Any]:
+        """Return what the bars resolved to and who computed, as values that JSON knows."""
+
+    @property
+    def bars_digest(self) -> str:
+        """Return the canonical digest of all bars that were used, the warm-up included."""
+
+
 class Calculation:
     """Columns of indicators by their specs, one row for each bar. Immutable.
 
@@ -72,35 +89,31 @@ class Calculation:
         *,
         time: Ints,
         columns: Mapping[str, Floats],
-        standings: Mapping[str, Standing] | Callable[[], Mapping[str, Standing]],
-        provenance: Mapping[str, Any] | Callable[[], Mapping[str, Any]],
+        told: Callable[[], Told],
         explanation: Any = None,
-        bars_digest: Callable[[], str] | None = None,
     ) -> None:
-        """Hold columns; ``provenance`` is what the bars resolved to and who computed, as values that JSON knows.
+        """Hold columns; what is told of them is asked for once somebody needs it.
 
-        What is given as a function is asked once somebody needs it: digesting many bars takes longer than computing,
-        and so does telling of few.
+        Digesting many bars takes longer than computing, and so does telling of few.
         """
         self.time = _sealed(time)
         self._columns = {name: _sealed(values) for name, values in columns.items()}
-        self._standings, self._provenance = standings, provenance
+        self._tell = told
         self.explanation = explanation
-        self._digest_bars = bars_digest
+
+    @cached_property
+    def _told(self) -> Told:
+        return self._tell()
 
     @cached_property
     def standings(self) -> dict[str, Standing]:
         """Return how far each column can be relied on."""
-        return dict(self._standings() if callable(self._standings) else self._standings)
-
-    @cached_property
-    def _given(self) -> dict[str, Any]:
-        return dict(self._provenance() if callable(self._provenance) else self._provenance)
+        return dict(self._told.standings)
 
     @cached_property
     def bars_digest(self) -> str:
-        """Return the canonical digest of all bars that were used, the warm-up included; empty for other tables."""
-        return "" if self._digest_bars is None else self._digest_bars()
+        """Return the canonical digest of all bars that were used, the warm-up included."""
+        return self._told.bars_digest
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -137,14 +150,13 @@ class Calculation:
     @property
     def provenance(self) -> dict[str, Any]:
         """Return what was computed from what, by what, with the digests of both, as values that JSON knows."""
-        digests = {"bars_digest": self.bars_digest} if self._digest_bars is not None else {}
-        return {**self.told, **digests, "digest": self.digest}
+        return {**self.told, "bars_digest": self.bars_digest, "digest": self.digest}
 
     @property
     def told(self) -> dict[str, Any]:
         """Return the provenance without digests, which frames have in ``attrs``."""
         return {
-            **self._given,
+            **self._told.provenance,
             "indicators": {name: one.key for name, one in self.standings.items()},
             "warmup_complete": self.warmup_complete,
             "exact": self.exact,
@@ -189,14 +201,13 @@ class Calculation:
         return {"time": self.time.view("datetime64[ns]"), **self._columns}
 
     def to_arrow(self) -> "pa.Table":
-        """Return time and the columns: a missing value is null."""
+        """Return time and the columns: a missing value is null. The schema's metadata are those of `metadata_of`."""
         import pyarrow as pa  # noqa: PLC0415 - only Arrow's users need it
 
         arrays = [pa.array(self.time.view("datetime64[ns]"), pa.timestamp("ns", "UTC"))]
         arrays += [pa.array(values, from_pandas=True) for values in self._columns.values()]
-        metadata = {f"barledger.{key}": str(value) for key, value in self.told.items()}
         table = pa.table(arrays, names=["time", *self._columns])
-        return table.replace_schema_metadata(metadata)
+        return table.replace_schema_metadata(metadata_of(self.told))
 
     def __arrow_c_stream__(self, requested_schema: object = None) -> object:
         """Hand the table to any library that speaks the Arrow PyCapsule protocol."""
@@ -225,7 +236,16 @@ class Calculation:
         return f"<p>{escape(repr(self))}</p>{self.df.tail(10).to_html()}"
 
 
+def metadata_of(told: Mapping[str, Any]) -> dict[str, str]:
+    """Return what is told of columns as the metadata of an Arrow schema: each key behind ``barledger.``, as JSON.
+
+    >>> metadata_of({"exact": True, "specs": ["rsi(14)"]})
+    {'barledger.exact': 'true', 'barledger.specs': '["rsi(14)"]'}
+    """
+    return {f"barledger.{key}": json.dumps(value, ensure_ascii=False) for key, value in told.items()}
+
+
 def _sealed(values: Any) -> Any:
-    view = np.asarray(values).view()
-    view.flags.writeable = False
+    view = values.view()
+    view.setflags(write=False)
     return view

@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -115,6 +115,14 @@ Compute = Callable[..., tuple[Floats, ...]]
 """From the inputs (contiguous, read-only float64 of one length, finite, longer than the lookback) as positional
 arguments and the parameters by keyword: the outputs in order, as new float64 arrays of that length, of which those
 before the lookback are NaN."""
+
+
+@runtime_checkable
+class Prepares(Protocol):
+    """What can look at parameters once for many computations."""
+
+    def prepared(self, values: "Values") -> Callable[..., tuple[Floats, ...]]:
+        """Return what computes with these parameters, from the inputs alone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -44,14 +44,18 @@ class Evaluation:
         return found
 
     def _computed(self, bound: Bound) -> Results:
+        whole = None if bound.names is None else self.table.whole(bound.names)
+        if whole is not None:
+            return run(bound, whole, self._time(bound))
+        return self._gaps_heeded(bound)
+
+    def _gaps_heeded(self, bound: Bound) -> Results:
         inputs = [self._input(bound, one) for one in bound.inputs]
         size, breaks = len(self.table), self.table.breaks if _restarts(bound) else NO_BREAKS
         there = WHOLE
         for one, values in zip(bound.inputs, inputs, strict=True):
             mine = self._present(one, values)
-            # Most inputs are whole, and of short ones all that is done besides computing counts.
-            if mine is not WHOLE:
-                there = there.beside(mine, size)
+            there = there.beside(mine, size)
         if there is WHOLE and not len(breaks):
             return run(bound, inputs, self._time(bound))
         if bound.policy == "raise":
@@ -106,7 +110,7 @@ def run(bound: Bound, inputs: Sequence[Floats], time: Ints | None) -> Results:
         inputs = [_copied(one) for one in inputs]
     given = inputs if time is None else (time, *inputs)
     try:
-        results = indicator.compute(*given, **bound.parameters)
+        results = bound.compute(*given)
     except BarledgerError:
         raise
     except Exception as error:

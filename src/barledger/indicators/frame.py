@@ -56,7 +56,7 @@ def calculate(
     given = Given.of(frame)
     named = listed(specs)
     request = _bound(named, nan_policy, tuple(given.names), REGISTRY.generation)
-    table = _table(given, request, _breaks(given, timeframe, calendar))
+    table = table_of(given, request, breaks_of(given, timeframe, calendar))
     columns = Evaluation(table=table).columns(request)
     return given.like(columns, _told(table, request, timed=given.timed))
 
@@ -85,7 +85,8 @@ def check_policy(nan_policy: str | None) -> None:
         raise InvalidSetting(setting="nan_policy", reason=f"{nan_policy!r} is none of {', '.join(POLICIES)}")
 
 
-def _table(given: Given, request: Request, gaps: Ints) -> Table:
+def table_of(given: Given, request: Request, gaps: Ints) -> Table:
+    """Return the columns that are asked for; raises `InputMissing`, `InputUnsuitable` and `InfiniteValue`."""
     if request.timed and not given.timed:
         late = next(one for pick in request.picks.values() for one in bounds(pick) if one.indicator.timed)
         has = "none" if given.time is None else "numbers"
@@ -111,7 +112,8 @@ def _wanting(request: Request, key: str) -> str:
     return next(one.indicator.name for one in every if key in {it.key for it in one.inputs})
 
 
-def _breaks(given: Given, timeframe: str | None, calendar: str | None) -> Ints:
+def breaks_of(given: Given, timeframe: str | None, calendar: str | None) -> Ints:
+    """Return the rows of a table before which bars are missing; raises `InvalidSetting` and `InputUnsuitable`."""
     if timeframe is None:
         if calendar is not None:
             raise InvalidSetting(setting="calendar", reason="it tells of bars of which length? Give the timeframe too")

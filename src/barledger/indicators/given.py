@@ -1,6 +1,5 @@
 """Given: a caller's table, with its columns by name and its rows in their order."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -13,6 +12,8 @@ from barledger.domain.frames import TIMES, as_pandas, fields_level, nanoseconds,
 from barledger.domain.interval import format_time
 from barledger.domain.rows import VALUES, Floats, Ints
 from barledger.errors import DuplicateColumns, InputUnsuitable, MissingColumns
+from barledger.indicators.calculation import metadata_of
+from barledger.indicators.naming import plain_name
 
 _WHO: Final = ("symbol", "ticker", "instrument", "tic", "pair")
 _APART: Final = "Compute each by itself, as in frame.groupby('{name}') or frame.xs('{first}', axis=1, level={level})."
@@ -62,9 +63,8 @@ class Given:
         if module.startswith("pyarrow"):
             import pyarrow as pa  # noqa: PLC0415 - only for tables of Arrow
 
-            metadata = {f"barledger.{key}": str(value) for key, value in told.items()}
             made = {name: pa.array(values, from_pandas=True) for name, values in columns.items()}
-            return pa.table(made).replace_schema_metadata(metadata)
+            return pa.table(made).replace_schema_metadata(metadata_of(told))
         found = pd.DataFrame(_handed_over(columns), index=self.frame.index, copy=False)
         found.attrs.update(told)
         return found
@@ -151,7 +151,7 @@ def _mixed(found: list[Any], *, name: str, level: int) -> InputUnsuitable:
 def _named(frame: pd.DataFrame) -> dict[str, Any]:
     names: dict[str, Any] = {}
     for column in frame.columns:
-        ours = re.sub(r"\W+", "_", str(column).strip().lower()).strip("_")
+        ours = plain_name(column)
         before = names.get(ours)
         if before is None:
             names[ours] = column

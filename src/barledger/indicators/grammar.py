@@ -1,8 +1,9 @@
 """The grammar of specs: ``bbands(20, 2).upper``, ``sma(rsi(14), 9)``, ``correl(close, @MSFT, 30)``.
 
 A spec is a name, its arguments in brackets, and an output after a dot. An argument is a number, a word in quotes, a
-name, another spec, or ``@`` and an instrument with a column after a dot (``@'BTC/USDT'.high``; the close without);
-``name=`` may stand before it. Case and spaces do not count, but in quotes and after ``@``.
+name, another spec, or ``@`` and an instrument with a column after a dot (``@'BRK.B'.high``; the close without);
+``name=`` may stand before it. Case and spaces do not count, but in quotes and after ``@``. Quotes are single or double,
+so that what is in them may have the other ones: a column (``sma('Adj Close', 20)``), an instrument, or a text.
 """
 
 import re
@@ -12,14 +13,16 @@ from typing import Final
 
 from barledger.errors import InvalidSpec
 
+_PLAIN: Final = r"[A-Za-z0-9_^][A-Za-z0-9_^/:\-]*"
 _TOKEN: Final = re.compile(
     r"(?P<space>\s+)"
     r"|(?P<number>(?>[+-]?(?:\d+\.\d*|\.\d+|\d+)(?:[eE][+-]?\d+)?))(?![A-Za-z_])"
-    r"|@(?P<foreign>[A-Za-z0-9_^][A-Za-z0-9_^/:\-]*|'[^']*'|\"[^\"]*\")"
+    rf"|@(?P<foreign>{_PLAIN}|'[^']*'|\"[^\"]*\")"
     r"|(?P<name>[A-Za-z_][A-Za-z0-9_]*)"
     r"|(?P<text>'[^']*'|\"[^\"]*\")"
     r"|(?P<sign>[(),.=])"
 )
+_QUOTES: Final = "'\""
 _DEEPEST: Final = 20
 _LARGEST: Final = 1e15
 
@@ -34,7 +37,7 @@ class Literal:
     def __str__(self) -> str:
         """Write it as it is read."""
         if isinstance(self.value, str):
-            return f"'{self.value}'"
+            return quoted(self.value)
         whole = isinstance(self.value, float) and self.value.is_integer()
         return str(int(self.value)) if whole else str(self.value)
 
@@ -46,12 +49,12 @@ class Reference:
     instrument: str
     column: str = "close"
     place: int
+    column_place: int = 0
 
     def __str__(self) -> str:
         """Write it as it is read."""
-        plain = re.fullmatch(r"[A-Za-z0-9_^/:\-]+", self.instrument)
-        name = self.instrument if plain else f"'{self.instrument}'"
-        return f"@{name}" if self.column == "close" else f"@{name}.{self.column}"
+        name = named(self.instrument)
+        return name if self.column == "close" else f"{name}.{self.column}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,6 +91,24 @@ class _Token:
     sort: str
     text: str
     place: int
+
+
+def quoted(text: str) -> str:
+    """Return a text in quotes that it does not have itself.
+
+    >>> print(quoted("Adj Close"), quoted("d'Or"))
+    'Adj Close' "d'Or"
+    """
+    return f'"{text}"' if "'" in text else f"'{text}'"
+
+
+def named(instrument: str) -> str:
+    """Return what names another instrument, in quotes where it has signs that would end its name.
+
+    >>> named("MSFT"), named("BRK.B")
+    ('@MSFT', "@'BRK.B'")
+    """
+    return f"@{instrument}" if re.fullmatch(_PLAIN, instrument) else f"@{quoted(instrument)}"
 
 
 def parse(spec: str) -> Call:
@@ -139,7 +160,7 @@ class _Reader:
             if self._skip(")"):
                 return
             if not self._skip(","):
-                raise self._wrong(self._next, "a comma or a closing bracket is expected")
+                raise self._wrong(self._next, f"a comma or a closing bracket is expected{self._advice(argument)}")
 
     def _argument(self, depth: int) -> Argument:
         at = self._next.place
@@ -164,13 +185,24 @@ class _Reader:
             return Literal(value=value, place=token.place)
         if token.sort == "text":
             return Literal(value=token.text[1:-1], place=token.place)
-        instrument = token.text.strip("'\"")
+        instrument = token.text[1:-1] if token.text[0] in _QUOTES else token.text
         if not instrument:
             raise self._wrong(token, "a name of an instrument is expected after @")
         if self._skip("."):
-            column = self._take("name", "a column").text.lower()
-            return Reference(instrument=instrument, column=column, place=token.place)
+            column = self._take("name", "a column")
+            name = column.text.lower()
+            return Reference(instrument=instrument, column=name, place=token.place, column_place=column.place)
         return Reference(instrument=instrument, place=token.place)
+
+    def _advice(self, argument: Argument) -> str:
+        """Return what may have been meant where an argument goes on."""
+        if isinstance(argument.value, Reference) and self._next.text in (".", "="):
+            whole = re.match(r"[^\s,()]+", self._spec[argument.value.place :])
+            meant = quoted(whole[0]) if whole else "'BRK.B'"
+            return f"; an instrument with other signs in its name stands in quotes: @{meant}"
+        if self._next.sort == "name":
+            return "; a column with a space in its name stands in quotes: 'Adj Close'"
+        return ""
 
     @property
     def _next(self) -> _Token:
@@ -192,12 +224,26 @@ class _Reader:
     def _wrong(self, token: _Token, reason: str) -> InvalidSpec:
         return InvalidSpec(spec=self._spec, place=token.place, reason=reason)
 
+    def _meaningless(self, at: int) -> InvalidSpec:
+        sign, after = self._spec[at], self._spec[at + 1 : at + 2]
+        if sign in _QUOTES:
+            reason = "the quote that begins here does not end"
+        elif sign == "@" and after and after in _QUOTES:
+            at, reason = at + 1, "the quote that begins here does not end"
+        elif sign == "@":
+            reason = "a name of an instrument is expected after @; one with other signs stands in quotes: @'BRK.B'"
+        elif sign.isalpha():
+            reason = f"{sign!r} has no meaning here; a name of a column with such letters stands in quotes"
+        else:
+            reason = f"{sign!r} has no meaning here"
+        return InvalidSpec(spec=self._spec, place=at, reason=reason)
+
     def _cut(self) -> Iterator[_Token]:
         at = 0
         while at < len(self._spec):
             found = _TOKEN.match(self._spec, at)
             if found is None:
-                raise InvalidSpec(spec=self._spec, place=at, reason=f"{self._spec[at]!r} has no meaning here")
+                raise self._meaningless(at)
             sort = str(found.lastgroup)
             if sort != "space":
                 yield _Token(sort=sort, text=found[sort], place=found.start(sort))

@@ -1,12 +1,13 @@
 """The registry: every indicator by its names; built in, from other distributions, or the caller's own."""
 
+import warnings
 from collections.abc import Callable, Iterable, Iterator
 from difflib import get_close_matches
 from importlib.metadata import entry_points
 from threading import RLock
 from typing import Final
 
-from barledger.errors import IndicatorNotFound, IndicatorTaken
+from barledger.errors import IndicatorNotFound, IndicatorTaken, PluginFailed
 from barledger.indicators.definition import BUILT_IN, Indicator
 
 _GROUP: Final = "barledger.indicators"
@@ -32,16 +33,20 @@ class Registry:
         """
         self._load()
         with self._lock:
-            for name in (indicator.name, *indicator.aliases):
-                taken = self._names.get(name)
-                if taken is not None and not _may_replace(taken, indicator, replace):
-                    raise IndicatorTaken(name=name, owner=taken.owner)
+            self.check_free(indicator, replace=replace)
             replaced = {self._names[name] for name in (indicator.name, *indicator.aliases) if name in self._names}
             # Whoever looks meanwhile sees the one or the other.
             self._names = {name: one for name, one in self._names.items() if one not in replaced}
             self._by_name = {name: one for name, one in self._by_name.items() if one not in replaced}
             self._put(indicator)
             self.generation += 1
+
+    def check_free(self, indicator: Indicator, *, replace: bool = False) -> None:
+        """Raise `IndicatorTaken` if a name or an alias is somebody else's that may not be replaced."""
+        for name in (indicator.name, *indicator.aliases):
+            taken = self._names.get(name)
+            if taken is not None and not _may_replace(taken, indicator, replace):
+                raise IndicatorTaken(name=name, owner=taken.owner)
 
     def find(self, name: str) -> Indicator:
         """Return the indicator of a name or alias; raises `IndicatorNotFound` with the nearest ones."""
@@ -94,12 +99,21 @@ def _installed() -> Iterator[Indicator]:
     """Give the indicators of other distributions.
 
     An entry point is an `Indicator`, a function that ``barledger.indicator`` has decorated, or gives several when it is
-    called.
+    called. What cannot be used of them is said by the warning `PluginFailed`, and stops no other.
     """
-    for point in entry_points(group=_GROUP):
-        found = point.load()
-        found = getattr(found, "indicator", found)
-        yield from (found,) if isinstance(found, Indicator) else found()
+    for point in sorted(entry_points(group=_GROUP), key=lambda one: one.name):
+        try:
+            found = point.load()
+            found = getattr(found, "indicator", found)
+            listed = [found] if isinstance(found, Indicator) else [*found()]
+            for one in listed:
+                REGISTRY.check_free(one)
+        except Exception as error:  # noqa: BLE001 - other people's code may raise whatever it likes
+            whose = "another distribution" if point.dist is None else point.dist.name
+            told = f"{point.name} of {whose} offers no indicator: {type(error).__name__}: {error}".splitlines()[0]
+            warnings.warn(told, PluginFailed, stacklevel=2)
+            continue
+        yield from listed
 
 
 def _talib() -> Iterable[Indicator]:

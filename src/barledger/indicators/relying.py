@@ -10,6 +10,7 @@ from barledger.domain.interval import BEGINNING
 from barledger.domain.rows import Flags, Ints
 from barledger.indicators.binding import Bound, Pick, Request, bounds
 from barledger.indicators.gaps import NO_BREAKS, WHOLE
+from barledger.indicators.lapses import Lapses
 from barledger.indicators.table import Table
 
 ANCHORED: Final = ("path", "index")
@@ -29,7 +30,7 @@ class Rows:
     known: int = BEGINNING
 
 
-def begin_of(pick: Pick, rows: Rows, anchor: int = 0) -> int:
+def begin_of(pick: Pick, rows: Rows, table: Table, anchor: int = 0) -> int:
     """Return the row that an output is computed from: its anchor, or where it settles by the first row answered.
 
     What is exact is the same from any row on, so that all of it is computed together from the table's first row.
@@ -37,12 +38,16 @@ def begin_of(pick: Pick, rows: Rows, anchor: int = 0) -> int:
     reach = pick.reach
     if reach.memory in ANCHORED:
         return anchor
-    return 0 if reach.exact else max(0, rows.first - reach.settled)
+    return 0 if reach.exact else settled_from(pick, rows, table)
 
 
-def settling_of(pick: Pick, rows: Rows, anchor: int = 0) -> int:
-    """Return the first row that the values answered depend on: an output's anchor, or that of its warm-up."""
-    return anchor if pick.reach.memory in ANCHORED else rows.first - min(rows.first, pick.reach.settled)
+def settled_from(pick: Pick, rows: Rows, table: Table) -> int:
+    """Return the row from which an output is settled by the first row answered: rows that are skipped do not count."""
+    return Gaps(table=table).settled_from(pick, rows) if pick.bound.skips else _before(pick, rows)
+
+
+def _before(pick: Pick, rows: Rows) -> int:
+    return rows.first - min(rows.first, pick.reach.settled)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +71,7 @@ class Gaps:
 
     table: Table
     _missing: dict[tuple[str, ...], Flags] = field(default_factory=dict, repr=False)
+    _lapses: list[Lapses] = field(default_factory=list, repr=False)
 
     def missing(self, keys: Iterable[str]) -> Flags:
         """Return the rows without a value in one of the columns; empty if there is none."""
@@ -81,12 +87,51 @@ class Gaps:
     def _whole(self, key: str) -> bool:
         return self.table.present(key) is WHOLE
 
-    def rows(self, keys: Iterable[str], begin: int) -> Ints:
+    def settling_of(self, pick: Pick, rows: Rows, anchor: int = 0) -> int:
+        """Return the first row that the values answered depend on: an output's anchor, or that of its warm-up."""
+        return anchor if pick.reach.memory in ANCHORED else self.settled_from(pick, rows)
+
+    def settled_from(self, pick: Pick, rows: Rows) -> int:
+        """Return the row from which an output is settled by the first row answered: what is skipped does not count."""
+        begin, settled = _before(pick, rows), pick.reach.settled
+        if not settled or not pick.bound.skips:
+            return begin
+        missing = self.skipped_by(pick)
+        if not len(missing) or not bool(missing[begin : rows.first].any()):
+            return begin
+        counted = np.flatnonzero(~missing[: rows.first])
+        return int(counted[-settled]) if len(counted) >= settled else 0
+
+    def skipped_by(self, pick: Pick) -> Flags:
+        """Return the rows that an output leaves out: without a value in a column, or in what it is computed from."""
+        return self._with_lapses(keys_of([one for one in bounds(pick) if one.policy == "skip"]), [pick], skipped=True)
+
+    def missing_of(self, picks: Iterable[Pick]) -> Flags:
+        """Return the rows without a value in a column that some outputs are of, or in what they are computed from."""
+        listed = list(picks)
+        missing = self._with_lapses(keys_of([one for pick in listed for one in bounds(pick)]), listed, skipped=True)
+        return _either(missing, self._with_lapses((), listed, skipped=False))
+
+    def _with_lapses(self, keys: Iterable[str], picks: Iterable[Pick], *, skipped: bool) -> Flags:
+        missing = self.missing(keys)
+        for pick in picks:
+            for _, rows in self.lapses(pick, skipped=skipped):
+                missing = _either(missing, rows)
+        return missing
+
+    def lapses(self, pick: Pick, *, skipped: bool) -> list[tuple[Pick, Flags]]:
+        """Return what an output is computed from that has no value of its own at some rows, and at which."""
+        if not any(isinstance(one, Pick) for one in pick.bound.inputs):
+            return []
+        if not self._lapses:
+            self._lapses.append(Lapses(table=self.table))
+        return self._lapses[0].beneath(pick, skipped=skipped)
+
+    def rows(self, missing: Flags, begin: int) -> Ints:
         """Return the rows after a row with gaps before them, ascending: of missing bars, and of missing values.
 
         That values are missing up to the first one from there on is no gap: what was before is not looked at.
         """
-        missing = self.missing(keys)
         # Most tables are whole, and of short ones all that is done besides computing counts.
         if not len(missing) and not len(self.table.breaks):
             return NO_BREAKS
@@ -95,7 +140,7 @@ class Gaps:
 
     def relied(self, pick: Pick, rows: Rows, anchor: int = 0) -> Relied:
         """Return what an output relies on."""
-        begin = settling_of(pick, rows, anchor)
+        begin = self.settling_of(pick, rows, anchor)
         first = min(rows.first, len(self.table) - 1)
         if first < begin:
             return Relied(begin=begin, had=max(0, rows.first - begin), restarted=False, cut=False)
@@ -104,10 +149,11 @@ class Gaps:
         own = self._since(pick.bound, pick, first)
         calendar = begin if own is None else int(np.searchsorted(self.table.time, own))
         counted = max(restart, min(calendar, first))
+        going_on = self._going_on(pick, restart) if again and counted == restart else 0
         late = again and any(int(self.table.time[restart - 1]) >= since for since in wanted)
         return Relied(
             begin=counted,
-            had=max(0, rows.first - counted - self._skipped(pick, counted, rows.first)),
+            had=max(0, rows.first - counted - self._skipped(pick, counted, rows.first)) + going_on,
             restarted=again and counted == restart,
             cut=late or any(since < rows.known for since in wanted),
         )
@@ -120,23 +166,29 @@ class Gaps:
         segmented = [bound for bound in bounds(pick) if bound.policy != "skip"]
         if not segmented:
             return begin, False
-        keys = keys_of(segmented)
-        missing = self.missing(keys)
+        missing = self._with_lapses(keys_of(segmented), [pick], skipped=False)
         if not len(missing) and not len(self.table.breaks):
             return begin, False
         behind = np.flatnonzero(~missing[first:])
         if len(missing) and not len(behind):
             return len(self.table) - 1, False
         row = first + int(behind[0]) if len(missing) else first
-        gaps = self.rows(keys, begin)
+        gaps = self.rows(missing, begin)
         before = int(np.searchsorted(gaps, row, "right"))
         if before:
             return int(gaps[before - 1]), True
         valued = _valued(missing, begin)
         return int(valued[0]) if len(valued) else begin, False
 
+    def _going_on(self, pick: Pick, restart: int) -> int:
+        """Return how many bars had settled what goes on where only what is computed from it restarts."""
+        if restart in self.rows(self.missing(keys_of(bounds(pick))), 0):
+            return 0
+        behind = [one.reach.settled for one, rows in self.lapses(pick, skipped=False) if rows[restart - 1]]
+        return min(behind, default=0)
+
     def _skipped(self, pick: Pick, begin: int, end: int) -> int:
-        missing = self.missing(keys_of([bound for bound in bounds(pick) if bound.policy == "skip"]))
+        missing = self.skipped_by(pick)
         return int(missing[begin:end].sum()) if len(missing) else 0
 
     def _since(self, bound: Bound, pick: Pick, first: int) -> int | None:
@@ -146,6 +198,12 @@ class Gaps:
         if indicator.origin is not None:
             return indicator.origin(bound.parameters, self.table.time[: row + 1])
         return None if indicator.since is None else indicator.since(bound.parameters, int(self.table.time[row]))
+
+
+def _either(one: Flags, other: Flags) -> Flags:
+    if not len(one) or not len(other):
+        return one if len(one) else other
+    return np.asarray(one | other)
 
 
 def _valued(missing: Flags, begin: int) -> Ints:

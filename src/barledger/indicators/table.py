@@ -23,6 +23,7 @@ class Table:
     columns: Mapping[str, Floats]
     breaks: Ints = field(default_factory=lambda: NO_BREAKS)
     _present: dict[str, Present] = field(default_factory=dict, repr=False)
+    _whole: dict[tuple[str, ...], tuple[Floats, ...] | None] = field(default_factory=dict, repr=False)
 
     @staticmethod
     def of(time: Ints, columns: Mapping[str, Floats], *, breaks: Ints = NO_BREAKS) -> "Table":
@@ -59,6 +60,18 @@ class Table:
         if found is None:
             raise InputMissing(indicator=indicator, column=name, found=tuple(self.columns))
         return found
+
+    def whole(self, names: tuple[str, ...]) -> tuple[Floats, ...] | None:
+        """Return columns if they are here, have all values, and no bars are missing between them; looked at once.
+
+        Most tables are like that, and of short ones all that is done besides computing counts.
+        """
+        try:
+            return self._whole[names]
+        except KeyError:
+            there = not len(self.breaks) and all(one in self.columns and self.present(one) is WHOLE for one in names)
+            found = self._whole[names] = tuple(self.columns[one] for one in names) if there else None
+            return found
 
     def present(self, name: str) -> Present:
         """Return which rows of a column are there; looked at once."""

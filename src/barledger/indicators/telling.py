@@ -9,14 +9,14 @@ from barledger.domain.interval import format_time
 from barledger.indicators.binding import Pick, Request, bounds
 from barledger.indicators.calculation import Standing
 from barledger.indicators.engines import engines
-from barledger.indicators.relying import ANCHORED, Gaps, Rows, begin_of, keys_of, settling_of
+from barledger.indicators.relying import ANCHORED, Gaps, Rows, begin_of
 
 _SHOWN: Final = 5
 
 
 def standing(pick: Pick, gaps: Gaps, rows: Rows, anchor: int = 0) -> Standing:
     """Return how far an output can be relied on."""
-    reach, begin, table = pick.reach, begin_of(pick, rows, anchor), gaps.table
+    reach, begin, table = pick.reach, begin_of(pick, rows, gaps.table, anchor), gaps.table
     relied = gaps.relied(pick, rows, anchor)
     anchored = reach.memory in ANCHORED
     # That more is known than settles it depends on what else was read, and says nothing of these values.
@@ -46,13 +46,14 @@ def ahead(pick: Pick) -> int:
 def gaps_told(gaps: Gaps, request: Request, rows: Rows, anchor: int = 0) -> dict[str, Any]:
     """Return how many gaps there are in what the rows answered rely on, and before which rows the first ones lie.
 
-    A gap is of missing bars, or of rows without a value in an input, of which ``rows_without_a_value`` tells. Columns
-    of the policy ``segment`` restart there, and those of ``skip`` leave it out.
+    A gap is of missing bars, or of rows without a value in a column or in what an output is computed from, of which
+    ``rows_without_a_value`` tells. Columns of the policy ``segment`` restart there, and those of ``skip`` leave it out.
     """
-    keys, picks = keys_of(request.computed), request.picks.values()
-    settling = min(settling_of(pick, rows, anchor) for pick in picks)
-    at = gaps.rows(keys, settling)
-    if not len(at) and not len(gaps.missing(keys)):
+    picks = request.picks.values()
+    whole = gaps.missing_of(picks)
+    settling = min(gaps.settling_of(pick, rows, anchor) for pick in picks)
+    at = gaps.rows(whole, settling)
+    if not len(at) and not len(whole):
         return {"count": 0, "before": []}
     begin = min(_relied_from(pick, gaps, rows, anchor) for pick in picks)
     inside = at[(at >= begin) & (at < rows.stop)]
@@ -60,7 +61,7 @@ def gaps_told(gaps: Gaps, request: Request, rows: Rows, anchor: int = 0) -> dict
         "count": len(inside),
         "before": [format_time(int(one)) for one in gaps.table.time[inside[:_SHOWN]]],
     }
-    missing = gaps.missing(keys)[: rows.stop]
+    missing = whole[: rows.stop]
     valued = np.flatnonzero(~missing[settling:begin])
     # The rows that a restart is behind are those of its gap.
     skipped = int(missing[min(rows.first, settling + int(valued[-1]) + 1 if len(valued) else begin) :].sum())

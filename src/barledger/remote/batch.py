@@ -1,7 +1,7 @@
 """Batches: indicators of many instruments, computed by a server one after the other, and of one cut all the same."""
 
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import SimpleNamespace
 from typing import Any, Final
 
@@ -28,10 +28,11 @@ from barledger.errors import (
     StoreError,
 )
 from barledger.indicators.binding import listed
-from barledger.indicators.calculation import Calculation
+from barledger.indicators.calculation import Calculation, Told
 from barledger.indicators.definition import Policy
 from barledger.remote.calculations import Answered, Asker
 from barledger.services.indicators.batched import Batch, Batches, Part, told_failures
+from barledger.services.indicators.preparing import Apart
 from barledger.services.indicators.progress import Computed, Listener
 from barledger.services.indicators.question import Question
 from barledger.services.indicators.sheet import Leaf
@@ -113,11 +114,7 @@ class RemoteBatchCalculator:
             return self._batches_in_hand(instruments, timeframe, specs, **wishes)
         found = self.batch(instruments, timeframe, specs, **wishes)
 
-        def given(failures: dict[str, BarledgerError]) -> Iterator[tuple[str, Calculation]]:
-            failures.update(found.failures)
-            yield from found.items()
-
-        return Batches(given)
+        return Batches((one for one in found.items()), found.failures, found.column_failures)
 
     def _once(
         self,
@@ -166,7 +163,7 @@ def _tell(
         if progress is not None:
             progress(told)
     if failures:
-        said = told_failures(failures).removeprefix(", ")
+        said = told_failures(failures, {}).removeprefix(", ")
         warnings.warn(f"of {len(questions)} instruments {said}; see .failures", Incomplete, stacklevel=3)
 
 
@@ -182,10 +179,13 @@ def _made(found: Mapping[str, Answered], failures: Mapping[str, BarledgerError])
         at += len(one)
     time = np.concatenate([np.empty(0, np.int64), *(one.time for one in all_of.values())])
     columns = [np.concatenate([one.values(name) for one in all_of.values()]) for name in names]
-    request: Any = SimpleNamespace(picks=dict.fromkeys(names), keys=keys)
-    return Batch(request=request, parts=parts, leaf=Leaf(time=time, columns=columns), failures=failures)
+    request: Any = SimpleNamespace(picks=dict.fromkeys(names), keys=keys, specs=tuple(names))
+    leaf = Leaf(time=time, columns=columns)
+    return Batch(request=request, parts=parts, leaf=leaf, failures=failures, column_failures={})
 
 
-def _teller(calculation: Calculation) -> Callable[[], Any]:
-    told = SimpleNamespace(standings=calculation.standings, calculation=lambda *_: calculation)
+def _teller(calculation: Calculation) -> Callable[[], Told]:
+    told = Apart(
+        standings=calculation.standings, provenance=calculation.provenance, bars_digest=calculation.bars_digest
+    )
     return lambda: told

@@ -12,6 +12,7 @@ from barledger.remote.arriving import Table
 from barledger.remote.connection import target_of
 from barledger.remote.question import API, spoken, told_time
 from barledger.remote.tables import TableReader
+from barledger.services.indicators.preparing import Apart
 from barledger.services.indicators.question import Question
 from barledger.services.retrieval.request import ReadRequest
 
@@ -79,12 +80,15 @@ class Asker:
 
 def _calculation(table: Table, bars_digest: str) -> Calculation:
     told = table.provenance
+    apart = Apart(
+        standings={one["name"]: _standing(one) for one in told["standings"]},
+        provenance=told["told"],
+        bars_digest=bars_digest,
+    )
     return Calculation(
         time=table.column("time"),
         columns={name: table.column(name) for name in table.columns if name != "time"},
-        standings={one["name"]: _standing(one) for one in told["standings"]},
-        provenance=told["told"],
-        bars_digest=lambda: bars_digest,
+        told=lambda: apart,
     )
 
 

@@ -136,6 +136,11 @@ def test_values_are_written_to_a_file(cli: Cli, tmp_path: Path, name: str) -> No
     assert np.isnan(values[0]) if path.suffix == ".csv" else values[0] is None
 
 
+def test_an_ending_that_is_no_format_has_all_that_are(cli: Cli) -> None:
+    said = cli.failing("indicators", "calculate", "AAPL", "1d", SPEC, "--output", "out.xlsx", code=2)
+    assert ".xlsx is not .csv, .json, .parquet or .arrow" in said
+
+
 def test_an_explanation_is_given(cli: Cli) -> None:
     cli("indicators", "calculate", "AAPL", "1d", SPEC, "--last", "1", "--explain")
     assert "sma(close, " in cli.err
@@ -165,6 +170,21 @@ def test_one_that_fails_is_said_after_the_others(cli: Cli) -> None:
     assert "warning: of 2 instruments 1 failed" in cli.err
     told = cli.json("indicators", "batch", "AAPL,NOPE", "1d", SPEC, "--start", "1970-04-10", code=3)
     assert told["failures"]["NOPE"]["error"] == "series-not-found"
+
+
+def test_a_column_that_fails_is_said_by_instrument_and_spec(cli: Cli) -> None:
+    with barledger.connect() as bl:
+        holed = frame(range(100), 60.0)
+        holed.loc[holed.index[50], "volume"] = np.nan
+        bl.write("HOLED", "1d", holed, source="x")
+    wish = ("indicators", "batch", "AAPL,HOLED", "1d", SPEC, "obv", "--nan-policy", "raise")
+    shown = cli(*wish, "--format", "csv", code=2)
+    assert shown.count("HOLED") == 100
+    assert "HOLED obv: [values-missing]" in cli.err
+    told = cli.json(*wish, code=2)
+    assert told["failures"] == {}
+    assert told["column_failures"]["HOLED"]["obv"]["error"] == "values-missing"
+    assert told["column_failures"].keys() == {"HOLED"}
 
 
 # --- what is wrong -------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import numpy as np
 import pytest
 
 from barledger.domain.interval import Interval
@@ -26,6 +27,27 @@ class TestDatasets:
         assert {pin.interval for pin in snapshot.pins} == {Interval((desk.today - 30) * DAY, desk.today * DAY)}
         assert data.interval.start == (desk.today - 20) * DAY
         assert data.missing == ()
+
+    def test_indicators_are_computed_on_what_is_fetched_with_their_warm_up(self, desk: Desk) -> None:
+        specs = ["sma(10)", "rsi(3)"]
+        data = self.asked(desk, indicators=specs, lookback=0, id="bt-2")
+        warmup = desk.bl.indicators.warmup(specs)
+        assert {pin.interval for pin in desk.bl.cache.find("bt-2").pins} == {
+            Interval((desk.today - 20 - warmup) * DAY, desk.today * DAY)
+        }
+        found = data.indicators("IBM")
+        assert (len(found), found.warmup_complete) == (20, True)
+        assert data.frame("IBM").columns.tolist()[-2:] == specs
+        assert desk.retrieval.reproduce("bt-2").same
+        stored = desk.bl.indicators.calculate(specs, "IBM", "1d", start=desk.day(20), source="one")
+        np.testing.assert_array_equal(found.values("sma(10)"), stored.values("sma(10)"))
+
+    def test_a_warm_up_that_the_source_does_not_have_is_said(self, desk: Desk) -> None:
+        with pytest.warns(Incomplete, match="bars are missing"):
+            data = self.asked(desk, indicators="sma(10)", start=desk.day(295), lookback=0)
+        found = data.indicators("AAPL")
+        assert not found.warmup_complete
+        assert (found.standings["sma(10)"].had, found.standings["sma(10)"].needed) == (5, 9)
 
     def test_nothing_that_happens_later_shows(self, desk: Desk) -> None:
         data = self.asked(desk, id="bt-1", snapshot="event")

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import barledger
 from barledger.barledger import BarLedger
 from barledger.domain.bars import Bars
 from barledger.errors import (
@@ -24,9 +25,11 @@ from barledger.errors import (
 from barledger.indicators.calculation import Calculation
 from barledger.indicators.definition import Indicator, Output, Reach
 from barledger.indicators.registry import REGISTRY
+from barledger.services.indicators.batched import Batch
 from barledger.services.indicators.progress import Computed
 from barledger.stores.memory import MemoryStore
 from libraries import library
+from own_indicators import defined
 
 SPECS = ["rsi(14)", "sma(rsi(14), 9)", "macd", "atr(14)", "obv"]
 NAMES = [f"S{number:02}" for number in range(12)]
@@ -129,6 +132,93 @@ def test_rows_of_what_fails_while_it_is_computed_are_left_out(bl: BarLedger) -> 
     assert found.rows == len(found.df) == 300 + 320 + 330
 
 
+@pytest.fixture
+def fussy() -> Iterator[None]:
+    """An indicator that raises on dear bars, and one that is made of it."""
+    with defined():
+
+        @barledger.indicator(warmup=0, exact=True)
+        def fussy(close: np.ndarray) -> np.ndarray:
+            if close[0] > 1e6:
+                message = "too expensive"
+                raise ValueError(message)
+            return close * 2
+
+        yield
+
+
+PARTLY = ["rsi(14)", "fussy", "macd", "sma(fussy, 3)", "fussy(open)"]
+
+
+@pytest.fixture
+def cheap_and_dear() -> Iterator[BarLedger]:
+    with library(MemoryStore()) as own:
+        own.write("CHEAP", "1d", walk(100, 1), source="x")
+        dear = walk(100, 1)
+        own.write("DEAR", "1d", dear.assign(close=dear["close"] * 1e5, high=dear["high"] * 1e5), source="x")
+        own.write("SOUND", "1d", walk(90, 2), source="x")
+        yield own
+
+
+def check_partly(bl: BarLedger, found: Batch) -> None:
+    failing = ["fussy", "sma(fussy, 3)"]
+    assert list(found) == ["CHEAP", "DEAR", "SOUND"]
+    assert found.failures == {}
+    assert {name: list(failed) for name, failed in found.column_failures.items()} == {"DEAR": failing}
+    assert all("too expensive" in str(error) for error in found.column_failures["DEAR"].values())
+    assert "1 failed in part: fussy of DEAR [indicator-failed]" in repr(found)
+    assert list(found.provenance["column_failures"]["DEAR"]) == failing
+    for name in ("CHEAP", "SOUND"):
+        same(found[name], bl.indicators.calculate(PARTLY, name, "1d"))
+    rest = bl.indicators.calculate([spec for spec in PARTLY if spec not in failing], "DEAR", "1d")
+    assert found["DEAR"].digest == rest.digest
+    assert found["DEAR"].columns == rest.columns
+    frame = found.df.loc["DEAR"]
+    assert len(frame) == 100
+    assert frame[failing].isna().all(axis=None)
+    pd.testing.assert_frame_equal(frame[list(rest.columns)], rest.df, check_freq=False)
+
+
+@pytest.mark.usefixtures("fussy")
+@pytest.mark.parametrize("threads", [1, 2])
+def test_a_column_that_fails_stops_no_other(cheap_and_dear: BarLedger, threads: int) -> None:
+    bl = cheap_and_dear
+    with pytest.warns(Incomplete, match=r"1 failed in part: fussy of DEAR \[indicator-failed\], .*column_failures"):
+        check_partly(bl, bl.indicators.batch("*", "1d", PARTLY, threads=threads))
+    bars = bl.retrieval.bars_of(["CHEAP", "DEAR", "SOUND"], "1d")
+    with pytest.warns(Incomplete):
+        found = bl.indicators.batch(bars, specs=PARTLY, threads=threads)
+    assert list(found.column_failures["DEAR"]) == ["fussy", "sma(fussy, 3)"]
+
+
+@pytest.mark.usefixtures("fussy")
+def test_a_column_that_fails_one_after_the_other_stops_no_other(cheap_and_dear: BarLedger) -> None:
+    found = cheap_and_dear.indicators.batches("*", "1d", PARTLY)
+    given = dict(found)
+    assert list(given) == ["CHEAP", "DEAR", "SOUND"]
+    assert given["DEAR"].columns == ("rsi(14)", "macd.macd", "macd.signal", "macd.histogram", "fussy(open)")
+    assert list(found.column_failures["DEAR"]) == ["fussy", "sma(fussy, 3)"]
+    assert found.failures == {}
+    assert "1 failed in part" in repr(found)
+
+
+@pytest.mark.usefixtures("fussy")
+def test_an_instrument_of_which_all_columns_fail_is_left_out_and_each_is_told(cheap_and_dear: BarLedger) -> None:
+    told: list[Computed] = []
+    specs = ["fussy", "sma(fussy, 3)"]
+    with pytest.warns(Incomplete, match=r"1 failed: DEAR \[indicator-failed\]; see .failures"):
+        found = cheap_and_dear.indicators.batch("*", "1d", specs, progress=told.append)
+    assert list(found) == ["CHEAP", "SOUND"]
+    assert found.rows == 190
+    assert list(found.failures) == ["DEAR"]
+    assert list(found.column_failures["DEAR"]) == specs
+    assert [one.error is None for one in told] == [True, False, True]
+    lazy = cheap_and_dear.indicators.batches("*", "1d", specs)
+    assert [name for name, _ in lazy] == ["CHEAP", "SOUND"]
+    assert list(lazy.failures) == ["DEAR"]
+    assert list(lazy.column_failures["DEAR"]) == specs
+
+
 def test_what_is_wrong_with_the_question_is_refused_before_anything_is_read(bl: BarLedger) -> None:
     with pytest.raises(InvalidSpec):
         bl.indicators.batch(NAMES, "1d", [])
@@ -148,6 +238,34 @@ def test_what_is_wrong_with_the_question_is_refused_before_anything_is_read(bl: 
     mixed: list[Bars] = [bars, "S02"]  # type: ignore[list-item]  # what a caller may do
     with pytest.raises(InputUnsuitable, match="together"):
         bl.indicators.batch(mixed, specs="rsi(14)")
+
+
+@pytest.mark.parametrize(
+    ("named", "meant"),
+    [
+        ("S0*", NAMES[:10]),
+        ("S1?, S01", ["S10", "S11", "S01"]),
+        ("S01,S02,S01", ["S01", "S02"]),
+        (["S11", "S1*", "S0[12]"], ["S11", "S10", "S01", "S02"]),
+        ("*", NAMES),
+    ],
+)
+def test_patterns_and_lists_with_commas_name_instruments(
+    bl: BarLedger, named: str | list[str], meant: list[str]
+) -> None:
+    assert list(bl.indicators.batch(named, "1d", "sma(5)")) == meant
+    assert [name for name, _ in bl.indicators.batches(named, "1d", "sma(5)")] == meant
+
+
+def test_a_pattern_is_for_what_is_stored_with_the_timeframe_and_of_the_source() -> None:
+    with library(MemoryStore()) as own:
+        own.write("AA", "1d", walk(30, 1), source="x")
+        own.write("AB", "1d", walk(30, 1), source="y")
+        own.write("AC", "1h", walk(30, 1), source="x")
+        assert list(own.indicators.batch("A*", "1d", "sma(5)")) == ["AA", "AB"]
+        assert list(own.indicators.batch("A*", "1d", "sma(5)", source="y")) == ["AB"]
+        with pytest.raises(SeriesNotFound, match=r"B\* 1d from y"):
+            own.indicators.batch("A*,B*", "1d", "sma(5)", source="y")
 
 
 # --- progress, explanations, and one after the other --------------------------------------------------
@@ -307,6 +425,11 @@ def test_what_fails_in_another_process_stops_no_other() -> None:
         own.write("DEAR", "1d", walk(300, 1) * 1e5, source="x")
         with pytest.warns(Incomplete, match="DEAR"):
             found = own.indicators.batch(["CHEAP", "DEAR"], "1d", "slow_change", processes=2)
+        with pytest.warns(Incomplete, match="in part: slow_change of DEAR"):
+            partly = own.indicators.batch(["CHEAP", "DEAR"], "1d", ["slow_change", "rsi(14)"], processes=2)
+        assert list(partly.column_failures["DEAR"]) == ["slow_change"]
+        assert partly["DEAR"].digest == own.indicators.calculate("rsi(14)", "DEAR", "1d").digest
+        assert partly.df.loc["DEAR", "slow_change"].isna().all()
         assert isinstance(found.failures["DEAR"], IndicatorFailed)
         assert "too expensive" in str(found.failures["DEAR"])
         assert len(found["CHEAP"]) == 300

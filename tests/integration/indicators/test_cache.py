@@ -1,5 +1,7 @@
 """What is kept never shows in an answer: only in how long it takes, and in what the cache tells of itself."""
 
+import gc
+import weakref
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -16,7 +18,8 @@ from barledger.ledger.sql import SqlLedger
 from barledger.settings import Settings
 from barledger.stores.memory import MemoryStore
 from libraries import library
-from walked import day, own_indicators, walk
+from own_indicators import own_indicators
+from walks import daily, day
 
 SPECS = [
     "moved(25)",
@@ -32,8 +35,8 @@ SPECS = [
 @pytest.fixture
 def bl() -> Iterator[BarLedger]:
     with own_indicators(), library(MemoryStore()) as opened:
-        opened.write("A", "1d", walk(range(300)), source="mine")
-        opened.write("B", "1d", walk(range(0, 300, 2), seed=1), source="mine")
+        opened.write("A", "1d", daily(range(300)), source="mine")
+        opened.write("B", "1d", daily(range(0, 300, 2), seed=1), source="mine")
         yield opened
 
 
@@ -79,8 +82,8 @@ steps = st.one_of(
 @given(st.lists(steps, min_size=4, max_size=14))
 def test_no_answer_depends_on_what_was_asked_before(script: list[Any]) -> None:
     with own_indicators(), library(MemoryStore()) as bl:
-        bl.write("A", "1d", walk(range(300)), source="mine")
-        bl.write("B", "1d", walk(range(0, 300, 2), seed=1), source="mine")
+        bl.write("A", "1d", daily(range(300)), source="mine")
+        bl.write("B", "1d", daily(range(0, 300, 2), seed=1), source="mine")
         bl.snapshot("A", "1d", id="early")
         newest = 300
         for step in script:
@@ -101,16 +104,16 @@ def outcome(bl: BarLedger, asked: dict[str, Any], *, cache: bool) -> Any:
 def done(bl: BarLedger, what: str, number: int, newest: int) -> int:
     if what in ("write", "gap"):
         begin = newest + (number if what == "gap" else 0)
-        bl.write("A", "1d", walk(range(begin, begin + number)), source="mine")
+        bl.write("A", "1d", daily(range(begin, begin + number)), source="mine")
         return begin + number
     if what == "correct":
-        bl.write("A", "1d", walk(range(number, number + 2), seed=9), source="mine")
+        bl.write("A", "1d", daily(range(number, number + 2), seed=9), source="mine")
     elif what == "withdraw":
         bl.withdraw("A", "1d", day(number), source="mine", reason="wrong")
     elif what == "split":
         bl.actions.add("A", "split", day(number), value=2)
     else:
-        bl.write("B", "1d", walk(range(number, number + 2), seed=number), source="mine")
+        bl.write("B", "1d", daily(range(number, number + 2), seed=number), source="mine")
     return newest
 
 
@@ -131,7 +134,7 @@ def test_shared_parts_and_other_windows_are_known(bl: BarLedger) -> None:
 
 def test_new_bars_are_computed_alone(bl: BarLedger) -> None:
     bl.indicators.calculate("moved(25)", "A", "1d")
-    bl.write("A", "1d", walk(range(300, 303)), source="mine")
+    bl.write("A", "1d", daily(range(300, 303)), source="mine")
     explained = bl.indicators.calculate("moved(25)", "A", "1d", explain=True).explanation
     assert [step.what for step in explained] == ["read", "tail"]
     assert "3 new rows and 25 before them" in str(explained)
@@ -142,14 +145,14 @@ def test_going_on_gives_the_bits_of_beginning_anew(bl: BarLedger, specs: Any) ->
     for newest in range(300, 306):
         for options in ({}, {"start": day(150)}, {"last": 5}):
             assert told(bl, specs, **options) == told(bl, specs, **options, cache=False)
-        bl.write("A", "1d", walk(range(newest, newest + 1)), source="mine")
+        bl.write("A", "1d", daily(range(newest, newest + 1)), source="mine")
     explained = bl.indicators.calculate("moved(25)", "A", "1d", explain=True)
     assert len(explained) == 306
 
 
 def test_a_write_that_brings_no_bars_changes_nothing(bl: BarLedger) -> None:
     first = bl.indicators.calculate("moved(25)", "A", "1d")
-    bl.write("A", "1d", walk(range(310, 311)), source="mine")
+    bl.write("A", "1d", daily(range(310, 311)), source="mine")
     bl.withdraw("A", "1d", day(310), source="mine", reason="wrong")
     again = bl.indicators.calculate("moved(25)", "A", "1d")
     assert (again.digest, len(again)) == (first.digest, 300)
@@ -159,7 +162,7 @@ def test_what_was_handed_out_does_not_change_when_bars_come(bl: BarLedger) -> No
     first = bl.indicators.calculate("moved(25)", "A", "1d")
     before = np.array(first.values("moved(25)"))
     for number in range(300, 305):
-        bl.write("A", "1d", walk(range(number, number + 1)), source="mine")
+        bl.write("A", "1d", daily(range(number, number + 1)), source="mine")
         assert len(bl.indicators.calculate("moved(25)", "A", "1d")) == number + 1
     np.testing.assert_array_equal(first.values("moved(25)"), before)
     with pytest.raises(ValueError, match="read-only"):
@@ -172,10 +175,10 @@ def test_what_was_handed_out_does_not_change_when_bars_come(bl: BarLedger) -> No
 def test_a_correction_within_drops_a_table_and_one_behind_it_does_not(bl: BarLedger) -> None:
     asked = {"start": day(100), "end": day(200)}
     bl.indicators.calculate("moved(25)", "A", "1d", **asked)
-    bl.write("A", "1d", walk(range(250, 251), seed=9), source="mine")
+    bl.write("A", "1d", daily(range(250, 251), seed=9), source="mine")
     kept = bl.indicators.calculate("moved(25)", "A", "1d", explain=True, **asked)
     assert "read" not in [step.what for step in kept.explanation]
-    bl.write("A", "1d", walk(range(150, 151), seed=9), source="mine")
+    bl.write("A", "1d", daily(range(150, 151), seed=9), source="mine")
     fresh = bl.indicators.calculate("moved(25)", "A", "1d", explain=True, **asked)
     assert [step.what for step in fresh.explanation] == ["read", "compute"]
     assert fresh.values("moved(25)")[50] != kept.values("moved(25)")[50]
@@ -191,16 +194,27 @@ def test_a_definition_that_is_run_again_is_computed_again(bl: BarLedger) -> None
             return close * factor
 
         found = bl.indicators.calculate("times", "A", "1d")
-        assert found.values("times")[0] == walk(range(1))["close"].iloc[0] * factor
+        assert found.values("times")[0] == daily(range(1))["close"].iloc[0] * factor
 
 
 def test_gaps_that_are_refused_later_are_not_seen_before(bl: BarLedger) -> None:
-    lacking = walk(range(300, 310))
+    lacking = daily(range(300, 310))
     lacking.iloc[5, lacking.columns.get_loc("close")] = np.nan
     bl.write("A", "1d", lacking, source="mine")
     with pytest.raises(ValuesMissing):
         bl.indicators.calculate("moved(25)", "A", "1d", nan_policy="raise")
     assert len(bl.indicators.calculate("moved(25)", "A", "1d", end=day(300), nan_policy="raise")) == 300
+
+
+def test_bars_in_hand_are_not_kept_longer_than_their_caller_keeps_them(bl: BarLedger) -> None:
+    bars = bl.bars("A", "1d")
+    computed = [bl.indicators.calculate("sma(3)", bars), *bl.indicators.batch([bars], specs=["sma(3)"]).values()]
+    kept = weakref.ref(bars)
+    del bars
+    assert kept() is not None, "what is told later needs them"
+    computed.clear()
+    gc.collect()
+    assert kept() is None
 
 
 def test_memory_is_bounded_and_what_was_not_used_for_longest_goes() -> None:
@@ -209,7 +223,7 @@ def test_memory_is_bounded_and_what_was_not_used_for_longest_goes() -> None:
     )
     with own_indicators(), limited as bl:
         for name in "ABCDE":
-            bl.write(name, "1d", walk(range(300)), source="mine")
+            bl.write(name, "1d", daily(range(300)), source="mine")
             bl.indicators.calculate("moved(25)", name, "1d")
             assert bl.indicators.cache.info.bytes <= 60_000
         assert 1 <= bl.indicators.cache.info.entries < 5
@@ -232,7 +246,7 @@ def test_memory_is_bounded_and_what_was_not_used_for_longest_goes() -> None:
 def test_a_cache_of_no_bytes_keeps_nothing() -> None:
     none = BarLedger(MemoryStore(), SqlLedger.open("sqlite://"), settings=Settings(actor="tester", indicator_cache=0))
     with own_indicators(), none as bl:
-        bl.write("A", "1d", walk(range(300)), source="mine")
+        bl.write("A", "1d", daily(range(300)), source="mine")
         for _ in range(2):
             assert len(bl.indicators.calculate("moved(25)", "A", "1d")) == 300
         assert hits(bl) == (0, 2)
@@ -240,7 +254,7 @@ def test_a_cache_of_no_bytes_keeps_nothing() -> None:
 
 
 def test_threads_share_what_is_kept_while_bars_come(bl: BarLedger) -> None:
-    wanted = walk(range(400))["close"].to_numpy()
+    wanted = daily(range(400))["close"].to_numpy()
 
     def ask(number: int) -> None:
         spec = ("moved(25)", "moved(3)", "moved(40)")[number % 3]
@@ -253,6 +267,6 @@ def test_threads_share_what_is_kept_while_bars_come(bl: BarLedger) -> None:
     with ThreadPoolExecutor(4) as pool:
         asked = [pool.submit(ask, number) for number in range(60)]
         for number in range(300, 320):
-            bl.write("A", "1d", walk(range(number, number + 1)), source="mine")
+            bl.write("A", "1d", daily(range(number, number + 1)), source="mine")
         for one in asked:
             one.result()

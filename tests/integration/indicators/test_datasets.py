@@ -6,23 +6,26 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from barledger.barledger import BarLedger
+from barledger.domain.interval import BEGINNING
 from barledger.domain.timeframe import DAY
 from barledger.errors import IndicatorNotFound, InvalidSetting, LockBroken
 from barledger.services.retrieval.manifest import DATASET, Manifest
 from barledger.stores.memory import MemoryStore
 from libraries import library
-from walked import day, own_indicators, walk
+from own_indicators import own_indicators
+from walks import daily, day
 
 SPECS = ["moved(25)", "summed", "moved(@B, 4)"]
 
 
 def filled() -> BarLedger:
     bl = library(MemoryStore())
-    bl.write("A", "1d", walk(range(400)), source="mine")
-    bl.write("B", "1d", walk(range(400), seed=1), source="mine")
+    bl.write("A", "1d", daily(range(400)), source="mine")
+    bl.write("B", "1d", daily(range(400), seed=1), source="mine")
     return bl
 
 
@@ -40,16 +43,18 @@ def dataset(bl: BarLedger, **options: Any) -> Any:
 
 def test_bars_and_indicators_come_from_one_snapshot(bl: BarLedger) -> None:
     made = dataset(bl)
-    bl.write("A", "1d", walk(range(50, 150), seed=9), source="mine")
-    close = walk(range(400))["close"].to_numpy()
+    bl.write("A", "1d", daily(range(50, 150), seed=9), source="mine")
+    close = daily(range(400))["close"].to_numpy()
     found = made.indicators("A")
     assert [found.time[0], len(found)] == [100 * DAY, 100]
     np.testing.assert_array_equal(found.values("moved(25)"), close[100:200] - close[75:175])
     assert found.provenance["version"] == "d"
     assert found.standings["moved(25)"].complete
-    # What never settles counts from the first bar that is pinned.
-    assert found.standings["summed"].anchor == 75 * DAY
-    assert made.manifest.series[0].interval.start == 75 * DAY
+    # What never settles counts from the first bar of the series, which is pinned from there.
+    assert found.standings["summed"].anchor == 0
+    assert made.manifest.series[0].interval.start == BEGINNING
+    settling = dataset(bl, id="e", indicators=SPECS[:1])
+    assert settling.manifest.series[0].interval.start == 75 * DAY
 
 
 def test_a_frame_has_both_from_the_start_on(bl: BarLedger) -> None:
@@ -67,18 +72,18 @@ def test_one_digest_is_over_both_and_the_same_elsewhere(bl: BarLedger) -> None:
 def test_it_is_made_again_and_compared(bl: BarLedger, tmp_path: Path) -> None:
     made = dataset(bl, adjust="splits")
     path = made.save_manifest(tmp_path / "d.json")
-    bl.write("A", "1d", walk(range(50, 150), seed=9), source="mine")
+    bl.write("A", "1d", daily(range(50, 150), seed=9), source="mine")
     again = bl.retrieval.reproduce("d")
     assert again.same
     assert str(again).count("moved(25), summed, moved(@B, 4): the same") == 2
     assert bl.retrieval.reproduce("d", manifest=path)
-    assert bl.retrieval.check(path).rows == 250
+    assert bl.retrieval.check(path).rows == 400
     read = Manifest.load(path, DATASET)
     assert read == made.manifest
     assert read.to_bytes() == path.read_bytes()
     with filled() as other:
         assert other.retrieval.reproduce("d", manifest=path)
-        other.write("A", "1d", walk(range(150, 151), seed=9), source="mine")
+        other.write("A", "1d", daily(range(150, 151), seed=9), source="mine")
         assert not other.retrieval.reproduce("d", manifest=path)
 
 
@@ -101,7 +106,7 @@ def test_a_restarted_library_knows_its_indicators(tmp_path: Path) -> None:
 
     with own_indicators():
         with barledger.connect(tmp_path / "lib") as bl:
-            bl.write("A", "1d", walk(range(300)), source="mine")
+            bl.write("A", "1d", daily(range(300)), source="mine")
             digest = dataset(bl, instruments="A", indicators="moved(25)").digest
         with barledger.connect(tmp_path / "lib") as bl:
             again = bl.retrieval.reproduce("d")
@@ -127,3 +132,12 @@ def test_a_dataset_without_indicators_says_so_and_has_the_digest_that_it_had(bl:
     with pytest.raises(InvalidSetting, match="without any"):
         made.indicators("A")
     assert b"indicators" not in made.manifest.to_bytes()
+
+
+@pytest.mark.parametrize(
+    "specs", [["obv"], ["sar"], ["pivots(window=month).p"], ["session_vwap(anchor=month).vwap"], ["obv", "sma(20)"]]
+)
+def test_values_are_those_that_are_calculated_whatever_they_count_from(bl: BarLedger, specs: list[str]) -> None:
+    made = dataset(bl, instruments="A", indicators=specs).indicators("A").df
+    found = bl.indicators.calculate(specs, "A", "1d", start=day(100), end=day(200)).df
+    pd.testing.assert_frame_equal(made, found)

@@ -8,7 +8,8 @@ from barledger.barledger import BarLedger
 from barledger.errors import ValuesMissing
 from barledger.stores.memory import MemoryStore
 from libraries import library
-from walked import own_indicators, walk
+from own_indicators import own_indicators
+from walks import daily
 
 DAYS = pd.date_range("2024-01-02", "2024-06-28", freq="B", tz="UTC")
 HOLIDAYS = pd.to_datetime(["2024-01-15", "2024-02-19", "2024-03-29", "2024-05-27", "2024-06-19"], utc=True)
@@ -19,7 +20,7 @@ LACKING = pd.to_datetime(["2024-03-12", "2024-03-13"], utc=True)
 def written(bl: BarLedger, days: pd.DatetimeIndex, *, calendar: str | None = "XNYS") -> None:
     if calendar is not None:
         bl.instruments.declare("A", calendar=calendar)
-    bl.write("A", "1d", walk(range(len(days))).set_axis(days), source="mine")
+    bl.write("A", "1d", daily(range(len(days))).set_axis(days), source="mine")
 
 
 def values(bl: BarLedger, **options: object) -> pd.Series:
@@ -78,7 +79,7 @@ def test_minutes_are_neighbours_over_night() -> None:
         opens = pd.date_range("2024-03-12 13:30", periods=390, freq="min", tz="UTC")
         minutes = opens.append(opens + pd.Timedelta("1D"))
         lacking = minutes.delete([100, 101])
-        bl.write("A", "1m", walk(range(len(lacking))).set_axis(lacking), source="mine")
+        bl.write("A", "1m", daily(range(len(lacking))).set_axis(lacking), source="mine")
         found = bl.indicators.calculate("moved(3)", "A", "1m")
         assert found.provenance["gaps"]["before"] == ["2024-03-12T15:12:00Z"]
         assert int(np.isnan(found.values("moved(3)")).sum()) == 6
@@ -87,7 +88,7 @@ def test_minutes_are_neighbours_over_night() -> None:
 def test_another_instruments_missing_bars_are_missing_values() -> None:
     with own_indicators(), library(MemoryStore()) as bl:
         written(bl, SESSIONS)
-        other = walk(range(len(SESSIONS)), seed=3).set_axis(SESSIONS).drop(LACKING)
+        other = daily(range(len(SESSIONS)), seed=3).set_axis(SESSIONS).drop(LACKING)
         bl.write("B", "1d", other, source="mine")
         found = bl.indicators.calculate("moved(@B, 3)", "A", "1d")["moved(@B, 3)"]
         assert found.loc["2024-03-12":"2024-03-18"].isna().all()

@@ -11,7 +11,7 @@ import pytest
 import barledger
 from barledger.indicators.catalogue import BEGIN, END, built_in, main, markdown, written
 from commands import Cli
-from walked import defined
+from own_indicators import defined
 
 PAGE: Final = Path(__file__).parents[3] / "docs" / "indicators.md"
 _BLOCK: Final = re.compile(r"```(python|text|console)\n(.*?)```", re.DOTALL)

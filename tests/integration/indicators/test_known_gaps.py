@@ -16,7 +16,8 @@ from barledger.ledger.contract import Cover, Who
 from barledger.stores.embedded import EmbeddedStore
 from barledger.stores.memory import MemoryStore
 from libraries import library
-from walked import own_indicators, walk
+from own_indicators import own_indicators
+from walks import daily
 
 DAYS = pd.date_range("2024-01-02", "2024-06-28", freq="B", tz="UTC")
 HOLIDAYS = pd.to_datetime(["2024-01-15", "2024-02-19", "2024-03-29", "2024-05-27", "2024-06-19"], utc=True)
@@ -37,7 +38,7 @@ def bl(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[BarLedger]:
     store = MemoryStore() if request.param == "memory" else EmbeddedStore(tmp_path / "library")
     url = ledger or ("sqlite://" if request.param == "memory" else f"sqlite:///{tmp_path / 'ledger.sqlite'}")
     with own_indicators(), library(store, url) as opened:
-        opened.write("A", "1d", walk(range(len(SESSIONS))).set_axis(SESSIONS), source="desk")
+        opened.write("A", "1d", daily(range(len(SESSIONS))).set_axis(SESSIONS), source="desk")
         yield opened
 
 
@@ -55,7 +56,7 @@ def told_by_a_source(bl: BarLedger) -> object:
 
 def another_source(bl: BarLedger) -> object:
     told_by_a_source(bl)
-    return bl.write("A", "1d", walk(range(len(SESSIONS)), seed=5).set_axis(SESSIONS), source="feed")
+    return bl.write("A", "1d", daily(range(len(SESSIONS)), seed=5).set_axis(SESSIONS), source="feed")
 
 
 def empty(bl: BarLedger) -> object:
@@ -66,7 +67,7 @@ def empty(bl: BarLedger) -> object:
 
 def versions(bl: BarLedger) -> dict[str, Any]:
     snapshot = bl.snapshot(["A"], "1d", purpose="research")
-    bl.write("A", "1d", walk(range(len(SESSIONS))).set_axis(SESSIONS), source="desk", version="named")
+    bl.write("A", "1d", daily(range(len(SESSIONS))).set_axis(SESSIONS), source="desk", version="named")
     now = bl.vault.ledger.now()
     return {"snapshot": snapshot.id, "time": pd.Timestamp(now, tz="UTC"), "named": "named"}
 
@@ -131,6 +132,17 @@ def test_the_newest_state_is_judged_by_what_is_known_now(bl: BarLedger) -> None:
     halt(bl)
     assert restarts(bl.indicators.calculate(SPECS, "A", "1d")) == 3
     assert restarts(bl.indicators.calculate(SPECS, "A", "1d", version=later)) == 6
+
+
+@pytest.mark.parametrize("excuse", [halt, empty])
+def test_bars_that_never_were_are_no_gap_when_newer_ones_come(bl: BarLedger, excuse: Later) -> None:
+    calendar(bl)
+    assert restarts(bl.indicators.calculate(SPECS, "A", "1d")) == 6
+    excuse(bl)
+    bl.write("A", "1d", daily(range(1), seed=9).set_axis(pd.to_datetime(["2024-07-01"], utc=True)), source="desk")
+    found = bl.indicators.calculate(SPECS, "A", "1d")
+    assert restarts(found) == 3
+    assert found.digest == bl.indicators.calculate(SPECS, "A", "1d", cache=False).digest
 
 
 @pytest.mark.parametrize("excuse", [halt, empty])

@@ -5,13 +5,13 @@ import pytest
 from barledger.errors import InvalidSetting
 from barledger.stores.memory import MemoryStore
 from libraries import library
-from walked import day, walk
+from walks import daily, day
 
 
 def test_a_profile_of_a_stretch_is_that_of_its_bars() -> None:
     pytest.importorskip("barledger.indicators.profile")
     with library(MemoryStore()) as bl:
-        bl.write("A", "1d", walk(range(100)), source="mine")
+        bl.write("A", "1d", daily(range(100)), source="mine")
         bars = bl.bars("A", "1d", start=day(50))
         there = bl.indicators.volume_profile("A", "1d", start=day(50), bins=12)
         here = bl.indicators.volume_profile(bars, bins=12)

@@ -1,10 +1,15 @@
 """What values were computed from: the same question of a snapshot has the same answer, whatever was written since."""
 
+import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
+from pyarrow import parquet
 
+import barledger
 from barledger.barledger import BarLedger
 from barledger.errors import (
     IndicatorNotFound,
@@ -12,13 +17,15 @@ from barledger.errors import (
     InputUnsuitable,
     InvalidInterval,
     InvalidSetting,
+    InvalidSpec,
     ParameterInvalid,
     SeriesNotFound,
 )
 from barledger.stores.memory import MemoryStore
 from libraries import library
+from own_indicators import own_indicators
 from remoted import Faced
-from walked import day, own_indicators, walk
+from walks import daily, day
 
 SPECS = ["moved(25)", "running(7)", "summed", "sma(zscore(5), 3)"]
 
@@ -26,8 +33,8 @@ SPECS = ["moved(25)", "running(7)", "summed", "sma(zscore(5), 3)"]
 @pytest.fixture
 def bl(faced: Faced) -> Iterator[BarLedger]:
     with own_indicators(), library(MemoryStore()) as opened:
-        opened.write("A", "1d", walk(range(300)), source="mine")
-        opened.write("B", "1d", walk(range(300), seed=2), source="mine")
+        opened.write("A", "1d", daily(range(300)), source="mine")
+        opened.write("B", "1d", daily(range(300), seed=2), source="mine")
         yield faced(opened)
 
 
@@ -36,8 +43,8 @@ def test_a_snapshot_gives_the_same_bytes_tomorrow(bl: BarLedger, options: dict[s
     bl.snapshot("A", "1d", id="then")
     first = bl.indicators.calculate(SPECS, "A", "1d", version="then", **options)
     before = first.digest, first.provenance
-    bl.write("A", "1d", walk(range(300, 320)), source="mine")
-    bl.write("A", "1d", walk(range(40, 290), seed=9), source="mine")
+    bl.write("A", "1d", daily(range(300, 320)), source="mine")
+    bl.write("A", "1d", daily(range(40, 290), seed=9), source="mine")
     bl.actions.add("A", "split", day(250), value=2)
     bl.indicators.cache.clear()
     then = bl.indicators.calculate(SPECS, "A", "1d", version="then", **options)
@@ -47,7 +54,7 @@ def test_a_snapshot_gives_the_same_bytes_tomorrow(bl: BarLedger, options: dict[s
 
 def test_a_revision_and_a_time_have_the_values_of_then(bl: BarLedger) -> None:
     first = bl.indicators.calculate(SPECS, "A", "1d")
-    bl.write("A", "1d", walk(range(40, 290), seed=9), source="mine")
+    bl.write("A", "1d", daily(range(40, 290), seed=9), source="mine")
     then = bl.indicators.calculate(SPECS, "A", "1d", version=f"revision:{first.provenance['revision']}")
     assert (then.digest, then.bars_digest) == (first.digest, first.bars_digest)
 
@@ -67,11 +74,35 @@ def test_provenance_tells_bars_specs_engines_and_warm_up(bl: BarLedger) -> None:
     assert found.df.attrs == {name: value for name, value in told.items() if "digest" not in name}
 
 
+def of_arrow(table: pa.Table) -> dict[str, Any]:
+    return {key.decode().removeprefix("barledger."): json.loads(value) for key, value in table.schema.metadata.items()}
+
+
+def test_what_is_told_is_json_in_arrow(bl: BarLedger, tmp_path: Path) -> None:
+    specs = ["moved(25)", "summed"]
+    found = bl.indicators.calculate(specs, "A", "1d", start=day(100))
+    assert of_arrow(found.to_arrow()) == json.loads(json.dumps(found.told))
+    assert of_arrow(found.to_arrow())["warmup"]["moved(25)"] == {"needed": 25, "had": 25}
+    parquet.write_table(found.to_arrow(), tmp_path / "found.parquet")
+    assert of_arrow(parquet.read_table(tmp_path / "found.parquet"))["indicators"] == found.told["indicators"]
+    mine = daily(range(300)).rename_axis("time").reset_index()
+    table = barledger.calculate(specs, pa.Table.from_pandas(mine, preserve_index=False))
+    attrs = barledger.calculate(specs, mine).attrs
+    assert of_arrow(table) == json.loads(json.dumps(attrs))
+    many = bl.indicators.batch(["A", "B"], "1d", specs)
+    assert of_arrow(many.to_arrow()) == {
+        "specs": specs,
+        "indicators": many.provenance["indicators"],
+        "failures": {},
+        "column_failures": {},
+    }
+
+
 def test_the_digest_of_bars_is_over_the_warm_up_and_what_is_answered(bl: BarLedger) -> None:
     found = bl.indicators.calculate("moved(25)", "A", "1d", start=day(100), end=day(200))
     assert found.bars_digest == bl.bars("A", "1d", start=day(75), end=day(200)).digest
     other = bl.indicators.calculate("moved(@B, 25)", "A", "1d", start=day(100), end=day(200))
-    bl.write("B", "1d", walk(range(150, 151), seed=9), source="mine")
+    bl.write("B", "1d", daily(range(150, 151), seed=9), source="mine")
     changed = bl.indicators.calculate("moved(@B, 25)", "A", "1d", start=day(100), end=day(200))
     assert len({found.bars_digest, other.bars_digest, changed.bars_digest}) == 3
 
@@ -82,7 +113,7 @@ def test_the_digest_of_bars_is_over_the_warm_up_and_what_is_answered(bl: BarLedg
         ("movd(5)", {}, IndicatorNotFound, "moved"),
         ("zscore(1)", {}, ParameterInvalid, "from 2 to 100000"),
         ("moved(@C, 5)", {}, SeriesNotFound, "C 1d"),
-        ("moved(@B.adjustment_factor, 5)", {}, InputMissing, "@B.adjustment_factor"),
+        ("moved(@B.adjustment_factor, 5)", {}, InvalidSpec, "no column 'adjustment_factor'"),
         ("moved", {"start": day(9), "end": day(8)}, InvalidInterval, "before"),
         ("moved", {"nan_policy": "drop"}, InvalidSetting, "segment, skip, raise"),
         ("moved", {"timeframe": None}, InvalidSetting, "which length"),

@@ -11,7 +11,7 @@ from barledger.barledger import BarLedger
 from barledger.errors import ValuesMissing
 from barledger.stores.memory import MemoryStore
 from libraries import library
-from walked import walk
+from walks import daily
 
 DAYS = pd.date_range("2023-01-02", "2024-06-28", freq="B", tz="UTC")
 HOLIDAYS = pd.to_datetime(
@@ -38,7 +38,7 @@ def bl() -> Iterator[BarLedger]:
 
 
 def whole() -> pd.DataFrame:
-    return walk(range(len(SESSIONS))).set_axis(SESSIONS)
+    return daily(range(len(SESSIONS))).set_axis(SESSIONS)
 
 
 def test_a_path_counts_from_the_last_restart_and_tells_the_gap_before_it(bl: BarLedger) -> None:
@@ -107,7 +107,7 @@ def test_what_is_of_the_calendar_leaves_gaps_out_and_tells_them(bl: BarLedger, s
 def test_a_minute_that_is_missing_leaves_the_levels_of_its_day() -> None:
     opens = pd.date_range("2024-03-12 13:30", periods=390, freq="min", tz="UTC")
     minutes = opens.append(opens + pd.Timedelta("1D"))
-    rows = walk(range(len(minutes))).set_axis(minutes)
+    rows = daily(range(len(minutes))).set_axis(minutes)
     with library(MemoryStore()) as bl:
         bl.instruments.declare("A", calendar="XNYS")
         bl.write("A", "1m", rows.drop(minutes[380]), source="mine")

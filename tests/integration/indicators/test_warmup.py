@@ -16,7 +16,8 @@ from barledger.indicators.definition import Indicator
 from barledger.indicators.registry import REGISTRY
 from barledger.stores.memory import MemoryStore
 from libraries import library
-from walked import day, own_indicators, walk
+from own_indicators import own_indicators
+from walks import daily, day
 
 FIRST, LAST = 2_000, 2_200
 
@@ -24,7 +25,7 @@ FIRST, LAST = 2_000, 2_200
 @pytest.fixture(scope="module")
 def bl() -> Iterator[BarLedger]:
     with own_indicators(), library(MemoryStore()) as opened:
-        opened.write("A", "1d", walk(range(2_500)), source="mine")
+        opened.write("A", "1d", daily(range(2_500)), source="mine")
         yield opened
 
 
@@ -106,7 +107,7 @@ def test_a_whole_history_has_its_head_missing_and_says_so(bl: BarLedger) -> None
 
 
 def test_what_never_settles_counts_from_the_first_bar_or_from_a_stated_anchor(bl: BarLedger) -> None:
-    close = walk(range(2_500))["close"].to_numpy()
+    close = daily(range(2_500))["close"].to_numpy()
     part = bl.indicators.calculate("summed", "A", "1d", start=day(FIRST), end=day(LAST))
     assert part.standings["summed"].anchor == 0
     assert part.provenance["anchors"] == {"summed": "1970-01-01T00:00:00Z"}
@@ -124,7 +125,7 @@ def test_what_never_settles_counts_from_the_first_bar_or_from_a_stated_anchor(bl
 
 def test_what_is_skipped_does_not_count_as_warm_up() -> None:
     with own_indicators(), library(MemoryStore()) as bl:
-        lacking = walk(range(600))
+        lacking = daily(range(600))
         lacking.iloc[400:495, lacking.columns.get_loc("close")] = np.nan
         bl.write("A", "1d", lacking, source="mine")
         whole = bl.indicators.calculate("moved_over(20)", "A", "1d", cache=False)

@@ -49,16 +49,16 @@ def test_the_tolerance_of_a_pair_is_set_by_field(bl: BarLedger, clock: SetClock)
     service_ = integrity(bl, clock, source, theirs)
     service_.set_tolerance("scripted", "other", price=1e-2, reason="their feed is thin")
     assert service_.reconcile("A", "1d", against="other").discrepancies == ()
-    made = service_.set_tolerance("other", "scripted", price=1e-2, fields={"close": 1e-3})
+    made = service_.set_tolerance("other", "scripted", price=1e-2, fields={"close": 1e-3}, reason="desk")
     assert service_.tolerance("scripted", "other") == made
     (one,) = service_.reconcile("A", "1d", against="other").discrepancies
     assert one.fields == ("close",)
-    service_.set_tolerance("scripted", "other")
+    service_.set_tolerance("scripted", "other", reason="desk")
     assert service_.tolerance("scripted", "other") == Tolerance(price=1e-3, volume=5e-2)
     with pytest.raises(InvalidSetting):
-        service_.set_tolerance("scripted", "other", price=-1.0)
+        service_.set_tolerance("scripted", "other", price=-1.0, reason="desk")
     with pytest.raises(InvalidSetting):
-        service_.set_tolerance("scripted", "other", fields={"closing": 0.1})
+        service_.set_tolerance("scripted", "other", fields={"closing": 0.1}, reason="desk")
 
 
 def test_a_source_that_nobody_knows_is_refused_and_one_of_series_alone_is_not(bl: BarLedger, clock: SetClock) -> None:
@@ -77,8 +77,8 @@ def test_a_source_that_nobody_knows_is_refused_and_one_of_series_alone_is_not(bl
     )  # fmt: skip
     for pair in (("scripted", "dezk"), ("oter", "scripted")):
         with pytest.raises(SourceNotFound):
-            service_.set_tolerance(*pair, price=1e-2)
-    assert service_.set_tolerance("desk", "scripted", price=1e-2) is not None
+            service_.set_tolerance(*pair, price=1e-2, reason="desk")
+    assert service_.set_tolerance("desk", "scripted", price=1e-2, reason="desk") is not None
 
 
 def test_the_tolerance_of_a_source_and_itself_is_what_it_declares_unless_set(bl: BarLedger, clock: SetClock) -> None:
@@ -86,9 +86,9 @@ def test_the_tolerance_of_a_source_and_itself_is_what_it_declares_unless_set(bl:
     source.markets["A"].corrected = {900 * DAY: 1}
     service_ = integrity(bl, clock, source)
     assert service_.tolerance("scripted", "scripted") == tolerant()
-    service_.set_tolerance("scripted", "scripted", price=1e-3)
+    service_.set_tolerance("scripted", "scripted", price=1e-3, reason="desk")
     assert service_.reconcile("A", "1d").jitter == 1
-    service_.set_tolerance("scripted", "scripted")
+    service_.set_tolerance("scripted", "scripted", reason="desk")
     assert len(service_.reconcile("A", "1d").discrepancies) == 1
 
 

@@ -144,11 +144,23 @@ def test_what_a_caller_writes_is_written(desk: Desk) -> None:
     desk.check(desk.wrong)
 
 
-def test_a_caller_who_wrote_over_a_correction_ends_it(desk: Desk) -> None:
+def test_the_correction_goes_on_under_a_bar_that_a_caller_wrote_in_its_scale(desk: Desk) -> None:
     mine = desk.truth.iloc[105:106].tz_localize("UTC") * 1.5
     desk.bl.write("A", "1d", mine, source="files", reason="by hand")
     done = desk.ingest()
-    assert (done.changed, done.decided) == (1, 39)
+    assert (done.changed, done.proposed, done.decided) == (0, 1, 39)
+    (one,) = desk.bl.integrity.discrepancies(state="proposed")
+    assert (one.kind, one.evidence["decided"]) == ("correction", {desk.id: "1"})
+    desk.bl.integrity.accept(one.id, reason="theirs")
+    desk.check(desk.truth)
+
+
+def test_a_bar_that_a_caller_wrote_in_another_scale_is_no_concern_of_the_correction(desk: Desk) -> None:
+    mine = desk.wrong.iloc[105:106].tz_localize("UTC") * 1.5
+    desk.bl.write("A", "1d", mine, source="files", reason="by hand")
+    done = desk.ingest()
+    assert (done.changed, done.decided, done.instruments[0].overruled) == (1, 39, ())
+    assert desk.close()[105] == pytest.approx(desk.wrong["close"].iloc[105])
 
 
 def test_a_correction_of_the_source_itself_is_not_protected_from_it(bl: BarLedger, tmp_path: Path) -> None:

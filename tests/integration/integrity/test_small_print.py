@@ -75,7 +75,7 @@ def test_an_ingestion_takes_a_file_for_what_it_chose_to_read(bl: BarLedger, tmp_
 @pytest.mark.parametrize("wrong", ["x", True, float("nan"), -1, 1, [0.1]])
 def test_a_tolerance_that_is_no_number_between_0_and_1_is_refused(bl: BarLedger, wrong: Any) -> None:
     with pytest.raises(InvalidSetting, match="is no number in"):
-        bl.integrity.set_tolerance("files", "files", price=wrong)
+        bl.integrity.set_tolerance("files", "files", price=wrong, reason="desk")
 
 
 def test_findings_name_the_columns_that_the_frame_has() -> None:

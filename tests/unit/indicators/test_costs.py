@@ -1,4 +1,4 @@
-"""Costs: which way is chosen for how many bars."""
+"""Costs: how many threads are chosen for how many bars."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ import pytest
 from barledger.indicators.binding import Binder, Request
 from barledger.indicators.definition import Indicator, Memory, Output, Reach
 from barledger.indicators.registry import Registry
-from barledger.services.indicators.costs import Choice, Costs, choose_batch, choose_tail
+from barledger.services.indicators.costs import Costs, choose_batch
 
 COSTS = Costs(
     window=2.0,
@@ -16,11 +16,8 @@ COSTS = Costs(
     path=5.0,
     index=2.0,
     call=5_000.0,
-    update=250.0,
-    open=4_000.0,
     hand_over=20_000.0,
     shared=5_000.0,
-    process=1e9,
 )
 
 
@@ -44,28 +41,6 @@ REGISTRY = Registry(
 
 def request(*specs: str) -> Request:
     return Binder(REGISTRY).request(list(specs))
-
-
-def tail(new: int, *specs: str, history: int = 1_000_000) -> Choice:
-    return choose_tail(request(*specs), new=new, history=history, costs=COSTS)
-
-
-def test_few_new_bars_are_updates_and_many_a_tail() -> None:
-    assert tail(1, "fading").way == "handle"
-    assert tail(20, "fading").way == "handle"
-    assert tail(40, "fading").way == "tail"
-    assert tail(100_000, "fading").way == "tail"
-
-
-def test_a_tail_as_long_as_everything_is_no_better_than_it() -> None:
-    assert tail(900, "fading", history=1_000).estimates["tail"] == tail(900, "fading", history=1_000).estimates["batch"]
-
-
-def test_what_counts_from_an_anchor_has_no_tail() -> None:
-    found = tail(1_000, "counting")
-    assert "tail" not in found.estimates
-    assert found.way == "handle"
-    assert tail(100, "counting", history=120).way == "batch"
 
 
 def test_threads_are_for_long_series() -> None:
@@ -92,6 +67,6 @@ def test_a_table_is_kept_with_two_digits(tmp_path: Path) -> None:
     COSTS.save(path)
     assert Costs.of({name: getattr(COSTS, name) for name in Costs.__slots__}) == COSTS
     assert '"call": 5000.0' in path.read_text()
-    assert Costs.measured().update > 0
+    assert Costs.measured().call > 0
     with pytest.raises(KeyError):
         Costs.of({})

@@ -1,5 +1,6 @@
 """Indicators on anybody's table: what is taken, what comes back, and what is refused."""
 
+import re
 from decimal import Decimal
 from typing import Any
 
@@ -23,6 +24,7 @@ from barledger.errors import (
     ValuesMissing,
     WrongType,
 )
+from barledger.indicators.grammar import quoted
 
 N = 60
 
@@ -72,6 +74,53 @@ def test_any_numbers_may_be_inputs() -> None:
     given = frame().assign(sentiment=np.arange(N, dtype=np.int32), rate=[Decimal(n) for n in range(N)])
     close_to(barledger.calculate("sma(sentiment, 5)", given).iloc[:, 0], expected(given["sentiment"]))
     close_to(barledger.calculate("sma(rate, 5)", given).iloc[:, 0], expected(given["rate"]))
+
+
+ODD = ("Adj Close", "52w high", "größe", "it's", 'so "called"')
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_a_column_of_any_name_is_named_in_quotes(name: str) -> None:
+    frame = pd.DataFrame({"close": [1.0, 2.0, 3.0], name: [2.0, 4.0, 8.0]})
+    spec = f"sma({quoted(name)}, 2)"
+    found = barledger.calculate([spec, f"sma(sma({quoted(name)}, 2), 2)", f"add(close, {quoted(name)})"], frame)
+    assert found.columns[0] == spec
+    assert found[spec].tolist()[1:] == [3.0, 6.0]
+    assert found.iloc[-1].tolist() == [6.0, 4.5, 11.0]
+    key = found.attrs["indicators"][spec]
+    again = barledger.calculate(key, frame)
+    assert again[key].tolist()[1:] == [3.0, 6.0]
+    live = barledger.live(spec, frame[:2])
+    assert live.update(frame.iloc[2]) == 6.0
+
+
+@pytest.mark.parametrize(
+    ("spec", "place", "told"),
+    [
+        ("sma('Adj Close', 2)", 4, "there is no column 'Adj Close'; there are close, open"),
+        ("correl(close, 'x', 2)", 14, "there is no column 'x'"),
+        ("correl(close, @BRK.B, 2)", 19, "stands in quotes: @'BRK.B'"),
+    ],
+)
+def test_a_column_that_there_is_not_is_pointed_at(spec: str, place: int, told: str) -> None:
+    with pytest.raises(InvalidSpec, match=re.escape(told)) as caught:
+        barledger.calculate(spec, pd.DataFrame({"close": [1.0], "open": [1.0]}))
+    assert caught.value.place == place
+
+
+@pytest.mark.parametrize("spec", ["beta(close, 60)", "correl(close)", "atr(close, 14)", "add(sma(close, 2))"])
+def test_inputs_of_which_only_some_are_given_by_place_are_refused(spec: str) -> None:
+    with pytest.raises(InvalidSpec, match="give all of them, or one as high="):
+        barledger.calculate(spec, pd.DataFrame({"high": [2.0], "low": [1.0], "close": [1.0]}))
+
+
+def test_a_text_is_no_column_where_a_text_is_asked_for() -> None:
+    index = pd.date_range("2024-01-01", periods=3, tz="UTC")
+    bars = pd.DataFrame(dict.fromkeys(("open", "high", "low", "close", "volume"), 1.0), index=index)
+    found = barledger.calculate("anchored_vwap('2024-01-02').vwap", bars)
+    assert found.iloc[:, 0].tolist()[1:] == [1.0, 1.0]
+    with pytest.raises(ParameterInvalid):
+        barledger.calculate("sma(close, 'x')", bars)
 
 
 @pytest.mark.parametrize("kind", ["float32", "int64", "Int64", "Float64", "object"])

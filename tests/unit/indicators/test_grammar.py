@@ -1,5 +1,7 @@
 """Specs are read, written again, and pointed into where they are wrong."""
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,12 +14,19 @@ NUMBERS = st.one_of(
     st.integers(-1000, 1000),
     st.floats(-1e6, 1e6, allow_nan=False).filter(lambda value: value != int(value)),
 )
-WORDS = st.text(st.characters(exclude_characters="'\"", exclude_categories=["Cs"]), min_size=1, max_size=6)
-SYMBOLS = st.from_regex(r"[A-Z0-9]{1,5}(/[A-Z]{2,4})?", fullmatch=True)
+WORDS = st.one_of(
+    *(
+        st.text(st.characters(exclude_characters=sign, exclude_categories=["Cs"]), min_size=1, max_size=6).map(
+            f"{sign}{{}}{sign}".format
+        )
+        for sign in ("'", '"')
+    )
+)
+SYMBOLS = st.one_of(st.from_regex(r"[A-Z0-9]{1,5}(/[A-Z]{2,4})?", fullmatch=True), WORDS)
 
 
 def specs(depth: int = 3) -> st.SearchStrategy[str]:
-    literals = st.one_of(NUMBERS.map(str), WORDS.map("'{}'".format))
+    literals = st.one_of(NUMBERS.map(str), WORDS)
     references = st.builds("@{}{}".format, SYMBOLS, st.sampled_from(["", ".high"]))
     values = st.one_of(literals, references, NAMES, *([specs(depth - 1)] if depth else []))
     named = st.builds("{}={}".format, NAMES, values)
@@ -29,10 +38,26 @@ def specs(depth: int = 3) -> st.SearchStrategy[str]:
     return st.builds(written, NAMES, st.lists(values, max_size=3), st.lists(named, max_size=2), outputs)
 
 
+def values_in(call: Call) -> list[object]:
+    """Return what a spec says, without the places at which it says it."""
+    found: list[object] = [call.name, call.output, call.arguments is None]
+    for argument in call.arguments or ():
+        found.append(argument.name)
+        if isinstance(argument.value, Call):
+            found += values_in(argument.value)
+        elif isinstance(argument.value, Reference):
+            found += [argument.value.instrument, argument.value.column]
+        else:
+            found.append(argument.value.value)
+    return found
+
+
 @given(specs())
 def test_what_is_written_again_reads_the_same(spec: str) -> None:
     once = parse(spec)
-    assert str(parse(str(once))) == str(once)
+    again = parse(str(once))
+    assert str(again) == str(once)
+    assert values_in(again) == values_in(once)
 
 
 def refusal(spec: str) -> InvalidSpec | None:
@@ -85,6 +110,9 @@ def test_numbers_keep_their_kind() -> None:
         ("@'BRK.B'", "BRK.B", "close"),
         ('@"BRK.B".low', "BRK.B", "low"),
         ("@^GSPC", "^GSPC", "close"),
+        ("@'-X'", "-X", "close"),
+        ("@'d\"Or'.low", 'd"Or', "low"),
+        ('@"d\'Or"', "d'Or", "close"),
     ],
 )
 def test_another_instrument_is_named_after_a_sign(text: str, instrument: str, column: str) -> None:
@@ -93,6 +121,7 @@ def test_another_instrument_is_named_after_a_sign(text: str, instrument: str, co
     found = call.arguments[1].value
     assert isinstance(found, Reference)
     assert (found.instrument, found.column) == (instrument, column)
+    assert values_in(parse(str(call))) == values_in(call)
 
 
 @pytest.mark.parametrize(
@@ -114,6 +143,13 @@ def test_another_instrument_is_named_after_a_sign(text: str, instrument: str, co
         ("rsi(1e400)", 4),
         ("rsi(14).upper.lower", 13),
         ("correl(close, @'', 3)", 15),
+        ("correl(close, @'BRK.B, 3)", 15),
+        ("correl(close, @ MSFT, 3)", 14),
+        ("correl(close, @BRK.B.close, 3)", 20),
+        ("correl(close, @ES=F, 3)", 17),
+        ("sma(Adj Close, 3)", 8),
+        ("sma('Adj Close, 3)", 4),
+        ("sma(größe, 3)", 6),
     ],
 )
 def test_an_error_points_at_the_character(spec: str, at: int) -> None:
@@ -123,6 +159,21 @@ def test_an_error_points_at_the_character(spec: str, at: int) -> None:
     *_, shown, pointer = str(caught.value).split("\n")
     assert shown == f"  {spec}"
     assert pointer == "  " + " " * at + "^"
+
+
+@pytest.mark.parametrize(
+    ("spec", "advice"),
+    [
+        ("correl(close, @BRK.B.close, 3)", "@'BRK.B.close'"),
+        ("correl(close, @ES=F, 3)", "stands in quotes: @'ES=F'"),
+        ("sma(Adj Close, 3)", "stands in quotes: 'Adj Close'"),
+        ("sma('Adj Close, 3)", "the quote that begins here does not end"),
+        ("sma(größe, 3)", "stands in quotes"),
+    ],
+)
+def test_a_name_that_needs_quotes_is_told_so(spec: str, advice: str) -> None:
+    with pytest.raises(InvalidSpec, match=re.escape(advice)):
+        parse(spec)
 
 
 def test_nesting_has_a_limit() -> None:

@@ -209,9 +209,11 @@ def test_an_anchor_is_a_time_in_any_zone() -> None:
 SPECS = {
     "keltner(20, 2, 10).upper": "keltner(high, low, close, ema=20, multiplier=2, atr=10).upper",
     "ichimoku.senkou_b": "ichimoku(high, low, close, tenkan=9, kijun=26, senkou=52, offset=26).senkou_b",
-    "pivots(month, woodie).r1": "pivots(open, high, low, close, window='month', kind='woodie', begins=0).r1",
+    "pivots(month, woodie).r1": (
+        "pivots(open, high, low, close, window='month', kind='woodie', begins=0, zone='UTC').r1"
+    ),
     "session_vwap(week, 2).upper": (
-        "session_vwap(high, low, close, volume, anchor='week', multiplier=2, begins=0).upper"
+        "session_vwap(high, low, close, volume, anchor='week', multiplier=2, begins=0, zone='UTC').upper"
     ),
     "anchored_vwap('2024-01-02').vwap": (
         "anchored_vwap(high, low, close, volume, anchor='2024-01-02', multiplier=1).vwap"

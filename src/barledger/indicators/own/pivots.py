@@ -9,7 +9,15 @@ import numpy as np
 
 from barledger.domain.rows import Ints
 from barledger.indicators.definition import Floats, Handle, Indicator, Output, Reach, Values, period
-from barledger.indicators.own.calendar_windows import BEGINS, CalendarWindow, WindowReader, window_choice
+from barledger.indicators.own.calendar_windows import (
+    BEGINS,
+    UTC,
+    ZONE,
+    CalendarWindow,
+    WindowReader,
+    window_choice,
+    window_of,
+)
 from barledger.indicators.own.handles import StateHandle, windowed
 from barledger.indicators.own.kernel import sealed
 from barledger.indicators.own.reaches import path, window
@@ -53,13 +61,13 @@ def _advance(state: Floats, inputs: Sequence[Floats], out: Floats, *, kind: str)
     _kernels().of_calendar(state, number, opened, high, low, close, out, _KINDS.index(kind))
 
 
-def _compute(time: Ints, *inputs: Floats, window: str, kind: str, begins: float) -> tuple[Floats, ...]:
-    numbers = CalendarWindow(unit=window, begins=begins).numbers(time)
+def _compute(time: Ints, *inputs: Floats, window: str, kind: str, begins: float, zone: str = UTC) -> tuple[Floats, ...]:
+    numbers = CalendarWindow(unit=window, begins=begins, zone=zone).numbers(time)
     return run(partial(_advance, kind=kind), np.zeros(_STATE), (numbers, *inputs), len(_OUTPUTS))
 
 
-def _stream(*, window: str, kind: str, begins: float) -> Handle:
-    read = WindowReader(CalendarWindow(unit=window, begins=begins))
+def _stream(*, window: str, kind: str, begins: float, zone: str = UTC) -> Handle:
+    read = WindowReader(CalendarWindow(unit=window, begins=begins, zone=zone))
     return StateHandle(PIVOTS, partial(_advance, kind=kind), state=np.zeros(_STATE), read=read)
 
 
@@ -69,12 +77,12 @@ def _reach(_: Values) -> Reach:
 
 def _since(values: Values, time: int) -> int:
     unit = str(values["window"])
-    return CalendarWindow(unit=unit, begins=float(values["begins"])).begin(time, back=_BACK[unit])
+    return window_of(values, "window").begin(time, back=_BACK[unit])
 
 
 def _origin(values: Values, time: Ints) -> int:
     """Return when the last window with bars before that of the last bar begins."""
-    window = CalendarWindow(unit=str(values["window"]), begins=float(values["begins"]))
+    window = window_of(values, "window")
     last = int(time[-1])
     before = int(np.searchsorted(time, window.begin(last)))
     return window.begin(int(time[before - 1])) if before else window.begin(last, back=1)
@@ -85,7 +93,7 @@ PIVOTS: Final = Indicator(
     title="Pivot points of the calendar",
     kind="trend",
     inputs=("open", "high", "low", "close"),
-    parameters=(window_choice("window", "day"), _KIND, BEGINS),
+    parameters=(window_choice("window", "day"), _KIND, BEGINS, ZONE),
     outputs=_OUTPUTS,
     reach=_reach,
     compute=_compute,
@@ -95,7 +103,8 @@ PIVOTS: Final = Indicator(
     aliases=("pivot_points",),
     formula=_FORMULA,
     convention=(
-        "Of the last hour, day, week (from Monday), month or year of UTC with bars before that of the bar; missing in "
+        "Of the last hour, day, week (from Monday), month or year of UTC, or of the zone, with bars before that of the "
+        "bar; missing in "
         "the first one, which counts as whole. Missing bars and values are left out. "
         f"{_CONVENTION}"
     ),

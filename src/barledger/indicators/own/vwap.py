@@ -10,7 +10,15 @@ from barledger.domain.interval import parse_time
 from barledger.domain.rows import Ints
 from barledger.errors import InvalidInterval, ParameterInvalid
 from barledger.indicators.definition import Floats, Handle, Indicator, Output, Reach, Values, period
-from barledger.indicators.own.calendar_windows import BEGINS, CalendarWindow, WindowReader, window_choice
+from barledger.indicators.own.calendar_windows import (
+    BEGINS,
+    UTC,
+    ZONE,
+    CalendarWindow,
+    WindowReader,
+    window_choice,
+    window_of,
+)
 from barledger.indicators.own.handles import StateHandle, windowed
 from barledger.indicators.own.reaches import path, window
 from barledger.indicators.own.rolling import finite, weighted_means
@@ -50,13 +58,15 @@ def _advance(state: Floats, inputs: Sequence[Floats], out: Floats, *, multiplier
     vwap.anchored(state, number, high, low, close, volume, out, multiplier)
 
 
-def _session(time: Ints, *inputs: Floats, anchor: str, multiplier: float, begins: float) -> tuple[Floats, ...]:
-    numbers = CalendarWindow(unit=anchor, begins=begins).numbers(time)
+def _session(
+    time: Ints, *inputs: Floats, anchor: str, multiplier: float, begins: float, zone: str = UTC
+) -> tuple[Floats, ...]:
+    numbers = CalendarWindow(unit=anchor, begins=begins, zone=zone).numbers(time)
     return run(partial(_advance, multiplier=multiplier), _fresh(), (numbers, *inputs), len(_OUTPUTS))
 
 
-def _session_stream(*, anchor: str, multiplier: float, begins: float) -> Handle:
-    read = WindowReader(CalendarWindow(unit=anchor, begins=begins))
+def _session_stream(*, anchor: str, multiplier: float, begins: float, zone: str = UTC) -> Handle:
+    read = WindowReader(CalendarWindow(unit=anchor, begins=begins, zone=zone))
     return StateHandle(SESSION, partial(_advance, multiplier=multiplier), state=_fresh(), read=read)
 
 
@@ -65,7 +75,7 @@ def _session_reach(_: Values) -> Reach:
 
 
 def _session_since(values: Values, time: int) -> int:
-    return CalendarWindow(unit=str(values["anchor"]), begins=float(values["begins"])).begin(time)
+    return window_of(values, "anchor").begin(time)
 
 
 SESSION: Final = Indicator(
@@ -73,7 +83,7 @@ SESSION: Final = Indicator(
     title="Volume-weighted average price of the session",
     kind="volume",
     inputs=_INPUTS,
-    parameters=(window_choice("anchor", "day"), _MULTIPLIER, BEGINS),
+    parameters=(window_choice("anchor", "day"), _MULTIPLIER, BEGINS, ZONE),
     outputs=_OUTPUTS,
     reach=_session_reach,
     compute=_session,
@@ -81,7 +91,8 @@ SESSION: Final = Indicator(
     since=_session_since,
     formula=_FORMULA,
     convention=(
-        "Begins anew with each hour, day, week (on Monday), month or year of UTC; TA-Lib's vwap never does. "
+        "Begins anew with each hour, day, week (on Monday), month or year of UTC, or of the "
+        "zone; TA-Lib's vwap never does. "
         "Missing bars and values are left out of the sums. "
         f"{_CONVENTION}"
     ),

@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 
 from barledger.domain.interval import parse_time
-from barledger.errors import InputMissing, InputUnsuitable
+from barledger.errors import InfiniteValue, InputMissing, InputUnsuitable
+from barledger.indicators.naming import plain_name
 
 Row = tuple[int | None, tuple[float, ...]]
 """The opening time (ns), if there is one, and the values of the columns."""
@@ -25,7 +26,7 @@ class BarReader:
         self.readers: dict[type, Reader] = {}
 
     def __call__(self, bar: Any) -> Row:
-        """Return the time and the columns of a bar; raises `InputMissing` and `InputUnsuitable`."""
+        """Return the time and the columns of a bar; raises `InputMissing`, `InputUnsuitable` and `InfiniteValue`."""
         reader = self.readers.get(type(bar))
         if reader is None:
             reader = self.readers[type(bar)] = self._chosen(bar)
@@ -65,7 +66,8 @@ class BarReader:
                     time, value = timer(bar), get_one(bar)
                 except (LookupError, AttributeError):
                     return slowly(bar)
-                quick = type(value) is float and (type(time) is int or time is None)
+                # Of what is not finite the difference from itself is NaN.
+                quick = type(value) is float and value - value == 0.0 and (type(time) is int or time is None)
                 return (time, (value,)) if quick else slowly(bar)
 
             return read_one
@@ -75,10 +77,11 @@ class BarReader:
 
         def read(bar: Any) -> Row:
             try:
-                time, values = timer(bar), get(bar)
-                if type(time) is int or time is None:
-                    return time, tuple(map(float, values))
-            except (LookupError, AttributeError, TypeError, ValueError):
+                time, values = timer(bar), tuple(map(float, get(bar)))
+                total = sum(values)
+                if total - total == 0.0 and (type(time) is int or time is None):
+                    return time, values
+            except (LookupError, AttributeError, TypeError, ValueError, OverflowError):
                 pass
             return slowly(bar)
 
@@ -89,7 +92,9 @@ class BarReader:
             return self._refuse
 
         def read(value: Any) -> Row:
-            return None, (float(value),)
+            if type(value) is float and value - value == 0.0:
+                return None, (value,)
+            return None, (self._float(self._columns[0], value),)
 
         return read
 
@@ -98,12 +103,12 @@ class BarReader:
         return self._of_mapping({"time": time, **{str(name): value for name, value in bar.items()}})
 
     def _of_mapping(self, bar: Mapping[str, Any]) -> Row:
-        """Read what is written otherwise: with capitals, or with None for what is missing."""
-        lower = {str(name).lower(): value for name, value in bar.items()}
+        """Read what is written otherwise: with capitals or spaces, or with None for what is missing."""
+        lower = {plain_name(name): value for name, value in bar.items()}
         time = next((lower[name] for name in ("time", "index") if lower.get(name) is not None), None)
         values = []
         for name in self._columns:
-            value = bar[name] if name in bar else lower.get(name.lower(), self)
+            value = bar[name] if name in bar else lower.get(plain_name(name), self)
             if value is self:
                 raise InputMissing(indicator=self._asker, column=name, found=tuple(map(str, bar)))
             values.append(self._float(name, value))
@@ -113,11 +118,14 @@ class BarReader:
         if value is None or value is pd.NA or value is pd.NaT:
             return math.nan
         try:
-            return float(value)
-        except (TypeError, ValueError):
+            number = float(value)
+        except (TypeError, ValueError, OverflowError):
             raise InputUnsuitable(
                 reason=f"{name} is {value!r}, and no number", remedy="Give a number, or None where it is missing."
             ) from None
+        if math.isinf(number):
+            raise InfiniteValue(count=1, examples=f", in {name}")
+        return number
 
     def _refuse(self, bar: Any) -> Row:
         listed = ", ".join(self._columns) or "no column"

@@ -2,8 +2,10 @@
 
 import json
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
+
+import numpy as np
 
 from barledger.domain.interval import format_time
 from barledger.domain.rows import VALUES, Ints
@@ -20,14 +22,14 @@ from barledger.indicators.definition import Policy
 from barledger.indicators.evaluation import Evaluation
 from barledger.indicators.gaps import NO_BREAKS, WHOLE, present, segments
 from barledger.indicators.registry import REGISTRY, Registry
+from barledger.indicators.relying import ANCHORED
 from barledger.indicators.streaming.bar import BarReader
+from barledger.indicators.streaming.history import Gap, table_of_history
 from barledger.indicators.streaming.node import Node
 from barledger.indicators.streaming.plan import Plan, planned
 from barledger.indicators.streaming.state import Fields, opened, sealed
 from barledger.indicators.table import Table
 
-Gap = Callable[[int, int], bool]
-"""Tells whether bars are missing between two opening times (ns) that follow each other."""
 State = Mapping[str, Any] | str | bytes
 FORMAT: Final = 1
 _WHAT: Final = "live indicators"
@@ -119,7 +121,7 @@ class Live:
         """Take a closed bar in, and return its values.
 
         Raises `InputUnsuitable` for a bar that is not later than the one before, `InputMissing` for one that lacks a
-        column, and `ValuesMissing` where the policy is to raise.
+        column, `InfiniteValue` for one that is infinite there, and `ValuesMissing` where the policy is to raise.
         """
         reader = self._readers.get(type(bar))
         time, row = self._read(bar) if reader is None else reader(bar)
@@ -128,7 +130,7 @@ class Live:
             for node in self._nodes:
                 values += node.update(values, time)
             if time is not None:
-                if self._time is None:
+                if self._anchor is None:
                     self._anchor = time
                 self._time = time
         else:
@@ -155,25 +157,35 @@ class Live:
         other._values = [*self._values]
         return other
 
-    def warm(self, table: Table, *, whole: bool = True) -> "Live":
+    def warm(self, history: Any, *, whole: bool = True, anchor: int | None = None) -> "Live":
         """Take a history in at once, from before the first bar; returns itself.
 
-        ``whole`` says that the table begins where the series does; otherwise what does not settle bit for bit is not
-        `exact` from here on. Raises what evaluating the table raises.
+        ``history`` is what `barledger.calculate` takes, or a `Table`. Of what is no `Table`, gaps are what the ``gap``
+        of this object tells of. ``whole`` says that the history begins where the series does; otherwise what does not
+        settle bit for bit is not `exact` from here on. What depends on the whole path counts from ``anchor`` (ns) on,
+        or from the first bar. Raises what `barledger.calculate` raises.
         """
         if self._count:
             raise InputUnsuitable(reason="there were bars already", remedy="Open another one on the history.")
+        table, timed = table_of_history(history, self.request, self._gap)
         if not len(table):
             return self
-        evaluation = Evaluation(table=table)
+        whole_table = Evaluation(table=table)
+        begin = 0 if anchor is None else int(np.searchsorted(table.time, anchor))
+        anchored = Evaluation(table=table.part(begin, len(table))) if begin else whole_table
         columns = [table.column(name, self._plan.steps[-1].bound.indicator.name) for name in self._plan.columns]
         fresh = [Node(step) for step in self._plan.steps]
+        results: list[Any] = []
         for node in fresh:
-            _fill(node, evaluation, whole=whole)
-        results = [array for node in fresh for array in evaluation.results(node.step.bound)]
+            since = begin > 0 and _counts(node)
+            evaluation = anchored if since else whole_table
+            _fill(node, evaluation, whole=whole or since)
+            results += evaluation.results(node.step.bound)
         self._nodes = fresh
-        self._values = [float(array[-1]) for array in (*columns, *results)]
-        self._time, self._anchor = int(table.time[-1]), int(table.time[0])
+        self._values = [float(array[-1]) if len(array) else math.nan for array in (*columns, *results)]
+        if timed:
+            self._time = int(table.time[-1])
+            self._anchor = _first(table, begin if any(map(_counts, fresh)) else 0)
         self._count = len(table)
         return self
 
@@ -300,8 +312,8 @@ class Live:
             values += node.update(values, time)
         self._nodes = nodes
         if time is not None:
-            before, self._time = self._time, time
-            if before is None:
+            self._time = time
+            if self._anchor is None:
                 self._anchor = time
         return values
 
@@ -333,6 +345,14 @@ class Live:
     def _nothing(self) -> list[float]:
         width = sum(len(step.bound.indicator.outputs) for step in self._plan.steps)
         return [math.nan] * (len(self._plan.columns) + width)
+
+
+def _counts(node: Node) -> bool:
+    return node.step.bound.reach.memory in ANCHORED
+
+
+def _first(table: Table, begin: int) -> int | None:
+    return int(table.time[begin]) if begin < len(table) else None
 
 
 def _policy(request: Request) -> Policy | None:

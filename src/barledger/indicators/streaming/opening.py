@@ -23,7 +23,6 @@ _STEPS: Final[Mapping[str, tuple[Callable[..., Step], tuple[int, ...]]]] = {
     "VWAP": (cumulative.vwap, (3,)),
     "WAD": (cumulative.wad, (2,)),
 }
-PATHS: Final = frozenset(_STEPS)
 """Functions of TA-Lib that have handles of our own, because no number of last bars tells what they will give."""
 
 

@@ -17,6 +17,7 @@ from barledger.indicators.talib.rules import Rule
 
 _SILENT: Final = "ht_trendmode"
 """The function with a setting of its own whose first value, a whole number, cannot be missing."""
+_DOUBLE: Final = np.dtype(np.float64)
 _NUMBERS: Final = {name: number for number, name in enumerate(AVERAGES)}
 
 
@@ -49,16 +50,25 @@ class Computing:
 
     def __call__(self, *inputs: Floats, **values: Value) -> tuple[Floats, ...]:
         """Return the outputs: float64, NaN before the first value, and nowhere infinite."""
+        return self.prepared(values)(*inputs)
+
+    def prepared(self, values: Values) -> "partial[tuple[Floats, ...]]":
+        """Return what computes with these parameters, which are looked at once; raises `ParameterInvalid`."""
         arguments, back = _plan(self.name, tuple(values.items()))
+        return partial(self._computed, arguments, back)
+
+    def _computed(self, arguments: tuple[Any, ...], back: int, *inputs: Floats) -> tuple[Floats, ...]:
         found = self.call(*inputs, *arguments)
         results = found if isinstance(found, tuple) else (found,)
         size = len(inputs[0])
         if size <= back:
             return tuple([np.full(size, np.nan) for _ in results])
-        first = results[0][back]
+        first = results[0].item(back)
         if first != first or self.name == _SILENT:  # noqa: PLR0124 - NaN, at a tenth of the price of asking numpy
             # A setting moved the first value, unless the function has none there.
             refuse_settings(self.name)
+        if not self.screened and all(map(_usual, results)):
+            return results
         return tuple([_finished(one, back, screened=self.screened) for one in results])
 
 
@@ -72,6 +82,11 @@ def _plan(name: str, values: tuple[tuple[str, Value], ...]) -> tuple[tuple[Any, 
         allowed = f"a whole number from 1 to maxperiod, which is {given.get('maxperiod')}"
         raise ParameterInvalid(indicator=name, name="minperiod", value=given.get("minperiod"), allowed=allowed)
     return tuple(given.values()), back
+
+
+def _usual(values: Any) -> bool:
+    """Tell whether a result is as it should be: doubles, and the last of them is there. Most are."""
+    return values.dtype is _DOUBLE and math.isfinite(values.item(-1))
 
 
 def _finished(values: Any, back: int, *, screened: bool) -> Floats:

@@ -27,6 +27,7 @@ _FEW_OF: Final = (
     f'LIMIT {_FEW + 1}) AS few) FROM "series"'
 )
 _SPANS: Final = 'SELECT "series_id", MIN("start"), MAX("end") FROM "revision_series" WHERE "start" < "end"'
+_CONFLICTING: Final = f'SELECT MAX(l."revision") {_COMMITTED} AND l."revision" > ? AND {_OVERLAPS}'
 _RECORD_COLUMNS: Final = (
     'l."series_id", r."revision", r."state", r."actor", r."operation", r."reason", r."trigger", l."start", l."end", '
     'r."begun_at", r."committed_at", l."new", l."changed", l."withdrawn", l."jitter"'
@@ -65,11 +66,12 @@ class RevisionLog:
 
     def conflicting(self, series: Series, interval: Interval, after: int) -> int:
         """Return the last committed revision above ``after`` that changed bars in the interval, or 0."""
-        query = f'SELECT MAX(l."revision") {_COMMITTED} AND l."revision" > ? AND {_OVERLAPS}'
-        with self._database.read() as transaction:
-            number = self._names.id_of(transaction, series) or 0
-            (found,) = transaction.one(query, (number, after, interval.end, interval.start))
-            return int(found or 0)
+        number = self._names.known(series)
+        if number is None:
+            with self._database.read() as transaction:
+                number = self._names.id_of(transaction, series) or 0
+        (found,) = self._database.look(_CONFLICTING, (number, after, interval.end, interval.start))
+        return int(found or 0)
 
     def at_time(self, series: Series, time: int) -> int:
         """Return the last revision of the series committed at or before ``time``; raises `FutureTime`."""

@@ -40,6 +40,10 @@ class SeriesTable:
         self._ids: dict[Series, int] = {}
         self._series: dict[int, Series] = {}
 
+    def known(self, series: Series) -> int | None:
+        """Return the id if it was looked up before."""
+        return self._ids.get(series)
+
     def id_of(self, transaction: Transaction, series: Series) -> int | None:
         """Return the id, or None if the series was never named to the ledger."""
         found = self._ids.get(series)

@@ -105,7 +105,8 @@ class CorporateActionService:
         that of the prices. ``symbol`` is the new one of a symbol change; the sources ``symbol_at`` call the instrument
         so from the ex-date on (`InstrumentService.name`). To say the same again changes nothing. Raises
         `InvalidAction`, also if something else is said of it already, or a payment is not below the price before;
-        `SymbolTaken`; `ReadOnly`. An instrument that nobody knows gives the warning `NoBars`.
+        `SymbolTaken`; `ReadOnly`. An instrument that nobody knows warns with `NoBars`, and a split that held bars
+        do not count though their source adjusts them `NotCounted`.
         """
         self._vault.check_writable()
         sources = [symbol_at] if isinstance(symbol_at, str) else [*symbol_at]
@@ -128,6 +129,8 @@ class CorporateActionService:
         if known is not None and (known.value, known.currency, known.symbol) != value_of(action):
             raise ActionKnown(reason=f"{known} is known already")
         self._plausibility.warn_of_strangers([(action.instrument, "")])
+        if known is None:
+            self._plausibility.warn_of_uncounted([action])
         for one in sources:
             self._instruments.name(action.instrument, one, symbol, start=action.ex_date, reason=reason)
         self._record([action], "add-action", reason)
@@ -168,6 +171,7 @@ class CorporateActionService:
             was=known.summary,
         )
         self._plausibility.check(better)
+        self._plausibility.warn_of_uncounted([better])
         news = [better]
         if better.ex_date != known.ex_date:
             news.append(self._denial(known, reason))
@@ -221,6 +225,7 @@ class CorporateActionService:
         )
         self._plausibility.warn_of_strangers([(one.instrument, f" (line {one.told['line']})") for one in listed[::-1]])
         known = {_key(one): one for one in self._vault.ledger.actions.list(source=source)}
+        self._plausibility.warn_of_uncounted([one for one in listed if _key(one) not in known])
         told = [known.get(_key(one)) for one in listed]
         same = sum(one is not None and value_of(one) == value_of(new) for one, new in zip(told, listed, strict=True))
         new = sum(one is None for one in told)

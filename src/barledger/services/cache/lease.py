@@ -12,12 +12,13 @@ import time
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from threading import Event, Lock, Thread
+from threading import Lock
 from typing import Final
 
 from barledger.domain.interval import format_time
 from barledger.errors import Busy, LeaseLost
 from barledger.ledger.contract import Intent, Pending, Who
+from barledger.services.cache.heartbeat import heartbeats
 from barledger.services.cache.vault import Vault
 
 _FIRST_NAP = 0.002
@@ -79,15 +80,11 @@ class Lease:
 def holding(vault: Vault, intents: Sequence[Intent], who: Who) -> Iterator[Lease]:
     """Wait for the series, and hold them with a heartbeat; what becomes of the revision is up to the caller."""
     lease = _acquire(vault, intents, who)
-    stop = Event()
-    # A commit is over long before the first beat is due, so the thread is only started by those that last.
-    beat = Thread(target=_beat, args=(lease, stop, vault.patience.lease / 3), name="barledger-heartbeat", daemon=True)
-    beat.start()
+    end = heartbeats().begin(lambda: _beat(lease), every=vault.patience.lease / 3)
     try:
         yield lease
     finally:
-        stop.set()
-        beat.join()
+        end()
 
 
 def _acquire(vault: Vault, intents: Sequence[Intent], who: Who) -> Lease:
@@ -131,9 +128,9 @@ def _to_the_second(time: int) -> str:
     return format_time(time - time % _SECOND)
 
 
-def _beat(lease: Lease, stop: Event, every: float) -> None:
-    while not stop.wait(every):
-        try:
-            lease.extend()
-        except Exception:  # noqa: BLE001 - the writer itself finds out at its next guard, and reports it
-            return
+def _beat(lease: Lease) -> bool:
+    try:
+        lease.extend()
+    except Exception:  # noqa: BLE001 - the writer itself finds out at its next guard, and reports it
+        return False
+    return True

@@ -19,7 +19,7 @@ from barledger.ledger.contract import Ledger
 from barledger.services.cache.reader import read
 from barledger.services.cache.vault import Vault
 from barledger.services.cache.versions import left
-from barledger.services.discrepancies.moot import goes_on
+from barledger.services.discrepancies.moot import goes_on, unmoved
 from barledger.services.discrepancies.multiplying import is_own, multiplied, steps_of
 
 DECIDED: Final = "decided"
@@ -118,8 +118,9 @@ class Decisions:
     def heeded(self, stored: Rows, rows: Rows) -> Heeded:
         """Put corrected bars in the place of those that were corrected; ``stored`` are the bars that are held."""
         at, held = _pairs(stored, rows)
-        mine = self._stands(held)
-        at, held = at[mine], held.pick(mine)
+        stands = self._stands(held)
+        mine = stands | self._by_hand(held)
+        at, held, stands = at[mine], held.pick(mine), stands[mine]
         given = rows.take(at)
         agrees, was = alike(held, given), np.zeros(len(at), np.bool_)
         for without in self.without(held):
@@ -136,35 +137,57 @@ class Decisions:
             rows=heeded,
             bars=int(was.sum()),
             decided=self._counts(held.pick(was)),
-            overruled=self._counts(held.pick(~kept & ~restated)),
+            overruled=self._counts(held.pick(~kept & ~restated & stands)),
             restated=counts,
         )
 
     def _restated(self, stored: Rows, rows: Rows, changed: Ints) -> tuple[Rows, dict[str, int]]:
-        """Return bars that a source changed and left as wrong as they were, corrected; ``changed`` are their times."""
+        """Return bars that a source changed and left as wrong as they were, corrected; ``changed`` are their times.
+
+        A bar that somebody wrote since is one of them if it stands in the scale of the correction.
+        """
         at, held = _pairs(stored, rows)
         given, source = rows.take(at), held
         for one in self.applied:
             steps = {name: 1 / step for name, step in steps_of(one.fields, one.factor or 1.0).items()}
-            source = replace(source, **_where(self._in_force(one, held), multiplied(source, steps), source))
+            within = self._in_force(one, held) | self._written_over(one, held)
+            source = replace(source, **_where(within, multiplied(source, steps), source))
         with np.errstate(divide="ignore", invalid="ignore"):
             moved = np.nan_to_num(np.log(given.close / source.close), posinf=0.0, neginf=0.0)
+        asked = found_in(held.time, changed)
         made, corrected, counts = given, np.zeros(len(given), np.bool_), dict[str, int]()
         for one in self.applied:
-            here = self._in_force(one, held) & found_in(held.time, changed)
-            if here.any() and goes_on(one, held.time, moved, here):
-                steps = steps_of(one.fields, one.factor or 1.0)
-                made = replace(made, **_where(here, multiplied(made, steps), made))
-                corrected |= here
-                counts[one.id] = int(here.sum())
+            here, over = self._in_force(one, held) & asked, self._written_over(one, held) & asked
+            if not (here.any() or over.any()) or not goes_on(one, held.time, moved, here):
+                continue
+            here |= over & unmoved(one, moved)
+            steps = steps_of(one.fields, one.factor or 1.0)
+            made = replace(made, **_where(here, multiplied(made, steps), made))
+            corrected |= here
+            counts |= {one.id: int(here.sum())} if here.any() else {}
         return made.pick(corrected), counts
+
+    def _by_hand(self, rows: Rows) -> Flags:
+        found = np.zeros(len(rows), np.bool_)
+        for one in self.applied:
+            found |= self._written_over(one, rows)
+        return found
+
+    def _written_over(self, one: Discrepancy, rows: Rows) -> Flags:
+        """Tell which bars of a decision somebody wrote since, who is neither a decision nor its undoing."""
+        inside = (rows.time >= one.interval.start) & (rows.time < one.interval.end)
+        return np.asarray(inside & (rows.revision > one.result) & ~np.isin(rows.revision, self._known))
+
+    @property
+    def _known(self) -> list[int]:
+        """Return the revisions that decisions and their undoings made."""
+        known = [move.revision for move in self.moves]
+        return known + [revision for each in self.others for revision in (each.result, each.undone_by) if revision]
 
     def _in_force(self, one: Discrepancy, rows: Rows) -> Flags:
         """Tell which bars have a decision in them: no other one, nor anybody else, has written over it."""
-        known = [move.revision for move in self.moves]
-        known += [revision for each in self.others for revision in (each.result, each.undone_by) if revision]
         inside = (rows.time >= one.interval.start) & (rows.time < one.interval.end)
-        found = np.asarray(inside & (rows.revision >= one.result) & np.isin(rows.revision, known))
+        found = np.asarray(inside & (rows.revision >= one.result) & np.isin(rows.revision, self._known))
         for each in self.others:
             over = each.state == "applied" and each.result > one.result and one.id not in each.evidence.get(DECIDED, {})
             if over:

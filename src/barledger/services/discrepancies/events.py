@@ -5,13 +5,13 @@ be known before the bars that count it are held, nor stay known without them. It
 discrepancy, becomes known when that is accepted, and is taken back when it is undone.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import Any, Final
 
 from barledger.domain.action import SHARES, CorporateAction, evidence_of
-from barledger.domain.discrepancy import DECLINED, RESTATEMENT, WAITING, Discrepancy
+from barledger.domain.discrepancy import DECLINED, WAITING, Discrepancy
 from barledger.domain.instrument import DECLARED
 from barledger.domain.interval import format_time, parse_time
 from barledger.domain.preference import told_already
@@ -22,6 +22,7 @@ from barledger.services.cache.told import record_actions
 from barledger.services.cache.vault import Vault
 
 EVENTS: Final = "events"
+UNDONE: Final = "undone"
 _SAID: Final = ("instrument", "kind", "source", "currency", "evidence")
 
 Key = tuple[str, str, int]
@@ -55,12 +56,17 @@ class Telling:
             if known is not None and known.denied:
                 raise ActionConflict(discrepancy=found.id, action=one.summary, known=f"{known} is known already")
 
-    def check_back(self, found: Discrepancy) -> None:
-        """Raise `ActionConflict` if bars without a split would be held while somebody else's word of it stands."""
+    def check_back(self, found: Discrepancy, *, kept: Collection[str] = ()) -> None:
+        """Raise `ActionConflict` if bars without a split would be held while somebody else's word of it stands.
+
+        The word of a source in ``kept`` is about bars of its own, which count it, and stays; so does what a decision in
+        it, by its id, made known.
+        """
         mine = [one for one in events_of(found.evidence) if one.source == DECLARED]
         for one in mine:
             for known in self._since(found, one):
-                if known.source != found.series.source and known.told.get("discrepancy") != found.id:
+                ours = known.source == found.series.source or known.told.get("discrepancy") == found.id
+                if not ours and not {known.source, known.told.get("discrepancy")} & {*kept}:
                     raise ActionConflict(
                         discrepancy=found.id, action=one.summary, known=f"{known} is known since, and would stay"
                     )
@@ -73,10 +79,10 @@ class Telling:
         mine = {event_key(one) for one in events_of(found.evidence)}
         back = self._told_since(found)
         for key in sorted(mine):
-            history = self._history(found, key)
+            history = _standing(self._history(found, key))
             last = history[-1] if history else None
             if last is not None and not last.denied and last.told.get("discrepancy") == found.id:
-                told = {"undone": found.id}
+                told = {UNDONE: found.id}
                 gone = replace(last, withdrawn=True, evidence=evidence_of(told))
                 back.append(replace(history[-2], evidence=evidence_of(told)) if len(history) > 1 else gone)
         if back:
@@ -85,7 +91,7 @@ class Telling:
     def _told_since(self, found: Discrepancy) -> list[CorporateAction]:
         declared = [one for one in events_of(found.evidence) if one.source == DECLARED]
         told = [known for one in declared for known in self._since(found, one) if known.source == found.series.source]
-        return [replace(one, withdrawn=True, evidence=evidence_of({"undone": found.id})) for one in told]
+        return [replace(one, withdrawn=True, evidence=evidence_of({UNDONE: found.id})) for one in told]
 
     def _since(self, found: Discrepancy, one: CorporateAction) -> list[CorporateAction]:
         """Return what stands of a split and was told since the bars count it."""
@@ -106,6 +112,18 @@ class Telling:
     def _already(self, one: CorporateAction) -> CorporateAction | None:
         """Return what is known of the same split, be it that there was none."""
         return told_already(one, self.vault.ledger.actions.list(instrument=one.instrument, denials=True))
+
+
+def _standing(history: Sequence[CorporateAction]) -> list[CorporateAction]:
+    """Return what was said of an event without what was undone: what an undoing says stood before is that again."""
+    stack: list[CorporateAction] = []
+    for one in history:
+        undone = one.told.get(UNDONE)
+        if undone is not None and stack and stack[-1].told.get("discrepancy") == undone:
+            stack.pop()
+        else:
+            stack.append(one)
+    return stack
 
 
 def noted(events: Sequence[CorporateAction]) -> list[dict[str, Any]]:
@@ -139,10 +157,10 @@ def event_key(action: CorporateAction) -> Key:
     return action.source, action.kind, action.ex_date
 
 
-def known_by(payload: bytes, events: Sequence[CorporateAction]) -> str:
+def known_by(kind: str, payload: bytes, events: Sequence[CorporateAction]) -> str:
     """Return what bars with events are known by again; bars alone are by themselves."""
     said = "".join(f"{event_key(one)}{one.value!r}{one.withdrawn}" for one in sorted(events))
-    return f"{RESTATEMENT}:{sha256(payload + said.encode()).hexdigest()}" if events else ""
+    return f"{kind}:{sha256(payload + said.encode()).hexdigest()}" if events else ""
 
 
 def withheld(ledger: Ledger, series: Series) -> set[tuple[Key, float]]:

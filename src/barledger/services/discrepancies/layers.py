@@ -123,9 +123,12 @@ def _layers(one: Discrepancy) -> Iterator[Layer]:
 
 
 def _before(vault: Vault, series: Series, times: Ints, revision: int) -> Rows:
-    """Return the bars of some times as they were at a revision; what was not there, as tombstones."""
+    """Return the bars of some times as they were at a revision; what was not there, as tombstones.
+
+    What was withdrawn by then keeps its revision, by which it is followed further back.
+    """
     hull = Interval(int(times[0]), int(times[-1]) + 1)
-    old = read(vault, series, [hull], revision=revision).rows.standing()
+    old = read(vault, series, [hull], revision=revision).rows
     old = old.pick(found_in(old.time, times))
     missing = times[~found_in(times, old.time)]
     return merge([old, tombstones(missing)]) if len(missing) else old

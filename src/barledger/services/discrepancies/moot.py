@@ -53,6 +53,11 @@ def goes_on(one: Discrepancy, times: Ints, moved: Floats, here: Flags) -> bool:
     return not bool((np.abs(mine / wanted - 1) < _HALF).any())
 
 
+def unmoved(one: Discrepancy, moved: Floats) -> Flags:
+    """Tell which bars moved with those around them, by less than half of what was corrected apart from that."""
+    return np.asarray(np.abs(moved - _medians(moved)) < _HALF * abs(log_factor(one)))
+
+
 def log_factor(one: Discrepancy) -> float:
     """Return the logarithm of a finding's factor on the close, 0 if it has none."""
     return log(one.factor) if is_own(one) and one.factor and one.fields[0] != "volume" else 0.0

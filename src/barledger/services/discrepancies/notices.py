@@ -11,7 +11,7 @@ from barledger.domain.series import Series
 from barledger.services.cache.afterwards import Superseded
 from barledger.services.cache.commit import Written
 from barledger.services.discrepancies.events import events_of
-from barledger.services.discrepancies.outcomes import Recorded, Undone
+from barledger.services.discrepancies.outcomes import Recorded, Undone, uncounted
 from barledger.services.discrepancies.touching import Touched, strategies_of
 
 
@@ -27,28 +27,35 @@ def found(one: Discrepancy, *, after: str = "") -> Notice:
     )
 
 
-def applied(one: Discrepancy, done: Written, seen: Sequence[Touched]) -> Iterator[Notice]:
-    """Give the notices that a correction was applied, and of whose approved snapshot holds other bars now."""
+def applied(
+    one: Discrepancy, done: Written, seen: Sequence[Touched], *, lacking: Sequence[Series] = ()
+) -> Iterator[Notice]:
+    """Give the notices that a correction was applied, and of whose approved snapshot holds other bars now.
+
+    ``lacking`` are other series that do not count the event that is known with it.
+    """
+    others = {"uncounted_by": [str(each) for each in lacking]} if lacking else {}
     yield Notice(
         kind="correction_applied",
         severity="info",
         subject=f"{one.series}: {one.kind} applied as {_outcome(done)}{_with(one)}",
         about=_about(one),
-        body=f"{one}\n{one.decision}",
-        details={**_told(one), **_results(done, one), "changed": done.changed, "new": done.new},
+        body=f"{one}\n{one.decision}" + (f"\n{uncounted(lacking)}" if lacking else ""),
+        details={**_told(one), **_results(done, one), **others, "changed": done.changed, "new": done.new},
     )
     yield from _touching(one, done, seen)
 
 
 def undone(one: Discrepancy, done: Written, seen: Sequence[Touched]) -> Iterator[Notice]:
     """Give the notices that a correction was undone."""
+    others = [str(each) for each in done.counted_by] if isinstance(done, Undone) else []
     yield Notice(
         kind="correction_undone",
         severity="warning",
         subject=f"{one.series}: {one.kind} of revision {one.result} undone by {_outcome(done)}{_with(one, gone=True)}",
         about=_about(one),
-        body=f"{one}\n{one.decision}",
-        details={**_told(one), **_results(done, one)},
+        body=f"{one}\n{one.decision}" + (f"\n{uncounted([one.series])}" if others else ""),
+        details={**_told(one), **_results(done, one), **({"counted_by": others} if others else {})},
     )
     yield from _touching(one, done, seen)
 
@@ -109,8 +116,10 @@ def _outcome(done: Written) -> str:
 
 def _with(one: Discrepancy, *, gone: bool = False) -> str:
     """Name the events that became known with bars, or are not known any more."""
-    said = ", ".join(each.summary for each in events_of(one.evidence))
-    return f", {'without' if gone else 'with'} the {said}" if said else ""
+    events = events_of(one.evidence)
+    here = ", ".join(each.summary for each in events if each.withdrawn is gone)
+    away = ", ".join(each.summary for each in events if each.withdrawn is not gone)
+    return (f", with the {here}" if here else "") + (f", without the {away}" if away else "")
 
 
 def _results(done: Written, one: Discrepancy) -> dict[str, Any]:

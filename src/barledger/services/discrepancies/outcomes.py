@@ -1,5 +1,6 @@
 """Outcomes: what became of a decision."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -30,17 +31,46 @@ class Recorded(Written):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Accepted(Written):
+    """What a correction wrote, where ``lacking`` are other series that do not count the event that is known with it.
+
+    Their raw prices are wrong until they count it, or it is not known any more.
+    """
+
+    lacking: tuple[Series, ...]
+
+    @classmethod
+    def of(cls, done: Written, *, lacking: tuple[Series, ...]) -> Self:
+        """Return what was written with the series that lack its event."""
+        return cls(**{name: getattr(done, name) for name in Written.__dataclass_fields__}, lacking=lacking)
+
+    def __str__(self) -> str:
+        """Say it in a line."""
+        return f"{Written.__str__(self)}; {uncounted(self.lacking)}"
+
+
+def uncounted(series: Sequence[Series]) -> str:
+    """Say of which series raw prices are wrong, since they do not count an event that is known."""
+    named = ", ".join(map(str, series))
+    return f"raw prices of {named} are wrong before the ex-date until these bars count it too"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Undone(Written):
     """What an undoing did; ``left`` counts the bars that were written since and stay as they are.
 
-    ``action`` is the corporate action that was withdrawn, if it was one that had been recorded.
+    ``action`` is the corporate action that was withdrawn, if it was one that had been recorded. ``counted_by`` are
+    the other series for which the event stays known: raw prices of the series itself are wrong as long as they are two.
     """
 
     left: int = 0
     action: CorporateAction | None = None
+    counted_by: tuple[Series, ...] = ()
 
     def __str__(self) -> str:
         """Say it in a line."""
         if self.action is None:
-            return Written.__str__(self)
+            others = ", ".join(map(str, self.counted_by))
+            stays = f"; what {others} counts stays known, and {uncounted(self.series)}" if others else ""
+            return f"{Written.__str__(self)}{stays}"
         return f"withdrawn for {self.action.instrument}: {self.action.summary}; gone since {format_time(self.revision)}"

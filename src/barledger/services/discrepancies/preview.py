@@ -10,8 +10,10 @@ from barledger.domain.action import CorporateAction
 from barledger.domain.comparison import changed_fields
 from barledger.domain.discrepancy import Discrepancy, Step
 from barledger.domain.rows import VALUES, Rows, found_in
+from barledger.domain.series import Series
 from barledger.services.discrepancies.decisions import DECIDED
 from barledger.services.discrepancies.events import events_of
+from barledger.services.discrepancies.outcomes import uncounted
 from barledger.services.discrepancies.touching import Touched, strategies_of
 
 _NEW: Final = "new"
@@ -22,7 +24,9 @@ class Preview:
     """A discrepancy with its bars: ``rows`` as they would become (none if no bar would), ``now`` as they are.
 
     ``action`` is the corporate action that would be recorded instead, where bars are right as they are; ``events`` are
-    those that become known with the bars, which count them then. ``touched`` are
+    those that become known with the bars, which count them then, and ``payments`` what the source told in shares of
+    before, as it becomes known in those of the bars. ``lacking`` are other series of the instrument that do not count
+    them, and ``counting`` those that do, for which they would stay known if it was undone. ``touched`` are
     the snapshots that hold some of the bars, which do not move; of an action those that hold bars from before its
     ex-date, which adjusted reads give otherwise then. ``steps`` are what was done so far.
     """
@@ -33,6 +37,9 @@ class Preview:
     touched: tuple[Touched, ...]
     steps: tuple[Step, ...]
     action: CorporateAction | None = None
+    payments: tuple[CorporateAction, ...] = ()
+    lacking: tuple[Series, ...] = ()
+    counting: tuple[Series, ...] = ()
 
     @property
     def bars(self) -> pd.DataFrame:
@@ -69,7 +76,10 @@ class Preview:
 
     @property
     def would(self) -> str:
-        """Return in words what accepting it would do."""
+        """Return in words what accepting it would do, and what becomes of other series of the instrument."""
+        return "; ".join([self._would(), *self._others()])
+
+    def _would(self) -> str:
         if self.action is not None:
             prices = self.discrepancy.evidence.get("adjusted", "")
             why = f" (prices: {prices})" if prices else ""
@@ -84,11 +94,20 @@ class Preview:
 
     def _known_with(self) -> str:
         said = [f"{one.summary}{' withdrawn' if one.withdrawn else ''}" for one in self.events]
+        said += [f"{one.summary} (told as {float(one.told['told']):g} per old share)" for one in self.payments]
         return f", and record for {self.discrepancy.series.instrument}: {', '.join(said)}" if said else ""
 
     def __str__(self) -> str:
         """Say it in lines."""
         return "\n".join([str(self.discrepancy), self.would, *map(str, self.touched), *map(str, self.steps)])
+
+    def _others(self) -> list[str]:
+        """Say what becomes of other series of the instrument, which a split is of, too."""
+        said = [uncounted(self.lacking)] if self.lacking else []
+        if self.counting:
+            named = ", ".join(map(str, self.counting))
+            said.append(f"undoing leaves known what {named} counts; {uncounted([self.discrepancy.series])}")
+        return said
 
     def _changes(self) -> list[str]:
         gone = np.zeros(len(self.rows), np.bool_) if self.rows.withdrawn is None else self.rows.withdrawn

@@ -65,8 +65,8 @@ class Recording:
             told = {**standing.told, "reason": reason, "by": self.vault.actor, "undone": found.id}
             gone = replace(standing, withdrawn=True, evidence=evidence_of(told))
             record_actions(self.vault, [gone], self.vault.who("undeclare-action", reason=reason, trigger=found.id))
-        last = self._last(action)
-        if last is None or last.told.get("undone") != found.id:
+        last = self._last(action, found)
+        if last is None:
             known = _NOTHING if standing is None else f"{standing} is known since"
             raise ActionConflict(discrepancy=found.id, action=action.summary, known=known)
         return Undone(series=(found.series,), revision=last.known_at, fields={}, action=last)
@@ -79,9 +79,12 @@ class Recording:
         listed = self.vault.ledger.actions.list(instrument=action.instrument, source=action.source)
         return next((one for one in listed if _key(one) == _key(action)), None)
 
-    def _last(self, action: CorporateAction) -> CorporateAction | None:
+    def _last(self, action: CorporateAction, found: Discrepancy) -> CorporateAction | None:
+        """Return what took it back, if that is the last word of it, but for what others count still."""
         listed = [one for one in self.vault.ledger.actions.history(action.instrument) if _key(one) == _key(action)]
-        return listed[-1] if listed else None
+        while len(listed) > 1 and listed[-1].told.get("discrepancy", found.id) != found.id:
+            listed.pop()
+        return listed[-1] if listed and listed[-1].told.get("undone") == found.id else None
 
 
 def _made_by(action: CorporateAction, found: Discrepancy) -> bool:

@@ -43,11 +43,13 @@ from barledger.services.discrepancies.decisions import Decisions, composed
 from barledger.services.discrepancies.events import Telling, events_of
 from barledger.services.discrepancies.filter import Filter
 from barledger.services.discrepancies.multiplying import is_own
-from barledger.services.discrepancies.outcomes import Undone
+from barledger.services.discrepancies.outcomes import Accepted, Recorded, Undone
+from barledger.services.discrepancies.payments import Payments
 from barledger.services.discrepancies.preview import Preview
 from barledger.services.discrepancies.recording import Recording
 from barledger.services.discrepancies.remedy import Remedy, bars_now, pack, remedy_of
 from barledger.services.discrepancies.restoring import UNDO, Restoring, as_undone
+from barledger.services.discrepancies.siblings import Siblings
 from barledger.services.discrepancies.superseding import Superseding
 from barledger.services.discrepancies.touching import Touched, touched, touched_by_action, touched_by_both
 
@@ -83,7 +85,11 @@ class Workflow:
         self._recording = Recording(vault=vault)
         self._telling = Telling(vault=vault)
         self._superseding = Superseding(vault=vault)
-        self._restoring = Restoring(vault=vault, cache=cache, telling=self._telling)
+        self._payments = Payments(vault=vault)
+        self._siblings = Siblings(vault=vault, telling=self._telling)
+        self._restoring = Restoring(
+            vault=vault, cache=cache, telling=self._telling, payments=self._payments, siblings=self._siblings
+        )
 
     # --- finding ---------------------------------------------------------------------------------
 
@@ -112,8 +118,12 @@ class Workflow:
         return made, None
 
     def _was_undone(self, made: Discrepancy) -> bool:
+        """Whether it is what somebody undid, or has a bar of what somebody undid of the source's single bars."""
         listed = self._vault.ledger.discrepancies.list(series=made.series, states={"undone"})
-        return any((one.kind, one.against, one.interval) == (made.kind, made.against, made.interval) for one in listed)
+        mine = [one for one in listed if one.against == made.against]
+        if made.against and made.kind not in WHOLE:
+            return any(one.kind not in WHOLE and one.interval.intersects(made.interval) for one in mine)
+        return any((one.kind, one.interval) == (made.kind, made.interval) for one in mine)
 
     def _applied_before(self, made: Discrepancy) -> str:
         """Return the newest one of the same stretch and kind that was applied: what comes after it is no repeat."""
@@ -153,6 +163,9 @@ class Workflow:
             touched=self._touched(found, remedy),
             steps=tuple(self._vault.ledger.discrepancies.steps(discrepancy_id)),
             action=action,
+            payments=tuple(self._payments.planned(found)) if found.waits else (),
+            lacking=self._siblings.lacking(found, _events(found, action)) if found.waits else (),
+            counting=self._siblings.counting(found, _events(found, action)) if found.state == "applied" else (),
         )
 
     # --- deciding --------------------------------------------------------------------------------
@@ -187,7 +200,9 @@ class Workflow:
         found = self._vault.ledger.discrepancies.step(discrepancy_id, "applied", who, revision=done.revision)
         if len(old):
             self._superseding.close(found, old)
-        self._tell(notices.applied(found, done, self._touched(found, remedy)))
+        others = self._siblings.lacking(found, _events(found, remedy))
+        done = Accepted.of(done, lacking=others) if others and not isinstance(done, Recorded) else done
+        self._tell(notices.applied(found, done, self._touched(found, remedy), lacking=others))
         return done
 
     def reject(self, discrepancy_id: str, *, reason: str) -> Discrepancy:
@@ -201,7 +216,7 @@ class Workflow:
         return self._vault.ledger.discrepancies.step(discrepancy_id, "rejected", who)
 
     def undo(self, discrepancy_id: str, *, reason: str, partial: bool = False) -> Undone:
-        """Restore by another revision what stood before; the same difference is not proposed again.
+        """Restore by another revision what stood before; only who asks for it finds the same difference anew.
 
         Bars that were written since are in the way: `ChangedSince`, unless ``partial`` leaves them as they are. An
         action that was recorded is withdrawn; `ActionConflict` if somebody said otherwise since. Raises `IllegalStep`
@@ -215,7 +230,9 @@ class Workflow:
             raise IllegalStep(discrepancy=discrepancy_id, state=found.state, step="undone")
         remedy = remedy_of(self._vault, found)
         if isinstance(remedy, CorporateAction):
+            kept = self._siblings.kept(found, [remedy])
             done: Written = self._recording.take_back(found, remedy, reason=reason)
+            self._siblings.keep(kept, self._vault.who("record", reason=reason, trigger=found.id))
         else:
             done = self._made(found, UNDO) or self._restoring.restore(found, remedy, reason, partial=partial)
         faults.reach("discrepancy.restored")
@@ -334,12 +351,12 @@ class Workflow:
 
     def _write(self, found: Discrepancy, rows: Rows, now: Reading) -> Written:
         if _written(now.rows, rows):
-            self._telling.record(found, reason=found.decision or found.reason)
+            self._tell_with(found)
             return replace(_nothing(found.series), revision=now.revision, same=len(rows))
         draft = Draft(series=found.series, rows=rows, expected_revision=now.revision)
         told: dict[str, Any] = {"proposal": found.id, "evidence": dict(found.evidence)}
         # Whoever reads the revision finds the events that are counted in its bars.
-        self._telling.record(found, reason=found.decision or found.reason)
+        self._tell_with(found)
         try:
             return self._cache.write(
                 [draft],
@@ -351,7 +368,14 @@ class Workflow:
             )
         except RevisionConflict as error:
             self._telling.take_back(found, reason=str(error))
+            self._payments.convert_back(found, reason=str(error))
             raise _stale(found, error.found) from error
+
+    def _tell_with(self, found: Discrepancy) -> None:
+        """Let be known what goes with the bars: events, and payments in the shares in which they will be."""
+        reason = found.decision or found.reason
+        self._telling.record(found, reason=reason)
+        self._payments.convert(found, reason=reason)
 
     def _made(self, found: Discrepancy, operation: str) -> Written | None:
         """Return what a process that died had written for this discrepancy, if it had."""
@@ -376,6 +400,11 @@ class Workflow:
     def _tell(self, told: Any) -> None:
         for notice in told:
             self._vault.notify(notice)
+
+
+def _events(found: Discrepancy, remedy: Remedy | None) -> list[CorporateAction]:
+    """Return the events that become known with a decision."""
+    return [remedy] if isinstance(remedy, CorporateAction) else events_of(found.evidence)
 
 
 def _check_unchanged(found: Discrepancy, now: Rows) -> None:

@@ -1,63 +1,66 @@
-"""Answering: columns become a calculation, with what they were computed from."""
+"""Answering: what is told of columns, with what they were computed from."""
 
 import hashlib
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Any, Final
 
 import numpy as np
 
 from barledger.domain.bars import Bars
 from barledger.domain.digest import digest
-from barledger.domain.rows import Floats, Ints, concat
+from barledger.domain.rows import Ints, concat
 from barledger.domain.series import Series
 from barledger.indicators.binding import Request
-from barledger.indicators.calculation import Calculation, Standing
-from barledger.indicators.relying import ANCHORED, Gaps, Rows
+from barledger.indicators.calculation import Standing
+from barledger.indicators.relying import ANCHORED, Gaps, Rows, settled_from
+from barledger.indicators.table import Table
 from barledger.indicators.telling import gaps_told, standing, told
-from barledger.services.indicators.explanation import Explanation
 from barledger.services.indicators.held import Held
 
 _OF_READING: Final = ("sources", "lookback", "availability")
 """What bars tell of how they were read, which depends on what was known before."""
 
 
-def answer_of(
-    held: Held,
-    request: Request,
-    rows: Rows,
-    anchor: int,
-    columns: Mapping[str, Floats],
-    explanation: Explanation | None,
-) -> Calculation:
-    """Return columns with their standings and their provenance, the same whatever was known before."""
-    table, used = held.table, _used(request, rows, anchor)
-    # A table that is kept may grow: what is told later is told of what there is now.
-    gaps = Gaps(table=table)
-    bars, others, revisions, calendar = held.bars, held.others, held.revisions, held.calendar
+class Telling:
+    """Tells of an answer, once somebody asks: the same whatever was known before."""
 
-    def standings() -> dict[str, Standing]:
-        return {name: standing(pick, gaps, rows, anchor) for name, pick in request.picks.items()}
+    def __init__(self, held: Held, request: Request, rows: Rows, anchor: int) -> None:
+        """Tell of some rows of a table that were answered, by what computed from an anchor."""
+        # A table that is kept may grow: what is told later is told of what there is now.
+        self._gaps, self._parts, self._others = Gaps(table=held.table), held.parts, held.others
+        self._revisions, self._calendar = held.revisions, held.calendar
+        self._request, self._rows, self._anchor = request, rows, anchor
 
-    def provenance() -> dict[str, Any]:
+    @cached_property
+    def standings(self) -> dict[str, Standing]:
+        """Return how far each column can be relied on."""
+        picks = self._request.picks.items()
+        return {name: standing(pick, self._gaps, self._rows, self._anchor) for name, pick in picks}
+
+    @cached_property
+    def provenance(self) -> dict[str, Any]:
+        """Return what the bars resolved to and who computed, as values that JSON knows."""
         return {
-            **_bars_told(bars, others, revisions, used),
-            **told(request, standings()),
-            "gaps": {**calendar, **gaps_told(gaps, request, rows, anchor)},
+            **_bars_told(self._parts[0], self._others, self._revisions, self._used),
+            **told(self._request, self.standings),
+            "gaps": {**self._calendar, **gaps_told(self._gaps, self._request, self._rows, self._anchor)},
         }
 
-    return Calculation(
-        time=table.time[rows.first : rows.stop],
-        columns=columns,
-        standings=standings,
-        provenance=provenance,
-        explanation=explanation,
-        bars_digest=_digesting(held.parts, others, used, table.time),
-    )
+    @cached_property
+    def bars_digest(self) -> str:
+        """Return the digest of the bars used: of one instrument canonically, of several over theirs by name."""
+        return _digest(self._parts, self._others, self._used, self._gaps.table.time)
+
+    @property
+    def _used(self) -> slice:
+        return _used(self._request, self._rows, self._gaps.table, self._anchor)
 
 
-def _used(request: Request, rows: Rows, anchor: int) -> slice:
+def _used(request: Request, rows: Rows, table: Table, anchor: int) -> slice:
     """Return the rows that the columns rely on: the warm-up of them all, and what is answered."""
     begins = [rows.first - min(rows.first, request.reach.settled)]
+    begins += [settled_from(pick, rows, table) for pick in request.picks.values() if pick.bound.skips]
     begins += [anchor for pick in request.picks.values() if pick.reach.memory in ANCHORED]
     return slice(min(begins), max(rows.stop, min(begins)))
 
@@ -79,18 +82,13 @@ def _bars_told(bars: Bars, beside: Mapping[str, Bars], revisions: Mapping[Series
     return found | ({"others": found_beside} if found_beside else {})
 
 
-def _digesting(parts: tuple[Bars, ...], others: Mapping[str, Bars], used: slice, time: Ints) -> Any:
-    """Return what digests the bars used: of one instrument canonically, of several over their digests by name."""
-
-    def digested() -> str:
-        rows = parts[0].rows if len(parts) == 1 else concat([one.rows for one in parts])
-        mine = digest(rows.pick(used), parts[0].timeframe).hex()
-        if not others:
-            return mine
-        whole = hashlib.sha256(mine.encode())
-        for name, one in sorted(others.items()):
-            there = np.isin(one.time, time[used])
-            whole.update(f"\n{name} {digest(one.rows.pick(there), one.timeframe).hex()}".encode())
-        return whole.hexdigest()
-
-    return digested
+def _digest(parts: tuple[Bars, ...], others: Mapping[str, Bars], used: slice, time: Ints) -> str:
+    rows = parts[0].rows if len(parts) == 1 else concat([one.rows for one in parts])
+    mine = digest(rows.pick(used), parts[0].timeframe).hex()
+    if not others:
+        return mine
+    whole = hashlib.sha256(mine.encode())
+    for name, one in sorted(others.items()):
+        there = np.isin(one.time, time[used])
+        whole.update(f"\n{name} {digest(one.rows.pick(there), one.timeframe).hex()}".encode())
+    return whole.hexdigest()

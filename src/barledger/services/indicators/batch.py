@@ -8,13 +8,17 @@ from typing import Any, Final
 
 from barledger.domain.bars import Bars
 from barledger.domain.interval import Instant
+from barledger.domain.rows import Floats
 from barledger.domain.series import normalise_instrument
+from barledger.domain.timeframe import Timeframe
 from barledger.errors import BarledgerError, Incomplete, InputUnsuitable, InvalidSetting
 from barledger.indicators.binding import Request
 from barledger.indicators.calculation import Calculation
 from barledger.indicators.definition import Policy
-from barledger.services.indicators.batched import Batch, Batches, Part, told_failures
+from barledger.services.cache.vault import Vault
+from barledger.services.indicators.batched import Batch, Batches, Failed, Part, told_failures
 from barledger.services.indicators.costs import Choice, available_cores, choose_batch
+from barledger.services.indicators.guarding import check_guarded
 from barledger.services.indicators.jobs import Job, Ready, jobs_of
 from barledger.services.indicators.preparing import Prepared, Preparer, Step, computed
 from barledger.services.indicators.processes import Team
@@ -23,11 +27,13 @@ from barledger.services.indicators.question import Question, refuse_reading
 from barledger.services.indicators.reading import Reading
 from barledger.services.indicators.requests import Requests
 from barledger.services.indicators.sheet import Leaf, Sheet
+from barledger.services.indicators.tables import Tables
 from barledger.services.indicators.threads import each
 from barledger.services.retrieval import DataRetrievalService
+from barledger.services.symbols import instruments_named
 
 Given = str | Bars | Sequence[str] | Sequence[Bars] | Mapping[Any, Bars]
-"""Instruments by their names, or bars that the caller has."""
+"""Instruments by their names or patterns of them, or bars that the caller has."""
 _PORTION: Final = 600_000
 _LAZY: Final = 100_000
 _HANDS: Final = 8
@@ -41,6 +47,7 @@ class Tally:
     total: int
     progress: Listener | None
     failures: dict[str, BarledgerError] = field(default_factory=dict)
+    column_failures: dict[str, Failed] = field(default_factory=dict)
     done: int = 0
 
     def note(self, instrument: str, rows: int, error: BarledgerError | None) -> None:
@@ -52,6 +59,17 @@ class Tally:
         if self.progress is not None:
             told = Computed(instrument=instrument, rows=rows, done=self.done, total=self.total, error=error)
             self.progress(told)
+
+    def note_failed(self, instrument: str, failed: Failed) -> None:
+        """Put down an instrument of which every column failed: it failed for the reason of the first."""
+        self.column_failures[instrument] = failed
+        self.note(instrument, 0, next(iter(failed.values())))
+
+    def note_part(self, part: Part) -> None:
+        """Put down an instrument that is computed, and which columns of it are not."""
+        if part.failed:
+            self.column_failures[part.instrument] = part.failed
+        self.note(part.instrument, part.rows.stop - part.rows.start, None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,7 +106,7 @@ class Plan:
         chosen = choose_batch(self.request, series=self.total, bars=bars)
         if self.threads is None:
             return chosen
-        return Choice(way="batch", threads=min(self.threads, available_cores()), estimates=chosen.estimates)
+        return Choice(threads=min(self.threads, available_cores()), estimates=chosen.estimates)
 
     @cached_property
     def computed(self) -> tuple[str, ...]:
@@ -99,9 +117,17 @@ class Plan:
 class BatchCalculator:
     """Computes indicators of many instruments: bars a portion at a time, shared parts once for each series."""
 
-    def __init__(self, retrieval: DataRetrievalService, reading: Reading, requests: Requests) -> None:
-        """Read bars by the one service, and make tables of them by this reading."""
-        self._retrieval, self._reading, self._requests = retrieval, reading, requests
+    def __init__(
+        self,
+        retrieval: DataRetrievalService,
+        vault: Vault,
+        reading: Reading,
+        tables: Tables,
+        requests: Requests,
+    ) -> None:
+        """Read bars by the one service, and make tables of them by this reading; those in hand have these tables."""
+        self._retrieval, self._vault, self._reading = retrieval, vault, reading
+        self._tables, self._requests = tables, requests
 
     def batch(  # noqa: PLR0913 - what calculate can be asked, of many
         self,
@@ -122,9 +148,12 @@ class BatchCalculator:
     ) -> Batch:
         """Return indicators of many instruments as one frame, each right from its first row as `calculate` gives it.
 
-        All bars are of one consistent cut. An instrument that fails stops no other: its error is in ``failures``, and
-        said by the warning `Incomplete`. Without ``threads`` as many are used as are worth it by the cost table, and
-        never more than there are cores. ``processes`` is for functions of Python that keep the interpreter to
+        Instruments are names, or patterns such as ``BTC*`` for those that are stored with this timeframe; one text may
+        have several with commas between them. All bars are of one consistent cut. What fails stops nothing
+        else: instruments are in ``failures``, single columns of one in ``column_failures``, and both are said by the
+        warning `Incomplete`. Without ``threads`` as many are used
+        as are worth it by the cost table, and never more than there are cores. ``processes`` is for functions of Python
+        that keep the interpreter to
         themselves: so many are started, and get columns in shared memory; what cannot be imported there is computed
         here, and said by the warning `NotParallel`. ``progress`` is told of each instrument. Raises what is wrong with
         the specs or the question.
@@ -138,9 +167,10 @@ class BatchCalculator:
             for portion in plan.portions(_PORTION):
                 choice = choice or plan.choice(portion)
                 parts += _filled(plan, portion, choice.threads, team, sheet, tally, at=_end(parts))
-        if tally.failures:
-            told = told_failures(tally.failures).removeprefix(", ")
-            warnings.warn(f"of {plan.total} instruments {told}; see .failures", Incomplete, stacklevel=2)
+        if tally.failures or tally.column_failures:
+            told = told_failures(tally.failures, tally.column_failures).removeprefix(", ")
+            where = "failures" if tally.failures else "column_failures"
+            warnings.warn(f"of {plan.total} instruments {told}; see .{where}", Incomplete, stacklevel=2)
         explanation = None
         if explain:
             chosen = choice or plan.choice([])
@@ -150,6 +180,7 @@ class BatchCalculator:
             parts=parts,
             leaf=sheet.joined(),
             failures=tally.failures,
+            column_failures=tally.column_failures,
             explanation=explanation,
         )
 
@@ -171,13 +202,12 @@ class BatchCalculator:
         """Give the indicators of one instrument after the other, in the order that is asked for.
 
         Bars are read, and indicators computed, a few instruments ahead of the caller, whatever their number. What fails
-        is left out, and in ``failures``. Raises what is wrong with the specs or the question.
+        is left out, and in ``failures`` and ``column_failures``. Raises what is wrong with the specs or the question.
         """
         wishes: dict[str, Any] = {"end": end, "source": source, "version": version, "adjust": adjust}
         plan = self._plan(instruments, timeframe, specs, start, nan_policy, wishes, threads, 0)
-        return Batches(
-            lambda failures: _one_by_one(plan, Tally(total=plan.total, progress=progress, failures=failures))
-        )
+        tally = Tally(total=plan.total, progress=progress)
+        return Batches(_one_by_one(plan, tally), tally.failures, tally.column_failures)
 
     def _plan(
         self,
@@ -192,8 +222,10 @@ class BatchCalculator:
     ) -> Plan:
         _check_count("threads", threads, least=1)
         _check_count("processes", processes, least=0)
+        if processes:
+            check_guarded()
         request = self._requests.bound(specs, nan_policy)
-        preparer = Preparer(reading=self._reading, request=request)
+        preparer = Preparer(reading=self._reading, tables=self._tables, request=request)
         hand = _in_hand(instruments, timeframe)
         if hand is not None:
             told = {name: value for name, value in wishes.items() if name != "version"}
@@ -211,10 +243,9 @@ class BatchCalculator:
                 threads=threads,
                 processes=processes,
             )
-        given: Any = [instruments] if isinstance(instruments, str) else instruments
-        names = list(given)
         if not timeframe:
             raise InvalidSetting(setting="timeframe", reason="name one, e.g. 1d")
+        names = self._names(instruments, timeframe, wishes["source"])
         ask = partial(Question.of, timeframe=timeframe, start=start, last=None, anchor=None, **wishes, **_NOT_FETCHED)
         need = ask(instrument=names[0] if names else "-").needs(request)
         window: dict[str, Any] = {"start": need.start, "lookback": 0 if need.whole else need.back}
@@ -238,6 +269,16 @@ class BatchCalculator:
             request=request, total=len(names), portions=read, in_hand=False, threads=threads, processes=processes
         )
 
+    def _names(self, given: Any, timeframe: str, source: str | None) -> list[str]:
+        """Return the instruments that are meant; raises `SeriesNotFound` for a pattern that none matches."""
+
+        def known() -> list[str]:
+            series = self._vault.ledger.catalog.series(timeframe=Timeframe.of(timeframe).name)
+            return [one.instrument for one in series if source in (None, one.source)]
+
+        where = f" {timeframe}" if source is None else f" {timeframe} from {source}"
+        return instruments_named(given, known, where=where)
+
     def _others(self, request: Request, timeframe: str, wishes: Mapping[str, Any]) -> Mapping[str, Bars]:
         """Read all bars of the instruments that specs name; raises what `DataRetrievalService.bars_of` raises."""
         names = sorted({normalise_instrument(one.instrument) for one in request.columns if one.instrument})
@@ -260,22 +301,24 @@ def _filled(
     parts = list[Part]()
     for name, prepared in portion:
         found = prepared if isinstance(prepared, BarledgerError) else next(results)
-        if isinstance(found, Part):
+        if isinstance(found, BarledgerError):
+            tally.note(name, 0, found)
+        elif isinstance(found, Part):
             size = found.rows.stop - found.rows.start
-            tally.note(name, size, None)
+            tally.note_part(found)
             parts.append(replace(found, rows=slice(at, at + size)))
             at += size
-            continue
-        tally.note(name, 0, found)
+        else:
+            tally.note_failed(name, found)
     sheet.add(leaf.without([job.rows for job in jobs if job.instrument in tally.failures]))
     return parts
 
 
-def _results(request: Request, jobs: Sequence[Job], threads: int, team: Team) -> Iterator[BarledgerError | Part]:
-    """Fill the rows of each job, and give what they are, or why that could not be."""
+def _results(request: Request, jobs: Sequence[Job], threads: int, team: Team) -> Iterator[Part | Failed]:
+    """Fill the rows of each job, and give what they are, or why no column could be."""
     if team.size:
-        for job, error in zip(jobs, team.fill(jobs), strict=True):
-            yield error or job.filled(request)
+        for job, failed in zip(jobs, team.fill(jobs), strict=True):
+            yield job.filled(request, failed)
         return
     # Several series are handed over at once, since each hand-over costs as much as a short one.
     size = max(1, len(jobs) // (_HANDS * threads))
@@ -286,14 +329,9 @@ def _results(request: Request, jobs: Sequence[Job], threads: int, team: Team) ->
 
 
 def _one_by_one(plan: Plan, tally: Tally) -> Iterator[tuple[str, Calculation]]:
-    def compute(ready: Ready) -> tuple[str, Calculation | BarledgerError]:
+    def compute(ready: Ready) -> tuple[str, BarledgerError | tuple[Calculation | None, Failed]]:
         name, prepared = ready
-        if isinstance(prepared, BarledgerError):
-            return name, prepared
-        try:
-            return name, _calculation(plan.request, prepared)
-        except BarledgerError as error:
-            return name, error
+        return name, prepared if isinstance(prepared, BarledgerError) else _calculation(plan.request, prepared)
 
     portions = iter(plan.portions(_LAZY))
     first = next(portions, [])
@@ -303,14 +341,28 @@ def _one_by_one(plan: Plan, tally: Tally) -> Iterator[tuple[str, Calculation]]:
         if isinstance(found, BarledgerError):
             tally.note(name, 0, found)
             continue
-        tally.note(name, len(found), None)
-        yield name, found
+        calculation, failed = found
+        if calculation is None:
+            tally.note_failed(name, failed)
+            continue
+        if failed:
+            tally.column_failures[name] = failed
+        tally.note(name, len(calculation), None)
+        yield name, calculation
 
 
-def _calculation(request: Request, prepared: Prepared) -> Calculation:
-    rows = prepared.rows
-    columns = dict(zip(request.picks, computed(Step.of(request), prepared.table, rows), strict=True))
-    return prepared.told(request, apart=False).calculation(prepared.table.time[rows.first : rows.stop], columns)
+def _calculation(request: Request, prepared: Prepared) -> tuple[Calculation | None, Failed]:
+    """Return the columns that can be computed, None if none can, and why others cannot."""
+    columns, failed, rows = dict[str, Floats](), dict[str, BarledgerError](), prepared.rows
+    for name, values in zip(request.picks, computed(Step.of(request), prepared.table, rows), strict=True):
+        if isinstance(values, BarledgerError):
+            failed[name] = values
+        else:
+            columns[name] = values
+    if not columns:
+        return None, failed
+    time, rest = prepared.table.time[rows.first : rows.stop], request.without(failed)
+    return Calculation(time=time, columns=columns, told=lambda: prepared.telling(rest)), failed
 
 
 def _or_error(make: Callable[[Bars], Prepared], bars: Bars) -> Prepared | BarledgerError:

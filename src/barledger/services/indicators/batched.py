@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self
@@ -13,8 +13,7 @@ import pandas as pd
 from barledger.domain.series import normalise_instrument
 from barledger.errors import BarledgerError, DriverMissing, SeriesNotFound
 from barledger.indicators.binding import Request
-from barledger.indicators.calculation import Calculation
-from barledger.services.indicators.preparing import Told
+from barledger.indicators.calculation import Calculation, Told, metadata_of
 from barledger.services.indicators.sheet import Leaf
 
 if TYPE_CHECKING:
@@ -25,20 +24,26 @@ _TAG: Final = b"barledger/indicators-batch/1\n"
 _SHOWN: Final = 3
 
 
+Failed = Mapping[str, BarledgerError]
+"""Why columns could not be computed, by their names."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
-    """One instrument of a batch: its rows, and what is told of them."""
+    """One instrument of a batch: its rows, what is told of them, and which columns failed."""
 
     instrument: str
     rows: slice
     told: Callable[[], Told]
+    failed: Failed = field(default_factory=dict)
 
 
 class Batch(Mapping[str, Calculation]):
     """Columns of indicators by their specs, of many instruments, one below the other. Immutable.
 
     ``batch["AAPL"]`` is the `Calculation` of one of them, the same that `calculate` gives; ``df`` and ``to_arrow()``
-    are all of them. What failed is in ``failures``, and stopped no other.
+    are all of them. What failed stopped nothing else: instruments of which there is nothing are in ``failures``, and
+    ``column_failures`` has, by instrument and column, what could not be computed; a frame has missing values there.
     """
 
     def __init__(
@@ -48,6 +53,7 @@ class Batch(Mapping[str, Calculation]):
         parts: Sequence[Part],
         leaf: Leaf,
         failures: Mapping[str, BarledgerError],
+        column_failures: Mapping[str, Failed],
         explanation: Any = None,
     ) -> None:
         """Hold the rows of these parts."""
@@ -58,20 +64,21 @@ class Batch(Mapping[str, Calculation]):
         self.time = leaf.time
         self._columns = dict(zip(request.picks, leaf.columns, strict=True))
         self.failures = dict(failures)
+        self.column_failures = {name: dict(failed) for name, failed in column_failures.items()}
         self.explanation = explanation
 
     # --- one instrument ------------------------------------------------------------------------
 
     def __getitem__(self, instrument: str) -> Calculation:
-        """Return the indicators of one instrument; raises what it failed with, and `SeriesNotFound`."""
+        """Return what was computed of an instrument; raises what all of it failed with, and `SeriesNotFound`."""
         name = normalise_instrument(instrument)
         if name in self.failures:
             raise self.failures[name]
         part = self._parts.get(name)
         if part is None:
             raise SeriesNotFound(series=name, hint=" in this batch")
-        columns = {name: column[part.rows] for name, column in self._columns.items()}
-        return part.told().calculation(self.time[part.rows], columns)
+        columns = {name: column[part.rows] for name, column in self._columns.items() if name not in part.failed}
+        return Calculation(time=self.time[part.rows], columns=columns, told=part.told)
 
     def __contains__(self, instrument: object) -> bool:
         """Return whether an instrument was computed."""
@@ -135,11 +142,21 @@ class Batch(Mapping[str, Calculation]):
     def provenance(self) -> dict[str, Any]:
         """Return what was computed from what, without the digest, as values that JSON knows."""
         return {
-            "indicators": dict(zip(self._request.picks, self._request.keys, strict=True)),
+            **self._told,
             "warmup_complete": self.warmup_complete,
             "exact": self.exact,
             "instruments": {name: self[name].provenance for name in self._parts},
+        }
+
+    @property
+    def _told(self) -> dict[str, Any]:
+        return {
+            "indicators": dict(zip(self._request.picks, self._request.keys, strict=True)),
             "failures": {name: str(error) for name, error in self.failures.items()},
+            "column_failures": {
+                name: {column: str(error) for column, error in failed.items()}
+                for name, failed in self.column_failures.items()
+            },
         }
 
     @cached_property
@@ -153,19 +170,27 @@ class Batch(Mapping[str, Calculation]):
     @property
     def _index(self) -> pd.MultiIndex:
         times, places = self._times()
-        counts = [part.rows.stop - part.rows.start for part in self._parts.values()]
-        codes = np.repeat(np.arange(len(counts), dtype=np.int32), counts)
         index = pd.DatetimeIndex(times.view("datetime64[ns]")).tz_localize("UTC")
         levels: Any = [pd.Index(list(self._parts), dtype=object), index]
-        whose: Any = [codes, places]
+        whose: Any = [self._codes, places]
         return pd.MultiIndex(levels=levels, codes=whose, names=["instrument", "time"], verify_integrity=False)
+
+    @property
+    def _codes(self) -> Any:
+        """Return for each row which instrument it is of, by the smallest numbers: others pandas would copy."""
+        codes = np.empty(self.rows, np.min_scalar_type(-max(len(self._parts), 1)))
+        for place, part in enumerate(self._parts.values()):
+            codes[part.rows] = place
+        return codes
 
     def _times(self) -> tuple[Any, Any]:
         """Return the times that there are, and for each row which of them is its own."""
         stretches = [self.time[part.rows] for part in self._parts.values()]
         # Instruments of one market have the same times, and then nothing has to be sorted.
         if stretches and all(np.array_equal(one, stretches[0]) for one in stretches):
-            return stretches[0], np.tile(np.arange(len(stretches[0]), dtype=np.int32), len(stretches))
+            places = np.empty((len(stretches), len(stretches[0])), np.min_scalar_type(-max(len(stretches[0]), 1)))
+            places[:] = np.arange(len(stretches[0]))
+            return stretches[0], places.reshape(-1)
         times = np.unique(self.time)
         places = np.empty(len(self.time), np.int32)
         for part in self._parts.values():
@@ -173,15 +198,20 @@ class Batch(Mapping[str, Calculation]):
         return times, places
 
     def to_arrow(self) -> "pa.Table":
-        """Return instrument, time and the columns: a missing value is null."""
+        """Return instrument, time and the columns: a missing value is null.
+
+        The schema's metadata are ``specs``, ``indicators``, ``failures`` and ``column_failures`` as `metadata_of` gives
+        them.
+        """
         import pyarrow as pa  # noqa: PLC0415 - only Arrow's users need it
 
-        counts = [part.rows.stop - part.rows.start for part in self._parts.values()]
-        codes = np.repeat(np.arange(len(counts), dtype=np.int32), counts)
-        names = pa.DictionaryArray.from_arrays(pa.array(codes), pa.array(list(self._parts), pa.string()))
+        names = pa.DictionaryArray.from_arrays(
+            pa.array(self._codes, pa.int32()), pa.array(list(self._parts), pa.string())
+        )
         arrays = [names, pa.array(self.time.view("datetime64[ns]"), pa.timestamp("ns", "UTC"))]
         arrays += [pa.array(values, from_pandas=True) for values in self._columns.values()]
-        return pa.table(arrays, names=["instrument", "time", *self._columns])
+        told = {"specs": list(self._request.specs), **self._told}
+        return pa.table(arrays, names=["instrument", "time", *self._columns]).replace_schema_metadata(metadata_of(told))
 
     def __arrow_c_stream__(self, requested_schema: object = None) -> object:
         """Hand the table to any library that speaks the Arrow PyCapsule protocol."""
@@ -199,7 +229,7 @@ class Batch(Mapping[str, Calculation]):
         """Say what there is, and what failed."""
         head = f"<Batch {', '.join(self.columns)}: {len(self)} instruments, {self.rows:,} rows"
         cold = f", warm-up incomplete of {len(self.cold)}" if self.cold else ""
-        return f"{head}{cold}{told_failures(self.failures)}>"
+        return f"{head}{cold}{told_failures(self.failures, self.column_failures)}>"
 
     def _repr_html_(self) -> str:
         """Show the last values in a notebook."""
@@ -209,16 +239,22 @@ class Batch(Mapping[str, Calculation]):
 
 
 class Batches(Iterator[tuple[str, Calculation]]):
-    """The indicators of one instrument after the other, as they are computed; what failed so far is in ``failures``.
+    """The indicators of one instrument after the other, as they are computed.
 
-    It can be gone through once. ``close``, or the end of a with statement, ends it before.
+    What failed so far is in ``failures`` and ``column_failures``, as in a `Batch`. It can be gone through once.
+    ``close``, or the end of a with statement, ends it before.
     """
 
-    def __init__(self, found: Callable[[dict[str, BarledgerError]], Iterator[tuple[str, Calculation]]]) -> None:
+    def __init__(
+        self,
+        found: Iterator[tuple[str, Calculation]],
+        failures: Mapping[str, BarledgerError],
+        column_failures: Mapping[str, Failed],
+    ) -> None:
         """Give what is found, while failures are put down."""
-        self.failures: dict[str, BarledgerError] = {}
+        self.failures, self.column_failures = failures, column_failures
         self._given = 0
-        self._found: Any = found(self.failures)
+        self._found: Any = found
 
     def __next__(self) -> tuple[str, Calculation]:
         """Return the next instrument, and what was computed of it."""
@@ -242,12 +278,19 @@ class Batches(Iterator[tuple[str, Calculation]]):
 
     def __repr__(self) -> str:
         """Say how far it is."""
-        return f"<Batches: {self._given} instruments so far{told_failures(self.failures)}>"
+        return f"<Batches: {self._given} instruments so far{told_failures(self.failures, self.column_failures)}>"
 
 
-def told_failures(failures: Mapping[str, BarledgerError]) -> str:
-    """Return which instruments failed, as the end of a phrase."""
-    if not failures:
-        return ""
+def told_failures(failures: Mapping[str, BarledgerError], columns: Mapping[str, Failed]) -> str:
+    """Return which instruments failed, and which columns of others, as the end of a phrase."""
+    partly = {name: failed for name, failed in columns.items() if name not in failures}
+    said = [f", {len(failures)} failed: {_first(failures)}"] if failures else []
+    if partly:
+        named = {f"{column} of {name}": error for name, failed in partly.items() for column, error in failed.items()}
+        said.append(f", {len(partly)} failed in part: {_first(named)}")
+    return "".join(said)
+
+
+def _first(failures: Mapping[str, BarledgerError]) -> str:
     first = ", ".join(f"{name} [{error.code}]" for name, error in list(failures.items())[:_SHOWN])
-    return f", {len(failures)} failed: {first}{', …' if len(failures) > _SHOWN else ''}"
+    return f"{first}{', …' if len(failures) > _SHOWN else ''}"

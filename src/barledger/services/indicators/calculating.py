@@ -1,28 +1,27 @@
 """Calculating: from a question to its answer, by what is known of it and what has to be read and computed."""
 
-from collections.abc import Hashable, Mapping, Sequence
-from weakref import WeakKeyDictionary
+from collections.abc import Hashable, Sequence
 
 import numpy as np
 
 from barledger.domain.bars import Bars
-from barledger.domain.interval import BEGINNING
-from barledger.domain.rows import VALUES, Ints
+from barledger.domain.rows import Ints
 from barledger.errors import InputUnsuitable
 from barledger.indicators.binding import Request
 from barledger.indicators.calculation import Calculation
 from barledger.indicators.evaluation import Evaluation
 from barledger.indicators.registry import REGISTRY
 from barledger.indicators.relying import Rows
-from barledger.indicators.table import Table
 from barledger.services.indicators.absences import Absences
-from barledger.services.indicators.answering import answer_of
+from barledger.services.indicators.answering import Telling
 from barledger.services.indicators.cache import Answer, IndicatorCache
 from barledger.services.indicators.explanation import Explanation
 from barledger.services.indicators.held import Held
 from barledger.services.indicators.places import Place, Places
+from barledger.services.indicators.preparing import Prepared
 from barledger.services.indicators.question import Need, Question
-from barledger.services.indicators.reading import Reading, columns_of
+from barledger.services.indicators.reading import Reading
+from barledger.services.indicators.tables import Tables
 
 
 class Calculator:
@@ -31,7 +30,7 @@ class Calculator:
     def __init__(self, reading: Reading, places: Places, absences: Absences, cache: IndicatorCache) -> None:
         """Read by this reading, keep in this cache."""
         self._reading, self._places, self._absences, self._cache = reading, places, absences, cache
-        self._tables: WeakKeyDictionary[Bars, Table] = WeakKeyDictionary()
+        self.tables = Tables()
 
     def known(self, asked: Hashable) -> Calculation | None:
         """Return the answer to a question as it was asked before, if nothing was written since."""
@@ -57,7 +56,13 @@ class Calculator:
             rows = _rows(held, question)
             anchor = 0 if question.anchor is None else int(np.searchsorted(held.table.time, question.anchor))
             columns, hits = held.columns(request, rows, anchor, explanation)
-            made = answer_of(held, request, rows, anchor, columns, explanation)
+            telling = Telling(held, request, rows, anchor)
+            made = Calculation(
+                time=held.table.time[rows.first : rows.stop],
+                columns=columns,
+                told=lambda: telling,
+                explanation=explanation,
+            )
         self._cache.count(hits, len(columns) - hits)
         self._cache.shrink()
         if key is not None and place is not None:
@@ -73,36 +78,22 @@ class Calculator:
         explanation: Explanation | None,
     ) -> Calculation:
         """Return indicators of bars in hand, without reading anything of the library but the calendar they carry."""
-        for one in (*([] if timeframe is None else [timeframe]), *(one.timeframe.name for one in others)):
-            if one != bars.timeframe.name:
-                reason = f"they are of {bars.timeframe}, and {one} is asked for beside them"
-                raise InputUnsuitable(reason=reason, remedy=f"Resample the finer ones: bars.resample({one!r}).")
+        if timeframe is not None or others:
+            _check_timeframes(bars, timeframe, others)
         beside = {one.instrument: one for one in others}
-        table = self._table(bars, request, beside)
-        held = Held(
-            interval=bars.interval,
-            begins=bars.interval.start == BEGINNING and not bars.notes.get("lookback"),
-            parts=(bars,),
-            others=beside,
-            table=table,
-            revisions=bars.revisions,
-            calendar={"calendar": None},
+        table = self.tables.of(bars, request, beside)
+        if explanation is None:
+            # All rows are answered, and nothing is kept: then there is no more to it than computing them.
+            columns = Evaluation(table=table).columns(request)
+        else:
+            prepared = Prepared.in_hand(bars, table, beside)
+            columns, _ = prepared.held.columns(request, prepared.rows, 0, explanation)
+        return Calculation(
+            time=table.time,
+            columns=columns,
+            told=lambda: Prepared.in_hand(bars, table, beside).telling(request),
+            explanation=explanation,
         )
-        rows = Rows(first=0, stop=len(bars), begins=held.begins, known=held.known_from(None))
-        # All rows are answered, and nothing is kept: then there is no more to it than computing them.
-        plain = explanation is None
-        columns = Evaluation(table=table).columns(request) if plain else held.columns(request, rows, 0, explanation)[0]
-        return answer_of(held, request, rows, 0, columns, explanation)
-
-    def _table(self, bars: Bars, request: Request, beside: Mapping[str, Bars]) -> Table:
-        """Return bars in hand as a table: of the same bars the same one, since what it knows of its columns stays."""
-        if any(one.instrument or one.name not in VALUES for one in request.columns):
-            used = [one.name for one in request.columns if not one.instrument and one.name in VALUES]
-            return Table.of(bars.time, columns_of(bars, request, beside, names=used))
-        found = self._tables.get(bars)
-        if found is None:
-            found = self._tables[bars] = Table.of(bars.time, columns_of(bars, request, beside))
-        return found
 
     # --- tables --------------------------------------------------------------------------------
 
@@ -127,13 +118,14 @@ class Calculator:
     def _brought_up(self, held: Held, question: Question, place: Place, explanation: Explanation | None) -> bool:
         """Bring a table up to a place, and tell whether that could be done; one that is not right is forgotten."""
         with held.lock:
-            if self._places.current(held, place):
+            if self._places.appended(held, place):
+                if self._grown(held, question, place, explanation):
+                    return True
+            elif self._places.current(held, place):
                 if place.revisions:
                     held.revisions, held.state = place.revisions, place.state
                 if self._same_breaks(held):
                     return True
-            elif self._places.appended(held, place) and self._grown(held, question, place, explanation):
-                return True
         if place.newest:
             self._cache.drop(place.key, held)
         return False
@@ -142,9 +134,12 @@ class Calculator:
         added = self._reading.after(question, held)
         held.state = place.state
         # Somebody may have corrected older bars since: then what was read does not go with what is here.
-        if not self._places.appended(held, place):
+        if dict(added.revisions) != dict(place.revisions) and not self._places.appended(held, place):
             return False
-        held.grow(added, self._breaks_behind(held, added))
+        if not self._same_breaks(held):
+            return False
+        if len(added):
+            held.grow(added, self._breaks_behind(held, added))
         held.revisions = added.revisions
         if explanation is not None:
             explanation.add("read", question.instrument, f"{len(added):,} bars that were added since")
@@ -172,3 +167,11 @@ def _rows(held: Held, question: Question) -> Rows:
         first = max(first, end - question.last)
     known = held.known_from(question.anchor)
     return Rows(first=first, stop=max(first, end), begins=held.begins, known=known)
+
+
+def _check_timeframes(bars: Bars, timeframe: str | None, others: Sequence[Bars]) -> None:
+    """Raise `InputUnsuitable` unless all bars in hand are of the timeframe that is asked for."""
+    for one in (*([] if timeframe is None else [timeframe]), *(one.timeframe.name for one in others)):
+        if one != bars.timeframe.name:
+            reason = f"they are of {bars.timeframe}, and {one} is asked for beside them"
+            raise InputUnsuitable(reason=reason, remedy=f"Resample the finer ones: bars.resample({one!r}).")

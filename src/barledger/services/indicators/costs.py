@@ -1,4 +1,4 @@
-"""Costs: what each way to compute indicators takes on this machine, and which of them suits a question."""
+"""Costs: what computing indicators takes on this machine, and by how many threads a batch is computed best."""
 
 import json
 import os
@@ -6,25 +6,21 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from functools import cache
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 from barledger.indicators.binding import Request
 from barledger.indicators.definition import Memory
 
 FILE: Final = Path(__file__).with_name("costs.json")
-Way = Literal["handle", "tail", "batch"]
-"""``handle``: update by update from a kept state; ``tail``: the batch over the new bars and what settles them;
-``batch``: the batch over everything."""
 _NS: Final = 1e-9
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Costs:
-    """Times in ns: of one indicator on one bar by class, of one call, one update, one handle, and one hand-over.
+    """Times in ns: of one indicator on one bar by class, of one call, and of one hand-over.
 
-    ``call`` is what computing an indicator costs whatever the bars, ``open`` what making a handle does, and
-    ``hand_over`` what giving the work of one series to a thread does. ``shared`` is the part of a thread's time in
-    which no other thread can run, for each call. A ``process`` is started once.
+    ``call`` is what computing an indicator costs whatever the bars, and ``hand_over`` what giving the work of one
+    series to a thread does. ``shared`` is the part of a thread's time in which no other thread can run, for each call.
     """
 
     window: float
@@ -32,11 +28,8 @@ class Costs:
     path: float
     index: float
     call: float
-    update: float
-    open: float
     hand_over: float
     shared: float
-    process: float
 
     def bar(self, memory: Memory) -> float:
         """Return what an indicator of a class takes for a bar."""
@@ -61,9 +54,8 @@ class Costs:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choice:
-    """A way, with how many threads, and what was weighed: the estimate of each way in seconds."""
+    """How many threads, and what was weighed: the estimate of each number of them in seconds."""
 
-    way: Way
     threads: int
     estimates: Mapping[str, float]
 
@@ -71,21 +63,7 @@ class Choice:
         """Say it in a line."""
         told = ", ".join(f"{name} {_spoken(seconds)}" for name, seconds in self.estimates.items())
         threads = f" in {self.threads} threads" if self.threads > 1 else ""
-        return f"{self.way}{threads} ({told})"
-
-
-def choose_tail(request: Request, *, new: int, history: int, costs: Costs | None = None) -> Choice:
-    """Choose how values of ``new`` bars at the end of ``history`` bars come about, from a handle that is open there.
-
-    A class that counts from an anchor has no tail: it is updated, or computed whole.
-    """
-    table = costs or Costs.measured()
-    estimates = {"handle": table.update * len(request.computed) * new * _NS}
-    if request.reach.memory in ("window", "contractive"):
-        estimates["tail"] = _batch(table, request, min(history, new + request.reach.settled))
-    estimates["batch"] = _batch(table, request, history)
-    best: Any = min(estimates, key=estimates.__getitem__)
-    return Choice(way=best, threads=1, estimates=estimates)
+        return f"batch{threads} ({told})"
 
 
 def choose_batch(
@@ -105,7 +83,7 @@ def choose_batch(
         estimates[f"{threads} threads"] = max(turns, (alone - shared) * series / threads + turns / threads)
         if estimates[f"{threads} threads"] < min(list(estimates.values())[:-1]):
             best = threads
-    return Choice(way="batch", threads=best, estimates=estimates)
+    return Choice(threads=best, estimates=estimates)
 
 
 def available_cores() -> int:

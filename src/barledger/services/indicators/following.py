@@ -9,6 +9,7 @@ from barledger.domain.interval import EARLIEST, Interval
 from barledger.domain.readable import Readable
 from barledger.domain.rows import VALUES
 from barledger.domain.series import Series
+from barledger.indicators.relying import ANCHORED
 from barledger.indicators.streaming.live import Live
 from barledger.services.cache.vault import Vault
 from barledger.services.indicators.wishes import Wish
@@ -17,7 +18,6 @@ from barledger.services.retrieval import DataRetrievalService
 
 Opened = Callable[[Wish, int | None, int | None, Mapping[str, Any]], Live]
 """Gives live indicators at the last bar before an end (ns), that began at a start, or where they settle."""
-_PATHS: Final = ("path", "index")
 # What was given is remembered for so many bars, to tell what it has become.
 _REMEMBERED: Final = 1_000
 # A copy is kept every so many bars, and so many of them: what changed between them is computed again from the nearest.
@@ -95,7 +95,7 @@ class Follower:
 
     def _begun(self) -> int:
         """Return the opening (ns) from which on a bar counts: what depends on the whole path depends on any bar."""
-        if self._wish.request.reach.memory in _PATHS:
+        if self._wish.request.reach.memory in ANCHORED:
             return EARLIEST
         if len(self._times) == self._times.maxlen:
             return self._times[0]

@@ -13,7 +13,7 @@ from barledger.domain.rows import Floats, Ints
 from barledger.domain.series import Series
 from barledger.indicators.binding import Pick, Request
 from barledger.indicators.evaluation import Evaluation, Results
-from barledger.indicators.relying import ANCHORED, Rows, begin_of
+from barledger.indicators.relying import ANCHORED, Rows, begin_of, settled_from
 from barledger.indicators.table import Table
 from barledger.services.indicators.choosing import choose, foresees
 from barledger.services.indicators.explanation import Explanation
@@ -107,14 +107,14 @@ class Held:
         return [(span[0], name) for span, picks in by_span.items() for name in picks]
 
     def _span(self, pick: Pick, rows: Rows, anchor: int) -> Span:
-        begin, size = begin_of(pick, rows, anchor), len(self.table)
+        begin, size = begin_of(pick, rows, self.table, anchor), len(self.table)
         # What knows of later bars, or refuses them, must not see those after the last row that is answered.
         if rows.stop < size and (pick.bound.policy == "raise" or foresees(pick)):
             return begin, rows.stop
         if begin or not pick.reach.exact or pick.reach.memory in ANCHORED:
             return begin, rows.stop if (rows.stop - begin) * _SMALL < size - begin else None
         known = ((0, None), pick.bound.key) in self._known
-        settled = max(0, rows.first - pick.reach.settled)
+        settled = settled_from(pick, rows, self.table)
         small = not known and (rows.stop - settled) * _SMALL < size
         return (settled, rows.stop) if small else (0, None)
 

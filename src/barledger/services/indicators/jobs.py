@@ -1,12 +1,15 @@
 """Jobs: the rows of one instrument of a batch, to be computed and filled in place."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
 
+import numpy as np
+
 from barledger.errors import BarledgerError
 from barledger.indicators.binding import Request
-from barledger.services.indicators.batched import Part
+from barledger.indicators.calculation import Told
+from barledger.services.indicators.batched import Failed, Part
 from barledger.services.indicators.preparing import Prepared, Step, computed
 from barledger.services.indicators.sheet import Leaf
 
@@ -24,27 +27,33 @@ class Job:
     rows: slice
     kept: bool
 
-    def run(self, steps: Sequence[Step], request: Request) -> BarledgerError | Part:
-        """Compute and fill them, and return what they are, or why that cannot be."""
-        try:
-            columns = computed(steps, self.prepared.table, self.prepared.rows)
-            for column, values in zip(self.leaf.columns, columns, strict=True):
+    def run(self, steps: Sequence[Step], request: Request) -> Part | Failed:
+        """Compute and fill them, and return what they are, or why none of the columns can be."""
+        failed: dict[str, BarledgerError] = {}
+        columns = computed(steps, self.prepared.table, self.prepared.rows)
+        for name, column, values in zip(request.picks, self.leaf.columns, columns, strict=True):
+            if isinstance(values, BarledgerError):
+                failed[name] = values
+                column[self.rows] = np.nan
+            else:
                 column[self.rows] = values
-        except BarledgerError as error:
-            return error
-        return self.filled(request)
+        return self.filled(request, failed)
 
-    def filled(self, request: Request) -> Part:
-        """Return what the columns that are filled are."""
+    def filled(self, request: Request, failed: Failed) -> Part | Failed:
+        """Return what the columns that are filled are, but for those that failed; why they did if all of them did."""
+        if len(failed) == len(request.picks):
+            return failed
+        request = request.without(failed)
         rows = self.prepared.rows
         self.leaf.time[self.rows] = self.prepared.table.time[rows.first : rows.stop]
+        return Part(instrument=self.instrument, rows=self.rows, told=self._told(request), failed=failed)
+
+    def _told(self, request: Request) -> Callable[[], Told]:
+        """Return what tells of them: bars that nobody else has are not kept for it."""
         if self.kept:
-            told = cache(partial(self.prepared.told, request, apart=False))
-        else:
-            # Bars that nobody else has are not kept for what is told of them.
-            made = self.prepared.told(request, apart=True)
-            told = cache(lambda: made)
-        return Part(instrument=self.instrument, rows=self.rows, told=told)
+            return cache(partial(self.prepared.telling, request))
+        apart = self.prepared.apart(request)
+        return lambda: apart
 
 
 def jobs_of(portion: Sequence[Ready], leaf: Leaf, *, kept: bool) -> list[Job]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Generator, Mapping, Sequence
 from threading import Event
-from typing import Any, Final, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -14,7 +14,9 @@ from barledger.domain.version import Version
 from barledger.indicators.binding import Request, bounds
 from barledger.indicators.definition import Policy
 from barledger.indicators.gaps import NO_BREAKS
-from barledger.indicators.streaming.live import Gap, Live
+from barledger.indicators.relying import ANCHORED
+from barledger.indicators.streaming.history import Gap
+from barledger.indicators.streaming.live import Live
 from barledger.indicators.table import Table
 from barledger.services.cache.vault import Vault
 from barledger.services.indicators.following import Followed, Follower
@@ -23,8 +25,6 @@ from barledger.services.ingestion import DataIngestionService
 from barledger.services.ingestion.progress import Listener
 from barledger.services.retrieval import DataRetrievalService
 from barledger.sources.contract import Source
-
-_PATHS: Final = ("path", "index")
 
 
 class Gaps(Protocol):
@@ -77,10 +77,10 @@ class LiveService:
     ) -> Live:
         """Return live indicators that stand at the last stored bar, so that the next ``update`` takes the one after.
 
-        As many bars are read as settle the values; what depends on the whole path is counted from the first bar of the
-        series, or from ``start`` (`Live.anchor`). ``version``, ``source`` and ``adjust`` are those of
-        `DataRetrievalService.bars`; bars that come later have to be adjusted likewise. Raises `CannotStream`,
-        `InvalidSpec` and what reading raises.
+        As many bars are read as settle the values, before a ``start`` too: its first bar is settled then. What depends
+        on the whole path is counted from the first bar of the series, or from ``start`` (`Live.anchor`). ``version``,
+        ``source`` and ``adjust`` are those of `DataRetrievalService.bars`; bars that come later have to be adjusted
+        likewise. Raises `CannotStream`, `InvalidSpec` and what reading raises.
         """
         wish = wished(specs, instrument, timeframe, nan_policy)
         options: dict[str, Any] = {"source": source, "version": version, "adjust": adjust}
@@ -134,7 +134,7 @@ class LiveService:
             {name: getattr(bars.rows, name) for name in VALUES},
             breaks=self._gaps.breaks(bars.time, bars.series, known_at=known_at),
         )
-        return wish.live(self._gap(bars.series, known_at)).warm(table, whole=whole)
+        return wish.live(self._gap(bars.series, known_at)).warm(table, whole=whole, anchor=start)
 
     def _followed(self, bars: Any, wishes: Mapping[str, Wish]) -> Generator[Followed]:
         followers: dict[str, Follower] = {}
@@ -151,14 +151,15 @@ class LiveService:
             bars.close()
 
     def _bars(self, wish: Wish, start: int | None, end: int | None, options: Mapping[str, Any]) -> tuple[Bars, bool]:
-        """Return enough bars, and whether the first of them is the first that counts."""
+        """Return enough bars, and whether the first of them is the first of the series."""
         name, frame, reach = wish.instrument, wish.timeframe.name, wish.request.reach
-        if start is not None or reach.memory in _PATHS:
-            bars = self._retrieval.bars(name, frame, start=start, end=end, **options)
-            return bars, start is None
-        last = reach.settled + 1
-        bars = self._retrieval.bars(name, frame, end=end, last=last, **options)
-        if len(bars.time) < last:
+        if start is None and reach.memory in ANCHORED:
+            return self._retrieval.bars(name, frame, end=end, **options), True
+        before = reach.settled + 1
+        span: dict[str, Any] = {"last": before} if start is None else {"start": start, "lookback": before}
+        bars = self._retrieval.bars(name, frame, end=end, **span, **options)
+        found = len(bars) if start is None else int(np.searchsorted(bars.time, start))
+        if found < before:
             return bars, True
         if _skipping(wish.request) and any(np.isnan(getattr(bars.rows, name)).any() for name in VALUES):
             # Of rows that are skipped none counts, so nobody knows how many are enough.

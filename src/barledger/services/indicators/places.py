@@ -96,20 +96,26 @@ class Places:
 
     def current(self, held: Held, place: Place) -> bool:
         """Tell whether bars of a table are those of the place, because nothing in its interval has changed since."""
-        if held.due is not None and self._vault.ledger.now() >= held.due:
+        if self._due(held):
             return False
-        if dict(held.revisions) == dict(place.revisions) or not place.revisions:
+        if self.same(held, place):
             return True
-        if not self._follows(held, place):
-            return False
-        return not self._changed(held, held.interval)
+        return self._follows(held, place) and not self._changed(held, held.interval)
+
+    @staticmethod
+    def same(held: Held, place: Place) -> bool:
+        """Tell whether a table was read at the revisions of the place, or never changes."""
+        return not place.revisions or dict(held.revisions) == dict(place.revisions)
 
     def appended(self, held: Held, place: Place) -> bool:
-        """Tell whether bars were only added behind those of an open-ended table of one series, as it came."""
+        """Tell whether at most bars were added behind those of an open-ended table of one series, as it came."""
         plain = place.newest and held.interval.end == END_OF_TIME and not held.bars.is_view and bool(len(held.table))
-        if not plain or not self._follows(held, place):
+        if not plain or self.same(held, place) or self._due(held) or not self._follows(held, place):
             return False
         return not self._changed(held, Interval(BEGINNING, int(held.table.time[-1]) + 1))
+
+    def _due(self, held: Held) -> bool:
+        return held.due is not None and self._vault.ledger.now() >= held.due
 
     def _follows(self, held: Held, place: Place) -> bool:
         """Tell whether a place is a later state of a single series, with the same history behind it."""

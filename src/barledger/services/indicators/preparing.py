@@ -1,6 +1,6 @@
-"""Preparing: from bars to the tables that a batch is computed on, and from its columns to calculations."""
+"""Preparing: from bars to the tables that they are computed on, and to their columns."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,36 +8,27 @@ import numpy as np
 
 from barledger.domain.bars import Bars
 from barledger.domain.interval import BEGINNING
-from barledger.domain.rows import Floats, Ints
+from barledger.domain.rows import Floats
+from barledger.errors import BarledgerError
 from barledger.indicators.binding import Pick, Request, bounds
-from barledger.indicators.calculation import Calculation, Standing
+from barledger.indicators.calculation import Standing
 from barledger.indicators.evaluation import Evaluation
 from barledger.indicators.relying import Rows, begin_of
 from barledger.indicators.table import Table
-from barledger.services.indicators.answering import answer_of
+from barledger.services.indicators.answering import Telling
 from barledger.services.indicators.held import Held
 from barledger.services.indicators.question import Need, Question
-from barledger.services.indicators.reading import Reading, columns_of
+from barledger.services.indicators.reading import Reading
+from barledger.services.indicators.tables import Tables
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Told:
-    """What is told of columns beside their values."""
+class Apart:
+    """What is told of columns, without the bars that it is told of."""
 
     standings: Mapping[str, Standing]
     provenance: Mapping[str, Any]
-    bars_digest: Callable[[], str]
-
-    def calculation(self, time: Ints, columns: Mapping[str, Floats], *, explanation: Any = None) -> Calculation:
-        """Return columns with it."""
-        return Calculation(
-            time=time,
-            columns=columns,
-            standings=self.standings,
-            provenance=self.provenance,
-            explanation=explanation,
-            bars_digest=self.bars_digest,
-        )
+    bars_digest: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,15 +47,28 @@ class Prepared:
         """Return the number of rows of the answer."""
         return self.rows.stop - self.rows.first
 
-    def told(self, request: Request, *, apart: bool) -> Told:
-        """Return what is told of the answer; ``apart`` digests the bars now, and lets go of them."""
-        made = answer_of(self.held, request, self.rows, 0, {}, None)
-        digest = made.bars_digest if apart else ""
-        return Told(
-            standings=made.standings,
-            provenance=made.told,
-            bars_digest=(lambda: digest) if apart else (lambda: made.bars_digest),
+    @staticmethod
+    def in_hand(bars: Bars, table: Table, others: Mapping[str, Bars]) -> "Prepared":
+        """Prepare bars that the caller has, all of which are answered."""
+        held = Held(
+            interval=bars.interval,
+            begins=bars.interval.start == BEGINNING and not bars.notes.get("lookback"),
+            parts=(bars,),
+            others=others,
+            table=table,
+            revisions=bars.revisions,
+            calendar={"calendar": None},
         )
+        return Prepared(held=held, rows=Rows(first=0, stop=len(table), begins=held.begins, known=held.known_from(None)))
+
+    def telling(self, request: Request) -> Telling:
+        """Return what tells of the answer."""
+        return Telling(self.held, request, self.rows, 0)
+
+    def apart(self, request: Request) -> Apart:
+        """Return what is told of the answer, and let go of the bars."""
+        telling = self.telling(request)
+        return Apart(standings=telling.standings, provenance=telling.provenance, bars_digest=telling.bars_digest)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +76,7 @@ class Preparer:
     """Prepares bars for a request."""
 
     reading: Reading
+    tables: Tables
     request: Request
 
     def stored(self, bars: Bars, question: Question, need: Need, others: Mapping[str, Bars]) -> Prepared:
@@ -84,16 +89,7 @@ class Preparer:
 
     def in_hand(self, bars: Bars) -> Prepared:
         """Prepare bars that the caller has; raises `InputMissing`."""
-        held = Held(
-            interval=bars.interval,
-            begins=bars.interval.start == BEGINNING and not bars.notes.get("lookback"),
-            parts=(bars,),
-            table=Table.of(bars.time, columns_of(bars, self.request, {})),
-            revisions=bars.revisions,
-            calendar={"calendar": None},
-        )
-        rows = Rows(first=0, stop=len(bars), begins=held.begins, known=held.known_from(None))
-        return Prepared(held=held, rows=rows)
+        return Prepared.in_hand(bars, self.tables.of(bars, self.request, {}), {})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,20 +110,25 @@ class Step:
         return [Step(pick=pick, last=tuple(keys)) for pick, keys in zip(picks, gone, strict=True)]
 
 
-def computed(steps: Sequence[Step], table: Table, rows: Rows) -> Iterator[Floats]:
-    """Give each column of the rows that are answered; raises what an `Evaluation` raises.
+def computed(steps: Sequence[Step], table: Table, rows: Rows) -> Iterator[Floats | BarledgerError]:
+    """Give each column of the rows that are answered, or why it cannot be computed, which stops no other.
 
     What is exact only within a tolerance is computed from where it settles, whatever else is asked for with it, so that
     it does not depend on that.
     """
     evaluations: dict[int, Evaluation] = {}
     for step in steps:
-        begin = min(begin_of(step.pick, rows), rows.first)
+        # Most tables have no warm-up before their answer, and of short ones all that is done besides computing counts.
+        begin = min(begin_of(step.pick, rows, table), rows.first) if rows.first else 0
         evaluation = evaluations.get(begin)
         if evaluation is None:
             evaluation = evaluations[begin] = Evaluation(table=table.part(begin, rows.stop))
-        values = evaluation.values(step.pick)
-        yield values[rows.first - begin :] if rows.first > begin else values
+        try:
+            values = evaluation.values(step.pick)
+        except BarledgerError as error:
+            yield error
+        else:
+            yield values[rows.first - begin :] if rows.first > begin else values
         for key in step.last:
             for one in evaluations.values():
                 one.known.pop(key, None)

@@ -19,6 +19,7 @@ from barledger.indicators.binding import Binder, Request
 from barledger.indicators.registry import REGISTRY
 from barledger.indicators.relying import Rows
 from barledger.indicators.table import Table
+from barledger.services.indicators.batched import Failed
 from barledger.services.indicators.costs import available_cores
 from barledger.services.indicators.jobs import Job
 from barledger.services.indicators.preparing import Step, computed
@@ -97,8 +98,8 @@ class Team:
         if self._pool is not None:
             self._pool.shutdown(wait=True, cancel_futures=True)
 
-    def fill(self, jobs: Sequence[Job]) -> Iterator[BarledgerError | None]:
-        """Fill the rows of each, and give its error, if it has one; a bounded part of them is in shared memory."""
+    def fill(self, jobs: Sequence[Job]) -> Iterator[Failed]:
+        """Fill the rows of each, and give which of its columns failed; a bounded part of them is in shared memory."""
         some: list[Job] = []
         for one in jobs:
             if some and sum(len(job.prepared.table) for job in (*some, one)) > _ROWS:
@@ -108,7 +109,7 @@ class Team:
         if some:
             yield from self._filled(some)
 
-    def _filled(self, some: Sequence[Job]) -> list[BarledgerError | None]:
+    def _filled(self, some: Sequence[Job]) -> Sequence[Failed]:
         assert self._pool is not None  # noqa: S101 - it is only called while there are processes
         shares, size = _shares(some, len(self._request.picks))
         memory = SharedMemory(create=True, size=max(size, 1) * _SIZE)
@@ -117,12 +118,12 @@ class Team:
             per = -(-len(shares) // (2 * self.size))
             handed = [shares[at : at + per] for at in range(0, len(shares), per)]
             found = self._pool.map(_compute, *zip(*((self._words, memory.name, one) for one in handed), strict=True))
-            errors = [error for part in found for error in part]
-            _take(memory, some, shares, errors)
+            failed = [one for part in found for one in part]
+            _take(memory, some, shares)
         finally:
             memory.close()
             memory.unlink()
-        return errors
+        return failed
 
     def _ask(self) -> str:
         """Return why the processes cannot compute the request, or nothing."""
@@ -165,12 +166,8 @@ def _lay_out(memory: SharedMemory, some: Sequence[Job], shares: Sequence[Share])
             at += len(values)
 
 
-def _take(
-    memory: SharedMemory, some: Sequence[Job], shares: Sequence[Share], errors: Sequence[BarledgerError | None]
-) -> None:
-    for job, share, error in zip(some, shares, errors, strict=True):
-        if error is not None:
-            continue
+def _take(memory: SharedMemory, some: Sequence[Job], shares: Sequence[Share]) -> None:
+    for job, share in zip(some, shares, strict=True):
         rows = len(job.prepared)
         for place, column in enumerate(job.leaf.columns):
             column[job.rows] = _array(memory, share.out + place * rows, rows, np.float64)
@@ -189,26 +186,31 @@ def _lacking(words: Words) -> str:
     return "" if found == words.keys else "a spec means something else in another process"
 
 
-def _compute(words: Words, name: str, shares: Sequence[Share]) -> list[BarledgerError | None]:
+def _compute(words: Words, name: str, shares: Sequence[Share]) -> list[dict[str, BarledgerError]]:
     memory = SharedMemory(name)
     try:
-        steps = Step.of(words.request())
-        return [_filled(steps, memory, share) for share in shares]
+        request = words.request()
+        steps = Step.of(request)
+        return [_filled(tuple(request.picks), steps, memory, share) for share in shares]
     finally:
         memory.close()
 
 
-def _filled(steps: Sequence[Step], memory: SharedMemory, share: Share) -> BarledgerError | None:
+def _filled(
+    names: Sequence[str], steps: Sequence[Step], memory: SharedMemory, share: Share
+) -> dict[str, BarledgerError]:
     answered = Rows(first=share.first, stop=share.stop, begins=False)
-    rows = share.stop - share.first
-    # Arrays on the memory must be gone before it is closed, and an error would keep them by its traceback.
-    try:
-        for place, values in enumerate(computed(steps, _table(memory, share), answered)):
-            _array(memory, share.out + place * rows, rows, np.float64)[:] = values
-    except BarledgerError as error:
-        error.__cause__ = error.__context__ = None
-        return error.with_traceback(None)
-    return None
+    rows, failed = share.stop - share.first, dict[str, BarledgerError]()
+    for place, values in enumerate(computed(steps, _table(memory, share), answered)):
+        out = _array(memory, share.out + place * rows, rows, np.float64)
+        if isinstance(values, BarledgerError):
+            # Arrays on the memory must be gone before it is closed, and an error would keep them by its traceback.
+            values.__cause__ = values.__context__ = None
+            failed[names[place]] = values.with_traceback(None)
+            out[:] = np.nan
+        else:
+            out[:] = values
+    return failed
 
 
 def _table(memory: SharedMemory, share: Share) -> Table:

@@ -12,6 +12,7 @@ from barledger.domain.rows import VALUES, Floats
 from barledger.domain.series import normalise_instrument
 from barledger.errors import InputMissing
 from barledger.indicators.binding import Column, Request, bounds
+from barledger.indicators.relying import Gaps
 from barledger.indicators.table import Table
 from barledger.services.indicators.absences import Absences
 from barledger.services.indicators.held import Held
@@ -206,12 +207,16 @@ def _cut(bars: Bars, rows: Any) -> Bars:
 
 def skipped(table: Table, request: Request, need: Need) -> int:
     """Return how many rows of the warm-up are lacking because they are skipped."""
-    skips = any(one.policy == "skip" for pick in request.picks.values() for one in bounds(pick))
-    if not skips or not need.back or need.whole:
+    skipping = [pick for pick in request.picks.values() if pick.bound.skips]
+    if not skipping or not need.back or need.whole:
         return 0
     end = int(np.searchsorted(table.time, need.end))
     first = max(0, end - need.last) if need.last else int(np.searchsorted(table.time, need.start or BEGINNING))
     missing = np.zeros(first, np.bool_)
     for column in request.columns:
         missing |= ~np.isfinite(table.columns[column.key][:first])
+    gaps = Gaps(table=table)
+    for pick in skipping:
+        for _, rows in gaps.lapses(pick, skipped=True):
+            missing |= rows[:first]
     return max(0, need.back - (first - int(missing.sum())))

@@ -14,6 +14,7 @@ from barledger.indicators.definition import Kind, Policy
 from barledger.indicators.description import Description
 from barledger.indicators.frame import check_policy
 from barledger.indicators.registry import REGISTRY
+from barledger.indicators.relying import ANCHORED
 from barledger.services.cache.vault import Vault
 from barledger.services.indicators.absences import Absences
 from barledger.services.indicators.batch import BatchCalculator
@@ -57,7 +58,7 @@ class IndicatorService:
         self._requests = Requests(REGISTRY)
         reading = Reading(retrieval, absences)
         self._calculator = Calculator(reading, Places(vault, instruments), absences, self.cache)
-        many = BatchCalculator(retrieval, reading, self._requests)
+        many = BatchCalculator(retrieval, vault, reading, self._calculator.tables, self._requests)
         self.batch, self.batches = many.batch, many.batches
 
     def calculate(  # noqa: PLR0913 - the one call for strategies
@@ -171,6 +172,11 @@ class IndicatorService:
     def warmup(self, specs: str | Sequence[str], *, nan_policy: Policy | None = None) -> int:
         """Return how many bars before the first one settle its values, of several specs the most."""
         return self._requests.bound(specs, nan_policy).reach.settled
+
+    def anchored(self, specs: str | Sequence[str], *, nan_policy: Policy | None = None) -> bool:
+        """Return whether a value of them counts from the first bar of a series, or from an anchor."""
+        picks = self._requests.bound(specs, nan_policy).picks.values()
+        return any(pick.reach.memory in ANCHORED for pick in picks)
 
     def instruments(self, specs: str | Sequence[str]) -> tuple[str, ...]:
         """Return the other instruments that specs are computed from, as they name them."""

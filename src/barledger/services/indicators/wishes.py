@@ -9,7 +9,8 @@ from barledger.errors import CannotStream
 from barledger.indicators.binding import Binder, Request
 from barledger.indicators.definition import Policy
 from barledger.indicators.registry import REGISTRY
-from barledger.indicators.streaming.live import Gap, Live
+from barledger.indicators.streaming.history import Gap
+from barledger.indicators.streaming.live import Live
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,11 +1,12 @@
 """Answers: what a chunk says of its stretch, bar by bar and as coverage."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any, Final
+from dataclasses import dataclass, field, replace
+from typing import Any, Final, Self
 
 import numpy as np
 
+from barledger.domain.action import CorporateAction
 from barledger.domain.calendar import Calendar
 from barledger.domain.interval import (
     BEGINNING,
@@ -66,6 +67,13 @@ class Answer:
     def complete(self) -> bool:
         """Whether what it lacks says something."""
         return self.received.chunk.complete
+
+    def telling(self, actions: tuple[CorporateAction, ...]) -> Self:
+        """Return it with its events told otherwise."""
+        chunk = self.received.chunk
+        if actions == chunk.actions:
+            return self
+        return replace(self, received=replace(self.received, chunk=replace(chunk, actions=actions)))
 
     @property
     def times(self) -> Ints:

@@ -36,9 +36,9 @@ def lacks(old: Rows, new: Rows, news: CorporateAction, before: CorporateAction |
     if not at:
         return None
     close = float(old.close[at - 1])
-    moved = log(_factor(news, close) / _factor(before, close))
-    ratios = _ratios(old, new)
-    earlier, later = _middle(ratios[max(at - _BARS, 0) : at]), _middle(ratios[at : at + _BARS])
+    moved = log(factor_of(news, close) / factor_of(before, close))
+    logs = ratios(old, new)
+    earlier, later = _middle(logs[max(at - _BARS, 0) : at]), _middle(logs[at : at + _BARS])
     if earlier is None or not moved:
         return None
     step = earlier - (later or 0.0)
@@ -65,7 +65,7 @@ def beside(news: Iterable[CorporateAction], lacking: Iterable[CorporateAction]) 
     return [one for one in news if one.kind in PAYMENTS and edges and one.ex_date < max(edges)]
 
 
-def _factor(action: CorporateAction | None, close: float) -> float:
+def factor_of(action: CorporateAction | None, close: float) -> float:
     """Return what an event multiplies prices before it by: 1/ratio, or 1 - D/close (CRSP)."""
     if action is None or action.withdrawn:
         return 1.0
@@ -74,14 +74,14 @@ def _factor(action: CorporateAction | None, close: float) -> float:
     return 1 - action.value / close if close > action.value else 1.0
 
 
-def _ratios(old: Rows, new: Rows) -> Floats:
+def ratios(old: Rows, new: Rows) -> Floats:
     """Return the logarithm of new over old price of each bar; NaN where there is none."""
     sums = [np.nansum([getattr(rows, name) for name in PRICES], axis=0) for rows in (old, new)]
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.asarray(np.log(sums[1] / sums[0]))
 
 
-def _middle(ratios: Floats) -> float | None:
-    finite = ratios[np.isfinite(ratios)]
+def _middle(logs: Floats) -> float | None:
+    finite = logs[np.isfinite(logs)]
     middle = float(np.median(finite)) if len(finite) else float("nan")
     return middle if isfinite(middle) else None

@@ -260,7 +260,7 @@ class Job:
         if len(answer.rows):
             self._declare(self._adjusted(answer))
         # Whoever reads the revision that brings the bars finds the events that came with them.
-        self._scribe.hear([answer], stored)
+        self._scribe.hear([answer], stored, counted_kinds(self._adjusted(answer)))
         self._scribe.take(answer, stored)
         self._answered.append(_whole(answer))
         self._meter.advance(answer.interval, len(answer.rows))

@@ -111,10 +111,15 @@ def newest_revision(stored: Rows, rows: Rows) -> int:
     return int(stored.revision[found_in(stored.time, rows.time)].max(initial=0))
 
 
-def undecided(ledger: Ledger, series: Series, rows: Rows) -> Rows:
-    """Return the changes that nobody has declined: the same values for the same bar are not proposed again."""
+def undecided(ledger: Ledger, series: Series, rows: Rows, *, anew: bool = False) -> Rows:
+    """Return the changes that nobody has declined: the same values for the same bar are not proposed again.
+
+    With ``anew`` what was applied and undone is no decision against them; what was rejected is.
+    """
     left = rows
     for one in declined(ledger, series, BAR_BY_BAR):
+        if anew and one.state == "undone":
+            continue
         payload = ledger.discrepancies.payload(one.id) if len(left) else None
         if payload is not None and one.interval.start <= int(left.time[-1]) and int(left.time[0]) < one.interval.end:
             left = left.pick(~_known(left, decode(payload)))
@@ -140,10 +145,19 @@ def decisions_against(ledger: Ledger, series: Series, one: Discrepancy, rows: Ro
     return found
 
 
+def waiting_about(ledger: Ledger, series: Series, rows: Rows) -> list[Discrepancy]:
+    """Return what is proposed of these changes, bar by bar."""
+    listed = ledger.discrepancies.list(series=series, states={"proposed"})
+    mine = [one for one in listed if one.kind in BAR_BY_BAR and one.against == series.source]
+    return [one for one in mine if bool(_known(rows, decode(ledger.discrepancies.payload(one.id) or b"")).any())]
+
+
 def declined(ledger: Ledger, series: Series, kinds: Sequence[str]) -> list[Discrepancy]:
-    """Return what somebody rejected or undid of the source's changes."""
-    listed = ledger.discrepancies.list(series=series, states=DECLINED)
-    return [one for one in listed if one.kind in kinds and one.against == series.source]
+    """Return what somebody rejected or undid of the source's changes, and nobody accepted since."""
+    listed = ledger.discrepancies.list(series=series, states=DECLINED | {"applied"})
+    mine = [one for one in listed if one.kind in kinds and one.against == series.source]
+    since = {(one.kind, one.key): one.made_at for one in reversed(mine) if one.state == "applied"}
+    return [one for one in mine if one.state in DECLINED and one.made_at > since.get((one.kind, one.key), 0)]
 
 
 def overtake(ledger: Ledger, series: Series, interval: Interval, revision: int, who: Who) -> None:

@@ -39,7 +39,7 @@ def restate(scribe: Scribe, received: Sequence[Answer], span: Interval, *, kinds
         old, new = paired(stored.rows.standing(), rows)
         found = recognise(old, new, scribe.task.declaration.tolerance) if len(old) else None
         # If this ends here, what is held is still multiplied when it is next compared.
-        scribe.hear(received, stored.rows.standing(), kinds=kinds)
+        scribe.hear(received, stored.rows.standing(), kinds, whole=True)
         if found is None:
             _take_all(scribe, received, stored)
             return
@@ -99,7 +99,7 @@ def _write(
         fields=moved_fields(found),
         factor=found.factor,
         confidence=surety(found),
-        key=known_by(encode(written), events),
+        key=known_by(RESTATEMENT, encode(written), events),
     )
     if scribe.propose(finding):
         scribe.held += len(compared.new)

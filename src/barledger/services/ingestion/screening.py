@@ -11,6 +11,7 @@ from typing import Final, Protocol
 from barledger.domain.action import CorporateAction
 from barledger.domain.declared import Adjusted
 from barledger.domain.discrepancy import Discrepancy
+from barledger.domain.interval import Interval
 from barledger.domain.rows import Rows
 from barledger.domain.series import Series
 from barledger.domain.validation import Rejected
@@ -44,11 +45,13 @@ class Screen(Protocol):
         *,
         before: Rows | None,
         actions: Sequence[CorporateAction],
+        complete: Interval | None,
         adjusted: Adjusted,
     ) -> Screened:
         """Return what becomes of the bars; ``before`` are those right before them, None if they have to be read.
 
-        ``actions`` are the events that came with them, ``adjusted`` is what their source adjusts its columns for.
+        ``actions`` are the events that came with them, all of them in the stretch that is ``complete``. ``adjusted`` is
+        what their source adjusts its columns for.
         """
 
 

@@ -27,10 +27,12 @@ from barledger.services.cache.vault import Vault
 from barledger.services.discrepancies import Workflow
 from barledger.services.discrepancies.decisions import DECIDED, heed
 from barledger.services.discrepancies.events import EVENTS, event_key, noted, withheld
+from barledger.services.discrepancies.payments import in_held_shares
 from barledger.services.ingestion import answers
 from barledger.services.ingestion.absences import Absences
 from barledger.services.ingestion.answers import Answer
-from barledger.services.ingestion.counted import differing, lacks, shown
+from barledger.services.ingestion.counted import lacks, shown
+from barledger.services.ingestion.hearing import Hearing
 from barledger.services.ingestion.held import current
 from barledger.services.ingestion.judgement import (
     BAR_BY_BAR,
@@ -100,7 +102,8 @@ class Scribe:
             self.overruled[name] = self.overruled.get(name, 0) + count
         self.corrected += found.bars
         self.restated |= found.restated
-        return replace(answer, rows=found.rows, corrected=found.bars, decided=found.decided)
+        told = in_held_shares(self.vault, self.series, answer.rows, found.rows, answer.received.chunk.actions)
+        return replace(answer.telling(told), rows=found.rows, corrected=found.bars, decided=found.decided)
 
     def screen(self, answer: Answer, adjusted: Adjusted) -> Answer:
         """Look at the bars of an answer before they are written: what looks wrong is flagged, or put aside.
@@ -114,8 +117,14 @@ class Scribe:
             return answer
         known = self._context
         before = None if known is None or known[0] != answer.interval.start else known[1]
-        actions = answer.received.chunk.actions
-        screened = look(self.series, rows, before=before, actions=actions, adjusted=adjusted)
+        screened = look(
+            self.series,
+            rows,
+            before=before,
+            actions=answer.received.chunk.actions,
+            complete=answer.interval if answer.complete and self.task.declaration.gives_events else None,
+            adjusted=adjusted,
+        )
         self._context = answer.interval.end, rows.pick(slice(-CONTEXT, None))
         for flag in self._news(screened.flags, rows):
             made, _ = self._workflow.keep(flag.discrepancy, None, self.who("flag", trigger=flag.discrepancy.kind))
@@ -124,27 +133,34 @@ class Scribe:
                 self._flags.append(flag)
         return replace(answer, rows=screened.rows, rejected=(*answer.rejected, *screened.rejected))
 
-    def hear(self, received: Sequence[Answer], stored: Rows, *, kinds: Collection[str] = ()) -> None:
+    def hear(self, received: Sequence[Answer], stored: Rows, kinds: Collection[str], *, whole: bool = False) -> None:
         """Note the events that came with answers; ``stored`` are the bars that are held where these lie.
 
-        Those of ``kinds`` that these bars do not count become known with the bars that do (``uncounted``). What waits
-        with a restatement, or was declined with one, is left to it, unless the bars show that it is counted.
+        ``kinds`` are those that the source counts in its bars. Of answers about the ``whole`` of a series, those that
+        these bars do not count become known with those that do (``uncounted``). What waits with bars, or was declined
+        with them, is left to that, unless the bars show that it is counted.
         """
         told = [action for one in received for action in one.received.chunk.actions]
-        if not told:
+        gives = self.task.declaration.gives_events
+        if not told and not (whole and gives):
             return
-        actions, waits = self.vault.ledger.actions, withheld(self.vault.ledger, self.series)
-        old, new = paired(stored, joined(received)) if kinds or waits else (stored, stored)
-        known = actions.list(instrument=self.series.instrument, source=self.series.source) if kinds else ()
-        before = {event_key(one): one for one in known}
-        fresh = [one for one in differing(told, known) if one.kind in kinds]
-        self.uncounted = [one for one in fresh if lacks(old, new, one, before.get(event_key(one)))]
+        waits = withheld(self.vault.ledger, self.series)
+        old, new = paired(stored, joined(received))
+        hearing = Hearing(
+            known=self.vault.ledger.actions.list(instrument=self.series.instrument, source=self.series.source),
+            told=told,
+            kinds=kinds,
+            complete=[one.interval for one in received if one.complete] if gives else (),
+            old=old,
+            new=new,
+        )
+        self.uncounted = hearing.lacking if whole else []
         self.note(
             [
                 one
-                for one in told
-                if one not in self.uncounted
-                and ((event_key(one), one.value) not in waits or (shown(old, one) and lacks(old, new, one) is False))
+                for one in hearing.noted
+                if (event_key(one), one.value) not in waits
+                or (one.kind in kinds and shown(old, one) and lacks(old, new, one) is False)
             ]
         )
 

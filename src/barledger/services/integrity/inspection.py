@@ -16,7 +16,8 @@ from barledger.domain.timeframe import Timeframe
 from barledger.services.discrepancies.multiplying import MULTIPLIED, multiplied, steps_of
 
 Findings = Callable[..., list[Finding]]
-"""Called as ``findings(rows, timeframe=, actions=, adjusted=)``; returns what looks wrong in the rows."""
+"""Called as ``findings(rows, timeframe=, actions=, adjusted=)``, and ``held=`` where it is known which rows were held
+before the others; returns what looks wrong in the rows."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,9 +100,13 @@ def find(
     timeframe: Timeframe,
     actions: Sequence[CorporateAction],
     adjusted: Mapping[str, str],
+    held: Flags | None = None,
 ) -> list[Finding]:
-    """Return what looks wrong in rows, the surest first."""
-    found = findings(rows, timeframe=timeframe, actions=actions, adjusted=adjusted) if len(rows) else []
+    """Return what looks wrong in rows, the surest first; ``held`` marks those that were held before the others came."""
+    if not len(rows):
+        return []
+    known = {} if held is None else {"held": held}
+    found = findings(rows, timeframe=timeframe, actions=actions, adjusted=adjusted, **known)
     return sorted(found, key=lambda one: (-one.confidence, one.interval))
 
 

@@ -25,16 +25,18 @@ from barledger.services.discrepancies import Workflow
 from barledger.services.discrepancies.decisions import DECIDED, heed
 from barledger.services.discrepancies.events import EVENTS, event_key
 from barledger.services.discrepancies.payload import encode
+from barledger.services.discrepancies.payments import in_held_shares
 from barledger.services.ingestion import closing
 from barledger.services.ingestion.absences import Absences
 from barledger.services.ingestion.answers import Answer
 from barledger.services.ingestion.budget import Spending
 from barledger.services.ingestion.counted import counted_kinds
+from barledger.services.ingestion.hearing import Hearing
 from barledger.services.ingestion.held import Held, current
-from barledger.services.ingestion.judgement import BAR_BY_BAR, decisions_against, undecided
+from barledger.services.ingestion.judgement import BAR_BY_BAR, decisions_against, paired, undecided, waiting_about
 from barledger.services.integrity.classification import Classified, classify
 from barledger.services.integrity.difference import Difference, Sides
-from barledger.services.integrity.hearing import Became, Heard, Hearing, attached, pairs
+from barledger.services.integrity.hearing import Became, Heard, attached
 from barledger.services.integrity.refetching import Opened, Refetched, Refetcher
 from barledger.services.integrity.report import Comparison, State
 
@@ -47,7 +49,7 @@ _OVER: Final = "the source does not say so any more"
 class Task:
     """What all comparisons of one reconciliation have in common.
 
-    With ``anew`` an event over a stretch that somebody undid is proposed again.
+    With ``anew`` what somebody undid is proposed again.
     """
 
     spending: Spending
@@ -126,7 +128,8 @@ class Reconciler:
             return answer
         found = heed(self._vault, self.series, answer.rows)
         self._restated |= found.restated
-        return replace(answer, rows=found.rows, corrected=found.bars, decided=found.decided)
+        told = in_held_shares(self._vault, self.series, answer.rows, found.rows, answer.received.chunk.actions)
+        return replace(answer.telling(told), rows=found.rows, corrected=found.bars, decided=found.decided)
 
     @property
     def _decided(self) -> dict[str, int]:
@@ -240,8 +243,9 @@ class Reconciler:
         heard = self._note(hearing, lacking) if hearing else []
         kept: list[Discrepancy] = []
         revisions: list[int] = []
-        for plain in found.differences:
-            one, mine = attached(self._keeping(plain), lacking)
+        for plain in sorted(found.differences, key=lambda one: one.kind != RESTATEMENT):
+            one = self._keeping(plain)
+            one, mine = attached(one, hearing, lacking) if hearing else (one, [])
             named, revision = self._keep(one, stored)
             lacking = [event for event in lacking if event not in mine]
             became: Became = "declined" if named[0].state in DECLINED else "with"
@@ -271,7 +275,7 @@ class Reconciler:
         return hearing is not None and bool(hearing.news or hearing.silent)
 
     def _hearing(self, stored: Reading) -> Hearing:
-        old, new = pairs(stored.rows.standing(), self._told.rows)
+        old, new = paired(stored.rows.standing(), self._told.rows)
         return Hearing(
             known=self._vault.ledger.actions.list(instrument=self.series.instrument, source=self.series.source),
             told=[action for one in self._told.answers for action in one.received.chunk.actions],
@@ -283,10 +287,11 @@ class Reconciler:
 
     def _note(self, hearing: Hearing, lacking: Sequence[CorporateAction]) -> list[Heard]:
         """Let be known what concerns no bar, and say what is not told any more."""
-        plain = [one for one in hearing.news if one not in lacking]
+        news = {event_key(one) for one in hearing.news}
+        plain = [one for one in hearing.noted if one.withdrawn or event_key(one) in news]
         if plain:
             record_actions(self._vault, plain, self._vault.who("record", reason=self._task.reason, trigger=OPERATION))
-        taken_back = {event_key(one) for one in lacking}
+        taken_back = {event_key(one) for one in [*lacking, *(gone for gone, _ in hearing.moved)]}
         silent = [one for one in hearing.silent if event_key(one) not in taken_back]
         return [
             *(Heard(action=one, became="noted") for one in plain),
@@ -310,20 +315,23 @@ class Reconciler:
                 self._vault.ledger.discrepancies.step(one.id, "superseded", who)
 
     def _keep(self, one: Difference, stored: Reading) -> tuple[list[Discrepancy], int]:
+        waits: list[Discrepancy] = []
         if self.own and one.kind in BAR_BY_BAR and len(one.rows):
-            rows = undecided(self._vault.ledger, self.series, one.rows)
+            rows = undecided(self._vault.ledger, self.series, one.rows, anew=self._task.anew)
+            # What somebody asked for anew goes on waiting, whoever looks next.
+            waits = waiting_about(self._vault.ledger, self.series, one.rows) if len(rows) < len(one.rows) else []
             if not len(rows):
                 alike = replace(self._discrepancy(one, stored), key=key_of(one.kind, encode(one.rows)))
-                return decisions_against(self._vault.ledger, self.series, alike, one.rows), 0
+                return waits or decisions_against(self._vault.ledger, self.series, alike, one.rows), 0
             one = replace(one, rows=rows, times=rows.time)
         known = self._known_event(one, stored)
         if known is not None:
             return [known], 0
         proposed = one.rows if self.own and len(one.rows) else None
         who = self._vault.who(OPERATION, reason=one.reason, trigger=one.kind)
-        anew = self._task.anew and one.kind in WHOLE
-        made, done = self._workflow.keep(self._discrepancy(one, stored), proposed, who, anew=anew)
-        return [made], 0 if done is None else done.revision
+        found = self._discrepancy(one, stored)
+        made, done = self._workflow.keep(found, proposed, who, anew=self._task.anew)
+        return [made, *waits], 0 if done is None else done.revision
 
     def _keeping(self, one: Difference) -> Difference:
         """Say of a change which bars of it stay corrected, since the source gives them as wrong as before."""

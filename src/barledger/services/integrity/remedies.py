@@ -16,7 +16,7 @@ from barledger.domain.declared import RAW, Adjusted, spoken
 from barledger.domain.discrepancy import BARS_BEFORE, Discrepancy
 from barledger.domain.finding import Finding
 from barledger.domain.instrument import DECLARED
-from barledger.domain.interval import EARLIEST, Interval, parse_time
+from barledger.domain.interval import EARLIEST, Interval, format_time, parse_time
 from barledger.domain.rows import Rows, concat
 from barledger.domain.series import Series
 from barledger.domain.timeframe import DAY, TIMEFRAMES
@@ -33,6 +33,14 @@ from barledger.services.integrity.inspection import as_discrepancy, corrected
 from barledger.services.retrieval.happenings import label_of
 
 _SPLITS: Final = frozenset({"split_missed", "split_phantom"})
+_PAYMENTS: Final = frozenset({"dividend_too_big", "dividend_too_small", "dividend_phantom", "dividend_missing"})
+_DATE: Final = 10
+_NOT_OURS: Final = "the bars are right, what is told of the dividend is not, and whoever knows the amount corrects it"
+_NO_FACTOR: Final = "no factor puts these bars right: ask the source again (barledger reconcile), or write right ones"
+_NOTHING_KNOWN: Final = {
+    "stale": "what was traded is not known: ask the source again (barledger reconcile)",
+    "outlier": "what was traded is not known: ask the source again (barledger reconcile)",
+}
 _WITHIN: Final = "the split lies within a bar, whose day nobody can tell: add the event by hand (barledger actions add)"
 
 
@@ -53,7 +61,7 @@ class Remedies:
             one, rows = self._whole(series, one, rows)
         found = as_discrepancy(series, one, rows, revision=revision)
         if one.kind not in MULTIPLIED:
-            return Flag(discrepancy=found, remedy=None)
+            return Flag(discrepancy=replace(found, evidence={**found.evidence, **_why_none(one)}), remedy=None)
         said = {"adjusted": self._said(series, adjusted, told=arriving is not None)}
         found = replace(found, evidence={**found.evidence, **said})
         if raw and _lacks_event(one):
@@ -132,6 +140,19 @@ class Remedies:
             return day if before < label_of(day, frame, calendar) <= at else at
         except CalendarNotFound:
             return at
+
+
+def _why_none(one: Finding) -> dict[str, str]:
+    """Say why nothing is proposed: a person corrects what is told, and of some findings nothing better is known."""
+    amount = one.evidence.get("proposed_amount")
+    if one.kind not in _PAYMENTS or amount is None:
+        return {"why_no_proposal": _NOTHING_KNOWN.get(one.kind, _NO_FACTOR)}
+    day = str(one.evidence.get("ex_date", format_time(one.interval.end - 1)))[:_DATE]
+    how = {
+        "dividend_phantom": f"withdraw it (bl.actions.withdraw, `barledger actions withdraw`), ex-date {day}",
+        "dividend_missing": f"add it (bl.actions.add, `barledger actions add`): {amount:.6g} on {day}",
+    }.get(one.kind, f"correct it (bl.actions.correct, `barledger actions correct`) to {amount:.6g}, ex-date {day}")
+    return {"why_no_proposal": f"{_NOT_OURS}: {how}"}
 
 
 def _lacks_event(one: Finding) -> bool:

@@ -1,22 +1,22 @@
 """Screening: the detection of `inspect`, on bars that are about to be written."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 
 from barledger.domain.action import CorporateAction
 from barledger.domain.declared import Adjusted
 from barledger.domain.finding import CERTAIN, Finding
-from barledger.domain.interval import EARLIEST, Interval
+from barledger.domain.interval import Interval
 from barledger.domain.rows import VALUES, Rows, concat, empty_rows
 from barledger.domain.series import Series
 from barledger.domain.validation import Rejected
 from barledger.services.cache.vault import Vault
 from barledger.services.discrepancies import Workflow
-from barledger.services.ingestion.held import current
-from barledger.services.ingestion.screening import CONTEXT, Flag, Screened
+from barledger.services.ingestion.hearing import silent
+from barledger.services.ingestion.screening import Flag, Screened
 from barledger.services.instruments import InstrumentService
+from barledger.services.integrity.context import UNIT, Context
 from barledger.services.integrity.inspection import Findings, find
 from barledger.services.integrity.remedies import Remedies
 
@@ -45,17 +45,42 @@ class Screening:
         *,
         before: Rows | None,
         actions: Sequence[CorporateAction],
+        complete: Interval | None,
         adjusted: Adjusted,
     ) -> Screened:
         """Return what becomes of the bars."""
         if not len(rows):
             return Screened(rows=rows)
-        context = (self._before(series, int(rows.time[0])) if before is None else before).pick(slice(-CONTEXT, None))
-        seen = concat([context, rows])
+        context = Context.of(self._vault, series, rows, before=before)
         known = self._vault.ledger.actions.list(instrument=series.instrument)
-        found = find(self._findings, seen, timeframe=series.timeframe, actions=[*known, *actions], adjusted=adjusted)
+        if complete is not None:
+            # What the source does not tell any more says nothing of the bars that it gives with its silence.
+            mine = [one for one in known if one.source == series.source]
+            gone = silent(mine, actions, [complete])
+            known = [one for one in known if one not in gone]
+        known = [*known, *actions]
+        found = self._look(series, rows, context, known, adjusted)
         sure = [one for one in found if one.confidence >= self._confidence]
-        return self._sorted(series, rows, seen, sure, adjusted)
+        return self._sorted(series, rows, concat([context.before, rows, context.after]), sure, adjusted)
+
+    def _look(
+        self, series: Series, rows: Rows, context: Context, actions: Sequence[CorporateAction], adjusted: Adjusted
+    ) -> list[Finding]:
+        """Return what looks wrong in the bars beside those before them, and in another unit than those behind, too.
+
+        Bars behind may not count yet what these count, so that nothing but their unit is compared.
+        """
+
+        def look(after: Rows) -> list[Finding]:
+            held = np.concatenate([np.ones(len(context.before), np.bool_), context.same, np.ones(len(after), np.bool_)])
+            seen = concat([context.righted(context.before), rows, context.righted(after)])
+            return find(self._findings, seen, timeframe=series.timeframe, actions=actions, adjusted=adjusted, held=held)
+
+        found = look(empty_rows())
+        if not len(context.after):
+            return found
+        behind = [one for one in look(context.after) if one.kind == UNIT]
+        return [*(one for one in found if one.kind != UNIT), *behind]
 
     def _sorted(self, series: Series, rows: Rows, seen: Rows, sure: Sequence[Finding], adjusted: Adjusted) -> Screened:
         flags: list[Flag] = []
@@ -73,18 +98,6 @@ class Screening:
             else:
                 flags.append(flag)
         return Screened(rows=rows, flags=tuple(flags), rejected=tuple(rejected))
-
-    def _before(self, series: Series, start: int) -> Rows:
-        """Return the bars right before ``start``, if the series has any: one small read."""
-        state = self._vault.ledger.revisions.state(series)
-        if not state.rows:
-            return empty_rows()
-        # Sessions have gaps, so that twice as much time holds as many bars of most markets.
-        reach = max(start - 2 * CONTEXT * series.timeframe.duration, EARLIEST)
-        if reach >= start:
-            return empty_rows()
-        rows = current(self._vault, series, Interval(reach, start)).rows.standing()
-        return replace(rows, withdrawn=None, superseded_at=None)
 
 
 def _rejected(rows: Rows, one: Finding) -> list[Rejected]:

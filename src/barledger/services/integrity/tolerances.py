@@ -3,6 +3,7 @@
 from typing import Final
 
 from barledger.domain.comparison import Tolerance
+from barledger.domain.discrepancy import check_reason
 from barledger.domain.rows import VALUES
 from barledger.domain.series import check_name
 from barledger.errors import InvalidSetting
@@ -51,8 +52,8 @@ class Tolerances:
     ) -> Tolerance | None:
         """Set what counts between two sources; without any part, go back to what counts by itself.
 
-        Raises `InvalidSetting`, `InvalidName`, and `SourceNotFound` for a name of no source and no series; what was set
-        for one that is gone can be taken back.
+        Raises `InvalidSetting`, also without a reason, `InvalidName`, and `SourceNotFound` for a name of no source and
+        no series; what was set for one that is gone can be taken back.
         """
         self._vault.check_writable()
         given = {"price": price, "volume": volume, **(fields or {})}
@@ -72,7 +73,7 @@ class Tolerances:
         if made is not None or tuple(sorted(pair)) not in self._vault.ledger.policies.tolerances():
             for name in pair:
                 self._sources.check(name)
-        who = self._vault.who("set-tolerance", reason=reason)
+        who = self._vault.who("set-tolerance", reason=check_reason(reason))
         self._vault.ledger.policies.set_tolerance(*pair, made, who)
         return made
 

@@ -66,7 +66,7 @@ class Measuring:
 
     def pinned_checks(self) -> list[PinnedCheck]:
         """Return what was found out about bars that only snapshots hold, for the ledger."""
-        return list(self._pinned[0]) if "pinned" in self.sight.memory else []
+        return list(self.sight.memory.get("pinned read", []))
 
     def checks(self) -> list[BlockCheck]:
         """Return what was found out about the newest blocks while measuring, for the ledger."""
@@ -268,16 +268,22 @@ class Measuring:
 
     @property
     def _pinned(self) -> tuple[list[PinnedCheck], list[Damage]]:
-        """Return what came of reading again what only snapshots hold of the interval; it is read once."""
+        """Return what only snapshots hold of the interval, and what came of reading it.
+
+        It never changes, so that it is read if it never was; then the last look counts, and `verify_library` looks
+        again. What was damaged then is read again here, since it may be mended.
+        """
         if "pinned" not in self.sight.memory:
             vault, series = self.sight.vault, self.sight.series
             checks: list[PinnedCheck] = []
             damage: list[Damage] = []
-            waiting = pinned_in(vault, series, self.sight.interval)
+            held = pinned_in(vault, series, self.sight.interval)
+            waiting = [one for one in held if not one.checked_at or not one.ok]
             for _, part in groupby(oldest_first(waiting), key=part_of):
                 checked, found = verify_pinned(vault, list(part))
                 checks, damage = checks + checked, damage + found
-            self.sight.memory["pinned"] = (checks, damage)
+            self.sight.memory["pinned read"] = checks
+            self.sight.memory["pinned"] = ([*(one for one in held if one not in waiting), *checks], damage)
         known: tuple[list[PinnedCheck], list[Damage]] = self.sight.memory["pinned"]
         return known
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
-from barledger.domain.interval import Interval
+from barledger.domain.interval import BEGINNING, Interval
 from barledger.errors import Incomplete, InvalidSetting
 from barledger.ledger.contract import Intent
 from barledger.services.cache.vault import Vault
@@ -105,9 +105,9 @@ class Completer:
             warnings.warn(told, Incomplete, stacklevel=level)
 
     def ranges(
-        self, name: Name, request: ReadRequest, fetched: Fetching | None
+        self, name: Name, request: ReadRequest, fetched: Fetching | None, *, whole: bool = False
     ) -> tuple[list[Intent], tuple[Still, ...]]:
-        """Return what to pin of a series: the interval, and as many bars before it as the lookback finds.
+        """Return what to pin of a series: the interval, and as many bars before it as the lookback finds, or all.
 
         The second is what the lookback lacks beyond what is told as missing.
         """
@@ -119,4 +119,6 @@ class Completer:
         if request.lookback:
             stretch = read_window(view, replace(request, interval=interval))
             interval, short = stretch.interval, self._short(view, stretch, request, fetched.missing if fetched else ())
+        if whole:
+            interval = Interval(BEGINNING, interval.end)
         return [Intent(series=series, interval=interval) for series in view.series], short

@@ -8,7 +8,7 @@ from typing import Any
 
 from barledger.domain.adjustment import Mode
 from barledger.domain.bars import Bars
-from barledger.domain.interval import Interval
+from barledger.domain.interval import BEGINNING, Interval
 from barledger.errors import BarledgerError, InvalidSetting, VersionNotFound
 from barledger.indicators.calculation import Calculation
 from barledger.ledger.contract import Snapshot
@@ -245,7 +245,7 @@ def _again(
         bounds = mine[0].interval
         options |= {
             "end": bounds.end,
-            "anchor": bounds.start,
+            "anchor": None if bounds.start == BEGINNING else bounds.start,
             "source": mine[0].series.source if len(mine) == 1 else None,
         }
     found = again(sealed, one, service, **options)

@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, get_args
@@ -29,11 +29,12 @@ _UNUSUAL: Final = re.compile(r"[^\w.+=@-]")
 _TIMES: Final = ("time", "date", "datetime", "index", "timestamp")
 
 
-def format_of(path: Path) -> Format:
-    """Return what a file's ending says; raises `InvalidSetting`."""
+def format_of(path: Path, *, beside: Sequence[str] = ()) -> Format:
+    """Return what a file's ending says; ``beside`` are endings that the caller knows too. Raises `InvalidSetting`."""
     found = _ENDINGS.get(path.suffix)
     if found is None:
-        reason = f"{path.suffix or 'no ending'} is not .csv, .parquet or .arrow"
+        *most, last = (".csv", *beside, ".parquet", ".arrow")
+        reason = f"{path.suffix or 'no ending'} is not {', '.join(most)} or {last}"
         raise InvalidSetting(setting="file", reason=reason)
     return found  # type: ignore[return-value]
 

@@ -22,6 +22,9 @@ class IndicatorsOf(Protocol):
     def warmup(self, specs: Sequence[str], *, nan_policy: Any = None) -> int:
         """Return how many bars before the first settle its values."""
 
+    def anchored(self, specs: Sequence[str], *, nan_policy: Any = None) -> bool:
+        """Whether a value counts from the first bar of a series, or from an anchor."""
+
     def instruments(self, specs: Sequence[str]) -> tuple[str, ...]:
         """Return the other instruments that specs name."""
 
@@ -116,6 +119,11 @@ class Wish:
         if service is None:
             raise InvalidSetting(setting="indicators", reason="this service computes none")
         return Wish(specs=listed(specs), nan_policy=nan_policy, service=service())
+
+    @property
+    def anchored(self) -> bool:
+        """Whether series have to be pinned from their first bar on."""
+        return self.service.anchored(self.specs, nan_policy=self.nan_policy)
 
     def lookback(self, keys: Sequence[Key]) -> int:
         """Return how many bars before the start have to be pinned; raises `InvalidSetting` for other instruments."""

@@ -354,9 +354,9 @@ class DataRetrievalService:
         its bars are handed out so, which is kept with it.
 
         With ``indicators`` as many bars before the start are pinned as settle their values, so that these follow from
-        the snapshot alone; they are sealed under the same digest (`Dataset.indicators`, `Dataset.frame`). What never
-        settles counts from the first bar that is pinned. Raises what `bars`, `snapshot` and
-        `IndicatorService.calculate` raise.
+        the snapshot alone and are those that `IndicatorService.calculate` gives; they are sealed under the same digest
+        (`Dataset.indicators`, `Dataset.frame`). For what counts from a series' first bar, such as OBV, all of it is
+        pinned. Raises what `bars`, `snapshot` and `IndicatorService.calculate` raise.
         """
         names = names_of(instruments, timeframes)
         keys = tuple((instrument, frame.name) for instrument, frame in names)
@@ -367,7 +367,8 @@ class DataRetrievalService:
         missing = [still for one in fetched.values() for still in one.missing]
         ranges: list[Intent] = []
         for name in names:
-            intents, short = self._completer.ranges(name, request, fetched.get(name))
+            whole = wish is not None and wish.anchored
+            intents, short = self._completer.ranges(name, request, fetched.get(name), whole=whole)
             ranges += intents
             missing += short
         asked = snapshots.SnapshotRequest(ranges=ranges, purpose=snapshot, strategy=strategy, id=id)

@@ -1,7 +1,7 @@
 """Jobs that check a library: against its digests, its sources, by the quality metrics, and with a signature."""
 
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from threading import Event
 from typing import Any, Final
@@ -15,7 +15,7 @@ from barledger.domain.sampling import Sampling
 from barledger.domain.series import Series
 from barledger.domain.timeframe import SECOND
 from barledger.domain.version import Version
-from barledger.errors import InvalidSetting, SeriesNotFound
+from barledger.errors import InvalidSetting, SeriesNotFound, SourceNotFound
 from barledger.services.ingestion import Budget
 from barledger.services.integrity.report import LibraryReport
 from barledger.services.quality import VerificationBudget
@@ -144,7 +144,7 @@ def _looked_at(bl: Any, options: Mapping[str, Any], stop: Event, budget: Budget)
 
 
 def _reconcile(bl: Any, options: Mapping[str, Any], stop: Event) -> Mapping[str, Any]:
-    report = _looked_at(bl, options, stop, budget_of(options))
+    report, left_out = _without_nobodys(_looked_at(bl, options, stop, budget_of(options)), options)
     for source in sorted({one.series.source for one in report.failed}):
         mine = [one for one in report.comparisons if one.series.source == source]
         source_failing(bl, source, [f"{one.series}: {one.error}" for one in mine if one.error], len(mine))
@@ -155,7 +155,21 @@ def _reconcile(bl: Any, options: Mapping[str, Any], stop: Event) -> Mapping[str,
         # What was looked at is due later now; when, a look that may ask for nothing tells.
         following = _looked_at(bl, options, stop, Budget(calls=0))
     scope = {"series_in_scope": report.series, "blocks_held": report.held, "next_due": _next_due(following)}
+    scope |= {"left_out": left_out} if left_out else {}
     return {**{name: value for name, value in scope.items() if value != ""}, **_found(report, unfinished=stop.is_set())}
+
+
+def _without_nobodys(report: Any, options: Mapping[str, Any]) -> tuple[Any, list[str]]:
+    """Leave out the series under whose name nobody can be asked, unless they were asked for, and say which they are.
+
+    Bars that somebody wrote have no source: that there is nobody to ask is no failure of a job about all there are.
+    """
+    if "source" in options:
+        return report, []
+    nobodys = [one for one in report.failed if isinstance(one.error, SourceNotFound)]
+    told = [f"{one.series}: no source is called {one.series.source}" for one in nobodys[:TOLD]]
+    told += [f"and {len(nobodys) - TOLD} more"] if len(nobodys) > TOLD else []
+    return replace(report, comparisons=tuple(one for one in report.comparisons if one not in nobodys)), told
 
 
 def _next_due(report: LibraryReport) -> str:

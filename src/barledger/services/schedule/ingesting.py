@@ -4,11 +4,13 @@ from collections.abc import Mapping
 from contextlib import suppress
 from itertools import groupby
 from threading import Event
-from typing import Any, Final
+from typing import Any, Final, get_args
 
+from barledger.domain.interval import Interval
 from barledger.domain.notice import Notice
 from barledger.domain.series import Series
 from barledger.domain.timeframe import Timeframe
+from barledger.domain.validation import OnInvalid
 from barledger.errors import BarledgerError, InvalidSetting, SourceError
 from barledger.services.schedule.budgets import OPTIONS as BUDGET
 from barledger.services.schedule.budgets import budget_of
@@ -30,6 +32,9 @@ def _check_ingest(bl: Any, options: Mapping[str, Any]) -> None:
         with suppress(SourceError):
             bl.ingestion.try_source(source, options.get("source_options"))
     budget_of(options)
+    Interval.of(options.get("start"), options.get("end"))
+    if options.get("on_invalid", "quarantine") not in get_args(OnInvalid):
+        raise InvalidSetting(setting="on_invalid", reason=f"it is one of {', '.join(get_args(OnInvalid))}")
     refresh = options.get("refresh", 0)
     if not isinstance(refresh, int) or isinstance(refresh, bool) or refresh < 0:
         raise InvalidSetting(setting="refresh", reason=f"{refresh!r} is no number of bars")
@@ -48,9 +53,10 @@ def _ingest(bl: Any, options: Mapping[str, Any], stop: Event) -> Mapping[str, An
                 timeframe,
                 source=source,
                 start=options.get("start"),
+                end=options.get("end"),
                 budget=budget_of(options),
                 on_change=options.get("on_change"),
-                on_invalid="quarantine",
+                on_invalid=options.get("on_invalid", "quarantine"),
                 reason=REASON,
                 stop=stop,
                 options=options.get("source_options"),
@@ -168,8 +174,10 @@ KINDS: Final = (
             **SCOPE,
             **BUDGET,
             "start": "from this time on, where a series has no bars yet",
+            "end": "up to this time, now if not given",
             "refresh": "ask again for the last so many bars",
             "on_change": "apply or propose",
+            "on_invalid": "quarantine or raise, quarantine if not given",
             "source_options": "options of the source",
         },
         check=_check_ingest,
