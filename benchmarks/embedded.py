@@ -23,6 +23,7 @@ SOURCE: Final = "bench"
 OURS: Final = "barledger"
 THEIRS: Final = "ArcticDB"
 _SNAPSHOT_ROUNDS: Final = 5
+_VERIFY_ROUNDS: Final = 4
 _LOGGED_OF: Final = 5  # one in so many corrections is not folded: of 5M bars 10k
 _CORRECTED_SHARE: Final = 0.01
 
@@ -240,7 +241,8 @@ def verify(on: Stage) -> Outcome:
     snapshot = pair.ours.snapshot(NAME, "1m", source=SOURCE)
     assert pair.ours.verify(snapshot.id).ok
     contestants = {OURS: always(lambda: pair.ours.verify(snapshot.id)), THEIRS: always(lambda: pair.peer.hash(NAME))}
-    return _compared(alternate(contestants, rounds=on.sizes.rounds, warm_up=2))
+    rounds = on.sizes.rounds * _VERIFY_ROUNDS
+    return _compared(alternate(contestants, rounds=rounds, warm_up=2))
 
 
 def disk(on: Stage) -> Outcome:

@@ -44,8 +44,9 @@ _CELL: Final = 8
 EMPTY_ROOT: Final = hashlib.sha256(b"barledger/root/1\n").digest()
 # Below this many rows, handing blocks to a second thread costs more than it saves.
 _ROWS_WORTH_A_THREAD: Final = 200_000
-# From so many rows on, copying the parts of a block into one place costs more than hashing them one by one.
-_ROWS_WORTH_AN_UPDATE: Final = 1_000
+# From so many rows on, copying the parts of a block into one place costs more than hashing them one by one. Two threads
+# that hash short parts spend their time on handing the interpreter to each other.
+_ROWS_WORTH_AN_UPDATE: Final = 4_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True, repr=False)
@@ -145,7 +146,7 @@ def _digest_spans(rows: Rows, spans: Sequence[_Span]) -> list[Block]:
 
 
 def _hashed(parts: Sequence[bytes | memoryview], rows: int) -> "hashlib._Hash":
-    """Hash parts in their order: small ones are put together first, since many updates take twice as long."""
+    """Hash parts in their order: small ones are put together first, so that one call hashes them all."""
     if rows < _ROWS_WORTH_AN_UPDATE:
         return hashlib.sha256(b"".join(parts))
     hasher = hashlib.sha256()

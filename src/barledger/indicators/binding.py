@@ -183,9 +183,9 @@ def bounds(pick: Pick) -> Iterator[Bound]:
 
 def _half(spec: str, indicator: Indicator, last: Argument) -> InvalidSpec:
     """Return what to say where the others would be taken in silence: a beta to a market would be one to the low."""
-    names = ", ".join(indicator.inputs)
-    reason = f"{indicator.name} takes {len(indicator.inputs)} inputs, {names}: give all of them, or one as {{}}=..."
-    return InvalidSpec(spec=spec, place=last.place, reason=reason.format(indicator.inputs[0]))
+    name, inputs = indicator.name, indicator.inputs
+    reason = f"{name} takes {len(inputs)} inputs, {', '.join(inputs)}: give all of them, or one as {inputs[0]}=..."
+    return InvalidSpec(spec=spec, place=last.place, reason=reason)
 
 
 def _columns(pick: Pick) -> Iterator[Column]:

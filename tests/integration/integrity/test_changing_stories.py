@@ -12,9 +12,9 @@ from barledger import connect
 from barledger.barledger import BarLedger
 from barledger.domain.change_policy import OnChange
 from barledger.domain.discrepancy import Discrepancy
+from walks import daily
 
 DAYS, EX = 160, 100
-COLUMNS = ["Open", "High", "Low", "Close"]
 
 
 def in_old_shares(frame: pd.DataFrame, ratio: float, at: int = EX) -> pd.DataFrame:
@@ -28,20 +28,9 @@ class Story:
     """A share in new shares (``new``) and as traded, and a file that tells one of its stories."""
 
     def __init__(self, bl: BarLedger, folder: Path, ratio: float = 2.0) -> None:
-        chance = np.random.default_rng(5)
-        close = 60 * np.exp(np.cumsum(chance.normal(0, 0.012, DAYS)))
-        opened = np.append(60.0, close[:-1])
-        wide = np.exp(np.abs(chance.normal(0, 0.004, (2, DAYS))))
-        values = {
-            "Open": opened,
-            "High": np.maximum(opened, close) * wide[0],
-            "Low": np.minimum(opened, close) / wide[1],
-            "Close": close,
-            "Volume": np.round(chance.uniform(1_000, 2_000, DAYS)) * 60.0,
-        }
         index = pd.bdate_range("2015-01-05", periods=DAYS, name="Date")
         self.bl, self.path, self.ratio = bl, folder / "A.csv", ratio
-        self.new = pd.DataFrame(values, index=index)
+        self.new = daily(range(DAYS), seed=5).rename(columns=str.capitalize).set_axis(index)
         self.traded = in_old_shares(self.new, ratio)
 
     def give(self, frame: pd.DataFrame, split: int | None = None, dividend: tuple[int, float] | None = None) -> None:

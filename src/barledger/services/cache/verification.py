@@ -2,14 +2,18 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Final
+
+import numpy as np
 
 from barledger.domain.digest import Block, block_digests, root_digest
 from barledger.domain.interval import Interval, everything, format_time, union
-from barledger.domain.rows import Rows
+from barledger.domain.rows import Ints, Rows
 from barledger.domain.series import Series
 from barledger.errors import Busy, IntegrityError
 from barledger.ledger.contract import Pin, SeriesState, Snapshot
+from barledger.services.cache.digesting import digest_read
 from barledger.services.cache.reader import read
 from barledger.services.cache.snapshots import finish
 from barledger.services.cache.vault import Vault
@@ -98,7 +102,7 @@ def verify_kept(vault: Vault, kept: Kept, chosen: Sequence[Block] | None = None)
         return reading.rows.standing()
 
     try:
-        found = block_digests(rows_of(vault, stretches), series.timeframe)
+        found = digest_read(partial(rows_of, vault), stretches, series.timeframe, _counts(wanted))
     except IntegrityError as error:
         whole = stretches[0] if stretches else kept.interval
         return _search(vault, series, wanted, rows_of) or [_unlocated(series, whole, str(error))]
@@ -121,6 +125,11 @@ def _stretches(kept: Kept, wanted: Sequence[Block]) -> list[Interval]:
     chosen = {block.start for block in wanted}
     rooms = zip(starts, [min(kept.interval.start, starts[0]), *starts[1:]], [*starts[1:], last], strict=True)
     return union(Interval(begin, end) for start, begin, end in rooms if start in chosen)
+
+
+def _counts(blocks: Sequence[Block]) -> tuple[Ints, Ints]:
+    starts = np.array([block.start for block in blocks], np.int64)
+    return starts, np.array([block.rows for block in blocks], np.int64)
 
 
 def _differing(series: Series, known: Sequence[Block], found: Sequence[Block]) -> list[Damage]:
@@ -161,10 +170,11 @@ def verify_pin(vault: Vault, snapshot: Snapshot, pin: Pin) -> tuple[int, Sequenc
         return pinned_rows(place, snapshot, pin, intervals)
 
     reason = "its bars do not have the digest of the snapshot"
+    expected = vault.ledger.catalog.counts_of([pin.series], pin.interval).get(pin.series, _counts(()))
     try:
-        rows = rows_of(vault, [pin.interval])
-        if root_digest(block_digests(rows, pin.series.timeframe)) == pin.digest:
-            return len(rows), ()
+        found = digest_read(partial(rows_of, vault), [pin.interval], pin.series.timeframe, expected)
+        if root_digest(found) == pin.digest:
+            return sum(block.rows for block in found), ()
     except IntegrityError as error:
         reason = str(error)
     known = vault.ledger.catalog.blocks(pin.series, pin.interval, revision=pin.revision) or ()

@@ -5,7 +5,7 @@ decision is known as a *move*: from a revision on, the bars of an interval are m
 move back. Taken back one after the other, moves tell which values stood before them, without reading old editions.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, Self
 
@@ -13,7 +13,7 @@ import numpy as np
 
 from barledger.domain.discrepancy import Discrepancy
 from barledger.domain.interval import Interval
-from barledger.domain.rows import VALUES, Flags, Ints, Rows, found_in
+from barledger.domain.rows import VALUES, Flags, Ints, Rows, found_in, overlay
 from barledger.domain.series import Series
 from barledger.ledger.contract import Ledger
 from barledger.services.cache.reader import read
@@ -282,27 +282,11 @@ def _pairs(stored: Rows, rows: Rows) -> tuple[Any, Rows]:
     return np.flatnonzero(found_in(rows.time, stored.time)), stored.pick(found_in(stored.time, rows.time))
 
 
-def _substituted(rows: Rows, at: Any, others: Rows, *, bookkeeping: bool = False) -> Rows:
-    """Return bars with others in some places; ``bookkeeping`` takes their revision and edition too."""
-    if not len(at):
-        return rows
-    names: Sequence[str] = (*VALUES, *(("revision", "edition") if bookkeeping else ()))
-    values: dict[str, Any] = {}
-    for name in names:
-        values[name] = np.array(getattr(rows, name))
-        values[name][at] = getattr(others, name)
-    if rows.adjustment_factor is not None or others.adjustment_factor is not None:
-        values["adjustment_factor"] = _optional(rows.adjustment_factor, others.adjustment_factor, at, len(rows), np.nan)
-    if rows.source_id is not None or others.source_id is not None:
-        values["source_id"] = _optional(rows.source_id, others.source_id, at, len(rows), None)
-    return replace(rows, **values)
-
-
-def _optional(mine: Any, theirs: Any, at: Any, length: int, missing: Any) -> Any:
-    kind = np.object_ if missing is None else np.float64
-    made = np.full(length, missing, kind) if mine is None else np.array(mine, kind)
-    made[at] = missing if theirs is None else theirs
-    return made
+def _substituted(rows: Rows, at: Ints, others: Rows) -> Rows:
+    """Return bars with others in some places, which keep when they were written."""
+    mine = rows.take(at)
+    kept = {name: getattr(mine, name) for name in ("revision", "edition", "withdrawn", "superseded_at")}
+    return overlay(rows, replace(others, **kept))
 
 
 def _where(flags: Flags, left_rows: Rows, right_rows: Rows) -> dict[str, Any]:

@@ -51,8 +51,8 @@ class Telling:
 
     def check(self, found: Discrepancy) -> None:
         """Raise `ActionConflict` if somebody denied what would be declared."""
-        for one in events_of(found.evidence):
-            known = self._already(one) if one.source == DECLARED else None
+        for one in declared_by(found):
+            known = self._already(one)
             if known is not None and known.denied:
                 raise ActionConflict(discrepancy=found.id, action=one.summary, known=f"{known} is known already")
 
@@ -62,8 +62,7 @@ class Telling:
         The word of a source in ``kept`` is about bars of its own, which count it, and stays; so does what a decision in
         it, by its id, made known.
         """
-        mine = [one for one in events_of(found.evidence) if one.source == DECLARED]
-        for one in mine:
+        for one in declared_by(found):
             for known in self._since(found, one):
                 ours = known.source == found.series.source or known.told.get("discrepancy") == found.id
                 if not ours and not {known.source, known.told.get("discrepancy")} & {*kept}:
@@ -89,9 +88,9 @@ class Telling:
             record_actions(self.vault, back, self.vault.who("undeclare-action", reason=reason, trigger=found.id))
 
     def _told_since(self, found: Discrepancy) -> list[CorporateAction]:
-        declared = [one for one in events_of(found.evidence) if one.source == DECLARED]
-        told = [known for one in declared for known in self._since(found, one) if known.source == found.series.source]
-        return [replace(one, withdrawn=True, evidence=evidence_of({UNDONE: found.id})) for one in told]
+        since = [known for one in declared_by(found) for known in self._since(found, one)]
+        told = evidence_of({UNDONE: found.id})
+        return [replace(one, withdrawn=True, evidence=told) for one in since if one.source == found.series.source]
 
     def _since(self, found: Discrepancy, one: CorporateAction) -> list[CorporateAction]:
         """Return what stands of a split and was told since the bars count it."""
@@ -150,6 +149,11 @@ def events_of(evidence: Mapping[str, Any]) -> list[CorporateAction]:
         )
         for one in evidence.get(EVENTS, ())
     ]
+
+
+def declared_by(found: Discrepancy) -> list[CorporateAction]:
+    """Return the events that a discrepancy declares, since no source tells them."""
+    return [one for one in events_of(found.evidence) if one.source == DECLARED]
 
 
 def event_key(action: CorporateAction) -> Key:

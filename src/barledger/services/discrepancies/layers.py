@@ -7,13 +7,12 @@ So what was undone counts as if it had never been, and without any decision a ba
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 
 from barledger.domain.discrepancy import RESTATEMENT, Discrepancy
 from barledger.domain.interval import Interval
-from barledger.domain.rows import VALUES, Flags, Ints, Rows, found_in, merge, tombstones
+from barledger.domain.rows import VALUES, Flags, Ints, Rows, found_in, merge, overlay, tombstones
 from barledger.domain.series import Series
 from barledger.ledger.contract import Ledger
 from barledger.services.cache.reader import read
@@ -60,7 +59,7 @@ def restored(vault: Vault, found: Discrepancy, now: Rows) -> Restored:
         here = base.revision == layer.revision
         if here.any():
             written[:, number] = here
-            base = _substituted(base, here, _before(vault, found.series, base.time[here], layer.revision - 1))
+            base = overlay(base, _before(vault, found.series, base.time[here], layer.revision - 1))
     made, mine = base, np.zeros(len(now), np.bool_)
     way = np.zeros(len(now), np.bool_)
     for number, layer in reversed(list(enumerate(layers))):
@@ -94,8 +93,7 @@ def _done(
     decisions = [layer.decision for layer in layers if not layer.undoing]
     gone = [each for each in decisions if each.id == without or each.state != "applied"]
     given = _without(decode(vault.ledger.discrepancies.payload(one.id) or b""), one, gone)
-    again = here & found_in(rows.time, given.time)
-    return _substituted(rows, again, given.pick(found_in(given.time, rows.time[again])))
+    return overlay(rows, given.pick(found_in(given.time, rows.time[here])))
 
 
 def _without(given: Rows, one: Discrepancy, gone: Sequence[Discrepancy]) -> Rows:
@@ -132,22 +130,3 @@ def _before(vault: Vault, series: Series, times: Ints, revision: int) -> Rows:
     old = old.pick(found_in(old.time, times))
     missing = times[~found_in(times, old.time)]
     return merge([old, tombstones(missing)]) if len(missing) else old
-
-
-def _substituted(rows: Rows, here: Flags, others: Rows) -> Rows:
-    """Return bars with others in some places, with all that goes with a bar."""
-    at = np.flatnonzero(here)
-    values: dict[str, Any] = {}
-    for name in (*VALUES, "revision", "edition"):
-        values[name] = np.array(getattr(rows, name))
-        values[name][at] = getattr(others, name)
-    for name, missing in (("adjustment_factor", np.nan), ("source_id", None), ("withdrawn", False)):
-        mine, theirs = getattr(rows, name), getattr(others, name)
-        if mine is not None or theirs is not None:
-            kind: Any = {"adjustment_factor": np.float64, "source_id": np.object_, "withdrawn": np.bool_}[name]
-            column = np.full(len(rows), missing, kind) if mine is None else np.array(mine, kind)
-            column[at] = missing if theirs is None else theirs
-            values[name] = column
-    if values.get("withdrawn") is not None and not values["withdrawn"].any():
-        values["withdrawn"] = None
-    return replace(rows, **values)

@@ -28,12 +28,7 @@ def put_right(one: Discrepancy, times: Ints, moved: Floats) -> bool | None:
     wanted = log_factor(one)
     if not wanted:
         return None
-    shares = []
-    for edge, inwards in ((one.interval.start, True), (one.interval.end, False)):
-        at = int(np.searchsorted(times, edge))
-        if 0 < at < len(times):
-            step = float(moved[at] - moved[at - 1])
-            shares.append((step if inwards else -step) / wanted)
+    shares = [inwards * float(moved[at] - moved[at - 1]) / wanted for at, inwards in _edges(one, times)]
     if shares and all(abs(share - 1) < _HALF for share in shares):
         return True
     return False if all(abs(share) < _HALF for share in shares) else None
@@ -48,14 +43,19 @@ def goes_on(one: Discrepancy, times: Ints, moved: Floats, here: Flags) -> bool:
     wanted = log_factor(one)
     if not wanted or put_right(one, times, moved) is not False:
         return False
-    edges = any(0 < int(np.searchsorted(times, edge)) < len(times) for edge in (one.interval.start, one.interval.end))
-    mine = moved[here] - (_medians(moved)[here] if edges else 0.0)
+    mine = moved[here] - (_medians(moved)[here] if _edges(one, times) else 0.0)
     return not bool((np.abs(mine / wanted - 1) < _HALF).any())
 
 
 def unmoved(one: Discrepancy, moved: Floats) -> Flags:
     """Tell which bars moved with those around them, by less than half of what was corrected apart from that."""
     return np.asarray(np.abs(moved - _medians(moved)) < _HALF * abs(log_factor(one)))
+
+
+def _edges(one: Discrepancy, times: Ints) -> list[tuple[int, int]]:
+    """Return the places of the bars right behind the edges that can be seen, and the sign of a step inwards there."""
+    places = zip(np.searchsorted(times, [one.interval.start, one.interval.end]).tolist(), (1, -1), strict=True)
+    return [(at, inwards) for at, inwards in places if 0 < at < len(times)]
 
 
 def log_factor(one: Discrepancy) -> float:

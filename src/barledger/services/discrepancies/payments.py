@@ -23,7 +23,7 @@ from barledger.domain.rows import Rows
 from barledger.domain.series import Series
 from barledger.services.cache.told import record_actions
 from barledger.services.cache.vault import Vault
-from barledger.services.discrepancies.events import events_of
+from barledger.services.discrepancies.events import declared_by
 from barledger.services.discrepancies.moot import log_factor
 
 _TOLD: Final = "told"
@@ -125,7 +125,7 @@ def _declared(found: Discrepancy) -> list[CorporateAction]:
     """Return the splits that a finding declares, which the source of its bars missed."""
     if found.against:
         return []
-    return [one for one in events_of(found.evidence) if one.source == DECLARED and not one.withdrawn]
+    return [one for one in declared_by(found) if not one.withdrawn]
 
 
 def _divided(

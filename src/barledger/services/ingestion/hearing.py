@@ -7,7 +7,8 @@ by itself: it is withdrawn with bars that do not count it any more, and where th
 """
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
+from functools import cached_property
 from math import log
 from typing import Final
 
@@ -17,7 +18,7 @@ from barledger.domain.action import CorporateAction
 from barledger.domain.interval import Interval
 from barledger.domain.rows import Rows
 from barledger.domain.timeframe import DAY
-from barledger.services.discrepancies.events import event_key
+from barledger.services.discrepancies.events import Key, event_key
 from barledger.services.ingestion.counted import beside, differing, factor_of, lacks, ratios
 
 # So far apart (ns) two days are of one event.
@@ -25,7 +26,7 @@ _NEARBY: Final = 7 * DAY
 _HALF: Final = 0.5
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Hearing:
     """What is news among the events of one comparison; ``kinds`` are those that the source counts in its bars.
 
@@ -39,13 +40,8 @@ class Hearing:
     complete: Sequence[Interval]
     old: Rows
     new: Rows
-    _before: dict[tuple[str, str, int], CorporateAction] = field(init=False, repr=False)
 
-    def __post_init__(self) -> None:
-        """Arrange what was known."""
-        object.__setattr__(self, "_before", {event_key(one): one for one in self.known})
-
-    @property
+    @cached_property
     def news(self) -> list[CorporateAction]:
         """Return the events that are news, by value too."""
         return differing(self.told, self.known)
@@ -55,7 +51,7 @@ class Hearing:
         """Return the news that concern bars before them, be it that they count them already or do not yet."""
         return [one for one in self.news if one.kind in self.kinds]
 
-    @property
+    @cached_property
     def lacking(self) -> list[CorporateAction]:
         """Return the news that held bars do not count, and, withdrawn, what they count and is not told any more.
 
@@ -74,13 +70,12 @@ class Hearing:
     @property
     def noted(self) -> list[CorporateAction]:
         """Return what is known at once: what is told but for what bars lack, and, withdrawn, what is told elsewhere."""
-        lacking = self.lacking
-        return [one for one in [*self.told, *(gone for gone, _ in self.moved)] if one not in lacking]
+        return [one for one in [*self.told, *(gone for gone, _ in self.moved)] if one not in self.lacking]
 
-    @property
+    @cached_property
     def moved(self) -> list[tuple[CorporateAction, CorporateAction]]:
         """Return what is told of another day nearby: what was told before, withdrawn, and what is told now."""
-        pairs, left = list[tuple[CorporateAction, CorporateAction]](), self.silent
+        pairs, left = list[tuple[CorporateAction, CorporateAction]](), [*self.silent]
         for one in self.news:
             same = [each for each in left if _alike(each, one)] if event_key(one) not in self._before else []
             if same:
@@ -88,6 +83,10 @@ class Hearing:
                 left.remove(nearest)
                 pairs.append((replace(nearest, withdrawn=True), one))
         return pairs
+
+    @cached_property
+    def _before(self) -> dict[Key, CorporateAction]:
+        return {event_key(one): one for one in self.known}
 
     def _between(self, gone: CorporateAction, told: CorporateAction) -> bool:
         """Whether the bars between two days of an event are others now than they are held."""
@@ -98,7 +97,7 @@ class Hearing:
         moved = np.abs(ratios(self.old, self.new)[first:last])
         return bool(np.nanmedian(moved) > _HALF * wanted) if bool(np.isfinite(moved).any()) else False
 
-    @property
+    @cached_property
     def silent(self) -> list[CorporateAction]:
         """Return what the source told once, and not in a complete answer about its day."""
         return silent(self.known, self.told, self.complete)
