@@ -116,7 +116,7 @@ def test_nothing_is_remembered_where_nothing_may_be(bl: BarLedger, key_of: KeyOf
 def test_the_oldest_go_first() -> None:
     memory = Memory(10_000)
     for at in range(40):
-        answer = Answer(mark=1, tag=str(at), headers=[], body=b"x" * 1_000)
+        answer = Answer(mark=1, tag=str(at), route=None, headers=[], body=b"x" * 1_000)
         memory.keep(("key", str(at).encode(), b"", b""), answer)
     there = [at for at in range(40) if memory.find(("key", str(at).encode(), b"", b""), 1)]
     assert there == list(range(34, 40))

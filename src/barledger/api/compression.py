@@ -161,6 +161,12 @@ def _header(headers: list[tuple[bytes, bytes]], wanted: bytes) -> bytes:
     return b", ".join(value for name, value in headers if name == wanted)
 
 
+def coded_like(tag: str, given: str) -> str:
+    """Return a tag in the coding in which a client has seen the one that it gives."""
+    found = _SUFFIX.search(given.encode())
+    return tag if found is None else _tagged(tag.encode(), found[1]).decode()
+
+
 def _tagged(tag: bytes, coding: bytes) -> bytes:
     return tag[:-1] + b"-" + coding + b'"' if tag.endswith(b'"') else tag
 

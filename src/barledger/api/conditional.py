@@ -15,6 +15,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from barledger import __version__
+from barledger.api.compression import coded_like
 from barledger.api.problems import HttpProblem
 from barledger.api.response_headers import KEPT, described
 
@@ -86,7 +87,7 @@ class Precondition:
         """Raise `HttpProblem` 412 if the document is another one now; without a tag it is not looked at."""
         if self._tag is None:
             return
-        found = tag_of_document(current())
+        found = coded_like(tag_of_document(current()), self._tag)
         if self._tag not in ("*", found):
             step = "Read it again, decide anew, and send the ETag of that answer."
             told = {"expected": self._tag, "found": found}

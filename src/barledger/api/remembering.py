@@ -32,10 +32,14 @@ _Asked = tuple[str, bytes, bytes, bytes]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """What was sent, and how many entries the log had then; of 304 there is no body, and it stands for 304 alone."""
+    """What was sent, by which route, and how many entries the log had then.
+
+    Of 304 there is no body, and it stands for 304 alone.
+    """
 
     mark: int
     tag: str
+    route: Any = field(repr=False)
     headers: list[tuple[bytes, bytes]]
     body: bytes | None = field(repr=False)
 
@@ -100,7 +104,8 @@ class Remembering:
         if found is None or (found.body is None and not same) or not self._may(scope, recognised.key):
             await self._app(scope, receive, _Listening(scope, send, memory, asked, recognised.mark))
             return
-        scope["barledger.key"] = recognised.key
+        # What is counted and logged is told by these.
+        scope["barledger.key"], scope["route"] = recognised.key, found.route
         status, sent = (304, found.unchanged) if same else (200, list(found.headers))
         await send({"type": "http.response.start", "status": status, "headers": sent})
         await send({"type": "http.response.body", "body": b"" if same else found.body})
@@ -161,7 +166,9 @@ class _Listening:
         whole = self._status == 304 or named.get(b"content-length") == str(len(body)).encode()
         if tag and whole and len(body) <= _LARGEST and not message.get("more_body"):
             kept = None if self._status == 304 else body
-            self._memory.keep(self._asked, Answer(mark=self._mark, tag=tag, headers=self._headers, body=kept))
+            route = self._scope.get("route")
+            answer = Answer(mark=self._mark, tag=tag, route=route, headers=self._headers, body=kept)
+            self._memory.keep(self._asked, answer)
 
 
 def rememberable(request: Request) -> None:
