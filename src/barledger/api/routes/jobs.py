@@ -122,13 +122,13 @@ def jobs(caller: Anyone, request: Request, response: Response, wish: Annotated[J
     return JobsAnswer(data=[JobAnswer.of(one) for one in page], next=following)
 
 
-@router.get("/{job_id}", operation_id="job", summary="A job, and how far it is", responses=documented(404))
+@router.get("/{job_id:job}", operation_id="job", summary="A job, and how far it is", responses=documented(404))
 def job(caller: Anyone, job_id: JobId) -> JobAnswer:
     """Tell of a job; `/api/v1/events` tells of its progress as it happens."""
     return JobAnswer.of(_seen(caller, job_id))
 
 
-@router.delete("/{job_id}", operation_id="cancel_job", summary="Cancel a job", responses=documented(404))
+@router.post("/{job_id:job}/cancel", operation_id="cancel_job", summary="Cancel a job", responses=documented(404))
 def cancel(caller: Anyone, job_id: JobId) -> JobAnswer:
     """Cancel what waits, and let what runs stop between two steps; what has ended stays as it is.
 
@@ -140,7 +140,9 @@ def cancel(caller: Anyone, job_id: JobId) -> JobAnswer:
     return JobAnswer.of(caller.bl.jobs.cancel(job_id))
 
 
-@router.get("/{job_id}/result", operation_id="job_result", summary="What a job found", responses=documented(404, 409))
+@router.get(
+    "/{job_id:job}/result", operation_id="job_result", summary="What a job found", responses=documented(404, 409)
+)
 def result(caller: Anyone, job_id: JobId) -> JobResult:
     """Return the result of a job that is done, with the addresses of its files."""
     found = _seen(caller, job_id)
@@ -149,7 +151,7 @@ def result(caller: Anyone, job_id: JobId) -> JobResult:
 
 
 @router.get(
-    "/{job_id}/files/{name}",
+    "/{job_id:job}/files/{name}",
     operation_id="job_file",
     summary="A file that a job made",
     response_model=None,

@@ -42,4 +42,11 @@ class Named(Convertor[str]):
         return value
 
 
+class JobName(Named):
+    """A job's id; ``{job_id:job}`` is none of the words behind which jobs are asked for."""
+
+    regex = "job-[0-9a-f]{16}"
+
+
 register_url_convertor("named", Named())
+register_url_convertor("job", JobName())
