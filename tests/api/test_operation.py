@@ -6,7 +6,6 @@ import json
 import logging
 import socket
 import sys
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -21,19 +20,17 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from asgi import AppClient
 from barledger import BarLedger
-from barledger.api.address import Address
 from barledger.api.app import build
 from barledger.api.logs import JsonLines, TextLines
 from barledger.api.options import Options
 from barledger.api.problems import HttpProblem
 from barledger.api.protocol import TimedProtocol
 from barledger.api.security.rates import Rates
-from barledger.api.server import Serving, server_of
 from barledger.domain.access import AccessKey
 from barledger.domain.timeframe import MINUTE
 from barledger.stores.memory import MemoryStore
 from libraries import library
-from serving import OPTIONS, KeyOf, Served, bearer
+from serving import OPTIONS, KeyOf, Served, bearer, server_for
 
 AAPL = "/api/v1/data/ohlcv/AAPL/1d"
 
@@ -142,18 +139,8 @@ class Impatient(TimedProtocol):
 @pytest.fixture
 def impatient(bl: BarLedger) -> Iterator[Served]:
     """A real server that waits for nobody."""
-    with Address(host="127.0.0.1", port=0).bind() as listening:
-        address = Address(host="127.0.0.1", port=listening.getsockname()[1])
-        server = server_of(bl, Serving(address=address))
-        server.config.http = Impatient
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
-        thread.start()
-        while not server.started and thread.is_alive():
-            time.sleep(0.01)
-        yield Served(url=address.url, key=bl.keys.create("served", scopes="admin").text, bl=bl)
-        server.should_exit = True
-        thread.join(30)
-        assert not thread.is_alive()
+    with server_for(bl, protocol=Impatient) as (url, _):
+        yield Served(url=url, key=bl.keys.create("served", scopes="admin").text, bl=bl)
 
 
 def connected(served: Served) -> socket.socket:
