@@ -35,10 +35,12 @@ class Served:
 
 
 @contextmanager
-def server_for(bl: BarLedger, *, protocol: type | None = None, **options: Any) -> Iterator[tuple[str, object]]:
+def server_for(
+    bl: BarLedger, *, protocol: type | None = None, app: Any = None, **options: Any
+) -> Iterator[tuple[str, object]]:
     """Run a real server on a free port of loopback; gives its address and uvicorn's server.
 
-    ``options`` are those of `Serving`, and ``protocol`` stands for its own.
+    ``options`` are those of `Serving`; ``protocol`` and ``app`` stand for its own.
     """
     with Address(host="127.0.0.1", port=0).bind() as listening:
         encrypted = "tls_certificate" in options
@@ -46,6 +48,8 @@ def server_for(bl: BarLedger, *, protocol: type | None = None, **options: Any) -
         server = server_of(bl, Serving(address=address, **options))
         if protocol is not None:
             server.config.http = protocol
+        if app is not None:
+            server.config.app = app
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
         thread.start()
         while not server.started and thread.is_alive():

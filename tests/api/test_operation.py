@@ -8,7 +8,7 @@ import socket
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from typing import Any
 
 import httpx
@@ -33,6 +33,8 @@ from libraries import library
 from serving import OPTIONS, KeyOf, Served, bearer, server_for
 
 AAPL = "/api/v1/data/ohlcv/AAPL/1d"
+MANY = 50
+"""More than there are threads for requests."""
 
 
 # --- rates -----------------------------------------------------------------------------------------
@@ -139,7 +141,8 @@ class Impatient(TimedProtocol):
 @pytest.fixture
 def impatient(bl: BarLedger) -> Iterator[Served]:
     """A real server that waits for nobody."""
-    with server_for(bl, protocol=Impatient) as (url, _):
+    app = build(bl, Options(body_seconds=1.0))
+    with server_for(bl, protocol=Impatient, app=app) as (url, _):
         yield Served(url=url, key=bl.keys.create("served", scopes="admin").text, bl=bl)
 
 
@@ -186,6 +189,42 @@ def test_a_client_that_takes_nothing_is_cut_off(impatient: Served) -> None:
                 taken += len(piece)
         assert taken < 60_000_000
     assert httpx.get(f"{impatient.url}/health").status_code == 200
+
+
+@pytest.mark.slow
+def test_clients_that_drip_their_bodies_keep_nobody_waiting_and_are_cut_off(impatient: Served) -> None:
+    head = f"Host: localhost\r\nAuthorization: Bearer {impatient.key}\r\nContent-Type: application/json\r\n"
+    with ExitStack() as opened:
+        slow = [opened.enter_context(connected(impatient)) for _ in range(MANY)]
+        for one in slow:
+            one.sendall(f"POST /api/v1/data/snapshot HTTP/1.1\r\n{head}Content-Length: 500\r\n\r\n{{".encode())
+        for _ in range(5):
+            assert httpx.get(f"{impatient.url}{AAPL}", headers=bearer(impatient.key), timeout=60).status_code == 200
+            for one in slow:
+                with suppress(OSError):
+                    one.sendall(b" ")
+        for one in slow:
+            told = b""
+            with suppress(ConnectionResetError):
+                while piece := one.recv(10_000):
+                    told += piece
+            assert told.startswith(b"HTTP/1.1 408")
+            assert told.count(b"HTTP/1.1") == 1
+    assert not impatient.bl.cache.snapshots()
+
+
+@pytest.mark.slow
+def test_clients_that_take_nothing_keep_nobody_waiting(served: Served) -> None:
+    served.bl.write("LONG", "1m", _minutes(300_000), source="desk")
+    request = "GET /api/v1/data/ohlcv/LONG/1m?format=arrow HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer "
+    with ExitStack() as opened:
+        slow = [opened.enter_context(connected(served)) for _ in range(MANY)]
+        for one in slow:
+            one.sendall(f"{request}{served.key}\r\n\r\n".encode())
+        for one in slow:
+            assert one.recv(100).startswith(b"HTTP/1.1 200")
+        for _ in range(5):
+            assert httpx.get(f"{served.url}{AAPL}", headers=bearer(served.key), timeout=60).status_code == 200
 
 
 def _minutes(count: int) -> Any:
