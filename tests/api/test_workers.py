@@ -4,8 +4,11 @@ import json
 import os
 import signal
 import socket
+import subprocess
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +19,10 @@ from barledger import connect
 from barledger.services.access.owner import kept_key
 from commands import Cli
 from libraries import frame
-from serving import PATIENCE, answers, bearer, children, commanded, until
+from serving import bearer
 
 pytestmark = pytest.mark.slow
+_PATIENCE = 120
 
 
 @pytest.fixture
@@ -27,6 +31,42 @@ def port() -> int:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         return int(free.getsockname()[1])
+
+
+@contextmanager
+def serving(port: int, *options: str) -> Iterator[subprocess.Popen[bytes]]:
+    """The command itself, serving the library in the data folder, once it answers."""
+    command = [sys.executable, "-c", "from barledger.cli import main; main()", "serve", "--port", str(port), *options]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=os.environ.copy()) as process:
+        try:
+            until(lambda: process.poll() is not None or answers(port))
+            yield process
+        finally:
+            if process.poll() is None:
+                process.terminate()
+                process.communicate(timeout=_PATIENCE)
+
+
+def until(condition: Callable[[], Any]) -> None:
+    """Wait for what other processes do."""
+    deadline = time.monotonic() + _PATIENCE
+    while not condition():
+        assert time.monotonic() < deadline, "it did not come to pass"
+        time.sleep(0.05)
+
+
+def answers(port: int) -> bool:
+    """Whether a server answers."""
+    try:
+        return httpx.get(f"http://127.0.0.1:{port}/health", timeout=10).status_code == 200
+    except httpx.HTTPError:
+        return False
+
+
+def children(process: subprocess.Popen[bytes]) -> list[int]:
+    """The workers of a server: its children that have its command in theirs."""
+    listed = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+    return [int(pid) for pid in listed if b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes()]
 
 
 @pytest.fixture
@@ -45,7 +85,7 @@ def test_workers_share_a_port_the_jobs_and_the_counts(
 ) -> None:
     with connect(home) as bl:
         bl.write("AAPL", "1d", frame(range(300)), source="desk")
-    with commanded(port, "--workers", "2", "--log-format", "json") as process:
+    with serving(port, "--workers", "2", "--log-format", "json") as process:
         until(lambda: len(children(process)) == 2)
         urls = [asking("POST", "/api/v1/jobs/verify", json={}).json()["url"] for _ in range(8)]
         until(lambda: all(asking("GET", url).json()["state"] == "done" for url in urls))
@@ -61,7 +101,7 @@ def test_workers_share_a_port_the_jobs_and_the_counts(
             assert len(ended) == 8
             assert all(one.deaths == 0 for one in ended)
         process.send_signal(signal.SIGTERM)
-        _, err = process.communicate(timeout=PATIENCE)
+        _, err = process.communicate(timeout=_PATIENCE)
         assert process.returncode == 0, err
         logged = [json.loads(line) for line in err.splitlines() if line.startswith(b"{")]
         assert {line["key"] for line in logged if line["logger"] == "barledger.access"} >= {f"owner-{port}"}
@@ -75,7 +115,7 @@ def test_a_worker_that_is_killed_is_started_anew_and_its_job_goes_on(
     with connect(home) as bl:
         for number in range(40):
             bl.write(f"S{number}", "1d", frame(range(300)), source="desk")
-    with commanded(port, "--workers", "2", "--jobs", "1") as process:
+    with serving(port, "--workers", "2", "--jobs", "1") as process:
         until(lambda: len(children(process)) == 2)
         before = children(process)
         urls = [asking("POST", "/api/v1/jobs/verify", json={}).json()["url"] for _ in range(4)]
@@ -92,7 +132,7 @@ def test_the_schedule_runs_inside_when_it_is_asked_for(
     with connect(home) as bl:
         bl.write("AAPL", "1d", frame(range(300)), source="desk")
         bl.schedule.add("often", "verify", when="every 1m")
-    with commanded(port, "--schedule"):
+    with serving(port, "--schedule"):
         until(lambda: "barledger_schedule_led 1.0" in asking("GET", "/metrics").text or time.sleep(10))
     with connect(home) as bl:
         assert bl.schedule.leader() is None, "whoever stops makes room at once"
@@ -104,15 +144,15 @@ def test_a_job_that_runs_when_the_server_stops_is_done_by_the_next(
     with connect(home) as bl:
         for number in range(200):
             bl.write(f"S{number}", "1d", frame(range(100)), source="desk")
-    with commanded(port) as process:
+    with serving(port) as process:
         url = asking("POST", "/api/v1/jobs/verify", json={}).json()["url"]
         until(lambda: asking("GET", url).json()["state"] != "queued")
         process.send_signal(signal.SIGTERM)
-        _, err = process.communicate(timeout=PATIENCE)
+        _, err = process.communicate(timeout=_PATIENCE)
         assert process.returncode == 0, err
     with connect(home) as bl:
         assert bl.jobs.get(url.rpartition("/")[2]).state in {"interrupted", "done"}
-    with commanded(port):
+    with serving(port):
         until(lambda: asking("GET", url).json()["state"] == "done")
 
 
