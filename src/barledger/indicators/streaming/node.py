@@ -32,6 +32,11 @@ class Node:
         """Whether its values are bit for bit those of the whole history."""
         return self._exact and getattr(self.handle, "exact", True)
 
+    @property
+    def exact_when_loaded(self) -> bool:
+        """Whether they still are when its state is loaded."""
+        return self.exact and getattr(self.handle, "exact_when_loaded", True)
+
     def update(self, values: Sequence[float], time: int | None) -> tuple[float, ...]:
         """Take in what a bar has so far, and return what this step adds; raises `ValuesMissing`, changing nothing."""
         place = self._place
@@ -48,6 +53,11 @@ class Node:
             return self._missing(time)
         self.begun = True
         return self.handle.update(*self._given(inputs, time)) if self._timed else self.handle.update(*inputs)
+
+    def take(self, inputs: tuple[float, ...]) -> tuple[float, ...]:
+        """Do what `update` does with inputs that are known to be finite, of a step that needs no time."""
+        self.begun = True
+        return self.handle.update(*inputs)
 
     def peek(self, values: Sequence[float], time: int | None, *, restarted: bool) -> tuple[float, ...]:
         """Return what `update` would add, after a restart if there is one."""

@@ -8,6 +8,7 @@ from typing import Any
 from barledger.errors import CannotStream
 from barledger.indicators.binding import Bound, Column, Pick, Request, bounds
 from barledger.indicators.definition import BUILT_IN, Handle
+from barledger.indicators.streaming.guarded import GuardedHandle
 from barledger.indicators.streaming.outputs import outputs_type
 from barledger.indicators.streaming.window import WindowHandle
 
@@ -26,7 +27,8 @@ class Plan:
     """The columns that are read, the steps in order, and how a result is made of all values of a bar.
 
     The values of a bar are those of its columns, then those of each step. ``careful`` says that a step may fail after
-    another one has moved on, so that a bar has to be tried on copies.
+    another one has moved on, so that a bar has to be tried on copies, ``straight`` that there is one step, whose inputs
+    are the columns.
     """
 
     request: Request
@@ -37,6 +39,7 @@ class Plan:
     result: Callable[[Any], Any] = field(repr=False)
     timed: bool
     careful: bool
+    straight: bool
 
 
 def planned(request: Request, *, single: bool) -> Plan:
@@ -57,6 +60,7 @@ def planned(request: Request, *, single: bool) -> Plan:
         result=_result(request, places, single=single),
         timed=request.timed,
         careful=custom or refusing,
+        straight=len(steps) == 1 and steps[0].places == tuple(range(len(columns))) and not request.timed,
     )
 
 
@@ -99,6 +103,8 @@ def _check_lookahead(pick: Pick) -> None:
 
 def _opener(bound: Bound) -> Callable[[], Handle]:
     indicator = bound.indicator
+    if indicator.stream is not None and indicator.owner != BUILT_IN:
+        return lambda: GuardedHandle(bound)
     if indicator.stream is not None:
         stream, parameters = indicator.stream, dict(bound.parameters)
         return lambda: stream(**parameters)

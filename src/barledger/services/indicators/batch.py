@@ -6,6 +6,9 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from typing import Any, Final
 
+import pandas as pd
+
+from barledger.domain.arena import Arena
 from barledger.domain.bars import Bars
 from barledger.domain.interval import Instant
 from barledger.domain.rows import Floats
@@ -15,6 +18,7 @@ from barledger.errors import BarledgerError, Incomplete, InputUnsuitable, Invali
 from barledger.indicators.binding import Request
 from barledger.indicators.calculation import Calculation
 from barledger.indicators.definition import Policy
+from barledger.indicators.frame import check_policy
 from barledger.services.cache.vault import Vault
 from barledger.services.indicators.batched import Batch, Batches, Failed, Part, told_failures
 from barledger.services.indicators.costs import Choice, available_cores, choose_batch
@@ -36,6 +40,8 @@ Given = str | Bars | Sequence[str] | Sequence[Bars] | Mapping[Any, Bars]
 """Instruments by their names or patterns of them, or bars that the caller has."""
 _PORTION: Final = 600_000
 _LAZY: Final = 100_000
+_KEPT: Final = 512 << 20
+"""A batch of bars in hand that took at most so many bytes leaves them to the next one."""
 _HANDS: Final = 8
 _NOT_FETCHED: Final[dict[str, Any]] = {"fetch_missing": False, "options": None}
 
@@ -90,12 +96,15 @@ class Explanation:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Plan:
-    """What is asked for: the specs, where the bars come from, and by how many it is computed."""
+    """What is asked for: the specs, where the bars come from, and by how many it is computed.
+
+    Bars in hand are computed at once, and their columns lent by an ``arena``.
+    """
 
     request: Request
     total: int
     portions: Callable[[int], Iterable[list[Ready]]]
-    in_hand: bool
+    arena: Arena | None
     threads: int | None
     processes: int = 0
 
@@ -128,6 +137,7 @@ class BatchCalculator:
         """Read bars by the one service, and make tables of them by this reading; those in hand have these tables."""
         self._retrieval, self._vault, self._reading = retrieval, vault, reading
         self._tables, self._requests = tables, requests
+        self._arena = Arena(kept=1, limit=_KEPT)
 
     def batch(  # noqa: PLR0913 - what calculate can be asked, of many
         self,
@@ -159,7 +169,7 @@ class BatchCalculator:
         the specs or the question.
         """
         wishes: dict[str, Any] = {"end": end, "source": source, "version": version, "adjust": adjust}
-        plan = self._plan(instruments, timeframe, specs, start, nan_policy, wishes, threads, processes)
+        plan = self._plan(instruments, timeframe, specs, start, nan_policy, wishes, threads, processes, progress)
         tally = Tally(total=plan.total, progress=progress)
         sheet, parts, notes = Sheet(len(plan.request.picks)), list[Part](), list[str]()
         choice: Choice | None = None
@@ -205,7 +215,7 @@ class BatchCalculator:
         is left out, and in ``failures`` and ``column_failures``. Raises what is wrong with the specs or the question.
         """
         wishes: dict[str, Any] = {"end": end, "source": source, "version": version, "adjust": adjust}
-        plan = self._plan(instruments, timeframe, specs, start, nan_policy, wishes, threads, 0)
+        plan = self._plan(instruments, timeframe, specs, start, nan_policy, wishes, threads, 0, progress)
         tally = Tally(total=plan.total, progress=progress)
         return Batches(_one_by_one(plan, tally), tally.failures, tally.column_failures)
 
@@ -219,9 +229,13 @@ class BatchCalculator:
         wishes: Mapping[str, Any],
         threads: int | None,
         processes: int,
+        progress: object,
     ) -> Plan:
         _check_count("threads", threads, least=1)
         _check_count("processes", processes, least=0)
+        check_policy(nan_policy)
+        if progress is not None and not callable(progress):
+            raise InvalidSetting(setting="progress", reason=f"a {type(progress).__name__} cannot be called")
         if processes:
             check_guarded()
         request = self._requests.bound(specs, nan_policy)
@@ -239,7 +253,7 @@ class BatchCalculator:
                 request=request,
                 total=len(hand),
                 portions=at_once,
-                in_hand=True,
+                arena=self._arena,
                 threads=threads,
                 processes=processes,
             )
@@ -265,9 +279,7 @@ class BatchCalculator:
                     for name, bars in portion
                 ]
 
-        return Plan(
-            request=request, total=len(names), portions=read, in_hand=False, threads=threads, processes=processes
-        )
+        return Plan(request=request, total=len(names), portions=read, arena=None, threads=threads, processes=processes)
 
     def _names(self, given: Any, timeframe: str, source: str | None) -> list[str]:
         """Return the instruments that are meant; raises `SeriesNotFound` for a pattern that none matches."""
@@ -295,8 +307,9 @@ def _filled(
 ) -> list[Part]:
     """Compute a portion into a leaf of its own, and return its parts, whose rows begin at ``at``."""
     rows = sum(len(one) for _, one in portion if isinstance(one, Prepared))
-    leaf = Leaf.of(rows, len(plan.request.picks), alone=plan.in_hand)
-    jobs = jobs_of(portion, leaf, kept=plan.in_hand)
+    width = len(plan.request.picks)
+    leaf = Leaf.of(rows, width) if plan.arena is None else Leaf.lent(rows, width, plan.arena)
+    jobs = jobs_of(portion, leaf, kept=plan.arena is not None)
     results = iter(_results(plan.request, jobs, threads, team))
     parts = list[Part]()
     for name, prepared in portion:
@@ -386,14 +399,26 @@ def _in_hand(instruments: Given, timeframe: str | None) -> dict[str, Bars] | Non
         return None
     if isinstance(instruments, Bars):
         return {instruments.instrument: instruments}
+    given: object = instruments
+    if isinstance(given, pd.DataFrame) or not isinstance(given, Iterable):
+        raise _no_instruments(given)
     listed: list[Any] = [*(instruments.values() if isinstance(instruments, Mapping) else instruments)]
     if not any(isinstance(one, Bars) for one in listed):
+        if isinstance(instruments, Mapping) and listed:
+            raise _no_instruments(listed[0])
         return None
     found: dict[str, Bars] = {}
     for bars in listed:
         _check_given(bars, listed[0], found, timeframe)
         found[bars.instrument] = bars
     return found
+
+
+def _no_instruments(given: object) -> InputUnsuitable:
+    return InputUnsuitable(
+        reason=f"a {type(given).__name__} is given for names of instruments, or bars of a library",
+        remedy="Give names, or what bl.bars(...) returns; compute on each table by barledger.calculate(specs, table).",
+    )
 
 
 def _check_given(bars: Any, first: Any, found: Mapping[str, Bars], timeframe: str | None) -> None:
