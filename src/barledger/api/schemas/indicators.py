@@ -52,6 +52,7 @@ class ParameterAnswer(Schema):
 
     name: str
     sort: str
+    value: Annotated[float | int | str, Field(description="What it is in `spec`.")]
     default: float | int | str
     low: float | None
     high: float | None
@@ -86,14 +87,15 @@ class WarmupAnswer(Schema):
     lookback: Annotated[int, Field(ge=0, description="To the first value.")]
     settled: Annotated[int, Field(ge=0, description="To the value of the whole history.")]
     memory: Memory
-    exact: Annotated[bool, Field(description="Whether that is so to the bit, else within 1e-9.")]
+    exact: Annotated[bool, Field(description="Whether that is so to the bit.")]
+    agreement: Annotated[str, Field(description="To what it is so.", examples=["to the bit"])]
 
 
 class IndicatorAnswer(Schema):
     """What an indicator takes, gives and means."""
 
     name: Annotated[str, Field(examples=["rsi"])]
-    call: Annotated[str, Field(description="A spec with every parameter.", examples=["rsi(timeperiod=14)"])]
+    spec: Annotated[str, Field(description="A spec with every parameter.", examples=["rsi(timeperiod=14)"])]
     title: str
     kind: Kind
     aliases: list[str]
@@ -116,7 +118,7 @@ class IndicatorAnswer(Schema):
             ParameterAnswer.of(it, plain) for it, plain in zip(one.parameters, told["parameters"], strict=True)
         ]
         outputs = [OutputAnswer.of(it) for it in one.outputs]
-        return cls(**{**told, "call": description.call, "parameters": parameters, "outputs": outputs})
+        return cls(**{**told, "parameters": parameters, "outputs": outputs})
 
 
 class IndicatorsAnswer(Schema):
