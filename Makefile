@@ -13,13 +13,16 @@ export UV_PROJECT_ENVIRONMENT := $(VENV)
 # Empty is unset: without bytecode each process and each command that a test starts compiles everything anew.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help run test test-fast test-pandas2 lint docs torture bench quality setup servers clean
+.PHONY: help run stop test test-fast test-pandas2 lint docs torture bench quality setup servers clean
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
 
-run: setup ## the main job on real data, in a library of its own
-	@$(BIN)/barledger demo $(DEMO)
+run: setup ## the main job on real data, in a library of its own, and a server for it in the background
+	@$(BIN)/barledger demo --serve $(DEMO)
+
+stop: ## stop that server
+	@$(BIN)/barledger demo --stop
 
 test: setup servers lint test-pandas2 ## every test, on real servers
 	@$(BIN)/pytest -n $(JOBS) --dist loadfile
@@ -32,17 +35,20 @@ test-pandas2: $(VENV)-pandas2/.complete ## frames in and out, with the oldest pa
 	  tests/unit/test_intake.py tests/unit/test_bars.py tests/unit/test_digest.py tests/contract/test_memory_store.py \
 	  tests/integration/test_versions.py
 
-lint: setup ## style, types and import rules
+lint: setup ## style, types, import rules and what is unsafe
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+	@$(BIN)/bandit --quiet --configfile pyproject.toml --recursive --severity-level medium src
 	@$(BIN)/python -m barledger.indicators.catalogue --check docs/indicators.md
+	@$(BIN)/python -m barledger.api.reference --check docs/api.md
 
-docs: setup ## the list of indicators, from the registry into docs/indicators.md
+docs: setup ## the list of indicators into docs/indicators.md, and the API's reference into docs/api.md
 	@$(BIN)/python -m barledger.indicators.catalogue docs/indicators.md
+	@$(BIN)/python -m barledger.api.reference docs/api.md
 
-torture: setup servers ## a hundred kills and all the slow properties; about half an hour
+torture: setup servers ## a hundred kills, the API at length, and all the slow properties; about an hour
 	@BARLEDGER_TORTURE=1 $(BIN)/pytest -m "slow or torture" --timeout=3600
 
 bench: setup servers ## ratios against peers and limits, into docs/benchmarks.md

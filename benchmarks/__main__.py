@@ -22,6 +22,7 @@ from benchmarks import (
     machine,
     report,
     retrieval,
+    serving,
     volume_profile,
 )
 from benchmarks.data import QUICK, Sizes
@@ -29,6 +30,7 @@ from benchmarks.row import Result
 
 GROUPS: Final[Sequence[ModuleType]] = (
     *(influx, influx_client, embedded, availability, retrieval, audit, indicators, indicator_updates, volume_profile),
+    serving,
 )
 PAGE: Final = Path(__file__).parent.parent / "docs" / "benchmarks.md"
 

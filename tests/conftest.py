@@ -70,4 +70,4 @@ def influx_store(influx_server: InfluxServer, influx_bucket: str) -> Iterator[In
 
 # --- fixtures in modules of their own --------------------------------------------------------------
 
-pytest_plugins = ("postgres", "commands", "clients", "exchanges", "anywhere")
+pytest_plugins = ("postgres", "commands", "clients", "exchanges", "anywhere", "remoted")

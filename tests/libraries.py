@@ -37,11 +37,16 @@ class TurnableClock:
 
 
 def library(
-    store: Store, ledger_url: str = "sqlite://", *, clock: Callable[[], int] | None = None, lease: float = 30.0
+    store: Store,
+    ledger_url: str = "sqlite://",
+    *,
+    clock: Callable[[], int] | None = None,
+    lease: float = 30.0,
+    queue: int = 200,
 ) -> BarLedger:
     """Plug a store and a ledger together, with a short grace for dead writers."""
     ledger = SqlLedger.open(ledger_url, clock=clock, grace=GRACE)
-    return BarLedger(store, ledger, settings=Settings(actor="tester", lease=lease, wait=20.0))
+    return BarLedger(store, ledger, settings=Settings(actor="tester", lease=lease, wait=20.0, queue=queue))
 
 
 def embedded(folder: Path, *, lease: float = 30.0) -> BarLedger:

@@ -90,11 +90,14 @@ def connect(
     actor: str | None = None,
     read_only: bool = False,
     accept_expiry: bool = False,
+    key: str | None = None,
 ) -> "BarLedger":
     """Open a library of bars.
 
     A folder is the embedded store; ``influxdb+http://host:8086/bucket`` (or ``+https``) is InfluxDB 1.x or 2.x;
-    ``memory:`` lasts as long as the process. Without one, ``BARLEDGER_URL`` is opened, or the user's data folder.
+    ``memory:`` lasts as long as the process; ``http://host:8321`` (or ``https``) is another machine's server, to which
+    ``key`` is shown, else ``BARLEDGER_KEY``, else the one that a server on this machine made; `NotServed` is raised for
+    what a server does not offer. Without a place, ``BARLEDGER_URL`` is opened, or the user's data folder.
     ``token`` and ``org`` default to ``BARLEDGER_TOKEN`` and ``BARLEDGER_ORG``. ``ledger`` is an SQLAlchemy URL.
     ``actor`` is who acts, for the audit log; else ``BARLEDGER_ACTOR``, or the user and the machine.
 
@@ -102,7 +105,20 @@ def connect(
     >>> bl.close()
     """
     from barledger.barledger import open_barledger  # noqa: PLC0415 - importing barledger stays cheap
+    from barledger.remote.address import is_server  # noqa: PLC0415 - as above
+    from barledger.settings import Settings  # noqa: PLC0415 - as above
 
+    settings = Settings()
+    target = settings.url if path_or_url is None else str(path_or_url)
+    if is_server(target):
+        from barledger.remote.opening import open_remote  # noqa: PLC0415 - only who reads from a server needs it
+
+        unfit = {"token": token, "org": org, "ledger": ledger, "actor": actor, "accept_expiry": accept_expiry}
+        return open_remote(target, settings=settings, key=key, read_only=read_only, unfit=unfit)
+    if key is not None:
+        from barledger.errors import InvalidSetting  # noqa: PLC0415 - as above
+
+        raise InvalidSetting(setting="key", reason="it is for a server, http://host:8321; a store has a token")
     return open_barledger(
         path_or_url,
         token=token,
@@ -111,6 +127,7 @@ def connect(
         actor=actor,
         read_only=read_only,
         accept_expiry=accept_expiry,
+        settings=settings,
     )
 
 

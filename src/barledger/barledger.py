@@ -21,6 +21,7 @@ from barledger.errors import Closed, Mismatch
 from barledger.ledger.contract import Ledger, Snapshot
 from barledger.opening import key_place, ledger_in, open_ledger, open_store, place_of
 from barledger.services import reconciliation
+from barledger.services.access import KeyService, ReplyService
 from barledger.services.actions import CorporateActionService
 from barledger.services.audit import AuditLog
 from barledger.services.audit.evidence import Evidence
@@ -32,14 +33,17 @@ from barledger.services.cache.commit import Written
 from barledger.services.cache.history import Edition
 from barledger.services.cache.vault import Patience, Vault, fits, introduce
 from barledger.services.cache.verification import Verification
+from barledger.services.events import EventService
 from barledger.services.indicators import IndicatorService
 from barledger.services.indicators.absences import Absences
+from barledger.services.indicators.cache import IndicatorCache
 from barledger.services.indicators.live import LiveService
 from barledger.services.ingestion import Budget, DataIngestionService, Entry, IngestionReport
 from barledger.services.ingestion.plan import Refresh
 from barledger.services.ingestion.progress import Listener
 from barledger.services.instruments import InstrumentService
 from barledger.services.integrity import DataIntegrityService
+from barledger.services.jobs import JobService
 from barledger.services.notifications import NotificationService
 from barledger.services.notifications.posting import Poster
 from barledger.services.quality import LibraryVerification, QualityService, VerificationBudget
@@ -58,20 +62,32 @@ class BarLedger:
     """What `connect` gives: the services as attributes, and the verbs of every day as shortcuts to them."""
 
     def __init__(
-        self, store: Store, ledger: Ledger, *, settings: Settings, read_only: bool = False, lent: Vault | None = None
+        self,
+        store: Store,
+        ledger: Ledger,
+        *,
+        settings: Settings,
+        read_only: bool = False,
+        lent: Vault | None = None,
+        computed: IndicatorCache | None = None,
     ) -> None:
         """Plug a store and its ledger together; a pair that does not fit can only be read.
 
-        ``lent`` are both halves of another session, which goes on using them when this one is closed.
+        ``lent`` are both halves of another session, which goes on using them when this one is closed, and ``computed``
+        is what it keeps of indicators.
         """
         self.settings = settings
         self._lent = lent is not None
         self.vault = lent or _plug(store, ledger, settings, read_only=read_only)
         self.notifications = NotificationService(self.vault, ChannelRegistry(), window=_window(settings))
+        self.keys = KeyService(self.vault)
+        self.replies = ReplyService(self.vault)
         self.instruments = InstrumentService(self.vault)
         self.cache = DataCacheService(self.vault)
         self.availability = DataAvailabilityService(self.vault, self.instruments)
         self.schedule = ScheduleService(self.vault, self, make_timers=ApschedulerTimers, lease=settings.schedule_lease)
+        self.events = EventService(self.vault)
+        self.jobs = JobService(self.vault, self, home=settings.home, most=settings.queue, lease=settings.schedule_lease)
         self.quality_metrics = QualityService(self.vault, self.instruments, self.availability)
         self.integrity = DataIntegrityService(
             self.vault,
@@ -100,6 +116,7 @@ class BarLedger:
             LiveService(self.vault, self.retrieval, self.ingestion, absences),
             absences,
             cache_bytes=settings.indicator_cache,
+            cache=computed,
         )
         self.audit = AuditLog(self.vault, keys=key_place(ledger, settings), anchor=settings.anchor)
         self.actions = CorporateActionService(self.vault, self.cache, self.instruments, self.retrieval)
@@ -321,7 +338,7 @@ class BarLedger:
         """
         vault = replace(self.vault, actor=check_name("actor", actor), afterwards=Afterwards())
         settings = self.settings.model_copy(update={"actor": actor})
-        return BarLedger(vault.store, vault.ledger, settings=settings, lent=vault)
+        return BarLedger(vault.store, vault.ledger, settings=settings, lent=vault, computed=self.indicators.cache)
 
     def close(self) -> None:
         """Release the store and the ledger, unless they are lent; what is asked afterwards raises `Closed`."""
@@ -331,8 +348,8 @@ class BarLedger:
         nothing: Any = _Nothing()
         self.cache = self.ingestion = self.retrieval = self.audit = self.instruments = nothing
         self.availability = self.integrity = self.quality_metrics = self.actions = nothing
-        self.indicators = nothing
-        self.notifications = self.schedule = nothing
+        self.indicators = self.keys = self.replies = nothing
+        self.notifications = self.schedule = self.jobs = self.events = nothing
 
     def __enter__(self) -> Self:
         """Use it in a with statement."""

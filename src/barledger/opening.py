@@ -49,6 +49,9 @@ def place_of(target: str, ledger: str, settings: Settings) -> Place:
         return Place(store=target, ledger=ledger or "sqlite://")
     if target.startswith(INFLUX):
         return Place(store=target, ledger=ledger or _influx_ledger(target, settings))
+    if target.startswith(("http://", "https://")):
+        step = "Read from it by barledger.connect(url, key=...); or name the store itself, influxdb+http://host:8086/bucket."
+        raise InvalidSetting(setting="url", reason="a server of barledger is no store of this machine", advised=step)
     if "://" in target:
         raise InvalidSetting(setting="url", reason="a store is a folder or influxdb+http://host:8086/bucket")
     folder = Path(target).expanduser().absolute()

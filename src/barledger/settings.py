@@ -52,8 +52,20 @@ class Settings(BaseSettings):
     schedule_lease: float = Field(
         default=30.0, gt=0.5, description="Seconds after which another process takes over the schedule of a dead one."
     )
+    queue: int = Field(default=200, ge=1, description="At most so many jobs wait or run, and as many ended are kept.")
     indicator_cache: int = Field(
         default=256 * 1024 * 1024, ge=0, description="At most so many bytes of indicators are kept in memory."
+    )
+    key: SecretStr = Field(default=SecretStr(""), description="The access key for a server of barledger, bl_….")
+    remote_cache: int = Field(
+        default=1024 * 1024 * 1024, ge=0, description="At most so many bytes of a server's answers are kept on disk."
+    )
+    remote_cache_dir: Path = Field(
+        default_factory=lambda: user_cache_path("barledger") / "remote",
+        description="Where a server's answers are kept.",
+    )
+    remote_timeout: float = Field(
+        default=60.0, gt=0, description="Seconds that a server may be silent, and for which requests are tried again."
     )
     mirrored: int = Field(default=200, ge=0, description="At most so many snapshots are mirrored into data_audit.")
 

@@ -17,6 +17,7 @@ from barledger.services.instruments import InstrumentService
 from barledger.services.retrieval import DataRetrievalService
 from barledger.stores.memory import MemoryStore
 from libraries import expected, frame, library
+from remoted import Faced
 from sessions import Weekdays
 
 DESK = {"source": "desk"}
@@ -34,11 +35,11 @@ def column(panel: pd.DataFrame, name: Any) -> dict[int, float]:
 
 
 @pytest.fixture
-def bl(anywhere: BarLedger) -> BarLedger:
+def bl(anywhere: BarLedger, faced: Faced) -> BarLedger:
     """Two instruments that overlap for three days, one of which has a hole."""
     anywhere.write("AAPL", "1d", frame([0, 1, 2, 4, 5]), **DESK)
     anywhere.write("IBM", "1d", frame([2, 4, 5, 6, 9], 50.0), **DESK)
-    return anywhere
+    return faced(anywhere)
 
 
 def test_a_union_has_every_bar_and_no_other(bl: BarLedger) -> None:
@@ -128,11 +129,11 @@ WRONG: tuple[tuple[dict[str, Any], type[Exception], str], ...] = (
 
 @pytest.mark.parametrize(("wish", "error", "said"), WRONG)
 def test_wishes_that_make_no_sense_are_refused(
-    in_memory: BarLedger, wish: dict[str, Any], error: type[Exception], said: str
+    in_memory: BarLedger, faced: Faced, wish: dict[str, Any], error: type[Exception], said: str
 ) -> None:
     in_memory.write("AAPL", "1d", frame(range(3)), **DESK)
     with pytest.raises(error, match=said):
-        in_memory.retrieval.panel("AAPL", "1d", **wish)
+        faced(in_memory).retrieval.panel("AAPL", "1d", **wish)
 
 
 def test_an_instrument_that_is_not_there_is_said(bl: BarLedger) -> None:

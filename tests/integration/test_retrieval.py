@@ -30,6 +30,7 @@ from barledger.errors import (
 )
 from barledger.stores.memory import MemoryStore
 from libraries import TurnableClock, closes, expected, frame, library
+from remoted import Faced
 
 DESK = {"source": "desk"}
 FILL = ["desk", "vendor"]
@@ -37,6 +38,18 @@ FILL = ["desk", "vendor"]
 
 def day(number: int) -> str:
     return str(np.datetime64(number, "D"))
+
+
+@pytest.fixture
+def anywhere(anywhere: BarLedger, faced: Faced) -> BarLedger:
+    """An empty library on each kind of store, here and over HTTP."""
+    return faced(anywhere)
+
+
+@pytest.fixture
+def in_memory(in_memory: BarLedger, faced: Faced) -> BarLedger:
+    """An empty library in memory, here and over HTTP."""
+    return faced(in_memory)
 
 
 @pytest.fixture

@@ -24,13 +24,16 @@ from barledger.cli import (
     indicators,
     ingestion,
     instruments,
+    jobs,
     keeping,
+    keys,
     ledger,
     notify,
     priority,
     proposals,
     quality,
     schedule,
+    serve,
     snapshots,
     sources,
     status,
@@ -86,6 +89,7 @@ _ON_BARS: Final[tuple[Callable[..., None], ...]] = (
 _ON_LIBRARIES: Final[tuple[Callable[..., None], ...]] = (
     policy,
     tolerance,
+    serve.serve,
     keeping.retention,
     keeping.backup,
     keeping.restore,
@@ -107,6 +111,8 @@ app.add_typer(proposals.app, name="proposals")
 app.add_typer(audit.app, name="audit")
 app.add_typer(discrepancies.app, name="discrepancies")
 app.add_typer(ledger.app, name="ledger")
+app.add_typer(keys.app, name="keys")
+app.add_typer(jobs.app, name="jobs")
 app.add_typer(notify.app, name="notify")
 app.add_typer(schedule.app, name="schedule")
 for command in _ON_LIBRARIES:

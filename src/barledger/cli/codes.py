@@ -3,6 +3,7 @@
 from typing import Final
 
 from barledger.errors import (
+    AccessDenied,
     BarledgerError,
     Busy,
     DeliveryFailed,
@@ -18,6 +19,7 @@ _CODES: Final[tuple[tuple[type[BarledgerError], int], ...]] = (
     (InvalidInput, 2),
     (NotFound, 3),
     (Refused, 4),
+    (AccessDenied, 4),
     (IntegrityError, 5),
     (StoreError, 6),
     (SourceError, 6),

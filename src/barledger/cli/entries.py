@@ -111,6 +111,11 @@ def _job(data: Mapping[str, Any]) -> str:
     return f"{job['name']} ({job['kind']}), {job['when']}"
 
 
+def _access_key(data: Mapping[str, Any]) -> str:
+    key = data["access_key"]
+    return f"{key['name']} ({', '.join(key['scopes'])})"
+
+
 def _halt(data: Mapping[str, Any]) -> str:
     halt = data["halt"]
     return f"{halt['instrument']} from {moment(int(halt['start']))}"
@@ -142,6 +147,7 @@ _WAYS: Final[Mapping[str, Any]] = {
     "channel": _channel,
     "route": _route,
     "job": _job,
+    "access_key": _access_key,
     "halt": _halt,
     "given_up": lambda data: f"{len(data['given_up'])} given up",
     "series": _written,

@@ -113,6 +113,21 @@ def approve(
 
 
 @app.command()
+def revoke(
+    name: Name,
+    strategy: Annotated[str, typer.Option(help="The strategy that may not trade on it any more.")],
+    reason: Reason = "",
+    store: Store = "",
+    ledger: Ledger = "",
+    json: Json = False,
+) -> None:
+    """Take an approval back; needs a reason. The strategy means what is still approved for it, or nothing."""
+    with library(store, ledger) as opened:
+        done = opened.cache.revoke(name, strategy=strategy, reason=reason)
+    Output(as_json=json).say(f"{done.id} is not approved for {strategy} any more", done)
+
+
+@app.command()
 def hold(
     name: Name,
     reason: Reason = "",

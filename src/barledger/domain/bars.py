@@ -188,16 +188,25 @@ class Bars:
 
         Bars that were asked for with columns have time and these.
         """
+        return self._tabled(self._view)
+
+    def as_table(self) -> "pa.Table":
+        """Return what `to_arrow` does, for who holds these bars alone: pandas does not know of its memory.
+
+        Frames of these bars must not be changed while the table is used.
+        """
+        return self._tabled(lambda name: getattr(self._rows, name))
+
+    def _tabled(self, view: Callable[[str], npt.NDArray[Any]]) -> "pa.Table":
         import pyarrow as pa  # noqa: PLC0415 - only Arrow's users need it
 
         whole = (*_STORED, *self.marks, *(() if self.adjusted is None else ADJUSTED))
         names = whole if self.columns == self._usual else ("time", *self.columns)
         known = {field.name: field for field in schema()}
-        fields = [known.get(name) or pa.field(name, self._arrow(name).type) for name in names]
+        columns = [_floats(view(name)) if name in VALUES else self._arrow(name) for name in names]
+        fields = [known.get(name) or pa.field(name, column.type) for name, column in zip(names, columns, strict=True)]
         metadata = {f"barledger.{key}": str(value) for key, value in self.provenance.items()}
-        return pa.Table.from_arrays(
-            [self._arrow(name) for name in names], schema=pa.schema(fields).with_metadata(metadata)
-        )
+        return pa.Table.from_arrays(columns, schema=pa.schema(fields).with_metadata(metadata))
 
     def _arrow(self, name: str) -> "pa.Array":
         import pyarrow as pa  # noqa: PLC0415 - as above
@@ -205,14 +214,12 @@ class Bars:
         rows = self._rows
         if name in ("time", "close_time"):
             return pa.array(getattr(self, name), pa.timestamp("ns", "UTC"))
-        if name in VALUES:
-            return pa.array(self._view(name), from_pandas=True)
         if name == "adjustment_factor":
             return pa.array(self._factor(), pa.float64(), from_pandas=True)
         if name in ADJUSTED:
             return pa.array(self._column(name), pa.float64(), from_pandas=True)
         if name == "source_id":
-            return pa.array([None] * len(rows) if rows.source_id is None else rows.source_id, pa.string())
+            return pa.nulls(len(rows), pa.string()) if rows.source_id is None else pa.array(rows.source_id, pa.string())
         return pa.array(self._column(name))
 
     def __arrow_c_stream__(self, requested_schema: object = None) -> object:
@@ -293,6 +300,24 @@ class Bars:
         """
         return styled(self, style)
 
+    def beside(self, adjusted: "Bars", *, columns: Sequence[str] = ()) -> "Bars":
+        """Return these bars with the same ones adjusted beside them, and what is told of how that was done."""
+        return Bars(
+            rows=self._rows,
+            series=self.series,
+            interval=self.interval,
+            version=self.version,
+            revisions=self.revisions,
+            sources=self.sources,
+            adjustment=self.adjustment,
+            adjusted=adjusted,
+            calendar=self._calendar_of,
+            actions=lambda: adjusted.actions,
+            columns=columns,
+            marks=self.marks,
+            notes={**self.notes, **adjusted.notes},
+        )
+
     def _columns_of(self, marks: tuple[str, ...]) -> tuple[str, ...]:
         """Return the columns of bars that are made of these and have other marks; none if nobody named any."""
         if self.columns == (*VALUES, *self.marks):
@@ -365,6 +390,13 @@ def schema() -> "pa.Schema":
     return pa.schema(
         [("time", pa.timestamp("ns", "UTC")), *floats, ("source_id", pa.string()), ("revision", pa.int64())]
     )
+
+
+def _floats(column: npt.NDArray[Any]) -> "pa.Array":
+    """Return numbers with null for NaN; without a copy where there is none."""
+    import pyarrow as pa  # noqa: PLC0415 - as above
+
+    return pa.array(column, from_pandas=bool(np.isnan(column).any()))
 
 
 def _read_only(column: npt.NDArray[Any]) -> npt.NDArray[Any]:

@@ -13,29 +13,32 @@ The tree (each class also inherits the kin from the standard library that caller
     │   │   └── InfiniteValue, NegativePrice, ZeroPrice, NegativeVolume, HighBelowLow, NotEnclosing, EmptyBar
     │   ├── FutureTime, AmbiguousSource, AmbiguousInstrument, LedgerRejected
     │   ├── IndicatorInvalid, InvalidState
+    │   ├── InvalidCursor, IdempotencyReused
     │   └── InvalidSpec, ParameterUnknown, ParameterInvalid, InputMissing, InputUnsuitable, ValuesMissing
     ├── NotFound (LookupError)
-    │   ├── SeriesNotFound, InstrumentNotFound, VersionNotFound, SourceNotFound, DataNotFound
+    │   ├── SeriesNotFound, VersionNotFound, SourceNotFound, DataNotFound, ApprovalNotFound, InstrumentNotFound
     │   ├── CalendarNotFound, DiscrepancyNotFound, RuleNotFound, ManifestNotFound, EntryNotFound, ActionNotFound
-    │   └── ChannelNotFound, RouteNotFound, JobNotFound, IndicatorNotFound
+    │   └── ChannelNotFound, RouteNotFound, JobNotFound, IndicatorNotFound, AccessKeyNotFound
     ├── Refused (RuntimeError)
     │   ├── RevisionConflict, RevisionExpired, NameTaken, NotEmpty, VersionImmutable, Held, ReadOnly, Closed
     │   ├── ActionConflict, CannotAdjust, AdjustmentChanged, CapabilityMissing, BucketExpires, FormatTooNew
-    │   ├── SymbolTaken, JobTaken, ChannelTaken (NameTaken)
+    │   ├── SymbolTaken, JobTaken, ChannelTaken, AccessKeyTaken (NameTaken)
+    │   ├── AccessKeyRevoked, IdempotencyPending
     │   ├── IllegalStep, KeyExposed, KeyMissing, JobRunning, JobKindMissing (CapabilityMissing)
     │   ├── CannotStream, IndicatorTaken, IndicatorFailed
-    │   └── OutOfReach (CapabilityMissing), ChangedSince, ProposalStale (RevisionConflict)
+    │   └── OutOfReach, NotServed (CapabilityMissing), ChangedSince, ProposalStale (RevisionConflict)
     │       └── StillCounted (ChangedSince), SoAlready (ProposalStale)
     ├── Busy (TimeoutError)
     │   └── LeaseLost
     │       └── RunnerLost
     ├── IntegrityError (RuntimeError)
     │   └── StoreDamaged, BlockDamaged, StoreDiverged, LedgerMismatch, LockBroken, LogRewritten, ManifestChanged
+    │       AnswerDamaged
     ├── StoreError (OSError)
     │   ├── StoreUnavailable (ConnectionError), StoreUnwritable, StoreTimeout, TlsFailed
     │   ├── NotAuthenticated, NotPermitted (PermissionError)
     │   ├── BucketNotFound, OrganizationNotFound, NotInfluxDB, ServerUnsupported, ServerTooOld
-    │   ├── FieldTypeConflict, StoreRejected
+    │   ├── FieldTypeConflict, StoreRejected, NotBarledger
     │   └── LedgerNotAuthenticated, LedgerNotPermitted (PermissionError), LedgerNotFound (LookupError)
     ├── SourceError (OSError)
     │   └── SourceUnavailable (ConnectionError)
@@ -43,6 +46,9 @@ The tree (each class also inherits the kin from the standard library that caller
     ├── DeliveryFailed (OSError)
     │   └── DeliveryRefused
     │       └── ChannelGone
+    ├── AccessDenied (PermissionError)
+    │   └── KeyRefused, ScopeMissing, InstrumentDenied
+    ├── ServerProblem (RuntimeError)
     └── DriverMissing (ImportError)
 
 An error is a frozen set of typed fields, a stable ``code`` for programs, and a ``next_step`` for people.
@@ -133,6 +139,7 @@ from barledger.errors.integrity import (
 )
 from barledger.errors.lookup import (
     ActionNotFound,
+    ApprovalNotFound,
     CalendarNotFound,
     DataNotFound,
     DiscrepancyNotFound,
@@ -175,6 +182,7 @@ from barledger.errors.refusals import (
     SymbolTaken,
     VersionImmutable,
 )
+from barledger.errors.remote import AnswerDamaged, NotBarledger, NotServed, ServerProblem
 from barledger.errors.root import (
     BarledgerError,
     BarledgerWarning,
@@ -194,14 +202,34 @@ from barledger.errors.running import (
     ChannelNotFound,
     DeliveryFailed,
     DeliveryRefused,
+    JobFileNotFound,
     JobKindMissing,
     JobNotFound,
     JobRunning,
+    JobUnfinished,
+    QueuedJobNotFound,
+    QueueFull,
     RouteNotFound,
     RunnerLost,
 )
+from barledger.errors.serving import (
+    AccessDenied,
+    AccessKeyNotFound,
+    AccessKeyRevoked,
+    AccessKeyTaken,
+    IdempotencyPending,
+    IdempotencyReused,
+    InstrumentDenied,
+    InvalidCursor,
+    KeyRefused,
+    ScopeMissing,
+)
 
 __all__ = [
+    "AccessDenied",
+    "AccessKeyNotFound",
+    "AccessKeyRevoked",
+    "AccessKeyTaken",
     "ActionConflict",
     "ActionKnown",
     "ActionNotFound",
@@ -209,6 +237,8 @@ __all__ = [
     "AdjustmentChanged",
     "AmbiguousInstrument",
     "AmbiguousSource",
+    "AnswerDamaged",
+    "ApprovalNotFound",
     "BarledgerError",
     "BarledgerWarning",
     "BeyondRange",
@@ -241,6 +271,8 @@ __all__ = [
     "FutureTime",
     "Held",
     "HighBelowLow",
+    "IdempotencyPending",
+    "IdempotencyReused",
     "IllegalStep",
     "Incomplete",
     "IndicatorFailed",
@@ -250,10 +282,12 @@ __all__ = [
     "InfiniteValue",
     "InputMissing",
     "InputUnsuitable",
+    "InstrumentDenied",
     "InstrumentNotFound",
     "IntegrityError",
     "InvalidAction",
     "InvalidBars",
+    "InvalidCursor",
     "InvalidInput",
     "InvalidInterval",
     "InvalidManifest",
@@ -265,12 +299,15 @@ __all__ = [
     "InvalidState",
     "InvalidTimeframe",
     "InvalidVersion",
+    "JobFileNotFound",
     "JobKindMissing",
     "JobNotFound",
     "JobRunning",
     "JobTaken",
+    "JobUnfinished",
     "KeyExposed",
     "KeyMissing",
+    "KeyRefused",
     "LeaseLost",
     "LedgerMismatch",
     "LedgerNotAuthenticated",
@@ -289,6 +326,7 @@ __all__ = [
     "NegativeVolume",
     "NoBars",
     "NotAuthenticated",
+    "NotBarledger",
     "NotCounted",
     "NotEmpty",
     "NotEnclosing",
@@ -297,6 +335,7 @@ __all__ = [
     "NotParallel",
     "NotPermitted",
     "NotRefreshed",
+    "NotServed",
     "OffGrid",
     "OrganizationNotFound",
     "OutOfReach",
@@ -304,6 +343,8 @@ __all__ = [
     "ParameterUnknown",
     "PluginFailed",
     "ProposalStale",
+    "QueueFull",
+    "QueuedJobNotFound",
     "RateLimited",
     "ReadOnly",
     "Refused",
@@ -312,7 +353,9 @@ __all__ = [
     "RouteNotFound",
     "RuleNotFound",
     "RunnerLost",
+    "ScopeMissing",
     "SeriesNotFound",
+    "ServerProblem",
     "ServerTooOld",
     "ServerUnsupported",
     "ShortShards",

@@ -25,6 +25,10 @@ SETTINGS: Final = frozenset(
         "schedule_lease",
         "indicator_cache",
         "mirrored",
+        "key",
+        "remote_cache",
+        "remote_cache_dir",
+        "remote_timeout",
     }
 )
 """What the environment and the configuration file may say too."""

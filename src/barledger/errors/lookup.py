@@ -45,6 +45,17 @@ class VersionNotFound(NotFound):
 
 
 @dataclass(kw_only=True, eq=False)
+class ApprovalNotFound(NotFound):
+    """The strategy has not approved the snapshot, or took that back."""
+
+    snapshot: str
+    strategy: str
+    code = "approval-not-found"
+    message = "snapshot {snapshot!r} is not approved for {strategy}"
+    next_step = "`barledger snapshot show` tells which strategies it is approved for."
+
+
+@dataclass(kw_only=True, eq=False)
 class SourceNotFound(NotFound):
     """No source is registered under this name."""
 

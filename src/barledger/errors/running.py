@@ -38,6 +38,49 @@ class JobNotFound(NotFound):
 
 
 @dataclass(kw_only=True, eq=False)
+class QueuedJobNotFound(NotFound):
+    """No job that somebody asked for has this id; of those that have ended only the newest are kept."""
+
+    job: str
+    code = "queued-job-not-found"
+    message = "no job has the id {job!r}"
+    next_step = "`barledger jobs list` lists those that there are; the oldest are forgotten."
+
+
+@dataclass(kw_only=True, eq=False)
+class JobFileNotFound(NotFound):
+    """A job has no such file, or it lies on the machine that made it."""
+
+    job: str
+    file: str
+    host: str
+    code = "job-file-not-found"
+    message = "job {job} has no file {file!r} here; it was done on {host}"
+    next_step = "Look at the files that the job's result names; on another machine, ask the server there."
+
+
+@dataclass(kw_only=True, eq=False)
+class QueueFull(Refused):
+    """As many jobs wait or run as may."""
+
+    waiting: int
+    code = "queue-full"
+    message = "{waiting} jobs wait or run already"
+    next_step = "Try again when some have ended, or cancel one: `barledger jobs list`, `barledger jobs cancel ID`."
+
+
+@dataclass(kw_only=True, eq=False)
+class JobUnfinished(Refused):
+    """A job has no result yet, or never had one."""
+
+    job: str
+    state: str
+    code = "job-unfinished"
+    message = "job {job} is {state}, and has no result"
+    next_step = "Wait until it is done: `barledger jobs show ID` says how far it is."
+
+
+@dataclass(kw_only=True, eq=False)
 class DeliveryFailed(BarledgerError, OSError):
     """A channel did not take a notice; another try later may help. ``retry_after`` is in seconds, 0 if unknown."""
 

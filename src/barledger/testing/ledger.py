@@ -6,7 +6,9 @@ import pytest
 
 from barledger.ledger.contract import Ledger
 from barledger.testing.commits import GRACE, HandClock
+from barledger.testing.ledger_access import AccessPromises
 from barledger.testing.ledger_discrepancies import DiscrepancyPromises
+from barledger.testing.ledger_jobs import JobPromises
 from barledger.testing.ledger_markets import ActionPromises, BulkPromises, InstrumentPromises
 from barledger.testing.ledger_notices import NoticePromises
 from barledger.testing.ledger_processes import ProcessPromises
@@ -38,6 +40,8 @@ class LedgerContract(
     QualityPromises,
     NoticePromises,
     SchedulePromises,
+    AccessPromises,
+    JobPromises,
     ProcessPromises,
 ):
     """Inherit it and give a fixture ``place``: a function that opens one and the same ledger, at first a new one.

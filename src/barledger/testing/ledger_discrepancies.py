@@ -52,6 +52,19 @@ class DiscrepancyPromises:
         told = [entry.data["discrepancy"]["state"] for entry in ledger.audit.entries(series=A)]
         assert told == ["proposed", "accepted", "applied", "undone"]
 
+    def test_steps_are_told_in_their_order_from_any_moment_on(self, ledger: Ledger) -> None:
+        first, second = _added(ledger, _discrepancy(), b"one"), _added(ledger, _discrepancy(days=(20, 21)), b"two")
+        ledger.discrepancies.step(first.id, "accepted", WHO)
+        told = ledger.discrepancies.changed(0, limit=10)
+        assert [(one.id, one.state, step.state) for one, step in told] == [
+            (first.id, "accepted", "proposed"),
+            (second.id, "proposed", "proposed"),
+            (first.id, "accepted", "accepted"),
+        ]
+        assert ledger.discrepancies.changed(0, limit=1) == told[:1]
+        assert ledger.discrepancies.changed(told[1][1].at, limit=10) == told[2:]
+        assert ledger.discrepancies.changed(told[2][1].at, limit=10) == []
+
     def test_a_step_that_the_state_does_not_allow_is_refused_and_changes_nothing(self, ledger: Ledger) -> None:
         paths: dict[DiscrepancyState, tuple[DiscrepancyState, ...]] = {
             "open": (),

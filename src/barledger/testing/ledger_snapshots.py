@@ -10,7 +10,7 @@ import pytest
 from barledger.domain.digest import EMPTY_ROOT, Block, root_digest
 from barledger.domain.interval import Interval, everything
 from barledger.domain.series import Series
-from barledger.errors import Held, NameTaken, SeriesNotFound, VersionImmutable, VersionNotFound
+from barledger.errors import ApprovalNotFound, Held, NameTaken, SeriesNotFound, VersionImmutable, VersionNotFound
 from barledger.ledger.contract import Ledger, Pin
 from barledger.testing.bars import series
 from barledger.testing.commits import WHO, block, commit, pin, year
@@ -170,6 +170,57 @@ class SnapshotPromises:
         with pytest.raises(Held):
             ledger.snapshots.delete("s", WHO)
 
+    def test_an_approval_that_is_taken_back_ends_its_hold_alone(self, ledger: Ledger) -> None:
+        commit(ledger, A)
+        before = pin(ledger, "s", A, strategy="x")
+        first = ledger.snapshots.approve("s", "x", WHO)
+        second = ledger.snapshots.approve("s", "y", WHO)
+        assert first.held == second.held
+        left = ledger.snapshots.revoke("s", "x", WHO)
+        assert left == replace(second, held=left.held) == ledger.snapshots.get("s")
+        assert ledger.snapshots.approvals() == [("s", "y")]
+        with pytest.raises(Held):
+            ledger.snapshots.delete("s", WHO)
+        assert ledger.snapshots.revoke("s", "y", WHO) == before == ledger.snapshots.get("s")
+        assert ledger.snapshots.approvals() == []
+        for name, strategy in (("s", "x"), ("s", "z")):
+            with pytest.raises(ApprovalNotFound):
+                ledger.snapshots.revoke(name, strategy, WHO)
+        ledger.snapshots.approve("s", "x", WHO)
+        ledger.snapshots.hold("s", "case 7", WHO)
+        assert ledger.snapshots.revoke("s", "x", WHO).held == "case 7"
+
+    def test_nothing_stands_in_for_an_approval_that_is_taken_back(self, ledger: Ledger) -> None:
+        commit(ledger, A)
+        for name in ("one", "two", "three"):
+            pin(ledger, name, A, strategy="x")
+        for name in ("one", "two"):
+            ledger.snapshots.approve(name, "x", WHO)
+        ledger.snapshots.revoke("two", "x", WHO)
+        found = ledger.snapshots.of_strategy("x")
+        assert found is not None
+        assert found.id == "one"
+        ledger.snapshots.revoke("one", "x", WHO)
+        assert ledger.snapshots.of_strategy("x") is None
+        ledger.snapshots.approve("two", "x", WHO)
+        again = ledger.snapshots.of_strategy("x")
+        assert again is not None
+        assert again.id == "two"
+
+    def test_snapshots_are_listed_in_pages(self, ledger: Ledger) -> None:
+        commit(ledger, A)
+        for name in ("b", "c", "a", "d", "e"):
+            pin(ledger, name, A, strategy="x" if name != "c" else "y")
+        whole = ledger.snapshots.list(strategy="x")
+        found = ledger.snapshots.list(strategy="x", limit=2)
+        while len(found) < len(whole):
+            before = (found[-1].created_at, found[-1].id)
+            page = ledger.snapshots.list(strategy="x", before=before, limit=2)
+            assert 0 < len(page) <= 2
+            found += page
+        assert found == whole
+        assert ledger.snapshots.list(strategy="x", before=(whole[-1].created_at, whole[-1].id)) == []
+
     def test_a_legal_hold_blocks_deletion_until_it_is_released(self, ledger: Ledger) -> None:
         commit(ledger, A)
         before = pin(ledger, "s", A)
@@ -193,6 +244,7 @@ class SnapshotPromises:
             attempts: list[Callable[[], object]] = [
                 partial(ledger.snapshots.hold, name, "why", WHO),
                 partial(ledger.snapshots.approve, name, "x", WHO),
+                partial(ledger.snapshots.revoke, name, "x", WHO),
                 partial(ledger.snapshots.set_materialised, name, WHO),
                 partial(ledger.snapshots.delete, name, WHO),
             ]

@@ -62,6 +62,18 @@ def test_a_library_is_kept_by_commands_alone(cli: Cli, tmp_path: Path) -> None:
     assert [one["sequence"] for one in cli.json("audit", "--after", "2", "--limit", "1")] == ["3"]
 
 
+def test_an_approval_can_be_taken_back(cli: Cli, tmp_path: Path) -> None:
+    take(cli, written(tmp_path / "a.csv", frame(range(3))))
+    cli("snapshot", "create", "AAPL", "1d", "--id", "x")
+    cli("snapshot", "approve", "x", "--strategy", "momentum-7")
+    revoke = ("snapshot", "revoke", "x", "--strategy", "momentum-7")
+    assert cli.refused(*revoke, code=2)["error"] == "invalid-name"
+    assert cli.json(*revoke, "--reason", "it loses")["held"] == ""
+    assert cli.refused(*revoke, "--reason", "it loses", code=3)["error"] == "approval-not-found"
+    assert cli.refused("snapshot", "show", "strategy:momentum-7", code=3)["error"] == "version-not-found"
+    cli("snapshot", "delete", "x")
+
+
 def test_tables_say_what_json_says(cli: Cli, tmp_path: Path) -> None:
     take(cli, written(tmp_path / "a.csv", frame(range(3))))
     table = cli("bars", "AAPL", "1d")

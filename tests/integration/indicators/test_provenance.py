@@ -24,17 +24,18 @@ from barledger.errors import (
 from barledger.stores.memory import MemoryStore
 from libraries import library
 from own_indicators import own_indicators
+from remoted import Faced
 from walks import daily, day
 
 SPECS = ["moved(25)", "running(7)", "summed", "sma(zscore(5), 3)"]
 
 
 @pytest.fixture
-def bl() -> Iterator[BarLedger]:
+def bl(faced: Faced) -> Iterator[BarLedger]:
     with own_indicators(), library(MemoryStore()) as opened:
         opened.write("A", "1d", daily(range(300)), source="mine")
         opened.write("B", "1d", daily(range(300), seed=2), source="mine")
-        yield opened
+        yield faced(opened)
 
 
 @pytest.mark.parametrize("options", [{}, {"start": day(100)}, {"last": 7}, {"start": day(100), "adjust": "total"}])

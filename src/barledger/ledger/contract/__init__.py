@@ -9,11 +9,13 @@ is strictly increasing and read under the same lock that orders transactions.
 
 from abc import ABC, abstractmethod
 
+from barledger.ledger.contract.access import AccessKeys, Replies, Reply
 from barledger.ledger.contract.actions import Actions, Materialised
 from barledger.ledger.contract.audit import KEPT_LEVELS, Audit, AuditEntry, KeptEntry, SignedCheckpoint
 from barledger.ledger.contract.catalog import Catalog
 from barledger.ledger.contract.discrepancies import Discrepancies
 from barledger.ledger.contract.instruments import Instruments, Telling
+from barledger.ledger.contract.jobs import MOST_DEATHS, Jobs
 from barledger.ledger.contract.notices import ChannelRecord, Delivery, DeliveryState, Noticed, Notices
 from barledger.ledger.contract.outbox import Outbox, Parcel
 from barledger.ledger.contract.policies import Policies
@@ -43,7 +45,9 @@ from barledger.ledger.contract.symbols import Symbol, Symbols
 
 __all__ = [
     "KEPT_LEVELS",
+    "MOST_DEATHS",
     "Aborted",
+    "AccessKeys",
     "Actions",
     "Audit",
     "AuditEntry",
@@ -62,6 +66,7 @@ __all__ = [
     "Instruments",
     "Intent",
     "JobRecord",
+    "Jobs",
     "KeptEntry",
     "Ledger",
     "Look",
@@ -80,6 +85,8 @@ __all__ = [
     "Quarantine",
     "QuarantinedBar",
     "Recalled",
+    "Replies",
+    "Reply",
     "RevisionRecord",
     "Revisions",
     "Run",
@@ -121,6 +128,9 @@ class Ledger(ABC):
     outbox: Outbox
     notices: Notices
     schedule: Schedule
+    access_keys: AccessKeys
+    replies: Replies
+    jobs: Jobs
 
     @abstractmethod
     def now(self) -> int:

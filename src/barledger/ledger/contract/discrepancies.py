@@ -52,5 +52,9 @@ class Discrepancies(ABC):
         """
 
     @abstractmethod
+    def changed(self, after: int, *, limit: int) -> builtins.list[tuple[Discrepancy, Step]]:
+        """Return the steps that were taken after a time (ns), oldest first, each with its discrepancy as it is now."""
+
+    @abstractmethod
     def steps(self, discrepancy_id: str) -> builtins.list[Step]:
         """Return all steps that were taken, oldest first; raises `DiscrepancyNotFound`."""

@@ -75,13 +75,25 @@ class Snapshots(ABC):
 
     @abstractmethod
     def list(
-        self, *, strategy: str | None = None, purpose: str | None = None, deleted: bool = False
+        self,
+        *,
+        strategy: str | None = None,
+        purpose: str | None = None,
+        deleted: bool = False,
+        before: tuple[int, str] | None = None,
+        limit: int | None = None,
     ) -> "list[Snapshot]":
-        """Return snapshots and named versions, newest first."""
+        """Return snapshots and named versions, newest first, those of one instant by their ids from the last on.
+
+        With ``before``, the time at which one was made and its id, only what follows it, and at most ``limit``.
+        """
 
     @abstractmethod
     def of_strategy(self, strategy: str) -> Snapshot | None:
-        """Return its newest approved snapshot; its newest one only if none was ever approved."""
+        """Return its newest approved snapshot; its newest one only if none was ever approved.
+
+        One that stands in for an approval that was taken back, or whose snapshot is gone, is none.
+        """
 
     @abstractmethod
     def approvals(self) -> Sequence[tuple[str, str]]:
@@ -102,6 +114,13 @@ class Snapshots(ABC):
     @abstractmethod
     def approve(self, snapshot_id: str, strategy: str, who: Who) -> Snapshot:
         """Approve it for a strategy, and hold it."""
+
+    @abstractmethod
+    def revoke(self, snapshot_id: str, strategy: str, who: Who) -> Snapshot:
+        """Take an approval back; raises `ApprovalNotFound`.
+
+        The hold that it placed goes over to another approval that stands, or ends; a legal hold stays.
+        """
 
     @abstractmethod
     def hold(self, snapshot_id: str, reason: str, who: Who) -> Snapshot:

@@ -27,6 +27,10 @@ _QUERY: Final = f'SELECT {_NAMES} FROM "discrepancies"'  # noqa: S608 - our own 
 _DECISION: Final = ("state", "decided_at", "decided_by", "decision", "result", "undone_by")
 _STEP: Final = ("state", "at", "actor", "reason", "trigger", "revision")
 _STEPS: Final = 'SELECT "state", "at", "actor", "reason", "trigger", "revision" FROM "discrepancy_steps"'
+_CHANGED: Final = (
+    'SELECT "discrepancy_id", "state", "at", "actor", "reason", "trigger", "revision" FROM "discrepancy_steps" '
+    'WHERE "at" > ? ORDER BY "at", "number" LIMIT ?'
+)
 _SUPERSEDED: Final = "a newer one has the same stretch"
 
 
@@ -132,6 +136,12 @@ class SqlDiscrepancies(Discrepancies):
             self._get(transaction, discrepancy_id)
             rows = transaction.all(f'{_STEPS} WHERE "discrepancy_id" = ? ORDER BY "number"', (discrepancy_id,))
         return [Step(**dict(zip(_STEP, row, strict=True))) for row in rows]
+
+    def changed(self, after: int, *, limit: int) -> builtins.list[tuple[Discrepancy, Step]]:
+        """Return the steps that were taken since."""
+        with self._database.read() as transaction:
+            rows = transaction.all(_CHANGED, (after, limit))
+            return [(self._get(transaction, row[0]), Step(**dict(zip(_STEP, row[1:], strict=True)))) for row in rows]
 
     # --- inside a transaction ------------------------------------------------------------------
 

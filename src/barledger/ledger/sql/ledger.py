@@ -5,6 +5,7 @@ from contextlib import suppress
 
 from barledger.errors import BarledgerError
 from barledger.ledger.contract import Ledger, Who
+from barledger.ledger.sql.access import SqlAccessKeys, SqlReplies
 from barledger.ledger.sql.actions import SqlActions
 from barledger.ledger.sql.audit import SqlAudit, append
 from barledger.ledger.sql.catalog import SqlCatalog
@@ -12,6 +13,7 @@ from barledger.ledger.sql.copying import copy
 from barledger.ledger.sql.discrepancies import SqlDiscrepancies
 from barledger.ledger.sql.engine import Database
 from barledger.ledger.sql.instruments import SqlInstruments
+from barledger.ledger.sql.jobs import SqlJobs
 from barledger.ledger.sql.notices import SqlNotices
 from barledger.ledger.sql.outbox import SqlOutbox
 from barledger.ledger.sql.policies import SqlPolicies
@@ -53,6 +55,9 @@ class SqlLedger(Ledger):
         self.outbox = SqlOutbox(database)
         self.notices = SqlNotices(database)
         self.schedule = SqlSchedule(database)
+        self.access_keys = SqlAccessKeys(database)
+        self.replies = SqlReplies(database)
+        self.jobs = SqlJobs(database)
 
     @staticmethod
     def open(

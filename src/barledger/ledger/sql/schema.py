@@ -8,6 +8,7 @@ from sqlalchemy import Column, MetaData, Table, Text, insert, select
 from sqlalchemy.engine import Connection, make_url
 from sqlalchemy.engine.mock import MockConnection
 
+from barledger.ledger.sql.tables.access import access_keys, replies
 from barledger.ledger.sql.tables.care import block_checks, pinned_checks, quality
 from barledger.ledger.sql.tables.columns import LEFT, OPEN, WAITING, metadata
 from barledger.ledger.sql.tables.decisions import (
@@ -22,6 +23,7 @@ from barledger.ledger.sql.tables.decisions import (
 from barledger.ledger.sql.tables.log import audit, audit_nodes, audit_series, audit_strategies, checkpoints, outbox
 from barledger.ledger.sql.tables.markets import actions, halts, instruments, materialised, symbols
 from barledger.ledger.sql.tables.pinning import approvals, pins, quarantine, snapshots
+from barledger.ledger.sql.tables.queueing import queue
 from barledger.ledger.sql.tables.running import channels, deliveries, jobs, notices, routes, runs, terms
 from barledger.ledger.sql.tables.triggers import APPEND_ONLY, append_only_triggers
 from barledger.ledger.sql.tables.versions import (
@@ -44,6 +46,8 @@ __all__ = [
     "ADDED_IN_0006",
     "ADDED_IN_0007",
     "ADDED_IN_0008",
+    "ADDED_IN_0009",
+    "ADDED_IN_0010",
     "APPEND_ONLY",
     "COLUMNS_ADDED_IN_0003",
     "LEFT",
@@ -51,6 +55,7 @@ __all__ = [
     "SCHEMA_VERSION",
     "WAITING",
     "absences",
+    "access_keys",
     "actions",
     "append_only_triggers",
     "approvals",
@@ -87,6 +92,8 @@ __all__ = [
     "priorities",
     "quality",
     "quarantine",
+    "queue",
+    "replies",
     "revision_series",
     "revisions",
     "routes",
@@ -98,7 +105,7 @@ __all__ = [
     "tolerances",
 ]
 
-SCHEMA_VERSION: Final = "0008"
+SCHEMA_VERSION: Final = "0010"
 
 # What each version brought: tables, and columns of tables that were there.
 ADDED_IN_0002: Final = (instruments, halts, actions, change_policies, absences)
@@ -109,6 +116,8 @@ ADDED_IN_0005: Final = (discrepancies, discrepancy_steps, decision_rules, tolera
 ADDED_IN_0006: Final = (quality, block_checks)
 ADDED_IN_0007: Final = (channels, routes, notices, deliveries, terms, jobs, runs)
 ADDED_IN_0008: Final = (pinned_checks,)
+ADDED_IN_0009: Final = (access_keys, replies)
+ADDED_IN_0010: Final = (queue,)
 
 # Alembic's own table: which schema this is.
 _version = Table("alembic_version", MetaData(), Column("version_num", Text, primary_key=True))

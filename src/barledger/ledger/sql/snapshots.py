@@ -8,7 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from barledger.domain.series import Series
-from barledger.errors import Held, NameTaken, VersionImmutable, VersionNotFound
+from barledger.errors import ApprovalNotFound, Held, NameTaken, VersionImmutable, VersionNotFound
 from barledger.ledger.contract import Pin, Snapshot, SnapshotDraft, Snapshots, Who
 from barledger.ledger.sql import blocks, mirror, schema
 from barledger.ledger.sql import pins as pin_table
@@ -19,6 +19,8 @@ from barledger.ledger.sql.transaction import Transaction, Writing
 
 _table = schema.snapshots
 _approvals = schema.approvals
+_REVOKED = 0
+_STANDS = _approvals.c.approved_at > _REVOKED
 
 
 class SqlSnapshots(Snapshots):
@@ -96,8 +98,26 @@ class SqlSnapshots(Snapshots):
             writing.execute(sa.delete(_approvals).where(*same))
             row = {"snapshot_id": snapshot_id, "strategy": strategy, "approved_at": time}
             writing.execute(sa.insert(_approvals), row)
-            values = {"approved_at": time, "held": snapshot.held or f"approved for {strategy}"}
+            values = {"approved_at": time, "held": snapshot.held or _approved_for(strategy)}
             return self._apply(writing, snapshot, who, values, {"approved_for": strategy})
+
+    def revoke(self, snapshot_id: str, strategy: str, who: Who) -> Snapshot:
+        """Take an approval back; the row stays, since nothing else may ever stand in for it."""
+        with self._database.write() as writing:
+            snapshot = self._living(writing, snapshot_id)
+            mine = _approvals.c.snapshot_id == snapshot_id
+            query = sa.select(_approvals.c.strategy, _approvals.c.approved_at).where(mine & _STANDS)
+            standing = {row.strategy: row.approved_at for row in writing.execute(query).all()}
+            if strategy not in standing:
+                raise ApprovalNotFound(snapshot=snapshot_id, strategy=strategy)
+            del standing[strategy]
+            revoked = sa.update(_approvals).where(mine & (_approvals.c.strategy == strategy))
+            writing.execute(revoked.values(approved_at=_REVOKED))
+            held = snapshot.held
+            if held == _approved_for(strategy):
+                held = _approved_for(min(standing)) if standing else ""
+            values = {"approved_at": max(standing.values(), default=0), "held": held}
+            return self._apply(writing, snapshot, who, values, {"revoked_for": strategy})
 
     def hold(self, snapshot_id: str, reason: str, who: Who) -> Snapshot:
         """Place a legal hold; an empty reason releases it."""
@@ -123,12 +143,14 @@ class SqlSnapshots(Snapshots):
 
     def of_strategy(self, strategy: str) -> Snapshot | None:
         """Return its newest approved snapshot; its newest one only if none was ever approved."""
-        approvals = sa.select(_approvals.c.snapshot_id).where(_approvals.c.strategy == strategy)
+        mine = _approvals.c.strategy == strategy
+        ever = sa.select(sa.func.count()).select_from(_approvals).where(mine)
+        approvals = sa.select(_approvals.c.snapshot_id).where(mine & _STANDS)
         newest_approval = approvals.order_by(_approvals.c.approved_at.desc())
         with self._database.read() as transaction:
             living = _table.c.state != "deleted"
             approved = list(transaction.execute(newest_approval).scalars())
-            if not approved:
+            if not approved and not transaction.execute(ever).scalar():
                 found = self._select(transaction, living & (_table.c.strategy == strategy), limit=1)
                 return found[0] if found else None
             by_id = {one.id: one for one in self._select(transaction, living & _table.c.id.in_(approvals))}
@@ -136,7 +158,7 @@ class SqlSnapshots(Snapshots):
 
     def approvals(self) -> Sequence[tuple[str, str]]:
         """Return which strategy approved which snapshot that is not deleted."""
-        query = sa.select(_approvals.c.snapshot_id, _approvals.c.strategy).join(_table)
+        query = sa.select(_approvals.c.snapshot_id, _approvals.c.strategy).join(_table).where(_STANDS)
         with self._database.read() as transaction:
             rows = transaction.execute(query.where(_table.c.state != "deleted")).all()
         return sorted((row.snapshot_id, row.strategy) for row in rows)
@@ -148,17 +170,26 @@ class SqlSnapshots(Snapshots):
             return [] if number is None else pin_table.of_series(transaction, series, number)
 
     def list(
-        self, *, strategy: str | None = None, purpose: str | None = None, deleted: bool = False
+        self,
+        *,
+        strategy: str | None = None,
+        purpose: str | None = None,
+        deleted: bool = False,
+        before: tuple[int, str] | None = None,
+        limit: int | None = None,
     ) -> builtins.list[Snapshot]:
         """Return snapshots and named versions, newest first."""
         where = sa.true() if deleted else _table.c.state != "deleted"
         if strategy is not None:
-            approved = sa.select(_approvals.c.snapshot_id).where(_approvals.c.strategy == strategy)
+            approved = sa.select(_approvals.c.snapshot_id).where((_approvals.c.strategy == strategy) & _STANDS)
             where &= (_table.c.strategy == strategy) | _table.c.id.in_(approved)
         if purpose is not None:
             where &= _table.c.purpose == purpose
+        if before is not None:
+            made, name = before
+            where &= (_table.c.created_at < made) | ((_table.c.created_at == made) & (_table.c.id < name))
         with self._database.read() as transaction:
-            return self._select(transaction, where)
+            return self._select(transaction, where, limit=limit)
 
     # --- inside a transaction ------------------------------------------------------------------
 
@@ -206,11 +237,17 @@ class SqlSnapshots(Snapshots):
     def _select(
         self, transaction: Transaction, where: Any, *, limit: int | None = None, with_pins: bool = True
     ) -> builtins.list[Snapshot]:
-        query = sa.select(_table).where(where).order_by(_table.c.created_at.desc()).limit(limit)
+        newest_first = (_table.c.created_at.desc(), _table.c.id.desc())
+        query = sa.select(_table).where(where).order_by(*newest_first).limit(limit)
         rows = transaction.execute(query).all()
         names = [row.id for row in rows] if with_pins else []
         found = pin_table.of_snapshots(transaction, self._names, names)
         return [Snapshot(**row._mapping, pins=tuple(found.get(row.id, ()))) for row in rows]  # noqa: SLF001 - the documented way
+
+
+def _approved_for(strategy: str) -> str:
+    """Return what holds a snapshot that is approved."""
+    return f"approved for {strategy}"
 
 
 def _row(snapshot: Snapshot) -> dict[str, Any]:

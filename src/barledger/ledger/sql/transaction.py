@@ -51,6 +51,11 @@ class Transaction:
         revision, reached, _, server_time = self.one(self.dialect.clock)
         return self._now(server_time), reached, revision
 
+    def clock_and_log(self) -> tuple[int, int, int]:
+        """Return the time now, the last time that the ledger gave out, and how many entries the audit log has."""
+        _, reached, noted, server_time = self.one(self.dialect.clock)
+        return self._now(server_time), reached, noted
+
     def _now(self, server_time: int) -> int:
         return self.dialect.now(server_time) if self._clock is None else self._clock()
 

@@ -112,20 +112,51 @@ class DataCacheService:
         id: str | None = None,  # noqa: A002 - the word that users know it by
     ) -> Snapshot:
         """Pin what these series hold now, under one id; ranges are [start, end)."""
+        given = {"instruments": instruments, "timeframes": timeframes, "start": start, "end": end, "source": source}
+        return self.snapshot_of([given], purpose=purpose, strategy=strategy, id=id)
+
+    def snapshot_of(
+        self,
+        ranges: Sequence[Mapping[str, Any]],
+        *,
+        purpose: str = "backtest",
+        strategy: str | None = None,
+        id: str | None = None,  # noqa: A002 - as above
+    ) -> Snapshot:
+        """Pin several ranges under one id, all of one cut; each has the instruments, timeframes, … of `snapshot`."""
+        intents = [intent for one in ranges for intent in self._intents(**one)]
+        request = snapshots.SnapshotRequest(ranges=intents, purpose=purpose, strategy=strategy, id=id)
+        return snapshots.take(self._vault, request)
+
+    def _intents(
+        self,
+        instruments: str | Sequence[str],
+        timeframes: str | Sequence[str],
+        *,
+        start: Instant | None = None,
+        end: Instant | None = None,
+        source: str | None = None,
+    ) -> list[Intent]:
         interval = Interval.of(start, end)
         names = [normalise_instrument(instrument) for instrument in _listed(instruments)]
-        ranges = [
+        return [
             Intent(series=series, interval=interval)
             for timeframe in _listed(timeframes)
             for choice in choose_all(self._vault, names, Timeframe.of(timeframe), source)
             for series in choice.series
         ]
-        request = snapshots.SnapshotRequest(ranges=ranges, purpose=purpose, strategy=strategy, id=id)
-        return snapshots.take(self._vault, request)
 
-    def snapshots(self, *, strategy: str | None = None, purpose: str | None = None) -> list[Snapshot]:
-        """Return snapshots and named versions, newest first."""
-        return self._vault.ledger.snapshots.list(strategy=strategy, purpose=purpose)
+    def snapshots(
+        self,
+        *,
+        strategy: str | None = None,
+        purpose: str | None = None,
+        before: tuple[int, str] | None = None,
+        limit: int | None = None,
+    ) -> list[Snapshot]:
+        """Return snapshots and named versions, newest first; with ``before`` (time and id) those that follow one."""
+        listed = self._vault.ledger.snapshots.list
+        return listed(strategy=strategy, purpose=purpose, before=before, limit=limit)
 
     def find(self, version: str) -> Snapshot:
         """Return the snapshot or named version that an id or ``strategy:<id>`` means; raises `VersionNotFound`."""
@@ -154,6 +185,22 @@ class DataCacheService:
         approved = self._vault.ledger.snapshots.approve(snapshot.id, check_name("strategy", strategy), who)
         snapshots.deliver(self._vault)
         return approved
+
+    def revoke(self, snapshot_id: str, *, strategy: str, reason: str) -> Snapshot:
+        """Take an approval back, for a reason; the snapshot stays, and so does a legal hold.
+
+        The strategy means its newest snapshot that is still approved, or none: what was never approved does not stand
+        in. Raises `VersionNotFound`, `ApprovalNotFound`, and `InvalidName` without a reason.
+        """
+        self._vault.check_writable()
+        found = snapshots.get(self._vault, snapshot_id)
+        who = self._vault.who("revoke_approval", purpose=found.purpose, reason=check_name("reason", reason))
+        return self._vault.ledger.snapshots.revoke(found.id, check_name("strategy", strategy), who)
+
+    def approvals(self, snapshot_id: str) -> list[str]:
+        """Return the strategies that a snapshot is approved for, by name; raises `VersionNotFound`."""
+        found = self.find(snapshot_id)
+        return [strategy for name, strategy in self._vault.ledger.snapshots.approvals() if name == found.id]
 
     def hold(self, snapshot_id: str, *, reason: str) -> Snapshot:
         """Place a legal hold on a snapshot, which blocks its deletion."""

@@ -45,12 +45,16 @@ class IndicatorService:
         absences: Absences,
         *,
         cache_bytes: int = DEFAULT_BYTES,
+        cache: IndicatorCache | None = None,
     ) -> None:
-        """Read bars by this service; what is missing of them is judged by the others."""
+        """Read bars by this service; what is missing of them is judged by the others.
+
+        ``cache`` is that of another session on the same library, to be shared with it.
+        """
         self._retrieval = retrieval
         self.stream = live.stream
         self.follow = live.follow
-        self.cache = IndicatorCache(limit=cache_bytes)
+        self.cache = cache or IndicatorCache(limit=cache_bytes)
         self._requests = Requests(REGISTRY)
         reading = Reading(retrieval, absences)
         self._calculator = Calculator(reading, Places(vault, instruments), absences, self.cache)
@@ -178,6 +182,10 @@ class IndicatorService:
         """Return the other instruments that specs are computed from, as they name them."""
         named = (one.instrument for one in self._requests.bound(specs, None).columns if one.instrument)
         return tuple(dict.fromkeys(named))
+
+    def columns(self, specs: str | Sequence[str]) -> tuple[str, ...]:
+        """Return the names of the columns that specs give; raises what is wrong with them."""
+        return tuple(self._requests.bound(specs, None).picks)
 
     # --- what there is -------------------------------------------------------------------------
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from barledger.domain.adjustment import mode_of
 from barledger.domain.bars import Bars
-from barledger.domain.interval import Instant, format_time
+from barledger.domain.interval import Instant
 from barledger.errors import InvalidSetting, NoBars, SeriesNotFound
-from barledger.ledger.contract import Intent, RevisionRecord
+from barledger.ledger.contract import Intent
 from barledger.services.audit.receipts import Reader, check_receivable, receive
 from barledger.services.cache import snapshots
 from barledger.services.cache.cut import Keep
@@ -35,8 +35,10 @@ from barledger.services.retrieval.fetching import (
 from barledger.services.retrieval.indicated import IndicatorsOf, Wish
 from barledger.services.retrieval.lock import FILE, Checked
 from barledger.services.retrieval.manifest import Manifest
+from barledger.services.retrieval.nothing import told_of_nothing
 from barledger.services.retrieval.panel import PanelShape, panel
 from barledger.services.retrieval.request import ReadRequest
+from barledger.services.retrieval.scroll import PORTION, Bookmark, Scroll, open_scroll
 from barledger.services.retrieval.sealing import Sealer, sealed_of
 from barledger.services.retrieval.selection import Name, names_of, read_views, select
 from barledger.services.retrieval.view import Stretch, View, told_window
@@ -146,6 +148,49 @@ class DataRetrievalService:
         (notes,) = self._completer.notes(fetched, [view], [stretch], request)
         answered = answer(self._adjuster, view, stretch, request, {**told_window(request, stretch), **notes})
         return self._shown(reader, [answered])[0]
+
+    def scroll(  # noqa: PLR0913 - the wishes of `bars`
+        self,
+        instrument: str,
+        timeframe: str,
+        *,
+        start: Instant | None = None,
+        end: Instant | None = None,
+        source: str | None = None,
+        version: str | Instant = "latest",
+        is_adjusted: bool = False,
+        lookback: int = 0,
+        last: int | None = None,
+        columns: Sequence[str] | None = None,
+        known_within: str | timedelta | None = None,
+        adjust: str | None = None,
+        include_adjusted: bool = False,
+        bookmark: Bookmark | None = None,
+        portion: int = PORTION,
+    ) -> Scroll:
+        """Resolve a question for bars now, and read them later, in portions or pages, all of this state.
+
+        The wishes are those of `bars`; a ``bookmark`` goes on where a page ended. About
+        ``portion`` bars are held at once. Raises as `bars` does, when it is
+        resolved or when it is read, and `InvalidCursor`.
+        """
+        request = ReadRequest.of(
+            start=start,
+            end=end,
+            source=source,
+            version=version,
+            is_adjusted=is_adjusted,
+            lookback=lookback,
+            last=last,
+            columns=columns,
+            known_within=known_within,
+            adjust=adjust,
+            include_adjusted=include_adjusted,
+        )
+        (name,) = names_of(instrument, timeframe)
+        return open_scroll(
+            self._vault, self._instruments, self._adjuster, name, request, bookmark=bookmark, portion=portion
+        )
 
     # --- several series ------------------------------------------------------------------------
 
@@ -477,21 +522,6 @@ class DataRetrievalService:
 
     def _say_if_nothing(self, view: View, stretch: Stretch, request: ReadRequest) -> None:
         read_at = max((part.revision for part in stretch.parts), default=0)
-        # A revision by its number is read at even where it is one of other series alone.
-        if view.pins or len(stretch.rows) or (read_at and request.version.kind != "revision"):
-            return
-        first = self._first_record(view)
-        if read_at and (first is None or first.revision <= read_at):
-            return
-        told = f"there are no bars of {view.series[0]}"
-        if first is None:
-            told += hint(self._vault, view.instrument, view.timeframe)
-        else:
-            told += f" at {request.label}: the first were written at {format_time(first.committed_at)}"
-        warnings.warn(told, NoBars, stacklevel=4)
-
-    def _first_record(self, view: View) -> RevisionRecord | None:
-        """Return the revision that wrote the first bars of a view, or None if there never were any."""
-        revisions = self._vault.ledger.revisions
-        records = [record for series in view.series for record in revisions.records(series)[:1]]
-        return min(records, key=lambda record: record.revision, default=None)
+        told = told_of_nothing(view, request, rows=len(stretch.rows), revision=read_at)
+        if told:
+            warnings.warn(told, NoBars, stacklevel=4)

@@ -58,11 +58,12 @@ def _verify(bl: Any, options: Mapping[str, Any], stop: Event) -> Mapping[str, An
         count, rows = count + 1, rows + done.rows
         if not done.ok:
             damage.append(str(subject))
-            _damaged(bl, subject, done)
+            damaged(bl, subject, done)
     return {"verified": count, "bars": rows, **({"damaged": damage} if damage else {})}
 
 
-def _damaged(bl: Any, subject: Any, done: Any) -> None:
+def damaged(bl: Any, subject: Any, done: Any) -> None:
+    """Tell that bars are not what their digest says."""
     bl.vault.notify(
         Notice(
             kind="verification_failed",

@@ -43,6 +43,7 @@ discrepancy_steps = Table(
     words("reason"),
     words("trigger"),
     number("revision"),
+    Index("ix_discrepancy_steps_at", "at"),
     sqlite_with_rowid=False,
 )
 

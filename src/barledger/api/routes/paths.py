@@ -1,0 +1,52 @@
+"""Paths to a series: an instrument may have slashes, so the timeframe is the last segment."""
+
+from typing import Annotated, Final
+
+from fastapi import Path
+from starlette.convertors import Convertor, register_url_convertor
+
+from barledger.api.schemas.values import TimeframeName
+
+SERIES: Final = "/{instrument:path}/{timeframe}"
+"""How a route ends that is about a series; ``BTC/USDT/1h`` and ``BTC%2FUSDT/1h`` are the same."""
+
+Instrument = Annotated[
+    str,
+    Path(
+        min_length=1,
+        max_length=256,
+        pattern=r"^[^\x00-\x1f\x7f]+$",
+        description="An instrument in any spelling; a slash may be percent-encoded.",
+        examples=["AAPL"],
+    ),
+]
+Timeframe = Annotated[
+    TimeframeName, Path(description="How long each bar lasts; m is a minute, M a month.", examples=["1d"])
+]
+
+VERBS: Final = ("approvals", "approve", "hold", "release", "revoke", "rotate", "rules", "test", "verify")
+"""What stands after a name where something is done with that which it names."""
+
+
+class Named(Convertor[str]):
+    """A name, which may have slashes; ``{name:named}`` is none that ends with one of `VERBS`."""
+
+    regex = f"(?!.*/(?:{'|'.join(VERBS)})$).+"
+
+    def convert(self, value: str) -> str:
+        """Return it as it is."""
+        return value
+
+    def to_string(self, value: str) -> str:
+        """Return it as it is."""
+        return value
+
+
+class JobName(Named):
+    """A job's id; ``{job_id:job}`` is none of the words behind which jobs are asked for."""
+
+    regex = "job-[0-9a-f]{16}"
+
+
+register_url_convertor("named", Named())
+register_url_convertor("job", JobName())

@@ -1,0 +1,1 @@
+"""What goes in and out, typed to the last field; one noun a file."""

@@ -1,0 +1,131 @@
+"""Jobs that make files: bars of many series, and indicators of many instruments."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from barledger.domain.interval import Interval
+from barledger.domain.timeframe import Timeframe
+from barledger.domain.version import Version
+from barledger.errors import InvalidSetting
+from barledger.services.jobs import results
+from barledger.services.jobs.tables import FORMATS, TableFile
+from barledger.services.retrieval import files
+from barledger.services.schedule.failing import TOLD
+from barledger.services.schedule.kinds import JobKind
+from barledger.services.schedule.scope import names_in
+
+_BARS: Final = ("start", "end", "source", "version", "adjust")
+_ABOUT_BARS: Final = {
+    "instruments": "names, as a list",
+    "start": "from this time on",
+    "end": "up to this time",
+    "source": "whose bars; without one by priority",
+    "version": "a snapshot, a time or a revision, latest if not given",
+    "adjust": "raw, splits or total",
+}
+
+
+def _check_bars(options: Mapping[str, Any], *needed: str) -> None:
+    for name in ("instruments", *needed):
+        if not options.get(name) or (name != "timeframe" and not isinstance(options[name], list)):
+            raise InvalidSetting(setting=name, reason="it is needed, as a list" if name != "timeframe" else "needed")
+    names_in(options)
+    Interval.of(options.get("start"), options.get("end"))
+    Version.of(options.get("version", "latest"))
+
+
+def _asked(options: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: options[name] for name in _BARS if options.get(name) is not None}
+
+
+# --- bars ------------------------------------------------------------------------------------------
+
+
+def _check_export(_: Any, options: Mapping[str, Any]) -> None:
+    _check_bars(options, "timeframes")
+    for frame in options["timeframes"]:
+        Timeframe.of(frame)
+    files.check_format(options.get("format", "parquet"))
+    files.check_file_style(options.get("style", files.OWN))
+
+
+def _export(bl: Any, options: Mapping[str, Any], stop: Any) -> Mapping[str, Any]:
+    if stop.is_set():
+        return {"unfinished": True}
+    names = names_in(options)
+    total = len(names) * len(options["timeframes"])
+    stop.tell(0, total, "reading")
+    with results.written(stop.folder) as folder:
+        done = bl.retrieval.export(
+            names,
+            list(options["timeframes"]),
+            folder=folder,
+            format=options.get("format", "parquet"),
+            style=options.get("style", files.OWN),
+            **_asked(options),
+        )
+        told = {"bars": done.rows, "digest": done.manifest.digest}
+    stop.tell(total, total)
+    return {**told, **results.files_of(stop.folder)}
+
+
+# --- indicators ------------------------------------------------------------------------------------
+
+
+def _check_batch(bl: Any, options: Mapping[str, Any]) -> None:
+    _check_bars(options, "timeframe", "indicators")
+    Timeframe.of(options["timeframe"])
+    if options.get("format", "parquet") not in FORMATS:
+        raise InvalidSetting(setting="format", reason=f"{options['format']!r} is none of {', '.join(FORMATS)}")
+    # What is wrong with the specs is told before anything is read.
+    bl.indicators.instruments(options["indicators"])
+
+
+def _batch(bl: Any, options: Mapping[str, Any], stop: Any) -> Mapping[str, Any]:
+    names, form = list(dict.fromkeys(names_in(options))), options.get("format", "parquet")
+    found = bl.indicators.batches(names, options["timeframe"], list(options["indicators"]), **_asked(options))
+    stop.tell(0, len(names), "instruments")
+    with results.written(stop.folder) as folder, TableFile(folder / f"indicators.{form}", form) as table:
+        for done, (name, calculation) in enumerate(found, 1):
+            if stop.is_set():
+                return {"unfinished": True}
+            table.add(name, calculation.to_arrow())
+            stop.tell(done + len(found.failures), len(names), "instruments")
+    failed = {name: f"[{error.code}] {error}" for name, error in found.failures.items()}
+    if failed and not table.rows:
+        raise next(iter(found.failures.values()))
+    told: dict[str, Any] = {"instruments": len(names) - len(failed), "rows": table.rows, "columns": table.columns}
+    told |= {"failed": len(failed), "errors": [f"{a}: {b}" for a, b in list(failed.items())[:TOLD]]} if failed else {}
+    return {**told, **results.files_of(stop.folder)}
+
+
+def folder_of(home: Path, job_id: str) -> Path:
+    """Return the folder of a job's files."""
+    return results.jobs_folder(home) / job_id
+
+
+EXPORT: Final = JobKind(
+    name="export",
+    about="write files of bars with a manifest of their digests",
+    run=_export,
+    options={
+        **_ABOUT_BARS,
+        "timeframes": "of the bars, as a list",
+        "format": ", ".join(files.FORMATS),
+        "style": "barledger, or another library's",
+    },
+    check=_check_export,
+)
+BATCH: Final = JobKind(
+    name="batch_indicators",
+    about="compute indicators of many instruments into a file",
+    run=_batch,
+    options={
+        **_ABOUT_BARS,
+        "timeframe": "of the bars",
+        "indicators": 'specs, as a list: ["sma(20)"]',
+        "format": ", ".join(FORMATS),
+    },
+    check=_check_batch,
+)
