@@ -2,7 +2,8 @@
 
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,8 @@ from barledger.indicators.registry import REGISTRY
 from barledger.services.indicators.costs import Costs
 from barledger.services.indicators.threads import each
 from benchmarks.data import minute_bars
+
+_BARS, _SERIES, _CALLS = 5_000, 64, 10
 
 
 def measured_costs() -> Costs:
@@ -40,7 +43,24 @@ def measured_costs() -> Costs:
         call=float(np.median(list(calls.values()))),
         hand_over=empty,
         shared=float(np.median(list(calls.values()))),
+        wait=_waiting(bound("rsi(14)"), [arrays["close"][:_BARS].copy() for _ in range(_SERIES)]),
     )
+
+
+def _waiting(one: Any, series: Sequence[Any]) -> float:
+    """Return how much longer a call takes on one of two threads than alone, in ns."""
+
+    def some(inputs: Any) -> None:
+        for _ in range(_CALLS):
+            run(one, [inputs], None)
+
+    alone, beside = (_least(partial(_done, some, series, threads), rounds=10) for threads in (1, 2))
+    return max(0.0, 2 * beside - alone) / (len(series) * _CALLS)
+
+
+def _done(work: Callable[[Any], None], items: Sequence[Any], threads: int) -> None:
+    for _ in each(work, items, threads=threads):
+        pass
 
 
 def _least(work: Callable[[], object], rounds: int = 50) -> float:

@@ -89,19 +89,21 @@ def tail(on: Stage) -> Outcome:
     return Outcome(value=middle, ours=f"{middle:.3f} ms")
 
 
+_CALLS: Final = "four calls in Python: what the bar is, whether it is finite, and keeping it for `save`"
 _STREAMS: Final = tuple(
     Row(
         name=name,
         work=f"a live {function}, an update: so much more",
         against="TA-Lib's handle",
         aim=Aim(value=2.0, unit=MICROSECONDS, at_most=True),
-        bound="five calls in Python: what the bar is, whether it is finite, and keeping it for `save`",
+        bound=bound,
         run=partial(stream_update, spec=function.lower(), function=function, columns=columns),
     )
-    for name, function, columns in (
-        ("indicators.stream", "RSI", ("close",)),
-        ("indicators.stream-macd", "MACD", ("close",)),
-        ("indicators.stream-atr", "ATR", ("high", "low", "close")),
+    for name, function, columns, bound in (
+        ("indicators.stream", "RSI", ("close",), _CALLS),
+        ("indicators.stream-macd", "MACD", ("close",), _CALLS),
+        ("indicators.stream-atr", "ATR", ("high", "low", "close"), _CALLS),
+        ("indicators.stream-sar", "SAR", ("high", "low"), "the recurrence in Python, whose state can be kept"),
     )
 )
 ROWS: Final = (

@@ -1,9 +1,9 @@
 """Volume profiles: how much was traded at which price."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import pairwise
 from math import floor, isfinite
 from os import cpu_count
 from typing import Any, Final
@@ -16,6 +16,9 @@ from barledger.errors import InputMissing, InputUnsuitable, ParameterInvalid
 from barledger.indicators.definition import Floats
 from barledger.indicators.own.kernel import sealed
 from barledger.indicators.parameter import Parameter
+
+_Spread = tuple[Floats, int]
+"""The volumes of bins, and how many bars cannot be."""
 
 _NAME: Final = "volume_profile"
 _WANTED: Final = ("high", "low", "volume")
@@ -142,32 +145,32 @@ def _spread(
     """
     from barledger.indicators.own.kernels import profile  # noqa: PLC0415 - numba is an extra, and slow to import
 
-    rows = [slice(begin, begin + _PART) for begin in range(0, len(volume), _PART)]
-    with _threads(len(rows)) as each:
-        lowest = min(each(lambda part: float(low[part].min()), rows), default=np.inf)
-        highest = max(each(lambda part: float(high[part].max()), rows), default=-np.inf)
-        if not (isfinite(lowest) and isfinite(highest) and lowest <= highest):
-            return None
-        edges, scale = _bins(lowest, highest, bins, tick)
-        count = len(edges) - 1
-        if count > _FEW_BINS:
-            rows = [slice(0, len(volume))]
-        made = list(each(lambda part: profile.spread(low[part], high[part], volume[part], scale, count), rows))
+    if not len(volume):
+        return None
+    lowest, highest = float(low.min()), float(high.max())
+    if not (isfinite(lowest) and isfinite(highest) and lowest <= highest):
+        return None
+    edges, scale = _bins(lowest, highest, bins, tick)
+    count = len(edges) - 1
+    size = _PART if count <= _FEW_BINS else len(volume)
+    rows = [slice(begin, begin + size) for begin in range(0, len(volume), size)]
+    made = _on_threads(lambda part: profile.spread(low[part], high[part], volume[part], scale, count), rows)
     with np.errstate(over="ignore"):
         found: Floats = np.sum([volumes for volumes, _ in made], axis=0) if len(made) > 1 else made[0][0]
         wrong = any(wrong for _, wrong in made) or not isfinite(found.sum())
     return None if wrong else (edges, found)
 
 
-@contextmanager
-def _threads(parts: int) -> Iterator[Callable[..., Iterable[Any]]]:
-    """Give what maps a function over parts, on as many threads as are worth it."""
-    count = min(parts, cpu_count() or 1)
-    if count < 2:
-        yield map
-        return
-    with ThreadPoolExecutor(count) as pool:
-        yield pool.map
+def _on_threads(work: Callable[[slice], _Spread], rows: Sequence[slice]) -> list[_Spread]:
+    """Do the work for each part, in order; this thread does its share of it, since waking others takes a while."""
+    threads = min(len(rows), cpu_count() or 1)
+    ends = [len(rows) * number // threads for number in range(threads + 1)]
+    mine, *others = (rows[begin:end] for begin, end in pairwise(ends))
+    if not others:
+        return [work(part) for part in mine]
+    with ThreadPoolExecutor(len(others)) as pool:
+        theirs = [pool.submit(lambda some: [work(part) for part in some], some) for some in others]
+        return [*map(work, mine), *(found for one in theirs for found in one.result())]
 
 
 def _swept(high: Floats, low: Floats, volume: Floats) -> tuple[tuple[Floats, Floats, Floats], int]:

@@ -1,5 +1,6 @@
 """Costs: how many threads are chosen for how many bars."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ COSTS = Costs(
     call=5_000.0,
     hand_over=20_000.0,
     shared=5_000.0,
+    wait=0.0,
 )
 
 
@@ -49,6 +51,14 @@ def test_threads_are_for_long_series() -> None:
     assert choose_batch(request(*specs), series=500, bars=50_000, cores=4, costs=COSTS).threads == 4
     assert choose_batch(request(*specs), series=500, bars=50_000, cores=2, costs=COSTS).threads == 2
     assert choose_batch(request(*specs), series=1, bars=50_000, cores=4, costs=COSTS).threads == 1
+
+
+def test_threads_are_not_worth_waiting_for_one_another() -> None:
+    """Of 5,000 bars an indicator takes 20 µs: two threads that wait longer than that for each call save nothing."""
+    for wait, threads in ((10_000.0, 2), (40_000.0, 1)):
+        costs = replace(COSTS, wait=wait)
+        found = choose_batch(request("fading", "counting"), series=500, bars=5_000, cores=2, costs=costs)
+        assert found.threads == threads, found
 
 
 def test_threads_are_of_no_use_to_what_keeps_the_interpreter() -> None:

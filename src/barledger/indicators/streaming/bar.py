@@ -12,8 +12,8 @@ from barledger.domain.interval import parse_time
 from barledger.errors import InfiniteValue, InputMissing, InputUnsuitable
 from barledger.indicators.naming import plain_name
 
-Row = tuple[int | None, tuple[float, ...]]
-"""The opening time (ns), if there is one, and the values of the columns."""
+Row = tuple[int | None, tuple[float, ...], bool]
+"""The opening time (ns), if there is one, the values of the columns, and whether it is known that all are finite."""
 Reader = Callable[[Any], Row]
 
 
@@ -34,7 +34,7 @@ class BarReader:
 
     def _chosen(self, bar: Any) -> Reader:  # noqa: PLR0911 - one for each kind of bar
         if isinstance(bar, Mapping):
-            return self._by_key()
+            return self._by_key(timed="time" in bar)
         if isinstance(bar, pd.Series):
             return self._of_series
         if isinstance(bar, np.void) and bar.dtype.names:
@@ -47,8 +47,8 @@ class BarReader:
             return self._refuse
         return lambda one: self._of_mapping(_attributes(one))
 
-    def _by_key(self) -> Reader:
-        return self._quick(itemgetter, lambda bar: bar.get("time"), self._of_mapping)
+    def _by_key(self, *, timed: bool) -> Reader:
+        return self._quick(itemgetter, itemgetter("time") if timed else lambda bar: bar.get("time"), self._of_mapping)
 
     def _by_attribute(self) -> Reader:
         def slowly(bar: Any) -> Row:
@@ -68,7 +68,7 @@ class BarReader:
                     return slowly(bar)
                 # Of what is not finite the difference from itself is NaN.
                 quick = type(value) is float and value - value == 0.0 and (type(time) is int or time is None)
-                return (time, (value,)) if quick else slowly(bar)
+                return (time, (value,), True) if quick else slowly(bar)
 
             return read_one
         if not self._columns:
@@ -77,13 +77,16 @@ class BarReader:
 
         def read(bar: Any) -> Row:
             try:
-                time, values = timer(bar), tuple(map(float, get(bar)))
-                total = sum(values)
-                if total - total == 0.0 and (type(time) is int or time is None):
-                    return time, values
-            except (LookupError, AttributeError, TypeError, ValueError, OverflowError):
-                pass
-            return slowly(bar)
+                time, values = timer(bar), get(bar)
+            except (LookupError, AttributeError):
+                return slowly(bar)
+            total = 0.0
+            for value in values:
+                if type(value) is not float:
+                    return _converted(time, values) or slowly(bar)
+                total += value
+            quick = total - total == 0.0 and (type(time) is int or time is None)
+            return (time, values, True) if quick else slowly(bar)
 
         return read
 
@@ -93,8 +96,8 @@ class BarReader:
 
         def read(value: Any) -> Row:
             if type(value) is float and value - value == 0.0:
-                return None, (value,)
-            return None, (self._float(self._columns[0], value),)
+                return None, (value,), True
+            return None, (self._float(self._columns[0], value),), False
 
         return read
 
@@ -112,7 +115,7 @@ class BarReader:
             if value is self:
                 raise InputMissing(indicator=self._asker, column=name, found=tuple(map(str, bar)))
             values.append(self._float(name, value))
-        return (None if time is None or not _is_time(time) else _time(time)), tuple(values)
+        return (None if time is None or not _is_time(time) else _time(time)), tuple(values), False
 
     def _float(self, name: str, value: Any) -> float:
         if value is None or value is pd.NA or value is pd.NaT:
@@ -133,6 +136,16 @@ class BarReader:
             reason=f"a {type(bar).__name__} does not say what is its {listed}",
             remedy="Give a bar with these names: an object, a mapping, or a row of a frame.",
         )
+
+
+def _converted(time: Any, values: tuple[Any, ...]) -> Row | None:
+    """Return a bar of other numbers than Python's floats, those of NumPy for instance; None if that is not so easy."""
+    try:
+        numbers = tuple(map(float, values))
+    except (TypeError, ValueError, OverflowError):
+        return None
+    total = sum(numbers)
+    return (time, numbers, True) if total - total == 0.0 and (type(time) is int or time is None) else None
 
 
 def _attributes(bar: Any) -> dict[str, Any]:

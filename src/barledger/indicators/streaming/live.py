@@ -63,6 +63,7 @@ class Live:
         "_read",
         "_readers",
         "_result",
+        "_straight",
         "_time",
         "_values",
     )
@@ -89,6 +90,8 @@ class Live:
         self._gap, self._policy, self._available = gap, nan_policy, tuple(available)
         # Most bars need no more than to be later than the one before.
         self._plain = gap is None and not self._plan.timed and not self._plan.careful
+        # One indicator takes most bars as they are read.
+        self._straight = self._plan.straight
         self._time: int | None = None
         self._anchor: int | None = None
         self._count = 0
@@ -124,11 +127,14 @@ class Live:
         column, `InfiniteValue` for one that is infinite there, and `ValuesMissing` where the policy is to raise.
         """
         reader = self._readers.get(type(bar))
-        time, row = self._read(bar) if reader is None else reader(bar)
+        time, row, finite = self._read(bar) if reader is None else reader(bar)
         if self._plain and (time is None or self._time is None or time > self._time):
-            values = [*row]
-            for node in self._nodes:
-                values += node.update(values, time)
+            if finite and self._straight:
+                values = [*row, *self._nodes[0].take(row)]
+            else:
+                values = [*row]
+                for node in self._nodes:
+                    values += node.update(values, time)
             if time is not None:
                 if self._anchor is None:
                     self._anchor = time
@@ -141,7 +147,7 @@ class Live:
 
     def peek(self, bar: Any) -> Any:
         """Return what `update` would return for a bar that is still forming, and change nothing."""
-        time, row = self._read(bar)
+        time, row, _ = self._read(bar)
         restarted = self._follows(time)
         values = [*row]
         for node in self._nodes:

@@ -26,7 +26,8 @@ class Plan:
     """The columns that are read, the steps in order, and how a result is made of all values of a bar.
 
     The values of a bar are those of its columns, then those of each step. ``careful`` says that a step may fail after
-    another one has moved on, so that a bar has to be tried on copies.
+    another one has moved on, so that a bar has to be tried on copies, ``straight`` that there is one step, whose inputs
+    are the columns.
     """
 
     request: Request
@@ -37,6 +38,7 @@ class Plan:
     result: Callable[[Any], Any] = field(repr=False)
     timed: bool
     careful: bool
+    straight: bool
 
 
 def planned(request: Request, *, single: bool) -> Plan:
@@ -57,6 +59,7 @@ def planned(request: Request, *, single: bool) -> Plan:
         result=_result(request, places, single=single),
         timed=request.timed,
         careful=custom or refusing,
+        straight=len(steps) == 1 and steps[0].places == tuple(range(len(columns))) and not request.timed,
     )
 
 

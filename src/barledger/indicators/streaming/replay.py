@@ -76,6 +76,8 @@ class ReplayHandle(Handle):
         if type(value) is float:
             # What overflows is missing, as it is in the batch.
             return (value,) if value - value == 0.0 else self.recipe.nothing
+        if type(value) is int and not self._before:
+            return (float(value),)
         if type(value) is tuple:
             total = sum(value)
             if type(total) is float and total - total == 0.0:

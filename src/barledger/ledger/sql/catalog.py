@@ -35,8 +35,7 @@ class SqlCatalog(Catalog):
         given = {name: value for name, value in wanted.items() if value is not None}
         query = 'SELECT "instrument", "timeframe", "source", "is_adjusted" FROM "series" WHERE "revision" > 0'
         query += "".join(f' AND "{name}" = ?' for name in given)
-        with self._database.read() as transaction:
-            return sorted(series_named(*row) for row in transaction.all(query, tuple(given.values())))
+        return sorted(series_named(*row) for row in self._database.look_at_all(query, tuple(given.values())))
 
     def asked(self, *, instrument: str | None = None, timeframe: str | None = None) -> list[Series]:
         """Return the series about which sources were asked, sorted."""

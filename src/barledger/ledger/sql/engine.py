@@ -80,7 +80,12 @@ class Database:
             remember()
 
     def look(self, statement: str, parameters: Sequence[Any] = ()) -> Any:
-        """Return the first row of a query, or None: the quickest view of one state, being one statement."""
+        """Return the first row of a query, or None."""
+        found = self.look_at_all(statement, parameters)
+        return found[0] if found else None
+
+    def look_at_all(self, statement: str, parameters: Sequence[Any] = ()) -> Sequence[Any]:
+        """Return the rows of a query: the quickest view of one state, being one statement."""
         try:
             with self._turn:
                 return self._look(self.dialect.text(statement), parameters)
@@ -94,7 +99,7 @@ class Database:
             self._lookers.pop().close()
         self._engine.dispose()
 
-    def _look(self, statement: str, parameters: Sequence[Any]) -> Any:
+    def _look(self, statement: str, parameters: Sequence[Any]) -> Sequence[Any]:
         try:
             return self._look_once(statement, parameters)
         except self._errors as error:
@@ -104,7 +109,7 @@ class Database:
         self.close()
         return self._look_once(statement, parameters)
 
-    def _look_once(self, statement: str, parameters: Sequence[Any]) -> Any:
+    def _look_once(self, statement: str, parameters: Sequence[Any]) -> Sequence[Any]:
         """Look through a connection that is kept aside, since the engine's pool takes longer than the query."""
         try:
             looker = self._lookers.pop()
@@ -113,7 +118,7 @@ class Database:
         try:
             cursor = looker.cursor()
             cursor.execute(statement, parameters)
-            found = cursor.fetchall()
+            found: Sequence[Any] = cursor.fetchall()
         except BaseException:
             if isinstance(self.dialect, Postgres):
                 looker.invalidate()
@@ -121,7 +126,7 @@ class Database:
                 looker.close()
             raise
         self._lookers.append(looker)
-        return found[0] if found else None
+        return found
 
     def _lost(self, error: Any) -> bool:
         """Tell whether the server has closed the connection."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from typing import Any, Final
 
+from barledger.domain.arena import Arena
 from barledger.domain.bars import Bars
 from barledger.domain.interval import Instant
 from barledger.domain.rows import Floats
@@ -36,6 +37,8 @@ Given = str | Bars | Sequence[str] | Sequence[Bars] | Mapping[Any, Bars]
 """Instruments by their names or patterns of them, or bars that the caller has."""
 _PORTION: Final = 600_000
 _LAZY: Final = 100_000
+_KEPT: Final = 512 << 20
+"""A batch of bars in hand that took at most so many bytes leaves them to the next one."""
 _HANDS: Final = 8
 _NOT_FETCHED: Final[dict[str, Any]] = {"fetch_missing": False, "options": None}
 
@@ -90,12 +93,15 @@ class Explanation:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Plan:
-    """What is asked for: the specs, where the bars come from, and by how many it is computed."""
+    """What is asked for: the specs, where the bars come from, and by how many it is computed.
+
+    Bars in hand are computed at once, and their columns lent by an ``arena``.
+    """
 
     request: Request
     total: int
     portions: Callable[[int], Iterable[list[Ready]]]
-    in_hand: bool
+    arena: Arena | None
     threads: int | None
     processes: int = 0
 
@@ -128,6 +134,7 @@ class BatchCalculator:
         """Read bars by the one service, and make tables of them by this reading; those in hand have these tables."""
         self._retrieval, self._vault, self._reading = retrieval, vault, reading
         self._tables, self._requests = tables, requests
+        self._arena = Arena(kept=1, limit=_KEPT)
 
     def batch(  # noqa: PLR0913 - what calculate can be asked, of many
         self,
@@ -239,7 +246,7 @@ class BatchCalculator:
                 request=request,
                 total=len(hand),
                 portions=at_once,
-                in_hand=True,
+                arena=self._arena,
                 threads=threads,
                 processes=processes,
             )
@@ -265,9 +272,7 @@ class BatchCalculator:
                     for name, bars in portion
                 ]
 
-        return Plan(
-            request=request, total=len(names), portions=read, in_hand=False, threads=threads, processes=processes
-        )
+        return Plan(request=request, total=len(names), portions=read, arena=None, threads=threads, processes=processes)
 
     def _names(self, given: Any, timeframe: str, source: str | None) -> list[str]:
         """Return the instruments that are meant; raises `SeriesNotFound` for a pattern that none matches."""
@@ -295,8 +300,9 @@ def _filled(
 ) -> list[Part]:
     """Compute a portion into a leaf of its own, and return its parts, whose rows begin at ``at``."""
     rows = sum(len(one) for _, one in portion if isinstance(one, Prepared))
-    leaf = Leaf.of(rows, len(plan.request.picks), alone=plan.in_hand)
-    jobs = jobs_of(portion, leaf, kept=plan.in_hand)
+    width = len(plan.request.picks)
+    leaf = Leaf.of(rows, width) if plan.arena is None else Leaf.lent(rows, width, plan.arena)
+    jobs = jobs_of(portion, leaf, kept=plan.arena is not None)
     results = iter(_results(plan.request, jobs, threads, team))
     parts = list[Part]()
     for name, prepared in portion:

@@ -131,7 +131,7 @@ class Calculator:
         return False
 
     def _grown(self, held: Held, question: Question, place: Place, explanation: Explanation | None) -> bool:
-        added = self._reading.after(question, held)
+        added = self._places.added(held, place)
         held.state = place.state
         # Somebody may have corrected older bars since: then what was read does not go with what is here.
         if dict(added.revisions) != dict(place.revisions) and not self._places.appended(held, place):

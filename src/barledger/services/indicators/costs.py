@@ -20,7 +20,8 @@ class Costs:
     """Times in ns: of one indicator on one bar by class, of one call, and of one hand-over.
 
     ``call`` is what computing an indicator costs whatever the bars, and ``hand_over`` what giving the work of one
-    series to a thread does. ``shared`` is the part of a thread's time in which no other thread can run, for each call.
+    series to a thread does. ``shared`` is the part of a thread's time in which no other thread can run, for each call,
+    and ``wait`` how much longer a call takes beside another thread's: both want the interpreter back at its end.
     """
 
     window: float
@@ -30,6 +31,7 @@ class Costs:
     call: float
     hand_over: float
     shared: float
+    wait: float
 
     def bar(self, memory: Memory) -> float:
         """Return what an indicator of a class takes for a bar."""
@@ -79,8 +81,8 @@ def choose_batch(
     for threads in range(2, most + 1) if _frees(request) else ():
         # Threads take turns in the interpreter, whatever they do outside of it.
         turns = (table.shared * calls + table.hand_over) * _NS * series
-        shared = table.shared * calls * _NS
-        estimates[f"{threads} threads"] = max(turns, (alone - shared) * series / threads + turns / threads)
+        apart = alone + (table.wait - table.shared) * calls * _NS
+        estimates[f"{threads} threads"] = max(turns, apart * series / threads + turns / threads)
         if estimates[f"{threads} threads"] < min(list(estimates.values())[:-1]):
             best = threads
     return Choice(threads=best, estimates=estimates)

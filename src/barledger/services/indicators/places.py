@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from barledger.domain.bars import Bars
 from barledger.domain.interval import BEGINNING, END_OF_TIME, Interval
 from barledger.domain.series import Series
 from barledger.indicators.binding import Request
@@ -17,6 +18,7 @@ from barledger.services.indicators.reading import skipped
 from barledger.services.instruments import InstrumentService
 from barledger.services.retrieval.request import ReadRequest
 from barledger.services.retrieval.selection import select
+from barledger.services.retrieval.view import View
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,12 +26,15 @@ class Place:
     """What a question reads: ``key`` is the same for the same series in the same circumstances.
 
     ``revisions`` are those to read each series at, empty for a snapshot, whose bars never change. ``newest`` says that
-    these are the last ones; ``state`` is what the ledger tells of a single series.
+    these are the last ones; ``state`` is what the ledger tells of a single series. ``view`` is where bars are read, as
+    ``asked``.
     """
 
     key: Hashable
     revisions: Mapping[Series, int]
     newest: bool
+    view: View
+    asked: ReadRequest
     state: SeriesState | None = None
 
 
@@ -57,7 +62,8 @@ class Places:
         state = views[0].state
         if state.snapshot is not None:
             pinned = (state.snapshot.id, state.snapshot.created_at)
-            return Place(key=(series, pinned, question.adjust, facts), revisions={}, newest=False)
+            at_snapshot = (series, pinned, question.adjust, facts)
+            return Place(key=at_snapshot, revisions={}, newest=False, view=views[0], asked=asked)
         latest = asked.version.kind == "latest"
         known: tuple[Any, ...] = ()
         if question.adjust is not None:
@@ -67,7 +73,13 @@ class Places:
         at = dict(state.at) if state.at or single is None else {series[0]: single.revision}
         if single is not None:
             at = {series[0]: min(at[series[0]], single.revision)}
-        return Place(key=(series, state.known_at, known, facts), revisions=at, newest=latest, state=single)
+        at_state = (series, state.known_at, known, facts)
+        return Place(key=at_state, revisions=at, newest=latest, view=views[0], asked=asked, state=single)
+
+    def added(self, held: Held, place: Place) -> Bars:
+        """Return the newest bars behind those of a table, to which at most bars were `appended`."""
+        stretch = place.view.read(Interval(int(held.table.time[-1]) + 1, END_OF_TIME))
+        return place.view.bars(stretch, place.asked)
 
     def due(self, question: Question, place: Place) -> int | None:
         """Return the next ex-date (ns) from which on the newest state is adjusted otherwise, if there is one."""

@@ -56,12 +56,6 @@ class Reading:
             need, fetching = replace(need, back=need.back + short), None
         return made
 
-    def after(self, question: Question, held: Held) -> Bars:
-        """Return the newest bars behind those of a table."""
-        series = held.bars.series[0]
-        start = int(held.table.time[-1]) + 1 if len(held.table) else None
-        return self._retrieval.bars(series.instrument, question.timeframe.name, start=start, source=series.source)
-
     def table(self, question: Question, bars: Bars, need: Need, request: Request, others: Mapping[str, Bars]) -> Held:
         """Return the table of bars that were read as a question needs them; raises `InputMissing`.
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from barledger.domain.arena import Arena
 from barledger.domain.rows import Ints
 from barledger.indicators.definition import Floats
 
@@ -17,10 +18,15 @@ class Leaf:
     columns: list[Floats]
 
     @staticmethod
-    def of(rows: int, width: int, *, alone: bool = False) -> "Leaf":
-        """Return room for so many rows and columns; in one piece, which costs fewer pages, if it stays alone."""
-        columns = list(np.empty((width, rows))) if alone else [np.empty(rows) for _ in range(width)]
-        return Leaf(time=np.empty(rows, np.int64), columns=columns)
+    def of(rows: int, width: int) -> "Leaf":
+        """Return room for so many rows and columns, each of them by itself."""
+        return Leaf(time=np.empty(rows, np.int64), columns=[np.empty(rows) for _ in range(width)])
+
+    @staticmethod
+    def lent(rows: int, width: int, arena: Arena) -> "Leaf":
+        """Return such room in one piece, in memory that an earlier leaf may have had."""
+        time, *columns = arena.columns(width + 1, rows)
+        return Leaf(time=time.view(np.int64), columns=[one.view(np.float64) for one in columns])
 
     def without(self, gone: Sequence[slice]) -> "Leaf":
         """Return what is left without some stretches, moved together in place."""

@@ -9,10 +9,10 @@ from typing import Any, Final
 import numpy as np
 from xxhash import xxh3_64_intdigest
 
+from barledger.domain.arena import Arena
 from barledger.domain.interval import Interval
 from barledger.domain.rows import COLUMNS, NEVER, VALUES, Flags, Ints, Rows, found_in, overlay
 from barledger.errors import StoreDamaged
-from barledger.stores.embedded.arena import Arena
 from barledger.stores.embedded.encoding import CONSTANT, STEP, Array, Column, Piece, decode, search
 from barledger.stores.embedded.segment import SegmentFiles
 from barledger.stores.embedded.view import Span, View

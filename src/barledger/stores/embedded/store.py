@@ -8,12 +8,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
+from barledger.domain.arena import Arena
 from barledger.domain.interval import Interval
 from barledger.domain.rows import Rows, concat, empty_rows
 from barledger.domain.series import Series
 from barledger.errors import ReadOnly, StoreDamaged
 from barledger.stores.contract import Batch, Capabilities, Description, Guard, Mark, Store, unguarded
-from barledger.stores.embedded.arena import Arena
 from barledger.stores.embedded.catalog import errors_of
 from barledger.stores.embedded.connection import CATALOG, create
 from barledger.stores.embedded.description import describe

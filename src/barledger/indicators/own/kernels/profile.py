@@ -14,6 +14,8 @@ from barledger.indicators.own.kernel import compiled
 Ints = npt.NDArray[np.int64]
 Places = npt.NDArray[np.int32]
 _READ = 1024
+_FEW = 50_000
+"""More bins have one sum each."""
 _SUMMED = 4096
 _ALIKE = 1 - 1e-9
 """Volumes that differ by less are the same: bins that the same bars cover differ by what rounding left."""
@@ -71,26 +73,54 @@ def _read(
 
 
 @compiled
-def _added(places: Places, shares: Floats, count: int, lanes: Floats, steps: Floats, covering: Ints) -> None:
-    """Add what was read. Bars that follow one another mostly go to one bin, so that they take turns in two lanes."""
+def _added(places: Places, shares: Floats, count: int, lanes: Floats, wide: Ints) -> int:
+    """Add first and last parts to eight sums of each bin; returns how many bars cover bins whole, ``wide`` which.
+
+    Bars that follow one another mostly go to one bin: they take turns in its sums, so that none waits for the one
+    before. Places are unsigned, and numbers are written out, since both save a step for each bar.
+    """
+    found = np.uint64(0)
     for at in range(count):
-        first, last = places[0, at], places[1, at]
-        lanes[at & 1, first] += shares[0, at]
-        lanes[2 + (at & 1), last] += shares[1, at]
-        if last > first + 1:
-            steps[first + 1] += shares[2, at]
-            steps[last] -= shares[2, at]
-            covering[first + 1] += 1
-            covering[last] -= 1
+        first, last, turn = np.uint64(places[0, at]), np.uint64(places[1, at]), np.uint64(at) & np.uint64(3)
+        lanes[first * np.uint64(8) + turn] += shares[0, at]
+        lanes[last * np.uint64(8) + np.uint64(4) + turn] += shares[1, at]
+        wide[found] = at
+        found += np.uint64(last > first + np.uint64(1))
+    return int(found)
 
 
 @compiled
-def _moved(first: int, last: int, some: Floats, jumps: Floats, parts: Floats, steps: Floats) -> None:
+def _added_to_many(places: Places, shares: Floats, count: int, lanes: Floats, wide: Ints) -> int:
+    """Do the same with one sum of each bin, where eight would take too much memory."""
+    found = np.uint64(0)
+    for at in range(count):
+        first, last = np.uint64(places[0, at]), np.uint64(places[1, at])
+        lanes[first] += shares[0, at]
+        lanes[last] += shares[1, at]
+        wide[found] = at
+        found += np.uint64(last > first + np.uint64(1))
+    return int(found)
+
+
+@compiled
+def _covered(places: Places, shares: Floats, wide: Ints, steps: Floats, covering: Ints) -> None:
+    """Add what is between first and last parts, of those bars that have such."""
+    for at in wide:
+        first, last = np.uint64(places[0, at]) + np.uint64(1), np.uint64(places[1, at])
+        steps[first] += shares[2, at]
+        steps[last] -= shares[2, at]
+        covering[first] += 1
+        covering[last] -= 1
+
+
+@compiled
+def _moved(first: int, last: int, lanes: Floats, jumps: Floats, parts: Floats, steps: Floats) -> None:
     """Move what lanes and their steps have in some bins over to the sums."""
+    each = len(lanes) // len(parts)
     for at in range(first, last + 1):
-        parts[at] += some[0, at] + some[1, at] + some[2, at] + some[3, at]
+        parts[at] += lanes[at * each : (at + 1) * each].sum()
         steps[at] += jumps[at]
-        some[:, at] = 0.0
+        lanes[at * each : (at + 1) * each] = 0.0
         jumps[at] = 0.0
 
 
@@ -104,21 +134,27 @@ def spread(
     are added to one another, and those sums too: one sum of all would drift away from them. They are moved when that
     takes no longer than adding them did.
     """
-    parts, steps = np.zeros(bins), np.zeros(bins)
-    some, jumps = np.zeros((4, bins)), np.zeros(bins)
-    covering = np.zeros(bins, np.int64)
+    parts, steps, jumps = np.zeros(bins), np.zeros(bins), np.zeros(bins)
+    few = bins <= _FEW
+    lanes = np.zeros(8 * bins if few else bins)
+    covering, wide = np.zeros(bins, np.int64), np.empty(_READ, np.int64)
     places, shares = np.empty((2, _READ), np.int32), np.empty((3, _READ))
     lowest, highest, wrong, since = bins, -1, 0, 0
     for begin in range(0, len(volume), _READ):
         rows = slice(begin, min(begin + _READ, len(volume)))
         found = _read(low[rows], high[rows], volume[rows], scale, bins, places, shares)
         lowest, highest, wrong = min(lowest, found[0]), max(highest, found[1]), wrong + found[2]
-        _added(places, shares, rows.stop - begin, some, jumps, covering)
-        since += rows.stop - begin
+        count = rows.stop - begin
+        if few:
+            covers = _added(places, shares, count, lanes, wide)
+        else:
+            covers = _added_to_many(places, shares, count, lanes, wide)
+        _covered(places, shares, wide[:covers], jumps, covering)
+        since += count
         if since >= _SUMMED and highest - lowest <= since:
-            _moved(lowest, highest, some, jumps, parts, steps)
+            _moved(lowest, highest, lanes, jumps, parts, steps)
             lowest, highest, since = bins, -1, 0
-    _moved(lowest, highest, some, jumps, parts, steps)
+    _moved(lowest, highest, lanes, jumps, parts, steps)
     _gathered(parts, steps, covering)
     return parts, wrong
 

@@ -5,11 +5,12 @@ On virtual machines, memory that is touched for the first time costs more than d
 
 import sys
 from threading import Lock
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
+import numpy.typing as npt
 
-from barledger.stores.embedded.encoding import Array
+Array = npt.NDArray[Any]
 
 _SMALL: Final = 4 << 20
 _KEPT: Final = 2
@@ -21,8 +22,9 @@ _OWN_REFERENCES: Final = 3
 class Arena:
     """Blocks of memory, lent as the columns of an answer."""
 
-    def __init__(self) -> None:
-        """Start without any."""
+    def __init__(self, *, kept: int = _KEPT, limit: int = _KEPT_BYTES) -> None:
+        """Start without any; so many are ``kept`` for later, up to ``limit`` bytes of them."""
+        self._kept, self._limit = kept, limit
         self._blocks: list[Array] = []
         self._lock = Lock()
 
@@ -41,7 +43,7 @@ class Arena:
                     return block
             self._blocks = [block for block in self._blocks if sys.getrefcount(block) > _OWN_REFERENCES]
             block = np.empty(size, np.uint8)
-            if len(self._blocks) < _KEPT and size + sum(map(len, self._blocks)) <= _KEPT_BYTES:
+            if len(self._blocks) < self._kept and size + sum(map(len, self._blocks)) <= self._limit:
                 self._blocks.append(block)
             return block
 
