@@ -13,13 +13,16 @@ export UV_PROJECT_ENVIRONMENT := $(VENV)
 # Empty is unset: without bytecode each process and each command that a test starts compiles everything anew.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help run test test-fast test-pandas2 lint docs torture bench quality setup servers clean
+.PHONY: help run stop test test-fast test-pandas2 lint docs torture bench quality setup servers clean
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
 
-run: setup ## the main job on real data, in a library of its own
-	@$(BIN)/barledger demo $(DEMO)
+run: setup ## the main job on real data, in a library of its own, and a server for it in the background
+	@$(BIN)/barledger demo --serve $(DEMO)
+
+stop: ## stop that server
+	@$(BIN)/barledger demo --stop
 
 test: setup servers lint test-pandas2 ## every test, on real servers
 	@$(BIN)/pytest -n $(JOBS) --dist loadfile
@@ -45,7 +48,7 @@ docs: setup ## the list of indicators into docs/indicators.md, and the API's ref
 	@$(BIN)/python -m barledger.indicators.catalogue docs/indicators.md
 	@$(BIN)/python -m barledger.api.reference docs/api.md
 
-torture: setup servers ## a hundred kills and all the slow properties; about half an hour
+torture: setup servers ## a hundred kills, the API at length, and all the slow properties; about an hour
 	@BARLEDGER_TORTURE=1 $(BIN)/pytest -m "slow or torture" --timeout=3600
 
 bench: setup servers ## ratios against peers and limits, into docs/benchmarks.md

@@ -1,6 +1,6 @@
 """How well slices agree with the whole history, for TA-Lib's functions on the sample's bars; as a Markdown table.
 
-``python -m benchmarks.settling [every]`` tries each function at every so manieth bar (default 11) of five shares.
+``python -m benchmarks.settling [every [values]]`` tries each function at every so manieth bar (default 11) of five shares; so many values of each slice (default 60) are looked at.
 """
 
 import sys
@@ -12,11 +12,12 @@ from pathlib import Path
 import numpy as np
 
 from barledger.indicators.definition import Floats, Indicator, Reach
+from barledger.indicators.scales import BILLIONTH, tolerance
 from barledger.indicators.talib import indicators
 from barledger.sources.sample import EARLIER, TICKERS, SampleSource
 
 FOLDER = Path(__file__).parents[1] / ".cache" / "sample"
-USED = 60
+USED = int(sys.argv[2]) if len(sys.argv) > 2 else 60
 
 
 @dataclass(slots=True)
@@ -43,18 +44,24 @@ def bars() -> Iterator[dict[str, Floats]]:
 def errors(
     indicator: Indicator, reach: Reach, columns: Mapping[str, Floats], every: int
 ) -> Iterator[tuple[bool, float]]:
-    """Give for each slice whether it has the same bits, and its largest error relative to the output's size."""
+    """Give for each slice whether it has the same bits, and its largest error relative to the output's scale.
+
+    An error of what compares, which is a whole number, counts as one.
+    """
     inputs = [columns[name] for name in indicator.inputs]
     wholes = indicator.compute(*inputs, **indicator.defaults)
     for at in range(reach.settled, len(inputs[0]) - USED, every):
-        parts = indicator.compute(*(one[at - reach.settled : at + USED] for one in inputs), **indicator.defaults)
+        relied = [one[at - reach.settled : at + USED] for one in inputs]
+        parts = indicator.compute(*relied, **indicator.defaults)
         equal, worst = True, 0.0
-        for whole, part in zip(wholes, parts, strict=True):
+        for output, whole, part in zip(indicator.outputs, wholes, parts, strict=True):
             one, other = whole[at : at + USED], part[reach.settled :]
-            equal &= np.array_equal(one, other, equal_nan=True)
-            size = float(np.nanmax(np.abs(whole[at - reach.settled : at + USED]), initial=0.0))
-            worst = max(worst, float(np.nanmax(np.abs(one - other), initial=0.0)) / size if size else 0.0)
-        yield bool(equal), worst
+            if np.array_equal(one, other, equal_nan=True):
+                continue
+            equal, apart = False, np.abs(one - other)
+            scale = tolerance(indicator, output, one, relied) / BILLIONTH if output.scale != "tie" else np.ones(USED)
+            worst = max(worst, float(np.nanmax(apart[apart > 0] / scale[apart > 0], initial=0.0)))
+        yield equal, worst
 
 
 def main(every: int) -> None:

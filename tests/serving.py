@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from barledger import BarLedger
 from barledger.api.address import Address
@@ -35,11 +35,21 @@ class Served:
 
 
 @contextmanager
-def server_for(bl: BarLedger) -> Iterator[tuple[str, object]]:
-    """Run a real server on a free port of loopback; gives its address and uvicorn's server."""
+def server_for(
+    bl: BarLedger, *, protocol: type | None = None, app: Any = None, **options: Any
+) -> Iterator[tuple[str, Any]]:
+    """Run a real server on a free port of loopback; gives its address and uvicorn's server.
+
+    ``options`` are those of `Serving`; ``protocol`` and ``app`` stand for its own.
+    """
     with Address(host="127.0.0.1", port=0).bind() as listening:
-        address = Address(host="127.0.0.1", port=listening.getsockname()[1])
-        server = server_of(bl, Serving(address=address))
+        encrypted = "tls_certificate" in options
+        address = Address(host="127.0.0.1", port=listening.getsockname()[1], encrypted=encrypted)
+        server = server_of(bl, Serving(address=address, **options))
+        if protocol is not None:
+            server.config.http = protocol
+        if app is not None:
+            server.config.app = app
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
         thread.start()
         while not server.started and thread.is_alive():

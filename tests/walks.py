@@ -10,6 +10,7 @@ import pandas as pd
 from barledger.domain.timeframe import DAY
 from barledger.indicators.definition import Indicator
 from barledger.indicators.parameter import Parameter, Value
+from barledger.indicators.scales import tolerance
 from published import EARLIER, published
 
 Floats = npt.NDArray[np.float64]
@@ -85,7 +86,7 @@ class Compared:
 
     whole: Floats
     part: Floats
-    scale: float
+    within: Floats
 
     @property
     def equal(self) -> bool:
@@ -93,11 +94,12 @@ class Compared:
 
     @property
     def error(self) -> float:
-        """The largest difference, relative to the largest size of the output."""
+        """The largest difference, in billionths of the output's scale."""
         if not np.array_equal(np.isnan(self.whole), np.isnan(self.part)):
             return np.inf
         differences = np.abs(self.whole - self.part)
-        return float(np.nanmax(differences, initial=0.0) / self.scale) if self.scale else 0.0
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return float(np.nanmax(np.where(differences == 0, 0.0, differences / self.within), initial=0.0))
 
 
 def compared(
@@ -113,10 +115,11 @@ def compared(
     inputs = [columns[name] for name in indicator.inputs]
     begin, end = at - settled, at + bars
     wholes = indicator.compute(*inputs, **values)
-    parts = indicator.compute(*(one[begin:end].copy() for one in inputs), **values)
-    for whole, part in zip(wholes, parts, strict=True):
-        scale = float(np.nanmax(np.abs(whole[begin:end]), initial=0.0))
-        yield Compared(whole=whole[at:end], part=part[settled:], scale=scale)
+    relied = [one[begin:end].copy() for one in inputs]
+    parts = indicator.compute(*relied, **values)
+    for output, whole, part in zip(indicator.outputs, wholes, parts, strict=True):
+        within = tolerance(indicator, output, whole[at:end], relied)
+        yield Compared(whole=whole[at:end], part=part[settled:], within=within)
 
 
 def chosen(indicator: Indicator, random: np.random.Generator, *, longest: int = 25) -> dict[str, Value]:

@@ -1,9 +1,11 @@
 """Bars over HTTP: in every form, whole and in pages, asked again, and with what they resolved to."""
 
+import base64
 import io
 import json
 from typing import Any
 
+import orjson
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -109,6 +111,21 @@ def test_a_cursor_of_another_question_is_refused(client: AppClient, change: str)
     assert (answer.status_code, answer.json()["code"]) == (422, "invalid-cursor")
     other = following.replace("AAPL", "BTC/USDT")
     assert client.get(other).json()["code"] == "invalid-cursor"
+
+
+@pytest.mark.parametrize("beyond", [str(2**63), "9" * 19, "-" + "9" * 30, "9" * 1_000])
+def test_no_number_is_beyond_what_a_time_can_be(client: AppClient, beyond: str) -> None:
+    told = client.get(f"{AAPL}?limit=10").json()["next"]
+    path, _, cursor = told.partition("cursor=")
+    known = orjson.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+    assert base64.urlsafe_b64encode(orjson.dumps(known)).decode().rstrip("=") == cursor
+    for forged in ({"s": beyond}, {"k": beyond}, {"a": [["desk", beyond]]}):
+        other = base64.urlsafe_b64encode(orjson.dumps(known | forged)).decode().rstrip("=")
+        answer = client.get(f"{path}cursor={other}")
+        assert (answer.status_code, answer.json()["code"]) == (422, "invalid-cursor"), forged
+    for url in (f"{AAPL}?version=revision:{beyond}", f"/api/v1/jobs?cursor={beyond}"):
+        assert client.get(url).status_code == 422
+    assert client.get("/api/v1/events?seconds=0.1", headers={"Last-Event-ID": beyond}).status_code == 422
 
 
 @pytest.mark.parametrize("cursor", ["x", "e30", "bnVsbA", "W10", "A" * 4096])

@@ -6,10 +6,9 @@ import json
 import logging
 import socket
 import sys
-import threading
 import time
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from typing import Any
 
 import httpx
@@ -21,21 +20,21 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from asgi import AppClient
 from barledger import BarLedger
-from barledger.api.address import Address
 from barledger.api.app import build
 from barledger.api.logs import JsonLines, TextLines
 from barledger.api.options import Options
 from barledger.api.problems import HttpProblem
 from barledger.api.protocol import TimedProtocol
 from barledger.api.security.rates import Rates
-from barledger.api.server import Serving, server_of
 from barledger.domain.access import AccessKey
 from barledger.domain.timeframe import MINUTE
 from barledger.stores.memory import MemoryStore
 from libraries import library
-from serving import OPTIONS, KeyOf, Served, bearer
+from serving import OPTIONS, KeyOf, Served, bearer, server_for
 
 AAPL = "/api/v1/data/ohlcv/AAPL/1d"
+MANY = 50
+"""More than there are threads for requests."""
 
 
 # --- rates -----------------------------------------------------------------------------------------
@@ -142,18 +141,9 @@ class Impatient(TimedProtocol):
 @pytest.fixture
 def impatient(bl: BarLedger) -> Iterator[Served]:
     """A real server that waits for nobody."""
-    with Address(host="127.0.0.1", port=0).bind() as listening:
-        address = Address(host="127.0.0.1", port=listening.getsockname()[1])
-        server = server_of(bl, Serving(address=address))
-        server.config.http = Impatient
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
-        thread.start()
-        while not server.started and thread.is_alive():
-            time.sleep(0.01)
-        yield Served(url=address.url, key=bl.keys.create("served", scopes="admin").text, bl=bl)
-        server.should_exit = True
-        thread.join(30)
-        assert not thread.is_alive()
+    app = build(bl, Options(body_seconds=1.0))
+    with server_for(bl, protocol=Impatient, app=app) as (url, _):
+        yield Served(url=url, key=bl.keys.create("served", scopes="admin").text, bl=bl)
 
 
 def connected(served: Served) -> socket.socket:
@@ -199,6 +189,42 @@ def test_a_client_that_takes_nothing_is_cut_off(impatient: Served) -> None:
                 taken += len(piece)
         assert taken < 60_000_000
     assert httpx.get(f"{impatient.url}/health").status_code == 200
+
+
+@pytest.mark.slow
+def test_clients_that_drip_their_bodies_keep_nobody_waiting_and_are_cut_off(impatient: Served) -> None:
+    head = f"Host: localhost\r\nAuthorization: Bearer {impatient.key}\r\nContent-Type: application/json\r\n"
+    with ExitStack() as opened:
+        slow = [opened.enter_context(connected(impatient)) for _ in range(MANY)]
+        for one in slow:
+            one.sendall(f"POST /api/v1/data/snapshot HTTP/1.1\r\n{head}Content-Length: 500\r\n\r\n{{".encode())
+        for _ in range(5):
+            assert httpx.get(f"{impatient.url}{AAPL}", headers=bearer(impatient.key), timeout=60).status_code == 200
+            for one in slow:
+                with suppress(OSError):
+                    one.sendall(b" ")
+        for one in slow:
+            told = b""
+            with suppress(ConnectionResetError):
+                while piece := one.recv(10_000):
+                    told += piece
+            assert told.startswith(b"HTTP/1.1 408")
+            assert told.count(b"HTTP/1.1") == 1
+    assert not impatient.bl.cache.snapshots()
+
+
+@pytest.mark.slow
+def test_clients_that_take_nothing_keep_nobody_waiting(served: Served) -> None:
+    served.bl.write("LONG", "1m", _minutes(300_000), source="desk")
+    request = "GET /api/v1/data/ohlcv/LONG/1m?format=arrow HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer "
+    with ExitStack() as opened:
+        slow = [opened.enter_context(connected(served)) for _ in range(MANY)]
+        for one in slow:
+            one.sendall(f"{request}{served.key}\r\n\r\n".encode())
+        for one in slow:
+            assert one.recv(100).startswith(b"HTTP/1.1 200")
+        for _ in range(5):
+            assert httpx.get(f"{served.url}{AAPL}", headers=bearer(served.key), timeout=60).status_code == 200
 
 
 def _minutes(count: int) -> Any:

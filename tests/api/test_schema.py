@@ -92,6 +92,8 @@ class Tried:
     def described(self, *, phases: PhasesConfig | None = None, seconds: float | None = None, seed: int = _SEED) -> Any:
         """Return the app as it describes itself, asked with a key for everything."""
         app = build(self.bl, Options(hosts=("testserver", "localhost"), open_docs=True, event_seconds=0.05))
+        # It is asked for within a few seconds, which a busy machine may need to make it.
+        app.openapi()
         # The key is shown in every request; that it is wanted is tried by leaving it out.
         generation = GenerationConfig(with_security_parameters=False)
         headers = bearer(self.key.text)

@@ -17,9 +17,9 @@ import pandas as pd
 import polars as pl
 import pytest
 
+from barledger import BarLedger
 from barledger.services.access.owner import kept_key
-from libraries import frame
-from serving import DAYS, Served, bearer
+from serving import DAYS, Served, bearer, server_for
 
 AAPL = "/api/v1/data/ohlcv/AAPL/1d"
 
@@ -186,6 +186,19 @@ def test_the_first_start_makes_a_key_for_its_owner_and_a_signal_ends_it_well(
     assert key.encode() not in out + err
 
 
-def test_a_request_that_has_begun_is_finished(served: Served) -> None:
-    served.bl.write("SLOW", "1d", frame(range(5)), source="desk")
-    assert json.loads(asked(served, "/ready"))["status"] == "ready"
+def test_an_answer_that_has_begun_is_finished_though_the_server_is_told_to_stop(bl: BarLedger) -> None:
+    bl.write("LONG", "1m", _minutes(300_000), source="desk")
+    key = bl.keys.create("served", scopes="read").text
+    with server_for(bl) as (url, server):
+        port = int(url.rpartition(":")[2])
+        with socket.create_connection(("127.0.0.1", port), timeout=60) as begun:
+            head = f"Host: localhost\r\nAuthorization: Bearer {key}\r\nConnection: close\r\n\r\n"
+            begun.sendall(f"GET /api/v1/data/ohlcv/LONG/1m?format=csv HTTP/1.1\r\n{head}".encode())
+            told = begun.recv(1_000)
+            assert told.startswith(b"HTTP/1.1 200")
+            server.should_exit = True
+            while piece := begun.recv(1 << 20):
+                told += piece
+                assert len(told) < 100_000_000
+        assert told.endswith(b"\r\n0\r\n\r\n"), "the last chunk is missing"
+        assert b"2020-07-27T07:59:00" in told[-200:]

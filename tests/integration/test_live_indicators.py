@@ -10,7 +10,7 @@ import pytest
 
 from barledger.barledger import BarLedger
 from barledger.domain.timeframe import DAY, MINUTE, SECOND, Timeframe
-from barledger.errors import CannotStream, InvalidSpec, SeriesNotFound
+from barledger.errors import CannotStream, InputUnsuitable, InvalidSetting, InvalidSpec, SeriesNotFound
 from barledger.services.indicators.absences import Absences
 from barledger.services.indicators.following import Followed
 from barledger.services.indicators.live import LiveService
@@ -371,3 +371,30 @@ def test_what_is_given_is_readable(scene: Scene) -> None:
         warnings.simplefilter("error")
         (one,) = scene.take(1, specs="sma(2)")
     assert repr(one).startswith("Followed(time=1972-09-27T00:00:00Z, bar=ClosedBar(instrument='A'")
+
+
+def test_bars_of_another_series_or_timeframe_are_refused(bl: BarLedger) -> None:
+    bl.write("A", "1d", frame(range(900, 950)), source="mine")
+    live = bl.indicators.stream("rsi(5)", "A", "1d")
+    before = live.save()
+    after = (live.time or 0) + DAY
+    for wrong, told in [
+        ({"instrument": "B"}, "a bar of B 1d is given after those of A 1d"),
+        ({"timeframe": "1h"}, "a bar of A 1h is given after those of A 1d"),
+    ]:
+        bar = {"instrument": "A", "timeframe": "1d", "time": after, "close": 1.0} | wrong
+        for ask in (live.update, live.peek):
+            with pytest.raises(InputUnsuitable, match=told):
+                ask(bar)
+    with pytest.raises(InputUnsuitable, match="opens 1m after the one before, and the timeframe is 1d"):
+        live.update({"time": (live.time or 0) + DAY // 1_440, "close": 1.0})
+    assert live.save() == before
+    live.update({"instrument": "a", "timeframe": "1d", "time": after, "close": 1.0})
+    assert live.time == after
+
+
+def test_what_is_asked_for_wrongly_is_refused_before_anything_is_read(bl: BarLedger) -> None:
+    with pytest.raises(InvalidSetting, match="'drop' is none of segment, skip, raise"):
+        bl.indicators.stream("rsi(5)", "A", "1d", nan_policy="drop")  # type: ignore[arg-type]
+    with pytest.raises(InputUnsuitable, match="a DataFrame is given for the name"):
+        bl.indicators.stream("rsi(5)", frame(range(5)), "1d")  # type: ignore[arg-type]

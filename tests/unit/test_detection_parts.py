@@ -57,6 +57,35 @@ def test_an_event_after_the_last_bar_or_before_the_first_is_none_of_theirs() -> 
     assert column("stock_splits", (-1, "split", 2.0)) == []
 
 
+@pytest.mark.parametrize("adjusted", [{}, dict.fromkeys(("open", "high", "low", "close"), "splits")])
+def test_a_split_between_sessions_of_minutes_shows_in_the_first_bar_behind(adjusted: dict[str, str]) -> None:
+    right = walk(2)
+    opens = pd.date_range("2024-01-02T14:30Z", periods=10, freq="D")
+    times = pd.DatetimeIndex([day + pd.Timedelta(minutes=minute) for day in opens for minute in range(40)]).as_unit(
+        "ns"
+    )
+    raw = scaled(scaled(right, slice(0, 200), 2.0, PRICES), slice(0, 200), 0.5, ["Volume"])
+    frame = right if adjusted else raw
+    columns = {name.lower(): frame[name].to_numpy(float) for name in (*PRICES, "Volume")}
+    rows = Rows(time=times.asi8, **columns, revision=constant(1, 400), edition=constant(1, 400))
+    ex_date = int(opens[5].normalize().value)
+    told = CorporateAction(instrument="X", ex_date=ex_date, kind="split", source="s", value=2.0)
+    table, found = suspected(rows, timeframe=Timeframe.of("1m"), actions=[told], adjusted=adjusted)  # type: ignore[arg-type]
+    assert table.events("stock_splits").tolist() == [200]
+    assert [one for one in found if one.confidence >= 0.5] == []
+
+
+def test_an_event_within_a_week_is_that_week_s() -> None:
+    columns = {one: np.full(3, 50.0) for one in ("open", "high", "low", "close", "volume")}
+    rows = Rows(time=np.arange(3) * 7 * DAY, **columns, revision=constant(1, 3), edition=constant(1, 3))
+    days = {
+        day: CorporateAction(instrument="X", ex_date=day * DAY, kind="split", source="s", value=2.0) for day in (9, 20)
+    }
+    for day, row in ((9, 1), (20, 2)):
+        table, _ = suspected(rows, timeframe=Timeframe.of("1w"), actions=[days[day]])
+        assert table.events("stock_splits").tolist() == [row]
+
+
 # --- columns and rows ---------------------------------------------------------------------------------
 
 

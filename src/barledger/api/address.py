@@ -3,6 +3,7 @@
 import ipaddress
 import socket
 from dataclasses import dataclass
+from pathlib import Path
 
 from barledger.errors import InvalidSetting
 
@@ -56,3 +57,22 @@ class Address:
                 setting="--port", reason=f"cannot listen on {self.url}: {error.strerror}", advised=step
             ) from None
         return made
+
+
+def check_certificate(certificate: Path, key: Path) -> None:
+    """Raise `InvalidSetting` unless a server could show this certificate, and has its private key."""
+    import ssl  # noqa: PLC0415 - for who serves by TLS alone
+
+    advised = "Give PEM files: the certificate with those that sign it, and its private key without a password."
+    for setting, file in (("--tls-certificate", certificate), ("--tls-key", key)):
+        try:
+            file.open("rb").close()
+        except OSError as error:
+            raise InvalidSetting(setting=setting, reason=f"{file}: {error.strerror}", advised=advised) from None
+    try:
+        # Without a password that is given, one would be asked for on the terminal.
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, key, password="")
+    except (OSError, ValueError) as error:
+        told = getattr(error, "reason", "") or "it is not what it should be"
+        reason = f"{certificate} and {key} are no certificate with its key ({told})"
+        raise InvalidSetting(setting="--tls-certificate", reason=reason, advised=advised) from None

@@ -96,7 +96,7 @@ def _place_of(cursor: str, question: str) -> Place:
         told: Mapping[str, Any] = orjson.loads(
             base64.b64decode(cursor + "=" * (-len(cursor) % 4), b"-_", validate=True)
         )
-        place = tuple(int(text) if number else str(text) for number, text in told["p"])
+        place = tuple(paging.number_of(text) if number else str(text) for number, text in told["p"])
         asked = told["q"]
     except (binascii.Error, ValueError, KeyError, TypeError):
         raise InvalidCursor(reason="it is not one of this server") from None

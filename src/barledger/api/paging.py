@@ -9,6 +9,7 @@ from typing import Any, Final
 import orjson
 from starlette.requests import Request
 
+from barledger.domain.interval import BEGINNING, END_OF_TIME
 from barledger.errors import InvalidCursor
 from barledger.services.retrieval.scroll import Bookmark
 
@@ -29,16 +30,24 @@ def bookmark_of(cursor: str, question: str) -> Bookmark:
     try:
         told: dict[str, Any] = orjson.loads(base64.b64decode(cursor + "=" * (-len(cursor) % 4), b"-_", validate=True))
         found = Bookmark(
-            start=int(told["s"]),
-            at=tuple((str(source), int(revision)) for source, revision in told["a"]),
+            start=number_of(told["s"]),
+            at=tuple((str(source), number_of(revision)) for source, revision in told["a"]),
             snapshot=str(told["v"]),
-            known_at=int(told["k"]),
+            known_at=number_of(told["k"]),
         )
         asked = told["q"]
     except (binascii.Error, ValueError, KeyError, TypeError):
         raise InvalidCursor(reason="it is not one of this server") from None
     if asked != question:
         raise InvalidCursor(reason="it belongs to another question")
+    return found
+
+
+def number_of(told: str) -> int:
+    """Return a number of a cursor; raises `ValueError` for one that no time and no revision is."""
+    found = int(told)
+    if not BEGINNING <= found <= END_OF_TIME:
+        raise ValueError(told)
     return found
 
 

@@ -3,6 +3,7 @@
 import shutil
 import sys
 import time
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -13,6 +14,8 @@ from rich.markup import escape
 from rich.panel import Panel
 
 from barledger.barledger import BarLedger, open_barledger
+from barledger.cli import background
+from barledger.cli.background import answer_of
 from barledger.cli.output import Output
 from barledger.cli.session import Json, Ledger
 from barledger.cli.tampering import flip_a_byte
@@ -30,21 +33,39 @@ _MARKER: Final = "this-is-a-barledger-demo"
 _WITHDRAWN: Final = 20
 _MADE_UP: Final = 5
 _STRATEGY: Final = "momentum-7"
+_SINCE: Final = "2005-01-01"
 
 
 def demo(
     store: Annotated[str, typer.Option("--store", help="A new folder, or influxdb+http://host:8086/new_bucket.")] = "",
     ledger: Ledger = "",
+    serve: Annotated[bool, typer.Option("--serve", help="Serve it then, in the background.")] = False,
+    port: Annotated[int, typer.Option(help="For --serve; if it is taken, any other.", min=1, max=65_535)] = 8321,
+    stop: Annotated[bool, typer.Option("--stop", help="Stop what --serve started, and do nothing else.")] = False,
     json: Json = False,
 ) -> None:
-    """Show the main job on real data: ingest, pin, restate, compare, verify, and catch a flipped byte."""
+    """Show the main job on real data: ingest, pin, restate, compare, verify, and catch a flipped byte.
+
+    With --serve it ends with a server that runs in the background, and what that answers.
+    """
     output = Output(as_json=json)
     settings = Settings()
+    serving = settings.home.expanduser().absolute() / "server" / "demo.json"
+    stopped = background.stop(serving)
+    if stop:
+        told = {"stopped": None if stopped is None else stopped.url}
+        output.say("no demo is served" if stopped is None else f"{stopped.url} is no longer served", told)
+        return
     place = store or str(_fresh_folder(settings.home / "demo"))
     with open_barledger(place, ledger=ledger or None, settings=settings) as library:
         if library.vault.ledger.catalog.series():
             raise NotEmpty(where=place)
-        _Story(library, output, settings).tell(place)
+        story = _Story(library, output, settings)
+        story.tell(place)
+        if serve:
+            made = background.start(serving, home=settings.home, store=place, ledger=ledger, port=port)
+            story.ask(made)
+        story.finish(place)
 
 
 class _Story:
@@ -55,9 +76,10 @@ class _Story:
         self._output = output
         self._settings = settings
         self._told: dict[str, Any] = {}
+        self._pinned = ""
+        self._began = time.monotonic()
 
     def tell(self, place: str) -> None:
-        started = time.monotonic()
         what = f"real daily bars of {', '.join(TICKERS)} (bokeh-sampledata {NEWEST})"
         self._say("1", f"Ingest {what} into {escape(place)}")
         self._count("ingested", self._ingest(NEWEST))
@@ -72,7 +94,26 @@ class _Story:
         self._compare(snapshot, before)
         self._say("6", "Verify the snapshot, then flip one byte in a copy")
         self._verify(snapshot)
-        self._finish(place, snapshot, time.monotonic() - started)
+
+    def ask(self, server: background.Background) -> None:
+        """Read the snapshot from a server, and once more with the tag of what it answered."""
+        self._say("7", f"Serve it at {server.url} in the background (process {server.pid})")
+        expected = self._library.bars("AAPL", "1d", source=_SOURCE, start=_SINCE, version=self._pinned)
+        query = f"start_date={_SINCE}&source={_SOURCE}&version={self._pinned}"
+        url = f"{server.url}/api/v1/data/ohlcv/AAPL/1d?{query}"
+        first = answer_of(url, server.key_file)
+        again = answer_of(url, server.key_file, tag=first.headers["etag"])
+        same = first.headers["barledger-digest"] == expected.digest
+        answers = [
+            {"status": first.status, "bars": first.headers["barledger-rows"], "bytes": first.size, "same_digest": same},
+            {"status": again.status, "bytes": again.size},
+        ]
+        self._told["server"] = {**asdict(server), "answers": answers}
+        verdict = "[green]the digest of the library[/]" if same else "[red]another digest[/]"
+        self._line(f'  $ curl -H "Authorization: Bearer $(cat {escape(server.key_file)})" "{escape(url)}"')
+        self._line(f"  {first.status}: {len(expected):,} bars in {first.size:,} bytes, {verdict}")
+        self._line(f"  {again.status} with its ETag: {again.size} bytes")
+        self._line(f"  {server.url}/docs describes it (any name, and the key as the password)")
 
     def _ingest(self, vintage: str) -> Written:
         done = Written(series=(), revision=0, fields={})
@@ -87,6 +128,7 @@ class _Story:
 
     def _snapshot(self) -> Snapshot:
         made = self._library.snapshot(TICKERS, "1d", purpose="backtest", strategy=_STRATEGY, source=_SOURCE)
+        self._pinned = made.id
         self._told["snapshot"] = {"id": made.id, "data_hash": made.data_hash}
         self._line(f"  {made.id} pins {sum(pin.rows for pin in made.pins):,} bars; data hash {made.data_hash[:16]}…")
         return made
@@ -153,15 +195,17 @@ class _Story:
         with open_barledger(folder, settings=self._settings) as damaged:
             return [one.blocks for one in damaged.verify(snapshot.id).damage] == [1]
 
-    def _finish(self, place: str, snapshot: Snapshot, seconds: float) -> None:
+    def finish(self, place: str) -> None:
+        """Say how long it took, and what to try next."""
+        seconds = time.monotonic() - self._began
         if self._output.as_json:
             return self._output.json({**self._told, "store": place, "seconds": round(seconds, 2)})
         ours = f'--store "{place}"'
         command = "barledger" if shutil.which("barledger") else sys.argv[0]
         steps = [
-            f"{command} snapshot verify {snapshot.id} {ours}",
+            f"{command} snapshot verify {self._pinned} {ours}",
             f"{command} history AAPL 1d 2005-02-28 --source sample {ours}",
-            f"{command} bars FB 1d --version {snapshot.id} --last 5 {ours}",
+            f"{command} bars FB 1d --version {self._pinned} --last 5 {ours}",
             f"{command} versions FB 1d {ours}",
             f"{command} audit {ours}",
         ]
@@ -170,6 +214,8 @@ class _Story:
         self._line("Try next:")
         for step in steps:
             self._line(f"  {escape(step)}")
+        if "server" in self._told:
+            self._line(f"Stop the server: {command} demo --stop")
         return None
 
     def _say(self, number: str, text: str) -> None:

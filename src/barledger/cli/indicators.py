@@ -1,5 +1,6 @@
 """Commands on indicators: which there are, what each is, and their values."""
 
+import warnings
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final, get_args
@@ -13,7 +14,7 @@ from barledger.cli.output import Output, plain
 from barledger.cli.session import Adjust, End, Json, Ledger, Source, Start, Store, Version, library
 from barledger.cli.symbols import listed_symbols
 from barledger.domain.interval import format_time
-from barledger.errors import InvalidSetting
+from barledger.errors import Incomplete, InvalidSetting
 
 if TYPE_CHECKING:
     from barledger.errors import BarledgerError
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 app = typer.Typer(no_args_is_help=True, help="Indicators: which there are, what each is, and their values.")
 
 _SHOWN: Final = 5
+_WIDEST: Final = 23
 Specs = Annotated[list[str], typer.Argument(help='What to compute, e.g. "rsi(14)" macd "bbands(20, 2).upper".')]
 NanPolicy = Annotated[
     str | None, typer.Option("--nan-policy", help="At a gap: segment (restart after it), skip, or raise.")
@@ -50,24 +52,23 @@ def list_indicators(
         raise InvalidSetting(setting="--kind", reason=f"{kind!r} is none of {', '.join(get_args(Kind))}")
     found = [one for one in REGISTRY if kind in (None, one.kind)]
     output = Output(as_json=json)
-    columns = ("name", "kind", "wants", "spec", "gives", "memory", "streams", "what it is")
+    columns = ("spec, with its defaults", "kind", "what it is")
     data = [Description.of(one).as_dict() for one in found] if json else None
     output.table("", columns, [_row(one) for one in found], data)
     if not json:
-        output.note(f"{len(found):,} indicators; see barledger indicators describe NAME")
+        note = "inputs, outputs and the names of parameters: barledger indicators describe NAME, or --json"
+        output.note(f"{len(found):,} indicators; {note}")
 
 
 @app.command()
 def describe(
-    name: Annotated[str, typer.Argument(help="A name or alias, or a spec with it, e.g. rsi or rsi(14).")],
+    name: Annotated[str, typer.Argument(help="A name or alias, or a spec with it, e.g. rsi or sma(rsi(14), 9).")],
     json: Json = False,
 ) -> None:
     """Show what an indicator wants, takes and gives, its formula and convention, and its warm-up."""
     from barledger.indicators.description import Description  # noqa: PLC0415 - the command line starts without them
-    from barledger.indicators.grammar import parse  # noqa: PLC0415 - as above
-    from barledger.indicators.registry import REGISTRY  # noqa: PLC0415 - as above
 
-    found = Description.of(REGISTRY.find(parse(name).name))
+    found = Description.of_spec(name)
     Output(as_json=json).say(str(found), found.as_dict())
 
 
@@ -143,7 +144,9 @@ def batch(
     """Compute indicators of many instruments; exits with an error if something failed, after showing the rest."""
     kind = tabular.format_of(format, into, json=json)
     output = Output(as_json=kind == "json")
-    with library(store, ledger) as opened, output.progress() as progress:
+    with library(store, ledger) as opened, output.progress() as progress, warnings.catch_warnings():
+        # What failed is said below, line by line, with what can be done about it here.
+        warnings.simplefilter("ignore", Incomplete)
         task = progress.add_task("indicators", total=None)
         found = opened.indicators.batch(
             listed_symbols(instruments),
@@ -167,6 +170,7 @@ def batch(
     output.note(f"{len(found):,} instruments, {found.rows:,} rows; digest {found.digest}")
     errors = _said_failures(output, found)
     if errors:
+        output.note(_what_now(found, kind))
         raise typer.Exit(exit_code(errors[0]))
 
 
@@ -174,20 +178,10 @@ def batch(
 
 
 def _row(one: "Indicator") -> tuple[object, ...]:
-    given = ", ".join(f"{it.name}={it.default}" for it in one.parameters)
-    wants = ", ".join(one.inputs) or "time"
-    gives = ", ".join(it.name for it in one.outputs)
-    streams = "no" if one.stream is None else "yes"
-    return (
-        one.name,
-        one.kind,
-        wants,
-        f"{one.name}({given})" if given else one.name,
-        gives,
-        one.memory,
-        streams,
-        one.title,
-    )
+    given = ", ".join(f"{it.default:g}" if isinstance(it.default, float) else str(it.default) for it in one.parameters)
+    spec = f"{one.name}({given})" if given else one.name
+    title = one.title.rstrip(".") + ("" if one.stream is not None else "; not bar by bar")
+    return spec if len(spec) <= _WIDEST else f"{one.name}(…)", one.kind, title
 
 
 def _policy(given: str | None) -> Any:
@@ -217,8 +211,12 @@ def _say_standing(output: Output, found: "Calculation") -> None:
     if len(cold) > _SHOWN:
         output.note(f"warm-up incomplete: {len(cold) - _SHOWN} more columns")
     if not found.exact:
-        near = ", ".join(name for name, one in found.standings.items() if not one.exact)
-        output.note(f"within 1e-9 of what the whole history gives, and not to the bit: {near}")
+        near: dict[str, list[str]] = {}
+        for name, one in found.standings.items():
+            if not one.exact:
+                near.setdefault(one.agreement, []).append(name)
+        for agreement, names in near.items():
+            output.note(f"{', '.join(names)}: what the whole history gives, not to the bit but {agreement}")
 
 
 def _lacking(one: "Standing") -> str:
@@ -253,8 +251,20 @@ def _said_failures(output: Output, found: "Batch") -> list["BarledgerError"]:
     for name, failed in found.column_failures.items():
         errors |= {f"{name} {column}": error for column, error in failed.items()}
     for name, error in errors.items():
-        output.note(f"{name}: [{error.code}] {error}")
+        output.note(f"{name}: [{error.code}] {error}\n  next: {error.advice}")
     return list(errors.values())
+
+
+def _what_now(found: "Batch", kind: str) -> str:
+    """Return what failed in a line, and where it is found once more."""
+    whole, partly = len(found.failures), len(found.column_failures.keys() - found.failures.keys())
+    counts = [f"{whole:,} failed"] if whole else []
+    counts += [f"{partly:,} failed in part, where values are missing"] if partly else []
+    where = "in the answer" if kind == "json" else "in what --json gives"
+    return (
+        f"warning: of {whole + len(found):,} instruments {', '.join(counts)}; what failed and why is above, and as "
+        f"failures and column_failures {where}"
+    )
 
 
 def _say_explanation(output: Output, explanation: object) -> None:

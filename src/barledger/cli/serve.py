@@ -6,7 +6,7 @@ from typing import Annotated, Final, Literal
 
 import typer
 
-from barledger.api.address import Address
+from barledger.api.address import Address, check_certificate
 from barledger.api.server import Serving
 from barledger.api.server import serve as run
 from barledger.api.workers import Library, Workers
@@ -64,6 +64,8 @@ def serve(
     """
     if (tls_certificate is None) != (tls_key is None):
         raise InvalidSetting(setting="--tls-key", reason="certificate and key are given together")
+    if tls_certificate is not None and tls_key is not None:
+        check_certificate(tls_certificate, tls_key)
     address = Address(host=host, port=port, encrypted=tls_certificate is not None or bool(proxy))
     address.check()
     if log_format not in _LOGS:

@@ -5,7 +5,11 @@ from dataclasses import dataclass
 from math import inf, log, log1p
 from typing import Final
 
+import numpy as np
+
+from barledger.detection.adjustment import parted
 from barledger.detection.levels import Level, Run
+from barledger.detection.moves import Measures
 from barledger.detection.table import Table
 from barledger.domain.rows import Floats
 from barledger.domain.timeframe import DAY
@@ -13,6 +17,13 @@ from barledger.domain.timeframe import DAY
 UNITS: Final = {100.0: 7.0, 1000.0: 9.0}
 """Pence for pounds, cents for rands; fils for dinars; with the prior log odds against each."""
 
+_SEEN: Final = 3.0
+_ANY: Final = 6.0
+"""The prior log odds against other powers of ten, and against any factor, that Adj Close shows by going on."""
+
+_TEN: Final = log(10)
+_NEARLY: Final = 0.05
+_MOST_UNITS: Final = 4
 _SMALLEST_SPLIT: Final = log(1.15)
 _MOST_SPLITS: Final = 12
 _LATE: Final = 3
@@ -42,11 +53,36 @@ def cause_of(levels: Sequence[Level], run: Run) -> Cause:
     return cause
 
 
-def unit_levels() -> Iterable[Level]:
-    """Give the levels of other units."""
-    for unit, odds in UNITS.items():
+def unit_levels(seen: Iterable[float] = ()) -> Iterable[Level]:
+    """Give the levels of other units: those that are usual, and those that were ``seen``, as logarithms."""
+    odds = {log(unit): odds for unit, odds in UNITS.items()}
+    odds |= {offset: _SEEN if is_ten(offset) else _ANY for offset in seen if offset not in odds}
+    for offset, against in odds.items():
         for sign in (1, -1):
-            yield Level(offset=sign * log(unit), alone=True, about=Cause(kind="unit_error", odds=odds))
+            yield Level(offset=sign * offset, alone=True, about=Cause(kind="unit_error", odds=against))
+
+
+def units_seen(measures: Measures) -> list[float]:
+    """Return by how much, as logarithms, prices jump where Adj Close goes on, the most frequent first."""
+    steps = parted(measures.table)
+    rows = np.flatnonzero(steps)
+    jumped = rows[np.abs(measures.plain[rows] + steps[rows]) < np.abs(steps[rows]) / 4]
+    known: dict[float, int] = {}
+    for size in map(_rounded, np.abs(steps[jumped]).tolist()):
+        near = next((one for one in known if abs(one - size) < _NEARLY), size)
+        known[near] = known.get(near, 0) + 1
+    return sorted(known, key=lambda size: -known[size])[:_MOST_UNITS]
+
+
+def _rounded(size: float) -> float:
+    """Return the power of ten that is near, which dividends on the day may hide a little."""
+    ten = round(size / _TEN) * _TEN
+    return ten if abs(size - ten) < _NEARLY else size
+
+
+def is_ten(offset: float) -> bool:
+    """Whether a logarithm is that of a power of ten."""
+    return abs(offset - round(offset / _TEN) * _TEN) < 1e-9
 
 
 def split_levels(table: Table) -> Iterable[Level]:

@@ -1,22 +1,24 @@
 """Columns at a false level: single prices of rows that are off while the others fit what is around them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from math import exp
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
+from barledger.detection.adjustment import implied
 from barledger.detection.causes import Cause, Priors
 from barledger.detection.levels import Level, Moves, Run, runs_at
 from barledger.detection.likelihood import probability
-from barledger.detection.moves import Measures, implied, shifts
+from barledger.detection.moves import Measures, shifts
 from barledger.detection.noise import Noise
 from barledger.detection.suspicion import Suspicion, span
 from barledger.detection.table import PRICES, Edit, Table
 from barledger.domain.rows import Flags, Floats, Ints
 
 _JOINED: Final = 0.3
+_AROUND: Final = 20
 
 
 def ragged_rows(measures: Measures, levels: Sequence[Level]) -> Flags:
@@ -41,20 +43,28 @@ def misplaced_columns(measures: Measures, levels: Sequence[Level], ragged: Flags
     extra = shifts(table, raw=raw)
     usual = _usual_reach(logs)
     offsets = np.zeros_like(logs)
-    about: dict[tuple[int, float], tuple[Run, Level]] = {}
+    about = {level.offset: level for level in reversed(levels)}
     for column in range(len(PRICES)):
         steps = np.diff(logs[column])
         ways = np.vstack([steps, *(steps + shift for shift in extra)])
         noise = Noise.of(steps, np.vstack([logs[column], logs[column] + usual]), np.exp(logs[column]))
-        for run in runs_at(levels, Moves(ways=ways, noise=noise), len(table), Priors.of(levels, table)):
-            level = levels[run.level - 1]
-            rows = span(run.first, run.end)
-            rows = rows[ragged[rows]]
-            offsets[column, rows] = level.offset
-            for row in rows.tolist():
-                about.setdefault((row, level.offset), (run, level))
+        runs = runs_at(levels, Moves(ways=ways, noise=noise), len(table), Priors.of(levels, table))
+        about |= {levels[run.level - 1].offset: levels[run.level - 1] for run in runs}
+        offsets[column] = np.where(ragged, _beside(runs, levels, ragged), 0.0)
+    offsets[~np.isin(offsets, list(about))] = 0.0
     believed, odds = _tighter(logs, offsets, ragged)
     return _cells(table, logs, offsets, believed, odds, about)
+
+
+def _beside(runs: Sequence[Run], levels: Sequence[Level], ragged: Flags) -> Floats:
+    """Return at which level each row stands, beside that of the rows that are not ragged.
+
+    From the first row on it is as likely that all behind are off as that those before are.
+    """
+    at = np.zeros(len(ragged))
+    for run in runs:
+        at[run.first : run.end] = levels[run.level - 1].offset
+    return at if ragged.all() else at - np.quantile(at[~ragged], 0.5, method="lower")
 
 
 def _tighter(logs: npt.NDArray[np.float64], offsets: npt.NDArray[np.float64], ragged: Flags) -> tuple[Flags, Floats]:
@@ -91,7 +101,7 @@ def _cells(
     offsets: npt.NDArray[np.float64],
     believed: Flags,
     odds: Floats,
-    about: dict[tuple[int, float], tuple[Run, Level]],
+    about: Mapping[float, Level],
 ) -> list[Suspicion]:
     """Make a suspicion of each unbroken run of rows whose columns are off alike."""
     found = []
@@ -106,8 +116,7 @@ def _cells(
             continue
         off = [(name, float(value)) for name, value in zip(PRICES, offsets[:, row], strict=True) if value]
         offset = off[0][1]
-        level = about[row, offset][1]
-        cause: Cause = level.about
+        cause: Cause = about[offset].about
         edits = [Edit(column=name, rows=group, factor=exp(-value)) for name, value in off]
         fields = [name for name, _ in off]
         if "close" in fields and _adj_close_moves_with_close(table, group):
@@ -129,9 +138,9 @@ def _cells(
 
 
 def _adj_close_moves_with_close(table: Table, rows: Ints) -> bool:
-    """Whether Adj Close of these rows is off as their close is: its ratio to it is that of the other rows."""
+    """Whether Adj Close of these rows is off as their close is: its ratio to it is that of most rows around."""
     if table.adj_close is None:
         return False
     ratio = implied(table)
-    others = np.delete(ratio, rows)
-    return not len(others) or float(np.min(np.abs(others - np.median(ratio[rows])))) < 0.1
+    around = np.setdiff1d(span(max(0, int(rows[0]) - _AROUND), min(len(table), int(rows[-1]) + _AROUND)), rows)
+    return not len(around) or float(np.median(np.abs(ratio[around] - np.median(ratio[rows])))) < 0.1

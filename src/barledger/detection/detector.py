@@ -5,13 +5,15 @@ from typing import Final
 
 import numpy as np
 
+from barledger.detection.adjustment import implied
+from barledger.detection.askew import askew
 from barledger.detection.dividends import dividend_suspicions
 from barledger.detection.jumps import unknown_splits
 from barledger.detection.misplaced import misplaced
-from barledger.detection.moves import Measures, implied
+from barledger.detection.moves import Measures
 from barledger.detection.shape import crossed, non_positive, outliers, stale
 from barledger.detection.suspicion import LIKELY, Suspicion
-from barledger.detection.table import Edit, Table
+from barledger.detection.table import PRICES, Edit, Table
 from barledger.detection.turnover import volume_switches
 from barledger.detection.unseen import unseen_splits
 from barledger.domain.declared import Adjustment
@@ -55,10 +57,14 @@ def _judged(fit: Table, adjustment: Adjustment | None) -> list[Suspicion]:
     measures = measures.after(_likely(found))
     jumps = unknown_splits(measures, raw=state.splits_show)
     measures = measures.after(_likely(jumps))
+    other_unit = askew(measures)
+    measures = measures.after(_likely(other_unit))
     fit = measures.table
     repeated = stale(fit)
     paid = _beside(dividend_suspicions(measures, trusted=state.dividends_show), repeated)
-    return [*found, *jumps, *paid, *crossed(measures), *outliers(measures), *repeated, *volume_switches(fit)]
+    measures = measures.after([edit for edit in _likely(paid) if edit.column in PRICES])
+    shapes = [*crossed(measures), *outliers(measures), *repeated, *volume_switches(fit)]
+    return [*found, *jumps, *other_unit, *paid, *shapes]
 
 
 def _beside(paid: list[Suspicion], repeated: list[Suspicion]) -> list[Suspicion]:

@@ -72,7 +72,7 @@ def dividend_suspicions(measures: Measures, *, trusted: bool | None) -> list[Sus
             continue
         cases = _cases(one, table, copies.get(one.row), systematic)
         found.extend(_decided(one, cases, copies))
-    found.extend(steps_without_events(table, strays))
+    found.extend(steps_without_events(measures, strays))
     return found
 
 

@@ -10,9 +10,10 @@ from typing import Final
 
 import numpy as np
 
+from barledger.detection.adjustment import implied
 from barledger.detection.circumstances import circumstances
 from barledger.detection.likelihood import fitting, normal, probability, shocked
-from barledger.detection.moves import Measures, implied
+from barledger.detection.moves import Measures
 from barledger.detection.noise import Noise
 from barledger.detection.suspicion import Suspicion, span
 from barledger.detection.table import PRICES, Edit, Table
@@ -32,6 +33,7 @@ _RATE: Final = log(1e-3)
 """Prior of a split at a given daily bar that its data lack: about one in four years."""
 
 _SMALLEST: Final = log(1.18)
+_NEARLY: Final = 0.01
 _OVERNIGHT: Final = 0.7
 _QUIETEST: Final = 0.004
 _SAGGING: Final = 0.02
@@ -46,6 +48,12 @@ _MEDIANS: Final = 0.6
 
 _BEYOND_PROOF: Final = 0.985
 _WITHOUT_VOLUME: Final = 0.94
+
+
+def customary(ratio: float) -> bool:
+    """Whether shares are split by a ratio, or joined if it is below 1."""
+    usual = _FORWARD if ratio > 1 else _REVERSE
+    return any(abs(log(max(ratio, 1 / ratio) / one)) < _NEARLY for one in usual)
 
 
 def unknown_splits(measures: Measures, *, raw: bool) -> list[Suspicion]:

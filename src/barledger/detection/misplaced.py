@@ -2,13 +2,16 @@
 
 from collections.abc import Sequence
 from itertools import pairwise
-from math import exp, log1p
+from math import exp
 from typing import Final
 
 import numpy as np
 
-from barledger.detection.causes import UNITS, Cause, Priors, cause_of, split_levels, unit_levels
+from barledger.detection.adjustment import implied
+from barledger.detection.anchor import true_level
+from barledger.detection.causes import UNITS, Cause, Priors, cause_of, is_ten, split_levels, unit_levels, units_seen
 from barledger.detection.columns import misplaced_columns, ragged_rows
+from barledger.detection.jumps import customary
 from barledger.detection.levels import Level, Moves, Run, runs_at
 from barledger.detection.likelihood import normal, probability
 from barledger.detection.moves import Measures
@@ -16,21 +19,10 @@ from barledger.detection.suspicion import LIKELY, Suspicion, span
 from barledger.detection.table import PRICES, Edit, Table
 from barledger.domain.rows import Flags, Floats, Ints
 
-_NEWEST: Final = 1.2
-_UNTRADED: Final = 0.2
-_HELD: Final = 10.0
-_FEW: Final = 2
-"""What it weighs that bars were held before the others came; of few, less."""
-
-_STRETCH: Final = 2.0
-_SHORT: Final = 4.0
-"""What it weighs that a whole stretch is wrong, and of how many rows it is one."""
-
-_EITHER: Final = 0.1
-_SHARP: Final = 4.0
-"""One of two levels is wrong: so much is sure of the one that is named, however even they are; odds sharpen it."""
-
 _AROUND: Final = 40
+_BESIDE: Final = 5
+_UNKNOWN: Final = 9.0
+_FEW: Final = 3
 _RULES: Final = {
     ("split_phantom", False): "these bars stand where the known split puts them twice",
     ("split_missed", False): "these bars stand where prices without the known split stand",
@@ -43,7 +35,7 @@ def misplaced(measures: Measures, *, raw: bool) -> list[Suspicion]:
     table = measures.table
     if len(table) < 3:
         return []
-    levels = [*unit_levels(), *(() if raw else split_levels(table))]
+    levels = [*unit_levels(units_seen(measures)), *(() if raw else split_levels(table))]
     ragged = ragged_rows(measures, levels)
     first = misplaced_columns(measures, levels, ragged, raw=raw) if ragged.any() else []
     measures = measures.after([edit for one in first if one.confidence >= LIKELY for edit in one.edits])
@@ -65,17 +57,25 @@ def _anchored(table: Table, runs: list[Run], levels: Sequence[Level], moves: Mov
     at = np.zeros(len(table))
     for run in runs:
         at[run.first : run.end] = levels[run.level - 1].offset
-    true, margin = _true_level(table, at)
+    true, sure = true_level(table, at)
+    against = {level.offset: cause.odds for level in levels if (cause := level.about).kind == "unit_error"}
     found = []
     edges = np.flatnonzero(np.diff(at)) + 1
-    bounds = [0, *edges.tolist(), len(table)]
-    for first, end in pairwise(bounds):
+    for first, end in pairwise([0, *edges.tolist(), len(table)]):
         offset = float(at[first]) - true
-        if offset:
-            odds = _odds_of(first, end, offset, at - true, moves) - UNITS.get(round(exp(abs(offset)), 3), 9.0)
-            sure = _EITHER + (1 - _EITHER) * probability(_SHARP * margin)
+        if offset and not _otherwise(table, span(first, end), offset):
+            odds = _odds_of(first, end, offset, at - true, moves) - against.get(offset, _UNKNOWN)
             found.append(_unit(table, span(first, end), offset, sure * probability(odds), true_rows=at == true))
     return found
+
+
+def _otherwise(table: Table, rows: Ints, offset: float) -> bool:
+    """Whether something else than a unit puts rows here: a false price, or a split before which they are as traded."""
+    if round(exp(abs(offset)), 6) in UNITS:
+        return False
+    if not rows[0]:
+        return customary(exp(offset)) and (not is_ten(offset) or _volume_odds(table, rows, offset) >= 0)
+    return len(rows) < _FEW and rows[-1] + 1 < len(table) and not is_ten(offset)
 
 
 def _odds_of(first: int, end: int, offset: float, at: Floats, moves: Moves) -> float:
@@ -87,48 +87,6 @@ def _odds_of(first: int, end: int, offset: float, at: Floats, moves: Moves) -> f
             odds += moves.likelihood(row, float(at[row] - at[row - 1]), scale)
             odds -= moves.likelihood(row, float(at[row] - at[row - 1]) - shift, scale)
     return odds
-
-
-def _true_level(table: Table, at: Floats) -> tuple[float, float]:
-    """Return the level that is right, and by how much, in log odds, it is more likely than the next.
-
-    Four things tell: where most bars were traded; the newest of them; what was held before other bars came; and how
-    many stretches would be wrong, since prices that leave a level and come back to it were right around, not between.
-    """
-    weight = np.ones(len(table))
-    if table.volume is not None:
-        traded = np.nan_to_num(table.volume) > 0
-        if traded.any():
-            weight = np.where(traded, 1.0, _UNTRADED)
-    newest = at[np.flatnonzero(weight == 1.0)[-1]]
-    scores = {
-        float(level): log1p(float(weight[at == level].sum()))
-        + (_NEWEST if level == newest else 0.0)
-        + _by_held(table, at == level)
-        - _stretches(at != level, weight)
-        for level in np.unique(at)
-    }
-    ranked = sorted(scores, key=lambda level: -scores[level])
-    return ranked[0], scores[ranked[0]] - scores[ranked[1]]
-
-
-def _by_held(table: Table, here: Flags) -> float:
-    """Return the log odds for a level by how many of the bars that were held first stand at it; few say less."""
-    if table.held is None:
-        return 0.0
-    count = int((table.held > 0).sum())
-    return _HELD * float(table.held[here].sum()) / (count + _FEW)
-
-
-def _stretches(wrong: Flags, weight: Floats) -> float:
-    """Return what it costs that these rows are wrong: each stretch by itself, since single rows often are.
-
-    Rows without trade are what vendors fill in, so that a stretch of them is hardly one.
-    """
-    edges = np.flatnonzero(np.diff(wrong, prepend=False, append=False))
-    traded = np.append(0.0, np.cumsum(weight))
-    lengths = np.maximum(traded[edges[1::2]] - traded[edges[::2]], 1.0)
-    return float(_STRETCH * (1 - np.exp(-(lengths - 1) / _SHORT)).sum())
 
 
 def _unit(table: Table, rows: Ints, offset: float, confidence: float, *, true_rows: Flags) -> Suspicion:
@@ -149,18 +107,13 @@ def _unit(table: Table, rows: Ints, offset: float, confidence: float, *, true_ro
 
 
 def _total_moves(table: Table, rows: Ints, offset: float) -> bool:
-    """Whether Adj Close stands at the false level, too."""
+    """Whether Adj Close stands at the false level, too: then its ratio to the close is that of the rows beside."""
     if table.adj_close is None:
         return False
-    first, end = int(rows[0]), int(rows[-1]) + 1
-    with np.errstate(divide="ignore", invalid="ignore"):
-        logs = np.log(table.adj_close)
-    steps = [(logs[first] - logs[first - 1], offset)] if first else []
-    if end < len(table):
-        steps.append((logs[end] - logs[end - 1], -offset))
-    with_it = sum(abs(float(step) - shift) for step, shift in steps)
-    without = sum(abs(float(step)) for step, _ in steps)
-    return not np.isfinite(with_it) or with_it <= without
+    ratio, first, end = implied(table), int(rows[0]), int(rows[-1]) + 1
+    beside = np.append(ratio[max(0, first - _BESIDE) : first], ratio[end : end + _BESIDE])
+    step = float(np.median(ratio[rows]) - np.median(beside)) if len(beside) else 0.0
+    return abs(step) <= abs(step + offset)
 
 
 def _split(table: Table, run: Run, levels: Sequence[Level], moves: Moves) -> Suspicion:
@@ -201,15 +154,20 @@ def _split(table: Table, run: Run, levels: Sequence[Level], moves: Moves) -> Sus
 
 def volume_follows(table: Table, rows: Ints, offset: float) -> bool:
     """Whether volume lacks the split as well, which is so unless it plainly stands at the level of the other rows."""
+    return table.volume is not None and _volume_odds(table, rows, offset) > -4
+
+
+def _volume_odds(table: Table, rows: Ints, offset: float) -> float:
+    """Return the log odds that volume of these rows is off by the reciprocal of what their prices are off by."""
     if table.volume is None:
-        return False
+        return 0.0
     volume = np.nan_to_num(table.volume)
     near = span(max(0, int(rows[0]) - 30), min(len(table), int(rows[-1]) + 31))
     others = np.setdiff1d(near, rows)
     mine, theirs = volume[rows[-30:]], volume[others]
     mine, theirs = mine[mine > 0], theirs[theirs > 0]
     if not len(mine) or not len(theirs):
-        return True
+        return 0.0
     shift = float(np.median(np.log(mine)) - np.median(np.log(theirs)))
     deviation = (0.3 + 0.6 / len(mine) + 0.6 / len(theirs)) ** 0.5
-    return normal(shift, -offset, deviation) - normal(shift, 0.0, deviation) > -4
+    return normal(shift, -offset, deviation) - normal(shift, 0.0, deviation)

@@ -2,17 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
+from barledger.detection.adjustment import LARGEST_PAYOUT, implied, parted
 from barledger.detection.levels import Moves
 from barledger.detection.noise import Noise
 from barledger.detection.table import Edit, Table
 from barledger.domain.rows import Floats
-
-_LARGEST_PAYOUT: Final = 0.95
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,24 +60,11 @@ def shifts(table: Table, *, raw: bool) -> list[Floats]:
     """Return what is to be added to moves so that known events are taken out, in each way that is known."""
     ways = []
     if table.adj_close is not None:
-        ways.append(np.diff(implied(table)))
+        ways.append(np.diff(implied(table)) - parted(table))
     foreseen = _foreseen(table, raw=raw)
     if foreseen is not None and (raw or table.adj_close is None):
         ways.append(foreseen)
     return ways
-
-
-def implied(table: Table) -> Floats:
-    """Return the logarithm of the adjustment that Adj Close implies, carried over where there is none."""
-    with np.errstate(divide="ignore", invalid="ignore"):
-        ratio = np.log(table.column("adj_close") / table.close)
-    good = np.isfinite(ratio)
-    if good.all():
-        return np.asarray(ratio)
-    if not good.any():
-        return np.zeros(len(ratio))
-    last = np.maximum.accumulate(np.where(good, np.arange(len(ratio)), -1))
-    return np.asarray(ratio[np.where(last < 0, int(np.argmax(good)), last)])
 
 
 def _foreseen(table: Table, *, raw: bool) -> Floats | None:
@@ -91,7 +76,7 @@ def _foreseen(table: Table, *, raw: bool) -> Floats | None:
     for row in rows[0].tolist():
         if row:
             share = float(table.column("dividends")[row]) / float(table.close[row - 1])
-            shift[row - 1] -= np.log1p(-min(max(share, 0.0), _LARGEST_PAYOUT))
+            shift[row - 1] -= np.log1p(-min(max(share, 0.0), LARGEST_PAYOUT))
     for row in rows[1].tolist():
         ratio = float(table.column("stock_splits")[row])
         if row and ratio > 0:

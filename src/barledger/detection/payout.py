@@ -6,8 +6,9 @@ from typing import Final
 
 import numpy as np
 
+from barledger.detection.adjustment import implied
 from barledger.detection.likelihood import either, fitting
-from barledger.detection.moves import Measures, implied
+from barledger.detection.moves import Measures
 from barledger.detection.noise import Noise
 from barledger.detection.table import Table
 from barledger.domain.rows import Floats

@@ -83,7 +83,7 @@ def _earliest(revisions: Ints) -> Floats | None:
 
 
 def _table(rows: Rows, timeframe: Timeframe, actions: Sequence[CorporateAction]) -> Table:
-    factor, events = rows.adjustment_factor, _events(rows.time, actions)
+    factor, events = rows.adjustment_factor, _events(rows.time, timeframe.duration, actions)
     return Table(
         time=rows.time,
         open=rows.open,
@@ -100,15 +100,15 @@ def _table(rows: Rows, timeframe: Timeframe, actions: Sequence[CorporateAction])
     )
 
 
-def _events(times: Ints, actions: Sequence[CorporateAction]) -> dict[str, Floats]:
-    """Return the columns of events; one between bars counts for the next."""
+def _events(times: Ints, bar: int, actions: Sequence[CorporateAction]) -> dict[str, Floats]:
+    """Return the columns of events; one between bars counts for the next, one within a bar for that."""
     columns: dict[str, Floats] = {}
     for action in actions:
         column = _COLUMN_OF.get(action.kind)
         if column is None or action.withdrawn or action.superseded_at or not len(times):
             continue
-        row = int(np.searchsorted(times, action.ex_date, side="right")) - 1
-        if row < 0 or (times[row] != action.ex_date and row + 1 >= len(times)):
+        row = _row_of(times, bar, action.ex_date)
+        if not 0 <= row < len(times):
             continue
         values = columns.setdefault(column, np.zeros(len(times)))
         if column == "stock_splits":
@@ -117,3 +117,9 @@ def _events(times: Ints, actions: Sequence[CorporateAction]) -> dict[str, Floats
         else:
             values[row] += action.value
     return columns
+
+
+def _row_of(times: Ints, bar: int, ex_date: int) -> int:
+    """Return the row of the bar in which an event lies or that is the next one; -1 before the first."""
+    row = int(np.searchsorted(times, ex_date, side="right")) - 1
+    return row + (row >= 0 and int(times[row]) + bar <= ex_date)

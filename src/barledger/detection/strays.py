@@ -1,6 +1,6 @@
 """Stray steps: where Adj Close steps though no event is."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from math import exp, log, log1p
@@ -8,17 +8,21 @@ from typing import Final
 
 import numpy as np
 
-from barledger.detection.likelihood import fitting, probability
-from barledger.detection.moves import implied
+from barledger.detection.adjustment import implied, strain
+from barledger.detection.likelihood import fitting, moving, probability
+from barledger.detection.moves import Measures
 from barledger.detection.payout import Payout, step_blur
 from barledger.detection.suspicion import Suspicion, span
-from barledger.detection.table import Edit, Table
+from barledger.detection.table import PRICES, Edit, Table
 from barledger.domain.rows import Ints
 
 _DAY: Final = 86_400_000_000_000
 _ORDINARY_GAP: Final = 45 * _DAY
 _STRAY: Final = 2e-4
 _LARGEST: Final = 0.35
+_UPWARDS: Final = 1.0
+_PLAINLY: Final = 3.0
+_FEW: Final = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,11 +99,15 @@ def stray_steps(table: Table, payouts: Sequence[Payout]) -> Strays:
     return Strays(rows=rows, steps={row: float(steps[row - 1]) for row in rows}, used=set(), times=table.time)
 
 
-def steps_without_events(table: Table, strays: Strays) -> list[Suspicion]:
+def steps_without_events(measures: Measures, strays: Strays) -> list[Suspicion]:
     """Judge the steps that no dividend explains: a dividend that is not told, or a fault of Adj Close."""
+    table, steps = measures.table, strays.steps
     found: list[Suspicion] = []
     left = [row for row in strays.rows if row not in strays.used]
-    spikes = _spikes(left, strays.steps)
+    if not left:
+        return found
+    ratio = implied(table)
+    spikes = _spikes(measures, left, steps)
     found.extend(one for _, one in spikes)
     taken = {row for rows, _ in spikes for row in rows}
     for row in left:
@@ -107,10 +115,13 @@ def steps_without_events(table: Table, strays: Strays) -> list[Suspicion]:
             continue
         step = strays.steps[row]
         amount = float(table.close[row - 1]) * (1 - exp(-step))
-        if 0 < step < -log1p(-_LARGEST):
+        before, after = strain(float(np.median(ratio[:row]))), strain(float(np.median(ratio[row:])))
+        if 0 < step < -log1p(-_LARGEST) and after < _UPWARDS:
             found.append(_found_missing(table, row, amount, 0.9))
         else:
-            found.append(_wrong_step(row, step))
+            rows = span(row, len(table)) if before < after else span(0, row)
+            away = step if before < after else -step
+            found.append(_off(rows, away, 0.7, prices=_of_prices(measures, [row], steps)))
     return found
 
 
@@ -133,21 +144,18 @@ def _found_missing(table: Table, row: int, amount: float, confidence: float) -> 
     )
 
 
-def _wrong_step(row: int, step: float) -> Suspicion:
-    rows = span(0, row)
-    return Suspicion(
-        kind="adjustment_error",
-        rows=rows,
-        fields=("adj_close",),
-        factor=exp(step),
-        confidence=0.7,
-        rule="Adj Close steps where no event is, as no dividend would make it",
-        evidence={"row": row, "step": round(exp(-step), 9)},
-        edits=(Edit(column="adj_close", rows=rows, factor=exp(step)),),
-    )
+def _of_prices(measures: Measures, rows: Sequence[int], steps: Mapping[int, float]) -> bool:
+    """Whether it is prices that move at these steps, and Adj Close goes on."""
+    odds = 0.0
+    for row in rows:
+        move, scale = float(measures.plain[row - 1]), measures.noise.near(row, without=tuple(rows))
+        odds += moving(move + steps[row], scale) - moving(move, scale)
+    return odds > _PLAINLY
 
 
-def _spikes(rows: Sequence[int], steps: dict[int, float]) -> list[tuple[tuple[int, int], Suspicion]]:
+def _spikes(
+    measures: Measures, rows: Sequence[int], steps: Mapping[int, float]
+) -> list[tuple[tuple[int, int], Suspicion]]:
     """Find rows whose adjustment leaves that of the others and comes back."""
     found = []
     taken: set[int] = set()
@@ -155,16 +163,22 @@ def _spikes(rows: Sequence[int], steps: dict[int, float]) -> list[tuple[tuple[in
         if first in taken or abs(steps[first] + steps[end]) > 0.05 * abs(steps[first]):
             continue
         taken |= {first, end}
-        factor = exp(-steps[first])
-        one = Suspicion(
-            kind="adjustment_error",
-            rows=span(first, end),
-            fields=("adj_close",),
-            factor=factor,
-            confidence=0.9,
-            rule="Adj Close of these bars is off by one factor from that of the bars before and after",
-            evidence={"row": first, "factor": factor},
-            edits=(Edit(column="adj_close", rows=span(first, end), factor=factor),),
-        )
-        found.append(((first, end), one))
+        prices = _of_prices(measures, (first, end), steps)
+        found.append(((first, end), _off(span(first, end), steps[first], 0.9, prices=prices)))
     return found
+
+
+def _off(rows: Ints, away: float, confidence: float, *, prices: bool) -> Suspicion:
+    """Say that the adjustment of some rows is ``away`` from that of the others, by their prices or by Adj Close."""
+    fields, factor = (PRICES, exp(away)) if prices else (("adj_close",), exp(-away))
+    what, other = ("prices", "Adj Close") if prices else ("Adj Close", "prices")
+    return Suspicion(
+        kind="adjustment_error" if not prices else "unit_error" if len(rows) > _FEW else "outlier",
+        rows=rows,
+        fields=fields,
+        factor=factor,
+        confidence=confidence,
+        rule=f"{what} of these bars leave those beside them by one factor, as no event makes it, and {other} do not",
+        evidence={"row": int(rows[0]), "factor": factor},
+        edits=tuple(Edit(column=name, rows=rows, factor=factor) for name in fields),
+    )

@@ -14,7 +14,8 @@ from barledger.errors import InvalidInterval, InvalidVersion
 Kind = Literal["latest", "first", "revision", "time", "strategy", "named"]
 
 LATEST: Final = "latest"
-_REVISION: Final = re.compile(r"revision:(\d{1,19})")
+# None is beyond the end of time.
+_REVISION: Final = re.compile(r"revision:([0-8]?\d{1,18})")
 _STRATEGY: Final = re.compile(r"strategy:(.+)")
 _TIME: Final = re.compile(r"\d{4}-\d{2}-\d{2}([T ].*)?")
 _RESERVED: Final = re.compile(

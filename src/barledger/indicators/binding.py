@@ -19,7 +19,10 @@ from barledger.indicators.grammar import Argument, Call, Literal, Reference, nam
 from barledger.indicators.naming import plain_name
 from barledger.indicators.parameter import Value
 from barledger.indicators.registry import Registry
+from barledger.indicators.scales import agreement, nested
 
+COLUMNS: Final = (*VALUES, "adjustment_factor")
+"""What bars of a library can be computed from."""
 _PLAIN: Final = re.compile(r"[a-z_][a-z0-9_]*")
 _LISTED: Final = 12
 
@@ -90,6 +93,15 @@ class Bound:
         return self.indicator.reach(self.parameters)
 
     @cached_property
+    def agreements(self) -> tuple[str, ...]:
+        """Return to what each output agrees with the whole history where it is not exact, as phrases."""
+        inner = [one for one in self.inputs if isinstance(one, Pick) and not one.reach.exact]
+        told = ["" if self.own.exact else agreement(output) for output in self.indicator.outputs]
+        for one in inner:
+            told = [nested(own, one.bound.indicator.name, one.agreement) for own in told]
+        return tuple(told)
+
+    @cached_property
     def reach(self) -> Reach:
         """Return how far it reaches back into the bars."""
         before = NOWHERE
@@ -115,6 +127,11 @@ class Pick:
     def reach(self) -> Reach:
         """Return how far it reaches back into the bars."""
         return self.bound.reach
+
+    @property
+    def agreement(self) -> str:
+        """Return to what it agrees with the whole history where it is not exact, as a phrase."""
+        return self.bound.agreements[self.place]
 
     @property
     def lookahead(self) -> int:
@@ -352,7 +369,11 @@ def listed(specs: object) -> tuple[str, ...]:
         return (specs,)
     if not isinstance(specs, Iterable):
         raise InvalidSpec(spec=str(specs), place=0, reason="this is no text, nor several")
-    return tuple(specs)
+    found = tuple(specs)
+    for one in found:
+        if not isinstance(one, str):
+            raise InvalidSpec(spec=str(one), place=0, reason=f"a {type(one).__name__} is given, and no text")
+    return found
 
 
 def complete(indicator: Indicator, given: Mapping[str, Value]) -> dict[str, Value]:

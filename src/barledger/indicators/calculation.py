@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, Protocol
@@ -12,8 +12,9 @@ import pandas as pd
 
 from barledger.domain.interval import format_time
 from barledger.domain.rows import Ints
-from barledger.errors import DriverMissing, ParameterUnknown
+from barledger.errors import DriverMissing, InvalidSpec, ParameterUnknown
 from barledger.indicators.definition import Floats, Memory
+from barledger.indicators.grammar import parse
 
 if TYPE_CHECKING:
     import polars as pl
@@ -30,7 +31,8 @@ class Standing:
     ``needed`` bars before the first row settle its values, and ``had`` there were; ``complete`` says that these were
     enough. ``begins`` says that it was computed from the first bar of its series: its values are then those of the
     whole history, though the first ones may be missing, or not settled yet. ``exact`` tells that they have the bits
-    that the whole history gives, else they are within 1e-9 relative. Values of memory ``path`` and ``index`` count from
+    that the whole history gives; else ``agreement`` says to what they agree
+    (`definition.Scale`). Values of memory ``path`` and ``index`` count from
     ``anchor`` (ns; the first bar used). ``restarted`` (ns) is where computing restarted after a gap, if the first value
     counts from there on; ``cut`` says that of the window of the calendar that the first value is of some bars are not
     known. What knows ``lookahead`` later bars is missing in as many last rows, of which nothing here speaks.
@@ -47,12 +49,13 @@ class Standing:
     restarted: int | None = None
     cut: bool = False
     lookahead: int = 0
+    agreement: str = ""
 
     def __str__(self) -> str:
         """Say it in a line."""
         warm = f"warm-up {self.had:,} of {self.needed:,} bars" + (", the series begins there" if self.begins else "")
         anchor = "" if self.anchor is None else f", from {format_time(self.anchor)} on"
-        return f"{self.key}: {self.memory}, {'exact' if self.exact else 'within 1e-9'}, {warm}{anchor}{self._more}"
+        return f"{self.key}: {self.memory}, {self.agreement or 'exact'}, {warm}{anchor}{self._more}"
 
     @property
     def _more(self) -> str:
@@ -80,8 +83,8 @@ class Told(Protocol):
 class Calculation:
     """Columns of indicators by their specs, one row for each bar. Immutable.
 
-    ``calculation["rsi(14)"]`` is a pandas series; ``df``, ``to_arrow()``, ``to_polars()`` and ``to_numpy()`` are all of
-    them. A missing value is NaN, or null in Arrow and polars.
+    ``calculation["rsi(14)"]`` is a pandas series, however the spec is spelled; ``df``, ``to_arrow()``, ``to_polars()``
+    and ``to_numpy()`` are all of them. A missing value is NaN, or null in Arrow and polars.
     """
 
     def __init__(
@@ -163,19 +166,24 @@ class Calculation:
         }
 
     def __getitem__(self, name: str) -> pd.Series:
-        """Return one column by time; raises `ParameterUnknown`."""
-        return pd.Series(np.array(self.values(name)), index=self._index, name=name)
+        """Return one column by time, its name spelled in any way that specs may be; raises `ParameterUnknown`."""
+        found = self._named(name)
+        return pd.Series(np.array(self._columns[found]), index=self._index, name=found)
 
     def values(self, name: str) -> Floats:
-        """Return one column as a read-only array; raises `ParameterUnknown`."""
-        if name not in self._columns:
-            raise ParameterUnknown(indicator="this calculation", name=name, known=self.columns, what="column")
-        values: Floats = self._columns[name]
+        """Return one column as a read-only array, as above; raises `ParameterUnknown`."""
+        values: Floats = self._columns[self._named(name)]
         return values
+
+    def _named(self, name: str) -> str:
+        found = spelled(name, self._columns)
+        if found is None:
+            raise ParameterUnknown(indicator="this calculation", name=name, known=self.columns, what="column")
+        return found
 
     def __contains__(self, name: object) -> bool:
         """Return whether there is such a column."""
-        return name in self._columns
+        return spelled(name, self._columns) is not None
 
     def __iter__(self) -> Iterator[str]:
         """Give the names of the columns."""
@@ -234,6 +242,21 @@ class Calculation:
         from html import escape  # noqa: PLC0415 - only notebooks need it
 
         return f"<p>{escape(repr(self))}</p>{self.df.tail(10).to_html()}"
+
+
+def spelled(name: object, columns: Container[str]) -> str | None:
+    """Return a column's name as columns spell it, or None if there is no such column: case and spaces do not count.
+
+    >>> spelled("BBands(20,2).upper", ["bbands(20, 2).upper"])
+    'bbands(20, 2).upper'
+    """
+    if not isinstance(name, str) or name in columns:
+        return name if isinstance(name, str) else None
+    try:
+        found = str(parse(name))
+    except InvalidSpec:
+        return None
+    return found if found in columns else None
 
 
 def metadata_of(told: Mapping[str, Any]) -> dict[str, str]:

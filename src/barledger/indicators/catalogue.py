@@ -12,6 +12,7 @@ from typing import Final, get_args
 from barledger.indicators import own, talib
 from barledger.indicators.definition import Indicator, Kind, Output, Reach
 from barledger.indicators.parameter import Parameter
+from barledger.indicators.scales import agreements
 
 BEGIN: Final = "<!-- what follows is written by `make docs` from the registry -->"
 END: Final = "<!-- what is above is written by `make docs` -->"
@@ -90,7 +91,7 @@ def _entry(one: Indicator) -> Iterator[str]:
     yield from (f"- `{it.name}`: {_parameter(it)}" for it in one.parameters)
     yield f"- gives {', '.join(map(_output, one.outputs))}"
     reach = one.reach(one.defaults)
-    yield f"- depends {_MEMORIES[reach.memory]} ({reach.memory}); {_warmup(reach)}; {_streams(one)}"
+    yield f"- depends {_MEMORIES[reach.memory]} ({reach.memory}); {_warmup(one, reach)}; {_streams(one)}"
     if one.policy != "segment":
         yield f"- at a gap: {one.policy}"
 
@@ -124,11 +125,11 @@ def _output(one: Output) -> str:
     return f"`{one.name}`{also}{note}"
 
 
-def _warmup(reach: Reach) -> str:
+def _warmup(one: Indicator, reach: Reach) -> str:
     first = f"first value after {_bars(reach.lookback)}"
     if reach.memory in ("path", "index"):
         return first
-    same = "to the bit" if reach.exact else "within 1e-9"
+    same = "to the bit" if reach.exact else f"({agreements(one)})"
     return f"{first}, that of the whole history {same} after {_bars(reach.settled)}"
 
 

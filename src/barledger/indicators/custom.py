@@ -1,7 +1,8 @@
 """Custom indicators: a function of arrays becomes an indicator like any other, by a decorator."""
 
+import inspect
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from types import SimpleNamespace
 from typing import Any, Final, TypeVar, get_args
 
@@ -21,6 +22,7 @@ from barledger.indicators.definition import (
     Reach,
     Values,
 )
+from barledger.indicators.openers import check_opener
 from barledger.indicators.parameter import Parameter
 from barledger.indicators.registry import REGISTRY
 from barledger.indicators.signature import declared
@@ -57,7 +59,9 @@ def indicator(  # noqa: PLR0913 - all that can be said of an indicator
     ``warmup`` is how many bars a value needs before its own, a number or a function of the parameters; the first so
     many values are missing. ``memory`` says what values depend on: on that ``window``; on all bars, those before it
     less than 1e-9 (``contractive``); or on all since an anchor (``path``), which needs none. ``exact`` promises the
-    same bits from wherever it is computed, which running sums do not give. ``stream`` opens a `Handle`.
+    same bits from wherever it is computed, which running sums do not give. ``stream`` opens a `Handle` with the
+    parameters by name: its class, or a function. What a handle raises, or gives besides one number for each output, is
+    told as `IndicatorFailed`, and the live indicators stand where they stood before the bar.
 
     It is found by its ``name`` (the function's) wherever specs are taken. Defining it again replaces it; of another
     module only with ``replace``, and what is built in never. Other distributions offer theirs by the entry point
@@ -77,15 +81,17 @@ def indicator(  # noqa: PLR0913 - all that can be said of an indicator
         raise IndicatorInvalid(indicator=called, reason="nothing is said of it but its function", remedy=remedy)
 
     def define(function: Function) -> Function:
+        _check_function(function, name)
         called = name if name is not None else str(getattr(function, "__name__", ""))
         shown = called.lower() if name is None else called
         names = _names(shown, (shown, *_listed(aliases)), "name")
         made = _Declaration(
             name=shown, inputs=_inputs(shown, inputs), parameters=declared(shown, function, len(_listed(inputs)))
         )
-        if nan_policy not in POLICIES:
-            remedy = f"Choose one of {', '.join(POLICIES)}."
-            raise IndicatorInvalid(indicator=shown, reason=f"there is no nan_policy {nan_policy!r}", remedy=remedy)
+        _check_choice(shown, "nan_policy", nan_policy, POLICIES)
+        _check_choice(shown, "kind", kind, get_args(Kind))
+        if stream is not None:
+            check_opener(shown, stream, [one.name for one in made.parameters])
         ends = _names(shown, (shown,) if outputs is None else _listed(outputs), "output")
         told = Indicator(
             name=shown,
@@ -120,9 +126,7 @@ class _Declaration:
 
     def lookback(self, warmup: Warmup | None, memory: Memory) -> Callable[[Values], int]:
         """Return the warm-up as a function of the parameters, tried with the usual ones; raises `IndicatorInvalid`."""
-        if memory not in get_args(Memory):
-            remedy = f"Choose one of {', '.join(get_args(Memory))}."
-            raise IndicatorInvalid(indicator=self.name, reason=f"there is no memory {memory!r}", remedy=remedy)
+        _check_choice(self.name, "memory", memory, get_args(Memory))
         if warmup is None and memory in ("window", "contractive"):
             reason = "nothing says how many bars it needs before the first value"
             remedy = "Say warmup=20, or warmup=lambda p: p.slow; 0 if it needs none."
@@ -184,8 +188,29 @@ def _doubles(values: Any, name: str) -> Floats:
     return made
 
 
-def _listed(names: Sequence[str]) -> tuple[str, ...]:
-    return (names,) if isinstance(names, str) else tuple(names)
+def _check_function(function: object, name: str | None) -> None:
+    """Raise `IndicatorInvalid` for what a decorator cannot say anything of, or what gives no arrays when called."""
+    called = name or str(getattr(function, "__name__", function))
+    if inspect.iscoroutinefunction(function) or inspect.isgeneratorfunction(function):
+        remedy = "Return the arrays: def without async, and without yield."
+        raise IndicatorInvalid(indicator=called, reason="to call it gives no arrays yet", remedy=remedy)
+    if not callable(function) or not hasattr(function, "__qualname__") or not hasattr(function, "__dict__"):
+        reason = f"it is a {type(function).__name__}, and no function that is written in Python"
+        remedy = "Define it with def, and call from there what it is made of."
+        raise IndicatorInvalid(indicator=called, reason=reason, remedy=remedy)
+
+
+def _check_choice(indicator: str, what: str, given: object, choices: Sequence[str]) -> None:
+    if given not in choices:
+        remedy = f"Choose one of {', '.join(choices)}."
+        raise IndicatorInvalid(indicator=indicator, reason=f"there is no {what} {given!r}", remedy=remedy)
+
+
+def _listed(names: object) -> tuple[str, ...]:
+    if isinstance(names, str):
+        return (names,)
+    # What cannot be gone through is no name either, which is told where names are looked at.
+    return tuple(names) if isinstance(names, Iterable) else (names,)  # type: ignore[return-value]
 
 
 def _inputs(indicator: str, inputs: Sequence[str]) -> tuple[str, ...]:

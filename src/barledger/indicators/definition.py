@@ -20,6 +20,14 @@ Memory = Literal["window", "contractive", "path", "index"]
 that after enough bars the beginning is forgotten. ``path``: all bars since an anchor. ``index``: a window, but the
 value is the place of a row, so that it depends on which row is counted as the first.
 """
+Scale = str | float
+"""Relative to what an output that is not exact agrees to 1e-9, since near zero no output has digits of its own.
+
+``value``: each value by itself. ``ratio``: each value, or 1 where it is smaller. A number: the size of what it
+measures, such as 100 for what is in percent. ``inputs``: the largest of its inputs (absolute) in the rows that its
+values rely on, which are those that are asked for and as many before them as settle it. The name of one of its inputs:
+the largest of that one. ``tie``: values are equal, but where what they compare is equal to the last digits.
+"""
 _ORDER: Final = ("window", "contractive", "index", "path")
 BUILT_IN: Final = "barledger"
 """The owner of what is built in."""
@@ -29,12 +37,17 @@ POLICIES: tuple[Policy, ...] = ("segment", "skip", "raise")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Output:
-    """A named result. ``lookahead`` is by how many bars it is drawn back, so that it knows that much of the future."""
+    """A named result.
+
+    ``lookahead`` is by how many bars it is drawn back, so that it knows that much of the future. ``scale`` says
+    relative to what it agrees to 1e-9 where it is not exact.
+    """
 
     name: str
     aliases: tuple[str, ...] = ()
     lookahead: Callable[[Values], int] | None = None
     note: str = ""
+    scale: Scale = "inputs"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +56,8 @@ class Reach:
 
     ``lookback`` is the number of leading bars that have no value: the shortest input with a value has one bar more.
     ``settled`` is the number of bars to compute before the first value that is used, so that it equals what the whole
-    history gives: bit for bit if ``exact``, else within 1e-9 relative. What is of class ``path`` or ``index`` settles
+    history gives: bit for bit if ``exact``, else within 1e-9 of its `Scale`. What is of class ``path`` or ``index``
+    settles
     only from its anchor on, and ``settled`` says what is needed after that.
     """
 

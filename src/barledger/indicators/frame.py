@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
@@ -12,7 +12,7 @@ from barledger.domain.rows import Ints
 from barledger.domain.timeframe import Timeframe
 from barledger.errors import InputMissing, InputUnsuitable, InvalidSetting
 from barledger.indicators.binding import Binder, Request, bounds, listed
-from barledger.indicators.breaks import breaks
+from barledger.indicators.breaks import ALWAYS, breaks, check_spacing
 from barledger.indicators.definition import POLICIES, Policy
 from barledger.indicators.evaluation import Evaluation
 from barledger.indicators.gaps import NO_BREAKS, WHOLE
@@ -21,6 +21,12 @@ from barledger.indicators.registry import REGISTRY
 from barledger.indicators.relying import Gaps, Rows
 from barledger.indicators.table import Table
 from barledger.indicators.telling import gaps_told, standing, told
+
+_NEIGHBOURS: Final = "no timeframe is named: rows are neighbours, and gaps are rows without a value"
+_ASSUMED: Final = (
+    "no calendar is named, so 24/7 counts: nights, weekends and holidays without bars are gaps; for what trades in "
+    "sessions name its calendar, such as calendar='XNYS'"
+)
 
 
 def calculate(
@@ -33,6 +39,8 @@ def calculate(
 ) -> Any:
     """Return the indicators of a table as a table of the caller's kind, row by row, one column for each output.
 
+    A frame of pandas has the caller's index, and a table of polars or Arrow the caller's column of times first.
+
     ``frame`` is a frame of pandas (also as yfinance gives it), polars or Arrow, a list of mappings, a dict of columns,
     a series of closes, or `Bars`. Columns are found in any case, and any numbers in them may be inputs. Rows have to be
     ascending in time, each once, of one instrument. A missing value is NaN, or null in polars and Arrow. The first
@@ -40,9 +48,11 @@ def calculate(
     in ``attrs`` of a pandas frame.
 
     Rows are taken for neighbours, so that a gap is a row without a value. With ``timeframe`` and ``calendar``
-    (``XNYS``; ``24/7`` if it is not named) bars that should be there and are not are gaps too. ``nan_policy`` says what
-    a gap does: computing restarts after it (``segment``), it is as if it were not there (``skip``), or `ValuesMissing`
-    (``raise``).
+    (``XNYS``; ``24/7`` if it is not named) bars that should be there and are not are gaps too: ``restarts`` in
+    ``attrs`` tells how many, ``calendar`` by which one, and ``calendar_note`` that nobody named it, where something
+    restarted. Rows that are nearer to each other than a bar is long, or of which no two follow each other, are refused:
+    they are of another timeframe. ``nan_policy`` says what a gap does: computing restarts after it (``segment``), it is
+    as if it were not there (``skip``), or `ValuesMissing` (``raise``).
 
     Raises `InvalidSpec`, `IndicatorNotFound`, `ParameterInvalid`, `ParameterUnknown`, `InputMissing`,
     `InputUnsuitable`, the kin of `InvalidBars`, and `IndicatorFailed`.
@@ -58,16 +68,31 @@ def calculate(
     request = _bound(named, nan_policy, tuple(given.names), REGISTRY.generation)
     table = table_of(given, request, breaks_of(given, timeframe, calendar))
     columns = Evaluation(table=table).columns(request)
-    return given.like(columns, _told(table, request, timed=given.timed))
+    told = _told(table, request)
+    if given.timed:
+        told |= _calendar_told(timeframe, calendar, restarted=told["restarts"]["count"] > 0)
+    else:
+        # What has no times has no times of gaps either.
+        del told["restarts"]
+    return given.like(columns, told)
 
 
-def _told(table: Table, request: Request, *, timed: bool) -> dict[str, Any]:
+def _calendar_told(timeframe: str | None, calendar: str | None, *, restarted: bool) -> dict[str, Any]:
+    """Return by which calendar bars are said to be missing, and where something restarted that nobody named it."""
+    if calendar is not None:
+        return {"calendar": calendar}
+    if timeframe is None:
+        return {"calendar_note": _NEIGHBOURS} if restarted else {}
+    return {"calendar": ALWAYS} | ({"calendar_note": _ASSUMED} if restarted else {})
+
+
+def _told(table: Table, request: Request) -> dict[str, Any]:
     known = int(table.time[0]) if len(table) else 0
     rows, gaps = Rows(first=0, stop=len(table), begins=False, known=known), Gaps(table=table)
     standings = {name: standing(pick, gaps, rows) for name, pick in request.picks.items()}
     return {
         **told(request, standings),
-        **({"restarts": gaps_told(gaps, request, rows)} if timed else {}),
+        "restarts": gaps_told(gaps, request, rows),
         "indicators": {name: one.key for name, one in standings.items()},
         "warmup_complete": all(one.complete for one in standings.values()),
     }
@@ -121,4 +146,6 @@ def breaks_of(given: Given, timeframe: str | None, calendar: str | None) -> Ints
     if given.time is None or not given.timed:
         remedy = "Give the frame an index of times, or leave the timeframe out."
         raise InputUnsuitable(reason="a timeframe is named, and the table has no times", remedy=remedy)
-    return breaks(given.time, Timeframe.of(timeframe), calendar_called(calendar or "24/7"))
+    length = Timeframe.of(timeframe)
+    check_spacing(given.time, length)
+    return breaks(given.time, length, calendar_called(calendar or ALWAYS))

@@ -1,6 +1,6 @@
 """Given: a caller's table, with its columns by name and its rows in their order."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -56,18 +56,26 @@ class Given:
         return numbers(self.frame, theirs, copy=False, finite=False)
 
     def like(self, columns: Mapping[str, Floats], told: Mapping[str, Any]) -> Any:
-        """Return columns as the caller's kind of table, with the index of a pandas frame."""
+        """Return columns as the caller's kind of table, with the index of a pandas frame, or the caller's times."""
         module = type(self.data).__module__
         if module.startswith("polars"):
-            return _polars(self.data, columns)
+            return _polars(self.data, self._times_of(_names_of_polars(self.data)), columns)
         if module.startswith("pyarrow"):
             import pyarrow as pa  # noqa: PLC0415 - only for tables of Arrow
 
-            made = {name: pa.array(values, from_pandas=True) for name, values in columns.items()}
+            label = self._times_of(getattr(getattr(self.data, "schema", None), "names", ()))
+            made: dict[str, Any] = {} if label is None else {label: self.data.column(label)}
+            made |= {name: pa.array(values, from_pandas=True) for name, values in columns.items()}
             return pa.table(made).replace_schema_metadata(metadata_of(told))
         found = pd.DataFrame(_handed_over(columns), index=self.frame.index, copy=False)
         found.attrs.update(told)
         return found
+
+    def _times_of(self, labels: Iterable[str]) -> str | None:
+        """Return which of the caller's columns has the times, None if none has."""
+        index = self.frame.index.name if isinstance(self.frame.index, pd.DatetimeIndex) else None
+        found = index if index is not None else next((self.names[name] for name in TIMES if name in self.names), None)
+        return found if isinstance(found, str) and found in labels else None
 
 
 class _Several(list[Any]):
@@ -101,10 +109,21 @@ def _framed(data: Any) -> pd.DataFrame:
     if isinstance(data, Mapping):
         if any(isinstance(one, Bars | pd.DataFrame) for one in data.values()):
             raise _mixed([str(key) for key in data], name="instrument", level=1)
-        return pd.DataFrame(dict(data))
+        return _of_columns(data)
     frame = as_pandas(data)
     # What is in attrs would be copied whenever a column is looked at.
     return pd.DataFrame(frame, copy=False) if frame.attrs else frame
+
+
+def _of_columns(data: Mapping[Any, Any]) -> pd.DataFrame:
+    """Return a dict of columns as a frame; raises `InputUnsuitable` unless they are of one length."""
+    try:
+        return pd.DataFrame(dict(data))
+    except ValueError as error:
+        sizes = {str(name): len(one) if hasattr(one, "__len__") else 1 for name, one in data.items()}
+        told = ", ".join(f"{name} has {size:,}" for name, size in sizes.items())
+        remedy = "Give a list or an array of one value for each row, of the same length for every column."
+        raise InputUnsuitable(reason=f"columns are of several lengths: {told}", remedy=remedy) from error
 
 
 def _one_instrument(frame: pd.DataFrame) -> pd.DataFrame:
@@ -184,8 +203,15 @@ def _handed_over(columns: Mapping[str, Floats]) -> dict[str, Floats]:
     return made
 
 
-def _polars(given: Any, columns: Mapping[str, Floats]) -> Any:
+def _names_of_polars(given: Any) -> list[str]:
+    schema = given.collect_schema() if hasattr(given, "collect_schema") else {}
+    return [*schema]
+
+
+def _polars(given: Any, time: str | None, columns: Mapping[str, Floats]) -> Any:
     import polars as pl  # noqa: PLC0415 - the caller has it
 
-    made = pl.DataFrame({name: pl.Series(name, np.array(values), nan_to_null=True) for name, values in columns.items()})
-    return made.lazy() if isinstance(given, pl.LazyFrame) else made
+    lazy = isinstance(given, pl.LazyFrame)
+    made = [] if time is None else [(given.select(time).collect() if lazy else given).get_column(time)]
+    made += [pl.Series(name, np.array(values), nan_to_null=True) for name, values in columns.items()]
+    return pl.DataFrame(made).lazy() if lazy else pl.DataFrame(made)

@@ -9,7 +9,7 @@ from barledger.domain.exchange_calendar import calendar_called
 from barledger.domain.rows import VALUES
 from barledger.domain.timeframe import Timeframe
 from barledger.errors import InvalidSetting
-from barledger.indicators.breaks import breaks
+from barledger.indicators.breaks import ALWAYS, breaks, check_next
 from barledger.indicators.definition import Policy
 from barledger.indicators.frame import breaks_of, check_policy, table_of
 from barledger.indicators.given import Given
@@ -48,17 +48,19 @@ def live(
 def gap_by(timeframe: str | None, calendar: str | None = None) -> Gap | None:
     """Return what tells whether bars of a timeframe that a calendar expects are missing; None without a timeframe.
 
-    The calendar is ``24/7`` if it is not named. Raises `InvalidSetting`, `InvalidTimeframe` and `CalendarNotFound`.
+    The calendar is ``24/7`` if it is not named. What is returned raises `InputUnsuitable` for bars that are much
+    shorter. Raises `InvalidSetting`, `InvalidTimeframe` and `CalendarNotFound`.
     """
     if timeframe is None:
         if calendar is not None:
             raise InvalidSetting(setting="calendar", reason="it tells of bars of which length? Give the timeframe too")
         return None
-    length, sessions = Timeframe.of(timeframe), calendar_called(calendar or "24/7")
+    length, sessions = Timeframe.of(timeframe), calendar_called(calendar or ALWAYS)
 
     def gap(before: int, time: int) -> bool:
         if time - before == length.duration:
             return False
+        check_next(before, time, length)
         return bool(len(breaks(np.array([before, time], np.int64), length, sessions)))
 
     return gap

@@ -35,6 +35,7 @@ def standing(pick: Pick, gaps: Gaps, rows: Rows, anchor: int = 0) -> Standing:
         restarted=int(table.time[relied.begin]) if there and relied.restarted else None,
         cut=relied.cut,
         lookahead=ahead(pick),
+        agreement="" if reach.exact or whole else pick.agreement,
     )
 
 
@@ -79,6 +80,7 @@ def told(request: Request, standings: Mapping[str, Standing]) -> dict[str, Any]:
     policies = {bound.policy for pick in request.picks.values() for bound in bounds(pick)}
     anchors = {name: format_time(one.anchor) for name, one in standings.items() if one.anchor is not None}
     future = {name: one.lookahead for name, one in standings.items() if one.lookahead}
+    near = {name: one.agreement for name, one in standings.items() if one.agreement}
     return {
         "specs": list(request.specs),
         "nan_policy": min(policies) if len(policies) == 1 else sorted(policies),
@@ -86,4 +88,5 @@ def told(request: Request, standings: Mapping[str, Standing]) -> dict[str, Any]:
         "warmup": {name: {"needed": one.needed, "had": one.had} for name, one in standings.items()},
         **({"anchors": anchors} if anchors else {}),
         **({"lookahead": future} if future else {}),
+        **({"agreement": near} if near else {}),
     }

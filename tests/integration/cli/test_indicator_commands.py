@@ -48,7 +48,9 @@ def test_indicators_are_listed_by_kind(cli: Cli) -> None:
     some = cli.json("indicators", "list", "--kind", "statistic")
     assert "zscore" in {one["name"] for one in some}
     assert {one["kind"] for one in some} == {"statistic"}
-    assert "zscore(period=20" in cli("indicators", "list")
+    shown = cli("indicators", "list")
+    assert "zscore(20, 0)" in shown
+    assert max(map(len, shown.splitlines())) <= 100
     assert "indicators describe NAME" in cli.err
 
 
@@ -61,6 +63,9 @@ def test_an_indicator_is_described(cli: Cli) -> None:
     found = cli.json("indicators", "describe", "zscore(5)")
     assert found["formula"].startswith("(close - mean")
     assert found["parameters"][0]["allowed"] == "a whole number from 2 to 100000"
+    given = cli.json("indicators", "describe", "sma(zscore(5), timeperiod=9)")
+    assert given["spec"] == "sma(zscore(close, period=5, ddof=0), timeperiod=9)"
+    assert [(one["value"], one["default"]) for one in given["parameters"]] == [(9, 30)]
     shown = cli("indicators", "describe", "ZSCORE")
     assert "formula" in shown
     assert "convention" in shown
@@ -167,7 +172,9 @@ def test_one_that_fails_is_said_after_the_others(cli: Cli) -> None:
     shown = cli("indicators", "batch", "AAPL,NOPE", "1d", SPEC, "--start", "1970-04-10", code=3)
     assert "AAPL" in shown
     assert "NOPE: [series-not-found]" in cli.err
-    assert "warning: of 2 instruments 1 failed" in cli.err
+    assert "warning: of 2 instruments 1 failed; what failed and why is above" in cli.err
+    assert "see .failures" not in cli.err
+    assert "  next: " in cli.err
     told = cli.json("indicators", "batch", "AAPL,NOPE", "1d", SPEC, "--start", "1970-04-10", code=3)
     assert told["failures"]["NOPE"]["error"] == "series-not-found"
 
@@ -181,6 +188,7 @@ def test_a_column_that_fails_is_said_by_instrument_and_spec(cli: Cli) -> None:
     shown = cli(*wish, "--format", "csv", code=2)
     assert shown.count("HOLED") == 100
     assert "HOLED obv: [values-missing]" in cli.err
+    assert "warning: of 2 instruments 1 failed in part, where values are missing" in cli.err
     told = cli.json(*wish, code=2)
     assert told["failures"] == {}
     assert told["column_failures"]["HOLED"]["obv"]["error"] == "values-missing"

@@ -19,6 +19,7 @@ from barledger.errors import (
     InputUnsuitable,
     InvalidSetting,
     InvalidSpec,
+    InvalidTimeframe,
     NotParallel,
     SeriesNotFound,
 )
@@ -459,3 +460,33 @@ def test_what_another_process_cannot_import_is_computed_here_and_said(bl: BarLed
         assert "computed in this process alone" in str(found.explanation)
     finally:
         _forget("only_here")
+
+
+@pytest.mark.parametrize("given", [5, None, walk(5, 1), {"A": walk(5, 1)}])
+def test_what_names_no_instruments_is_refused(bl: BarLedger, given: object) -> None:
+    for ask in (bl.indicators.batch, bl.indicators.batches):
+        with pytest.raises(InputUnsuitable, match="is given for names of instruments") as caught:
+            ask(given, "1d", SPECS)  # type: ignore[operator]
+        assert "barledger.calculate" in caught.value.advice
+
+
+def test_a_policy_or_a_listener_that_there_is_not_is_refused(bl: BarLedger) -> None:
+    with pytest.raises(InvalidSetting, match="'drop' is none of"):
+        bl.indicators.batch(NAMES, "1d", SPECS, nan_policy="drop")  # type: ignore[arg-type]
+    with pytest.raises(InvalidSetting, match="cannot be called"):
+        bl.indicators.batch(NAMES, "1d", SPECS, progress=5)  # type: ignore[arg-type]
+
+
+def test_bars_beside_others_have_to_be_bars_of_their_timeframe(bl: BarLedger) -> None:
+    bars, spec = bl.bars("S01", "1d"), "rolling_beta(close, @S02, 5)"
+    for others in ("S02", walk(5, 1), ["S02"]):
+        with pytest.raises(InputUnsuitable, match="is given for bars of another instrument"):
+            bl.indicators.calculate(spec, bars, others=others)  # type: ignore[arg-type]
+    with pytest.raises(InputUnsuitable, match="they are of 1d, and 1w is asked for") as caught:
+        bl.indicators.calculate("rsi(3)", bars, "1w")
+    assert "bars.resample('1w')" in caught.value.advice
+    with pytest.raises(InputUnsuitable, match="they are of 1d, and 1h is asked for") as caught:
+        bl.indicators.calculate("rsi(3)", bars, "1h")
+    assert "read those, bl.bars(..., '1h')" in caught.value.advice
+    with pytest.raises(InvalidTimeframe):
+        bl.indicators.calculate("rsi(3)", bars, "hourly")

@@ -43,6 +43,10 @@ def test_missing_sessions_restart_it_once() -> None:
         assert found.loc["2024-03-19":].notna().all()
         told = bl.indicators.calculate("moved(3)", "A", "1d").provenance["gaps"]
         assert told == {"calendar": "XNYS", "count": 1, "before": ["2024-03-14T00:00:00Z"]}
+        told = "1 of missing bars, by the calendar XNYS"
+        for cached in (False, True):
+            steps = bl.indicators.calculate("moved(3)", "A", "1d", explain=True, cache=cached).explanation
+            assert [one.how for one in steps if one.what == "gaps"] == [told]
         assert values(bl, nan_policy="skip").count() == len(found) - 3
         with pytest.raises(ValuesMissing, match="2024-03-14"):
             values(bl, nan_policy="raise")

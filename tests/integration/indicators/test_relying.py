@@ -157,6 +157,7 @@ def test_what_knows_later_bars_says_how_many(bl: BarLedger) -> None:
 def test_a_frame_says_the_same_in_its_attrs() -> None:
     frame = barledger.calculate(["obv", "ichimoku.chikou"], whole().drop(LACKING), timeframe="1d", calendar="XNYS")
     assert frame.attrs["restarts"] == {"count": 1, "before": [BEHIND]}
+    assert frame.attrs["calendar"] == "XNYS"
     assert frame.attrs["lookahead"] == {"ichimoku.chikou": 26}
     assert not frame.attrs["warmup_complete"]
     late = whole()

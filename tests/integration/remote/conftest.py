@@ -46,7 +46,7 @@ def opened(way: Between, served: Served, tmp_path: Path) -> Iterator[Callable[..
     with ExitStack() as stack:
 
         def opening(*, key: str = served.key, read_only: bool = False, **settings: Any) -> RemoteBarLedger:
-            given = {"remote_cache_dir": tmp_path / "answers", "remote_timeout": 10.0, **settings}
+            given = {"remote_cache_dir": tmp_path / "answers", "remote_timeout": 60.0, **settings}
             made = open_remote(way.url, key=key, settings=Settings(**given), read_only=read_only)
             return stack.enter_context(made)  # type: ignore[return-value]
 

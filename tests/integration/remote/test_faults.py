@@ -54,7 +54,7 @@ def test_the_server_says_how_long_to_wait(remote: RemoteBarLedger, way: Between)
 
 
 def test_patience_ends(opened: Callable[..., RemoteBarLedger], way: Between) -> None:
-    remote = opened(remote_timeout=10)
+    remote = opened(remote_timeout=5.0)
     way.tamper = lambda *_: problem(503, "too-busy", **{"retry-after": "3600"})
     with pytest.raises(ServerProblem, match="503 too-busy") as caught:
         remote.bars("AAPL", "1d")

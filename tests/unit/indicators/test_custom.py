@@ -1,6 +1,7 @@
 """Custom indicators: first class everywhere, and told where they are wrong."""
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -204,3 +205,43 @@ def test_a_wrong_declaration_is_refused_when_it_is_made(function: Any, options: 
         barledger.indicator(**options)(function)
     assert caught.value.advice
     assert caught.value.code == "indicator-invalid"
+
+
+async def _later(close: Any) -> Any:
+    return close
+
+
+def _yields(close: Any) -> Any:
+    yield close
+
+
+@pytest.mark.parametrize(
+    ("function", "told"),
+    [
+        (5, "it is a int, and no function"),
+        (partial(lambda close, *, at=3: close * at, at=2), "it is a partial"),
+        (np.add.reduce, "no function that is written in Python"),
+        (_later, "to call it gives no arrays yet"),
+        (_yields, "to call it gives no arrays yet"),
+    ],
+)
+def test_what_is_no_function_of_arrays_is_refused(function: Any, told: str) -> None:
+    with pytest.raises(IndicatorInvalid, match=told) as caught:
+        barledger.indicator(warmup=0, name="odd")(function)
+    assert caught.value.advice
+    assert not REGISTRY.knows("odd")
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ({"kind": "astrology"}, "there is no kind 'astrology'"),
+        ({"inputs": 5}, "5 is no input that specs can name"),
+        ({"outputs": 5}, "5 is no output that specs can name"),
+        ({"aliases": None}, "None is no name that specs can name"),
+        ({"aliases": 5}, "5 is no name that specs can name"),
+    ],
+)
+def test_what_is_said_wrongly_of_an_indicator_is_told(said: Any, told: str) -> None:
+    with pytest.raises(IndicatorInvalid, match=told):
+        barledger.indicator(**{"warmup": 0, "name": "odd", **said})(lambda close: close)

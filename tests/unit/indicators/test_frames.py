@@ -290,3 +290,119 @@ def test_the_answer_is_the_callers_own_to_write_to() -> None:
     again = barledger.calculate(["sma(5)", "zscore(9)"], given)
     assert again.iloc[10, 1] != 7.0
     close_to(again["sma(5)"], expected(given["close"]))
+
+
+# --- the rows that are there ------------------------------------------------------------------------
+
+
+def minutes(count: int = 60, *, every: str = "1min") -> pd.DataFrame:
+    bars = frame(count)
+    return bars.set_axis(pd.date_range("2024-01-02 14:30", periods=count, freq=every, tz="UTC"))
+
+
+@pytest.mark.parametrize(
+    ("every", "timeframe", "told", "meant"),
+    [
+        ("1min", "1h", "rows are 1m apart, and the timeframe is 1h", "timeframe='1m'"),
+        ("1h", "1d", "rows are 1h apart, and the timeframe is 1d", "timeframe='1h'"),
+        ("30min", "1h", "rows are 30m apart", "timeframe='30m'"),
+        ("1D", "1w", "rows are 1d apart", "timeframe='1d'"),
+        ("7D", "1M", "rows are 7d apart", "resample the rows to 1M"),
+        ("1h", "1m", "rows are at least 1h apart, and the timeframe is 1m", "timeframe='1h'"),
+        ("1D", "1h", "rows are at least 1d apart", "timeframe='1d'"),
+        ("90s", "1h", "rows are 90s apart", "resample"),
+    ],
+)
+def test_rows_of_another_timeframe_are_refused(every: str, timeframe: str, told: str, meant: str) -> None:
+    bars = minutes(every=every)
+    for ask in (barledger.calculate, barledger.live):
+        with pytest.raises(InputUnsuitable, match=told) as caught:
+            ask("rsi(3)", bars, timeframe=timeframe)
+        assert meant in caught.value.advice
+
+
+@pytest.mark.parametrize(
+    ("times", "timeframe"),
+    [
+        (pd.bdate_range("2024-01-01", "2024-04-30", tz="America/New_York"), "1d"),
+        (pd.date_range("2023-01-31", periods=24, freq="ME", tz="UTC"), "1M"),
+        (pd.date_range("2024-01-01", periods=10, freq="7D", tz="America/New_York"), "1w"),
+        (
+            pd.DatetimeIndex(
+                ["2024-01-01 09:30", "2024-01-01 10:00", "2024-01-01 11:00", "2024-01-01 12:00"], tz="UTC"
+            ),
+            "1h",
+        ),
+        (pd.DatetimeIndex(["2024-01-01", "2024-01-05"], tz="UTC"), "1d"),
+        (pd.DatetimeIndex(["2024-01-01"], tz="UTC"), "1d"),
+        (pd.DatetimeIndex([], tz="UTC"), "1d"),
+    ],
+)
+def test_bars_that_daylight_saving_sessions_or_gaps_move_are_taken(times: pd.DatetimeIndex, timeframe: str) -> None:
+    bars = pd.DataFrame({"close": np.arange(1.0, len(times) + 1)}, index=times)
+    assert len(barledger.calculate("sma(2)", bars, timeframe=timeframe)) == len(times)
+
+
+def test_a_calendar_that_nobody_named_is_said_where_it_restarted_something() -> None:
+    days = pd.bdate_range("2024-01-01", "2024-01-31", tz="UTC")
+    bars = pd.DataFrame({"close": np.arange(1.0, len(days) + 1)}, index=days)
+    told = barledger.calculate("sma(3)", bars, timeframe="1d").attrs
+    assert (told["restarts"]["count"], told["calendar"]) == (4, "24/7")
+    assert "no calendar is named, so 24/7 counts" in told["calendar_note"]
+    named = barledger.calculate("sma(3)", bars, timeframe="1d", calendar="24/7").attrs
+    assert (named["restarts"], named["calendar"]) == (told["restarts"], "24/7")
+    assert "calendar_note" not in named
+    whole = barledger.calculate("sma(3)", bars.asfreq("D").ffill(), timeframe="1d").attrs
+    assert whole["calendar"] == "24/7"
+    assert "calendar_note" not in whole
+    # Without a timeframe nobody knows that bars are missing.
+    assert not {"calendar", "calendar_note"} & set(barledger.calculate("sma(3)", bars).attrs)
+    bars.iloc[9, 0] = np.nan
+    assert "rows are neighbours" in barledger.calculate("sma(3)", bars).attrs["calendar_note"]
+
+
+# --- times of other tables --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["time", "Date", "open_time"])
+def test_tables_of_polars_and_arrow_have_their_times_as_they_were(name: str) -> None:
+    plain = frame().rename_axis(name).reset_index()
+    given = pl.from_pandas(plain)
+    found = barledger.calculate(["sma(5)", "macd"], given)
+    assert found.columns == [name, "sma(5)", "macd.macd", "macd.signal", "macd.histogram"]
+    assert found[name].equals(given[name])
+    lazy = barledger.calculate("sma(5)", given.lazy())
+    assert lazy.collect().columns == [name, "sma(5)"]
+    table = pa.Table.from_pandas(plain)
+    arrow = barledger.calculate("sma(5)", table)
+    assert arrow.column_names == [name, "sma(5)"]
+    assert arrow[name].equals(table[name])
+    assert b"barledger.specs" in arrow.schema.metadata
+    indexed = pa.Table.from_pandas(frame().rename_axis(name))
+    assert barledger.calculate("sma(5)", indexed).column_names == [name, "sma(5)"]
+    (batch,) = pa.Table.from_pandas(plain).to_batches()
+    assert barledger.calculate("sma(5)", batch).column_names == [name, "sma(5)"]
+
+
+def test_numbers_that_tell_the_order_stay_beside_the_values_too() -> None:
+    given = pl.DataFrame({"close": [1.0, 2.0, 3.0], "time": [1, 2, 4]})
+    assert barledger.calculate("sma(2)", given).to_dict(as_series=False) == {
+        "time": [1, 2, 4],
+        "sma(2)": [None, 1.5, 2.5],
+    }
+
+
+def test_a_table_without_times_has_none_afterwards() -> None:
+    assert barledger.calculate("sma(2)", pl.DataFrame({"close": [1.0, 2.0]})).columns == ["sma(2)"]
+    assert barledger.calculate("sma(2)", pa.table({"close": [1.0, 2.0]})).column_names == ["sma(2)"]
+
+
+def test_columns_of_several_lengths_are_told() -> None:
+    with pytest.raises(InputUnsuitable, match="close has 1, open has 2"):
+        barledger.calculate("sma(2)", {"close": [1.0], "open": [1.0, 2.0]})
+
+
+@pytest.mark.parametrize("specs", [[5], [None], ["sma(2)", ["rsi"]], [b"rsi"], 5, None])
+def test_what_is_no_text_is_no_spec(specs: Any) -> None:
+    with pytest.raises(InvalidSpec, match="no text"):
+        barledger.calculate(specs, frame())

@@ -20,6 +20,7 @@ from barledger.errors import (
 )
 from barledger.indicators.live import gap_by
 from streams import a_day_is_missing, columns_of, real_table, same_bits
+from walks import daily
 
 SPECS = ["rsi(5)", "macd(3, 6, 2)", "obv", "sma(rsi(5), 3)"]
 
@@ -155,3 +156,96 @@ def test_bad_input_is_refused_as_the_batch_refuses_it(bars: pd.DataFrame) -> Non
         barledger.live("ichimoku.chikou", bars)
     with pytest.raises(InvalidSetting, match="nan_policy"):
         barledger.live("sma(2)", bars, nan_policy="fill")  # type: ignore[arg-type]
+
+
+def test_a_live_object_says_before_it_is_saved_whether_it_is_exact_afterwards() -> None:
+    bars = daily(range(900))
+    for specs, after in [
+        (["rsi(14)", "obv", "supertrend", "zscore(9)", "macd"], True),
+        (["sma(20)"], False),
+        (["rsi(14)", "bbands(20).upper"], False),
+        (["ema(sma(5), 3)"], False),
+    ]:
+        live = barledger.live(specs, bars)
+        assert (live.exact, live.exact_when_loaded) == (True, after)
+        state = live.save()
+        # To save it changes nothing.
+        assert (live.exact, live.exact_when_loaded) == (True, after)
+        loaded = barledger.Live.load(state)
+        assert (loaded.exact, loaded.exact_when_loaded) == (after, after)
+        assert ("within 1e-9" in repr(loaded)) != after
+    # What has all its bars still has them when it is loaded.
+    young = barledger.live("sma(20)", bars[:20])
+    assert young.exact_when_loaded
+    assert barledger.Live.load(young.save()).exact
+
+
+def test_bars_of_another_timeframe_are_refused_bar_by_bar_too() -> None:
+    start = pd.Timestamp("2024-01-02 14:30", tz="UTC")
+    for live in (barledger.live("sma(2)", timeframe="1h"), barledger.Live.open("sma(2)", gap=gap_by("1h"))):
+        assert np.isnan(live.update({"time": start, "close": 1.0}))
+        before = live.save()
+        for ask in (live.update, live.peek):
+            with pytest.raises(
+                InputUnsuitable, match="opens 1m after the one before, and the timeframe is 1h"
+            ) as caught:
+                ask({"time": start + pd.Timedelta("1min"), "close": 2.0})
+            assert "peek" in caught.value.advice
+            assert live.save() == before
+        # A first bar that a session's beginning cuts short.
+        assert live.update({"time": start + pd.Timedelta("30min"), "close": 2.0}) == 1.5
+        assert live.update({"time": start + pd.Timedelta("90min"), "close": 3.0}) == 2.5
+
+
+@pytest.mark.parametrize("value", [np.inf, -np.inf, float("inf"), np.float32("inf"), "inf"])
+def test_an_infinite_value_is_the_same_error_bar_by_bar_and_in_batch(value: Any) -> None:
+    with pytest.raises(InfiniteValue, match="in close"):
+        barledger.calculate("sma(2)", {"close": [1.0, float(value)]})
+    with pytest.raises(InfiniteValue, match="in close"):
+        barledger.live("sma(2)", {"close": [1.0, float(value)]})
+    live = barledger.live("sma(2)", {"close": [1.0, 2.0]})
+    for bar in ({"close": value}, value) if not isinstance(value, str) else ({"close": value},):
+        for ask in (live.update, live.peek):
+            with pytest.raises(InfiniteValue, match="in close"):
+                ask(bar)
+    assert live.update(4.0) == 3.0
+    # What nothing is computed from may be whatever it is, in both.
+    assert live.update({"close": 6.0, "volume": value}) == 5.0
+    assert barledger.calculate("sma(2)", {"close": [1.0, 3.0], "volume": [np.inf, 1.0]})["sma(2)"].iloc[1] == 2.0
+
+
+def test_bars_of_several_series_are_refused_where_they_say_so() -> None:
+    live = barledger.live("sma(2)")
+    assert np.isnan(live.update({"symbol": "A", "close": 1.0}))
+    with pytest.raises(InputUnsuitable, match="a bar of B is given after those of A"):
+        live.update({"symbol": "B", "close": 9.0})
+    with pytest.raises(InputUnsuitable, match="a bar of B"):
+        live.copy().peek({"symbol": "B", "close": 9.0})
+    assert live.update({"symbol": "A", "close": 2.0}) == 1.5
+    assert live.update({"close": 3.0}) == 2.5
+    rows = pd.DataFrame({"close": [1.0, 2.0], "instrument": ["A", "B"], "timeframe": ["1d", "1d"]})
+    for walk in (rows.itertuples(), (row for _, row in rows.iterrows())):
+        live = barledger.live("sma(2)")
+        live.update(next(walk))
+        with pytest.raises(InputUnsuitable, match="a bar of B 1d is given after those of A 1d"):
+            live.update(next(walk))
+        assert live.count == 1
+
+
+def test_times_that_became_floats_are_those_of_whole_seconds() -> None:
+    time = pd.Timestamp("2024-01-02 14:30:01", tz="UTC").value
+    rows = pd.DataFrame({"time": [time, time + 10**9], "close": [1.0, 2.0]})
+    live = barledger.live("sma(2)")
+    for _, row in rows.iterrows():
+        live.update(row)
+    assert live.time == time + 10**9
+    for wrong in (1.5, float("nan"), float("inf")):
+        with pytest.raises(InputUnsuitable, match="its time is"):
+            live.update({"time": wrong, "close": 1.0})
+    assert live.count == 2
+
+
+@pytest.mark.parametrize("gap", [5, "1d", True])
+def test_a_gap_that_cannot_be_asked_is_refused(gap: Any) -> None:
+    with pytest.raises(InvalidSetting, match="cannot be asked"):
+        barledger.Live.open("sma(2)", gap=gap)

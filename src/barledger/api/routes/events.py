@@ -15,7 +15,7 @@ from barledger.api.problems import documented
 from barledger.api.requests import is_head
 from barledger.api.routes.jobs import may_see
 from barledger.api.schemas.events import EventsWish, shown
-from barledger.api.schemas.values import listed
+from barledger.api.schemas.values import MOMENT, listed
 from barledger.api.security.callers import Caller, Reader
 from barledger.domain.job import Job
 from barledger.errors import BarledgerError
@@ -32,7 +32,7 @@ LastEventId = Annotated[
     str | None,
     Header(
         alias="Last-Event-ID",
-        pattern=r"^[0-9]{1,19}$",
+        pattern=MOMENT,
         description="The id of the last event that was received: those after it come first.",
     ),
 ]

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from barledger.api.schemas.values import (
+    MOMENT,
     Instant,
     InstrumentName,
     Name,
@@ -133,9 +134,7 @@ class JobsWish(Wish):
 
     state: JobState | None = None
     limit: Annotated[int, Field(ge=1, le=500)] = 50
-    cursor: Annotated[str | None, Field(pattern=r"^[0-9]{1,19}$", description="From `next`, or the header Link.")] = (
-        None
-    )
+    cursor: Annotated[str | None, Field(pattern=MOMENT, description="From `next`, or the header Link.")] = None
 
 
 # --- what became of it -----------------------------------------------------------------------------

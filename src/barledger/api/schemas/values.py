@@ -54,6 +54,8 @@ Nanoseconds = Annotated[
         description="Nanoseconds since 1970, as a decimal string: JSON's numbers end at 2^53.",
     ),
 ]
+MOMENT: Final = r"^[0-8]?[0-9]{1,18}$"
+"""A pattern of nanoseconds since 1970 that a client gives back, none of them beyond the end of time."""
 Revision = Annotated[
     str,
     Field(pattern=r"^[0-9]{1,20}$", description="A revision, as a decimal string.", examples=["1795658068935660612"]),

@@ -3,15 +3,18 @@
 import math
 from collections.abc import Callable, Mapping, Sequence
 from operator import attrgetter, itemgetter
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
 
 from barledger.domain.interval import parse_time
+from barledger.domain.series import normalise_instrument
+from barledger.domain.timeframe import Timeframe
 from barledger.errors import InfiniteValue, InputMissing, InputUnsuitable
 from barledger.indicators.naming import plain_name
 
+_WHOSE: Final = ("instrument", "symbol", "ticker", "timeframe")
 Row = tuple[int | None, tuple[float, ...], bool]
 """The opening time (ns), if there is one, the values of the columns, and whether it is known that all are finite."""
 Reader = Callable[[Any], Row]
@@ -20,17 +23,42 @@ Reader = Callable[[Any], Row]
 class BarReader:
     """Reads certain columns, and the time, from bars of any kind; how is found out once for each class."""
 
-    def __init__(self, columns: Sequence[str], *, asker: str) -> None:
-        """Read these columns for somebody who is named in errors."""
-        self._columns, self._asker = tuple(columns), asker
+    def __init__(self, columns: Sequence[str], *, asker: str, series: tuple[str, str] | None = None) -> None:
+        """Read these columns for somebody who is named in errors; all bars are of one instrument and timeframe.
+
+        That is the ``series``, or else what the first bar says, of each kind that says it.
+        """
+        self._columns, self._asker, self._series = tuple(columns), asker, series
         self.readers: dict[type, Reader] = {}
 
     def __call__(self, bar: Any) -> Row:
         """Return the time and the columns of a bar; raises `InputMissing`, `InputUnsuitable` and `InfiniteValue`."""
         reader = self.readers.get(type(bar))
         if reader is None:
-            reader = self.readers[type(bar)] = self._chosen(bar)
+            reader = self.readers[type(bar)] = self._of_one_series(bar, self._chosen(bar))
         return reader(bar)
+
+    def _of_one_series(self, bar: Any, reader: Reader) -> Reader:
+        """Return what reads a bar after a look at whose it is, if bars of its kind say so."""
+        names = whose(bar)
+        if not names:
+            return reader
+        get = itemgetter(*names) if isinstance(bar, Mapping | pd.Series) else attrgetter(*names)
+        first = get(bar)
+        if self._series is not None:
+            told = first if len(names) > 1 else (first,)
+            check_series(dict(zip(names, told, strict=True)), self._series)
+
+        def read(one: Any) -> Row:
+            try:
+                told = get(one)
+            except (LookupError, AttributeError):
+                told = first
+            if told != first:
+                raise _mixed(told, first)
+            return reader(one)
+
+        return read
 
     def _chosen(self, bar: Any) -> Reader:  # noqa: PLR0911 - one for each kind of bar
         if isinstance(bar, Mapping):
@@ -115,7 +143,9 @@ class BarReader:
             if value is self:
                 raise InputMissing(indicator=self._asker, column=name, found=tuple(map(str, bar)))
             values.append(self._float(name, value))
-        return (None if time is None or not _is_time(time) else _time(time)), tuple(values), False
+        if isinstance(time, float):
+            time = _whole(time)
+        return (None if time is None or not _is_time(time) else parse_time(time)), tuple(values), False
 
     def _float(self, name: str, value: Any) -> float:
         if value is None or value is pd.NA or value is pd.NaT:
@@ -148,6 +178,27 @@ def _converted(time: Any, values: tuple[Any, ...]) -> Row | None:
     return (time, numbers, True) if total - total == 0.0 and (type(time) is int or time is None) else None
 
 
+def whose(bar: Any) -> list[str]:
+    """Return the names under which a bar says of which series it is, as texts."""
+    if isinstance(bar, Mapping | pd.Series):
+        return [name for name in _WHOSE if isinstance(bar.get(name), str)]
+    return [name for name in _WHOSE if isinstance(getattr(bar, name, None), str)]
+
+
+def check_series(told: Mapping[str, str], series: tuple[str, str]) -> None:
+    """Raise `InputUnsuitable` for a bar that says that it is of another instrument or timeframe."""
+    instrument, timeframe = told.get("instrument", series[0]), told.get("timeframe", series[1])
+    same = normalise_instrument(instrument) == series[0] and Timeframe.of(timeframe).name == series[1]
+    if not same:
+        raise _mixed((instrument, timeframe), series)
+
+
+def _mixed(told: Any, first: Any) -> InputUnsuitable:
+    shown, before = (one if isinstance(one, str) else " ".join(map(str, one)) for one in (told, first))
+    remedy = "Open live indicators for each series, and give each the bars of its own."
+    return InputUnsuitable(reason=f"a bar of {shown} is given after those of {before}", remedy=remedy)
+
+
 def _attributes(bar: Any) -> dict[str, Any]:
     """Return what an object has, without its methods."""
     found = {name: getattr(bar, name) for name in dir(bar) if name[:1] != "_"}
@@ -158,7 +209,8 @@ def _is_time(value: Any) -> bool:
     return isinstance(value, str | int | np.integer | np.datetime64) or hasattr(value, "year")
 
 
-def _time(value: Any) -> int:
-    if isinstance(value, float):
+def _whole(value: float) -> int:
+    """Return a time (ns) that became a float, as in a row of numbers: those of whole seconds have all their digits."""
+    if not value.is_integer():
         raise InputUnsuitable(reason=f"its time is {value!r}", remedy="Give ns as an integer, or a date and time.")
-    return parse_time(value)
+    return int(value)

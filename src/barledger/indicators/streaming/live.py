@@ -14,6 +14,7 @@ from barledger.errors import (
     CannotStream,
     InputMissing,
     InputUnsuitable,
+    InvalidSetting,
     InvalidState,
     ValuesMissing,
 )
@@ -76,16 +77,21 @@ class Live:
         gap: Gap | None = None,
         nan_policy: Policy | None = None,
         available: Sequence[str] = VALUES,
+        series: tuple[str, str] | None = None,
     ) -> None:
         """Begin before the first bar with specs that are bound; see `open`.
 
         ``single`` gives the values of one spec as such, and not as a mapping; ``nan_policy`` and ``available`` are what
-        the request was bound with, for it is bound again when a state is loaded.
+        the request was bound with, for it is bound again when a state is loaded. ``series`` is the instrument and
+        timeframe that bars have to be of, if they say so; without it, those of the first one.
         """
+        if gap is not None and not callable(gap):
+            reason = f"a {type(gap).__name__} cannot be asked whether bars are missing between two times"
+            raise InvalidSetting(setting="gap", reason=reason)
         alone = len(request.specs) == 1 if single is None else single
         self._plan: Plan = planned(request, single=alone)
         self._nodes = [Node(step) for step in self._plan.steps]
-        self._read = BarReader(self._plan.columns, asker=self._plan.steps[-1].bound.indicator.name)
+        self._read = BarReader(self._plan.columns, asker=self._plan.steps[-1].bound.indicator.name, series=series)
         self._readers, self._result = self._read.readers, self._plan.result
         self._gap, self._policy, self._available = gap, nan_policy, tuple(available)
         # Most bars need no more than to be later than the one before.
@@ -224,8 +230,19 @@ class Live:
 
     @property
     def exact(self) -> bool:
-        """Whether values are, bit for bit, the batch's over all bars; otherwise within 1e-9 relative."""
+        """Whether values are, bit for bit, the batch's over all bars so far; otherwise within 1e-9 of their scale.
+
+        This is of this object, and saving it changes nothing: see `exact_when_loaded`.
+        """
         return all(node.exact for node in self._nodes)
+
+    @property
+    def exact_when_loaded(self) -> bool:
+        """Whether an object that is loaded from what `save` gives now is still `exact`.
+
+        It is not where values go along with a window, as those of ``sma``: on the bars that are kept they begin anew.
+        """
+        return all(node.exact_when_loaded for node in self._nodes)
 
     @property
     def specs(self) -> tuple[str, ...]:

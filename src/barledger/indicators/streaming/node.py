@@ -32,6 +32,11 @@ class Node:
         """Whether its values are bit for bit those of the whole history."""
         return self._exact and getattr(self.handle, "exact", True)
 
+    @property
+    def exact_when_loaded(self) -> bool:
+        """Whether they still are when its state is loaded."""
+        return self.exact and getattr(self.handle, "exact_when_loaded", True)
+
     def update(self, values: Sequence[float], time: int | None) -> tuple[float, ...]:
         """Take in what a bar has so far, and return what this step adds; raises `ValuesMissing`, changing nothing."""
         place = self._place

@@ -8,6 +8,7 @@ from typing import Any
 from barledger.errors import CannotStream
 from barledger.indicators.binding import Bound, Column, Pick, Request, bounds
 from barledger.indicators.definition import BUILT_IN, Handle
+from barledger.indicators.streaming.guarded import GuardedHandle
 from barledger.indicators.streaming.outputs import outputs_type
 from barledger.indicators.streaming.window import WindowHandle
 
@@ -102,6 +103,8 @@ def _check_lookahead(pick: Pick) -> None:
 
 def _opener(bound: Bound) -> Callable[[], Handle]:
     indicator = bound.indicator
+    if indicator.stream is not None and indicator.owner != BUILT_IN:
+        return lambda: GuardedHandle(bound)
     if indicator.stream is not None:
         stream, parameters = indicator.stream, dict(bound.parameters)
         return lambda: stream(**parameters)

@@ -2,7 +2,7 @@
 
 TA-Lib's own handles compute the values, so they are the batch's bit for bit. They point into the C library and cannot
 be kept; what is kept is as many of the last bars as the function needs to forget what came before. What it gives after
-that equals what it would have given, bit for bit where `Reach.exact` says so, else within 1e-9 relative.
+that equals what it would have given, bit for bit where `Reach.exact` says so, else within 1e-9 of its scale.
 """
 
 import math
@@ -64,6 +64,11 @@ class ReplayHandle(Handle):
         # So many rows came before the first one that TA-Lib knows of.
         self._before = 0
         self._tail: deque[tuple[float, ...]] = deque(maxlen=recipe.kept)
+
+    @property
+    def exact_when_loaded(self) -> bool:
+        """Whether what is opened again on the bars that are kept is the whole history's bit for bit."""
+        return self.exact and (self.recipe.exact or self._count == len(self._tail))
 
     def update(self, *inputs: float) -> tuple[float, ...]:
         """Take a closed bar in, and return its values."""

@@ -16,6 +16,7 @@ ENTRIES: Final = (
     Entry(
         name="ht_dcperiod",
         title="Hilbert transform: dominant cycle period",
+        scale="value",
         rule=HILBERT,
         aliases="dominant_cycle",
         formula="the smoothed period of the cycle, in bars, by the homodyne discriminator",
@@ -25,6 +26,7 @@ ENTRIES: Final = (
     Entry(
         name="ht_dcphase",
         title="Hilbert transform: dominant cycle phase",
+        scale=360.0,
         rule=HILBERT,
         formula="atan(sum of sin x / sum of cos x) over one dominant cycle, in degrees",
         convention=_SMOOTH + "Runs from -45 to 315; 63 bars come before the first value.",
@@ -43,6 +45,7 @@ ENTRIES: Final = (
         name="ht_sine",
         title="Hilbert transform: sine wave",
         outputs="sine lead:leadsine",
+        scale=1.0,
         rule=HILBERT,
         formula="sine = sin(phase), lead = sin(phase + 45 degrees), of ht_dcphase",
         convention=_SMOOTH + "63 bars come before the first value.",
@@ -52,6 +55,7 @@ ENTRIES: Final = (
         name="ht_trendmode",
         title="Hilbert transform: trend or cycle",
         outputs="ht_trendmode:integer",
+        scale="tie",
         rule=HILBERT,
         formula="1 in a trend, 0 in a cycle: by the crossings of the sine wave, its phase rate and the trendline",
         convention=_SMOOTH

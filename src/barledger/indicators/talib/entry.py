@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Final
 
-from barledger.indicators.definition import Output
+from barledger.indicators.definition import Output, Scale
 from barledger.indicators.parameter import Parameter
 from barledger.indicators.talib.averages import AVERAGES
 from barledger.indicators.talib.rules import Rule
@@ -28,6 +28,7 @@ class Entry:
 
     Without ``outputs`` there is one, named as the function. A function is ``partial`` if values can be missing with
     any inputs, and ``screened`` if a single one can overflow, with inputs of absurd size, while those after it do not.
+    ``scale`` is that of all outputs.
     """
 
     name: str
@@ -42,13 +43,14 @@ class Entry:
     reference: str = ""
     partial: bool = False
     screened: bool = False
+    scale: Scale = "inputs"
 
     def listed(self) -> tuple[Output, ...]:
         """Return the outputs."""
         if not self.outputs:
-            return (Output(name=self.name, aliases=("real",)),)
+            return (Output(name=self.name, aliases=("real",), scale=self.scale),)
         names = (word.split(":") for word in self.outputs.split())
-        return tuple(Output(name=name, aliases=tuple(aliases)) for name, *aliases in names)
+        return tuple(Output(name=name, aliases=tuple(aliases), scale=self.scale) for name, *aliases in names)
 
 
 def bars(default: int, *, name: str = "timeperiod", low: int = 2, note: str = "") -> Parameter:

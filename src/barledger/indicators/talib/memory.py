@@ -8,8 +8,8 @@ had equal bits in each of 18,000 slices. Where values pass near zero, their last
 a thousand still differed at 42 (one in 250 of forces, which are volume times change), and none of 40,000 at 46. 48 is
 taken, and 8 more for each recursion that follows another.
 
-What is promised to a billionth is meant relative to the largest value that an output takes, and for sums that go along
-to the largest that went through them: a difference of two averages near zero has no more digits than the averages.
+What is promised to a billionth is meant relative to the output's scale (`definition.Scale`), which for sums that go
+along is the largest of their inputs: a difference of two averages near zero has no more digits than the averages.
 Two things settle only where values move. Prices that stood still all along a slice leave it at its seed, while the
 whole history keeps the ratio of the last gains and losses (RSI, DX, CMO). And the phase of a price that stands still is
 that of roundings (Hilbert transforms, MESA averages).
@@ -77,6 +77,9 @@ def hilbert() -> Reach:
 _HILBERT: Final = 500
 
 
-def nearly(period: int) -> Reach:
-    """Return the memory of an EMA that is good to 1e-9, on an input that has no more digits than that."""
-    return _beyond(_NEARLY * period / 2, "contractive", exact=False)
+def levelled(period: int) -> Reach:
+    """Return the memory of an EMA in a difference of EMAs, whose input has a level that cancels in the difference.
+
+    That level depends on the first bar, and may be thousands of times the difference: its roundings stay.
+    """
+    return _beyond(_BITS * period / 2, "contractive", exact=False)

@@ -156,6 +156,7 @@ ENTRIES: Final = (
         title="Volume weighted moving average",
         inputs="close volume",
         parameters=(bars(30, low=1),),
+        scale="close",
         rule=SUMMED,
         formula="sum(x volume, timeperiod) / sum(volume, timeperiod)",
         convention="Missing where no bar of the window has volume.",
@@ -178,6 +179,7 @@ ENTRIES: Final = (
             bars(30, name="maxperiod", note="A larger period counts as this one."),
             kind("sma"),
         ),
+        scale="close",
         rule=smoothed("maxperiod"),
         formula="MA(x, periods[i])[i], the period of each bar cut to a whole number within minperiod..maxperiod",
         convention=(

@@ -343,6 +343,7 @@ def _pattern(name: str, title: str, sign: str, shape: str) -> Entry:
         inputs=_ALL,
         parameters=_depth(name),
         outputs=f"{name}:integer",
+        scale="tie",
         rule=ANEW if name in _OF_PRICES else SUMMED,
         aliases="" if alias[0].isdigit() else alias,
         formula=shape,

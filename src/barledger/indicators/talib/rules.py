@@ -38,9 +38,9 @@ def wilder(name: str = "timeperiod", *, stages: int = 1) -> Rule:
     return lambda values: memory.wilder(int(values[name]), stages=stages)
 
 
-def nearly(name: str) -> Rule:
-    """Return the rule of an EMA of which 1e-9 is asked."""
-    return lambda values: memory.nearly(int(values[name]))
+def levelled(name: str) -> Rule:
+    """Return the rule of an EMA in a difference of EMAs, of an input whose level depends on the first bar."""
+    return lambda values: memory.levelled(int(values[name]))
 
 
 def fixed(period: int) -> Rule:

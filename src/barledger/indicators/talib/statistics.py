@@ -6,6 +6,7 @@ from barledger.indicators.talib.entry import Entry, bars, real
 from barledger.indicators.talib.rules import ANEW, SUMMED
 
 _LINE: Final = "Least squares of the window's values on 0, 1, ... timeperiod - 1. "
+_TWO: Final = "Of two or three bars that are nearly alike most of a variance is rounding: agreement is to 1e-7 then."
 _PAIR: Final = "Name two inputs, as in {name}(close, @SPY.close, 60); by default they are the high and the low. "
 
 ENTRIES: Final = (
@@ -24,9 +25,12 @@ ENTRIES: Final = (
         title="Beta",
         inputs="high low",
         parameters=(bars(5, low=1),),
+        scale="ratio",
         rule=SUMMED,
         formula="cov(a, b) / var(a) over timeperiod, a and b being the returns x[i] / x[i-1] - 1 of both inputs",
-        convention=_PAIR.format(name="beta") + "The slope of the second's returns on the first's. 0 where var(a) is.",
+        convention=_PAIR.format(name="beta")
+        + "The slope of the second's returns on the first's. 0 where var(a) is. "
+        + _TWO,
         screened=True,
     ),
     Entry(
@@ -34,9 +38,10 @@ ENTRIES: Final = (
         title="Pearson's correlation",
         inputs="high low",
         parameters=(bars(30, low=1),),
+        scale=1.0,
         rule=SUMMED,
         formula="cov(a, b) / (stddev(a) stddev(b)) over timeperiod, of the values themselves",
-        convention=_PAIR.format(name="correl") + "0 where one of them is constant.",
+        convention=_PAIR.format(name="correl") + "0 where one of them is constant. " + _TWO,
     ),
     Entry(
         name="linearreg",
@@ -110,9 +115,10 @@ ENTRIES: Final = (
         name="var",
         title="Variance",
         parameters=(bars(5, low=1), real(1, name="nbdev", note="Not used: TA-Lib ignores it.")),
+        scale="value",
         rule=SUMMED,
         aliases="variance",
         formula="mean((x - mean(x))^2) over timeperiod",
-        convention="Population: divided by timeperiod.",
+        convention="Population: divided by timeperiod. " + _TWO,
     ),
 )

@@ -121,6 +121,7 @@ ENTRIES: Final = (
         title="Mass index",
         inputs="high low",
         parameters=(bars(9, name="fastperiod"), bars(25, name="slowperiod")),
+        scale="value",
         rule=chain(exponential("fastperiod", stages=2), SUMMED),
         aliases="mass_index",
         formula="sum of e / EMA(e, fastperiod) over slowperiod bars, e = EMA(high - low, fastperiod)",
@@ -131,6 +132,7 @@ ENTRIES: Final = (
         name="rvi",
         title="Relative volatility index",
         parameters=(bars(14, low=1), bars(10, name="stddevperiod")),
+        scale=100.0,
         rule=chain(SUMMED, wilder()),
         aliases="relative_volatility",
         formula=(

@@ -3,7 +3,7 @@
 from typing import Final
 
 from barledger.indicators.talib.entry import Entry, bars, kind
-from barledger.indicators.talib.rules import ANEW, SINCE, SUMMED, exponential, nearly, smoothed, together
+from barledger.indicators.talib.rules import ANEW, SINCE, SUMMED, exponential, levelled, smoothed, together
 
 _HLCV: Final = "high low close volume"
 _PLACE: Final = "((close - low) - (high - close)) / (high - low)"
@@ -26,7 +26,8 @@ ENTRIES: Final = (
         title="Chaikin oscillator",
         inputs=_HLCV,
         parameters=(bars(3, name="fastperiod"), bars(10, name="slowperiod")),
-        rule=together(nearly("fastperiod"), nearly("slowperiod")),
+        scale="volume",
+        rule=together(levelled("fastperiod"), levelled("slowperiod")),
         aliases="chaikin_oscillator",
         formula="EMA(AD, fastperiod) - EMA(AD, slowperiod)",
         convention=(
@@ -40,6 +41,7 @@ ENTRIES: Final = (
         title="Chaikin money flow",
         inputs=_HLCV,
         parameters=(bars(20),),
+        scale=1.0,
         rule=SUMMED,
         aliases="chaikin_money_flow",
         formula=f"sum of volume {_PLACE} / sum of volume, over timeperiod",
@@ -73,6 +75,7 @@ ENTRIES: Final = (
         title="Money flow index",
         inputs=_HLCV,
         parameters=(bars(14),),
+        scale=100.0,
         rule=SUMMED,
         aliases="money_flow_index",
         formula="100 P / (P + N), the sums of m volume over timeperiod bars on which m rose and on which it fell, "
@@ -113,6 +116,7 @@ ENTRIES: Final = (
         title="Percentage volume oscillator",
         inputs="volume",
         parameters=(bars(12, name="fastperiod"), bars(26, name="slowperiod"), kind("ema")),
+        scale=100.0,
         rule=together(smoothed("fastperiod", default="ema"), smoothed("slowperiod", default="ema")),
         formula="100 (MA(volume, fastperiod) - MA(volume, slowperiod)) / MA(volume, slowperiod)",
         convention="Each average is seeded from its own first values. 0 where the slow one is 0.",
@@ -133,6 +137,7 @@ ENTRIES: Final = (
         title="Relative volume",
         inputs="volume",
         parameters=(bars(20, low=1),),
+        scale="value",
         rule=SUMMED,
         aliases="relative_volume",
         formula="volume / mean of the `timeperiod` volumes before",

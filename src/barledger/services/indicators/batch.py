@@ -6,6 +6,8 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from typing import Any, Final
 
+import pandas as pd
+
 from barledger.domain.arena import Arena
 from barledger.domain.bars import Bars
 from barledger.domain.interval import Instant
@@ -16,6 +18,7 @@ from barledger.errors import BarledgerError, Incomplete, InputUnsuitable, Invali
 from barledger.indicators.binding import Request
 from barledger.indicators.calculation import Calculation
 from barledger.indicators.definition import Policy
+from barledger.indicators.frame import check_policy
 from barledger.services.cache.vault import Vault
 from barledger.services.indicators.batched import Batch, Batches, Failed, Part, told_failures
 from barledger.services.indicators.costs import Choice, available_cores, choose_batch
@@ -166,7 +169,7 @@ class BatchCalculator:
         the specs or the question.
         """
         wishes: dict[str, Any] = {"end": end, "source": source, "version": version, "adjust": adjust}
-        plan = self._plan(instruments, timeframe, specs, start, nan_policy, wishes, threads, processes)
+        plan = self._plan(instruments, timeframe, specs, start, nan_policy, wishes, threads, processes, progress)
         tally = Tally(total=plan.total, progress=progress)
         sheet, parts, notes = Sheet(len(plan.request.picks)), list[Part](), list[str]()
         choice: Choice | None = None
@@ -212,7 +215,7 @@ class BatchCalculator:
         is left out, and in ``failures`` and ``column_failures``. Raises what is wrong with the specs or the question.
         """
         wishes: dict[str, Any] = {"end": end, "source": source, "version": version, "adjust": adjust}
-        plan = self._plan(instruments, timeframe, specs, start, nan_policy, wishes, threads, 0)
+        plan = self._plan(instruments, timeframe, specs, start, nan_policy, wishes, threads, 0, progress)
         tally = Tally(total=plan.total, progress=progress)
         return Batches(_one_by_one(plan, tally), tally.failures, tally.column_failures)
 
@@ -226,9 +229,13 @@ class BatchCalculator:
         wishes: Mapping[str, Any],
         threads: int | None,
         processes: int,
+        progress: object,
     ) -> Plan:
         _check_count("threads", threads, least=1)
         _check_count("processes", processes, least=0)
+        check_policy(nan_policy)
+        if progress is not None and not callable(progress):
+            raise InvalidSetting(setting="progress", reason=f"a {type(progress).__name__} cannot be called")
         if processes:
             check_guarded()
         request = self._requests.bound(specs, nan_policy)
@@ -392,14 +399,26 @@ def _in_hand(instruments: Given, timeframe: str | None) -> dict[str, Bars] | Non
         return None
     if isinstance(instruments, Bars):
         return {instruments.instrument: instruments}
+    given: object = instruments
+    if isinstance(given, pd.DataFrame) or not isinstance(given, Iterable):
+        raise _no_instruments(given)
     listed: list[Any] = [*(instruments.values() if isinstance(instruments, Mapping) else instruments)]
     if not any(isinstance(one, Bars) for one in listed):
+        if isinstance(instruments, Mapping) and listed:
+            raise _no_instruments(listed[0])
         return None
     found: dict[str, Bars] = {}
     for bars in listed:
         _check_given(bars, listed[0], found, timeframe)
         found[bars.instrument] = bars
     return found
+
+
+def _no_instruments(given: object) -> InputUnsuitable:
+    return InputUnsuitable(
+        reason=f"a {type(given).__name__} is given for names of instruments, or bars of a library",
+        remedy="Give names, or what bl.bars(...) returns; compute on each table by barledger.calculate(specs, table).",
+    )
 
 
 def _check_given(bars: Any, first: Any, found: Mapping[str, Bars], timeframe: str | None) -> None:

@@ -6,6 +6,7 @@ import numpy as np
 
 from barledger.domain.bars import Bars
 from barledger.domain.rows import Ints
+from barledger.domain.timeframe import Timeframe
 from barledger.errors import InputUnsuitable
 from barledger.indicators.binding import Request
 from barledger.indicators.calculation import Calculation
@@ -53,6 +54,9 @@ class Calculator:
         held = self._held(question, need, request, place, explanation)
         with held.lock:
             held.forget(generation)
+            if explanation is not None and len(held.table.breaks):
+                count, calendar = len(held.table.breaks), held.calendar["calendar"]
+                explanation.add("gaps", question.instrument, f"{count:,} of missing bars, by the calendar {calendar}")
             rows = _rows(held, question)
             anchor = 0 if question.anchor is None else int(np.searchsorted(held.table.time, question.anchor))
             columns, hits = held.columns(request, rows, anchor, explanation)
@@ -78,7 +82,7 @@ class Calculator:
         explanation: Explanation | None,
     ) -> Calculation:
         """Return indicators of bars in hand, without reading anything of the library but the calendar they carry."""
-        if timeframe is not None or others:
+        if timeframe is not None or len(others):
             _check_timeframes(bars, timeframe, others)
         beside = {one.instrument: one for one in others}
         table = self.tables.of(bars, request, beside)
@@ -171,7 +175,15 @@ def _rows(held: Held, question: Question) -> Rows:
 
 def _check_timeframes(bars: Bars, timeframe: str | None, others: Sequence[Bars]) -> None:
     """Raise `InputUnsuitable` unless all bars in hand are of the timeframe that is asked for."""
-    for one in (*([] if timeframe is None else [timeframe]), *(one.timeframe.name for one in others)):
-        if one != bars.timeframe.name:
+    for other in others:
+        if not isinstance(other, Bars):
+            reason = f"a {type(other).__name__} is given for bars of another instrument"
+            raise InputUnsuitable(reason=reason, remedy="Give bars in a list: others=[bl.bars(...)].")
+    asked = [] if timeframe is None else [Timeframe.of(timeframe)]
+    for one in (*asked, *(other.timeframe for other in others)):
+        if one != bars.timeframe:
             reason = f"they are of {bars.timeframe}, and {one} is asked for beside them"
-            raise InputUnsuitable(reason=reason, remedy=f"Resample the finer ones: bars.resample({one!r}).")
+            remedy = f"Resample the finer ones: bars.resample({max(one, bars.timeframe).name!r})."
+            if one in asked and one < bars.timeframe:
+                remedy = f"Coarse bars have no finer ones in them: read those, bl.bars(..., {one.name!r})."
+            raise InputUnsuitable(reason=reason, remedy=remedy)

@@ -9,7 +9,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """Something that was done: ``read``, ``cache``, ``tail`` or ``compute``; of what, how, and in how many ms."""
+    """Something that was done: ``read``, ``gaps``, ``cache``, ``tail`` or ``compute``; of what, how, in how many ms."""
 
     what: str
     of: str

@@ -12,6 +12,7 @@ from barledger.domain.rows import VALUES, Ints
 from barledger.domain.series import Series
 from barledger.domain.version import Version
 from barledger.indicators.binding import Request, bounds
+from barledger.indicators.breaks import check_next
 from barledger.indicators.definition import Policy
 from barledger.indicators.gaps import NO_BREAKS
 from barledger.indicators.relying import ANCHORED
@@ -169,10 +170,12 @@ class LiveService:
     def _gap(self, series: Sequence[Series], known_at: int | None) -> Gap | None:
         if isinstance(self._gaps, NoGaps):
             return None
-        step = series[0].timeframe.duration
+        timeframe = series[0].timeframe
+        step = timeframe.duration
 
         def gap(before: int, time: int) -> bool:
             if time - before <= step:
+                check_next(before, time, timeframe)
                 return False
             both = np.array([before, time], np.int64)
             return bool(len(self._gaps.breaks(both, series, known_at=known_at)))

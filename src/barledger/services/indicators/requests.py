@@ -5,13 +5,11 @@ from collections.abc import Sequence
 from threading import Lock
 from typing import Final
 
-from barledger.domain.rows import VALUES
-from barledger.indicators.binding import Binder, Request, listed
-from barledger.indicators.definition import Indicator, Policy
-from barledger.indicators.grammar import parse
+from barledger.indicators.binding import COLUMNS, Binder, Request, listed
+from barledger.indicators.definition import Policy
+from barledger.indicators.description import Description
 from barledger.indicators.registry import Registry
 
-COLUMNS: Final = (*VALUES, "adjustment_factor")
 _MOST: Final = 1_024
 
 
@@ -41,6 +39,6 @@ class Requests:
                     self._bound.popitem(last=False)
         return found
 
-    def indicator(self, name: str) -> Indicator:
-        """Return the indicator that a name or a spec names; raises `InvalidSpec` and `IndicatorNotFound`."""
-        return self._registry.find(parse(name).name)
+    def described(self, spec: str) -> Description:
+        """Return what is known of what a name or a spec names; raises what `bound` raises."""
+        return Description.of_spec(spec, self._registry)

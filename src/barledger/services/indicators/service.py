@@ -84,11 +84,11 @@ class IndicatorService:
         """Return indicators of [start, end) at a version, right from the first row.
 
         As many bars before the start are read as settle the first value, so that a slice has the values of the whole
-        history (`Calculation.exact` tells whether bit for bit, or within 1e-9). Where there are not as many, values
-        are missing, or not settled, and ``warmup_complete`` is False (`Calculation.standings` say how many there were,
-        and whether the series begins there). What never settles, such as obv, counts from the first bar at that
-        version, or from an ``anchor``, a time no later than the start; without a start the answer begins there.
-        ``last`` gives only the newest rows.
+        history: bit for bit, or within 1e-9 of what its standing says (`Calculation.exact`, `Standing.agreement`).
+        Where there are not as many, values are missing, or not settled, and ``warmup_complete`` is False
+        (`Calculation.standings` say how many there were, and whether the series begins there). What never settles, such
+        as obv, counts from the first bar at that version, or from an ``anchor``, a time no later than the start;
+        without a start the answer begins there. ``last`` gives only the newest rows.
 
         ``@MSFT.high`` in a spec is read in the same state, and has no value where there is no bar. Bars that a named
         calendar expects and that are not there are a gap, unless they are known not to exist: ``nan_policy`` says what
@@ -190,11 +190,12 @@ class IndicatorService:
     # --- what there is -------------------------------------------------------------------------
 
     def describe(self, name: str) -> Description:
-        """Return what is known of an indicator, readable as it is printed; raises `IndicatorNotFound`.
+        """Return what is known of an indicator, readable as it is printed.
 
-        ``name`` may be a spec, such as ``rsi(14)``.
+        ``name`` may be a spec, such as ``sma(rsi(14), 9)``: then with the parameters and inputs that it gives, and the
+        warm-up of all of it. Raises `IndicatorNotFound`, and for a spec what else can be wrong with it.
         """
-        return Description.of(self._requests.indicator(name))
+        return self._requests.described(name)
 
     def list(self, kind: Kind | None = None) -> builtins.list[Description]:
         """Return every indicator, or those of a kind, by name; raises `InvalidSetting` for a kind that there is not."""

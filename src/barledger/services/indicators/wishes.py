@@ -5,9 +5,10 @@ from dataclasses import dataclass
 
 from barledger.domain.series import normalise_instrument
 from barledger.domain.timeframe import Timeframe
-from barledger.errors import CannotStream
+from barledger.errors import CannotStream, InputUnsuitable
 from barledger.indicators.binding import Binder, Request
 from barledger.indicators.definition import Policy
+from barledger.indicators.frame import check_policy
 from barledger.indicators.registry import REGISTRY
 from barledger.indicators.streaming.history import Gap
 from barledger.indicators.streaming.live import Live
@@ -25,11 +26,18 @@ class Wish:
 
     def live(self, gap: Gap | None = None) -> Live:
         """Return one before the first bar."""
-        return Live(self.request, single=self.single, gap=gap, nan_policy=self.policy)
+        series = (self.instrument, self.timeframe.name)
+        return Live(self.request, single=self.single, gap=gap, nan_policy=self.policy, series=series)
 
 
 def wished(specs: str | Sequence[str], instrument: str, timeframe: str, policy: Policy | None) -> Wish:
-    """Bind specs; raises `CannotStream` if they cannot go on bar by bar."""
+    """Bind specs; raises `CannotStream` if they cannot go on bar by bar, and what else can be wrong with a wish."""
+    check_policy(policy)
+    if not isinstance(instrument, str):
+        raise InputUnsuitable(
+            reason=f"a {type(instrument).__name__} is given for the name of an instrument",
+            remedy="Go on from a table by barledger.live(specs, table).",
+        )
     request = Binder(REGISTRY).request(specs, nan_policy=policy)
     foreign = sorted({column.instrument for column in request.columns if column.instrument})
     if foreign:

@@ -12,7 +12,7 @@ from barledger.domain.action import CorporateAction
 from barledger.domain.declared import Adjusted
 from barledger.domain.discrepancy import Discrepancy
 from barledger.domain.interval import Interval
-from barledger.domain.rows import Rows
+from barledger.domain.rows import Ints, Rows
 from barledger.domain.series import Series
 from barledger.domain.validation import Rejected
 from barledger.services.discrepancies.remedy import Remedy
@@ -20,10 +20,20 @@ from barledger.services.discrepancies.remedy import Remedy
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Flag:
-    """A finding as it is kept, and what would put it right: bars, a corporate action, or nothing that is known."""
+    """A finding as it is kept, and what would put it right: bars, a corporate action, or nothing that is known.
+
+    ``shown`` is the stretch of bars that show it, None for those that it is about alone: bars that a split lacks are
+    shown by the first one behind.
+    """
 
     discrepancy: Discrepancy
     remedy: Remedy | None
+    shown: Interval | None = None
+
+    def among(self, times: Ints) -> bool:
+        """Whether one of these bars shows it."""
+        shown = self.discrepancy.interval if self.shown is None else self.shown
+        return bool(((times >= shown.start) & (times < shown.end)).any())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

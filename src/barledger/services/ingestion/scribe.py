@@ -170,12 +170,12 @@ class Scribe:
             record_actions(self.vault, actions, self.who("record"))
 
     def _news(self, flags: Sequence[Flag], rows: Rows) -> Sequence[Flag]:
-        """Return the flags about bars of which some will be written; those that stay as they are were flagged then."""
+        """Return the flags that bars show which will be written; those of bars that stay as they are were told then."""
         if not flags:
             return flags
         compared = compare(self.reading(rows).rows, rows, self.task.declaration.tolerance)
         written = np.asarray(rows.time[compared.written])
-        return [one for one in flags if _any_within(written, one.discrepancy.interval)]
+        return [one for one in flags if one.among(written)]
 
     def propose_flagged(self) -> None:
         """Propose what puts flagged bars right, now that they are there to be compared with."""

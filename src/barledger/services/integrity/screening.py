@@ -1,6 +1,7 @@
 """Screening: the detection of `inspect`, on bars that are about to be written."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -61,7 +62,7 @@ class Screening:
         known = [*known, *actions]
         found = self._look(series, rows, context, known, adjusted)
         sure = [one for one in found if one.confidence >= self._confidence]
-        return self._sorted(series, rows, concat([context.before, rows, context.after]), sure, adjusted)
+        return self._sorted(series, rows, context, sure, adjusted)
 
     def _look(
         self, series: Series, rows: Rows, context: Context, actions: Sequence[CorporateAction], adjusted: Adjusted
@@ -82,22 +83,46 @@ class Screening:
         behind = [one for one in look(context.after) if one.kind == UNIT]
         return [*(one for one in found if one.kind != UNIT), *behind]
 
-    def _sorted(self, series: Series, rows: Rows, seen: Rows, sure: Sequence[Finding], adjusted: Adjusted) -> Screened:
+    def _sorted(
+        self, series: Series, rows: Rows, context: Context, sure: Sequence[Finding], adjusted: Adjusted
+    ) -> Screened:
         flags: list[Flag] = []
         rejected: list[Rejected] = []
-        fresh = Interval(int(rows.time[0]), int(rows.time[-1]) + 1)
+        seen, fresh = concat([context.before, rows, context.after]), rows.time
+        held, told = set(fresh[context.same].tolist()), self._told(series) if sure else frozenset()
         for one in sure:
             flag = self._remedies.flag(series, one, seen, revision=0, arriving=adjusted)
-            # An event may lie right before the bar that shows it, which is no part of what the finding is about.
-            if not (one.interval.intersects(fresh) or flag.discrepancy.interval.intersects(fresh)):
+            shown = _shown(one, flag, seen)
+            if (one.kind, flag.discrepancy.interval.end) not in told:
+                # What was doubtful when its bars came is certain with those that come behind.
+                shown = Interval(shown.start, max(shown.end, int(fresh[-1]) + 1))
+            flag = replace(flag, shown=shown)
+            if not flag.among(fresh):
                 continue
             rule = self._workflow.rule_for(flag.discrepancy)
-            if rule is not None and rule.action == "quarantine":
-                rejected += _rejected(rows, one)
+            aside = _rejected(rows, one) if rule is not None and rule.action == "quarantine" else []
+            if any(one.time not in held for one in aside):
+                rejected += aside
                 rows = rows.pick((rows.time < one.interval.start) | (rows.time >= one.interval.end))
             else:
+                # Bars that are held already are not put aside by what comes behind them.
                 flags.append(flag)
         return Screened(rows=rows, flags=tuple(flags), rejected=tuple(rejected))
+
+    def _told(self, series: Series) -> frozenset[tuple[str, int]]:
+        """Return what was found before, whatever became of it, by kind and end: looks begin at other bars each time."""
+        listed = self._vault.ledger.discrepancies.list(series=series)
+        return frozenset((one.kind, one.interval.end) for one in listed)
+
+
+def _shown(one: Finding, flag: Flag, seen: Rows) -> Interval:
+    """Return the stretch of bars that show a finding: those that it is about, and the first one behind them.
+
+    An event lies right before the bar that shows it, and what a split lacks is shown by the bar that has it.
+    """
+    kept = flag.discrepancy.interval
+    behind = seen.time[seen.time >= one.interval.end][:1] + 1
+    return Interval(min(one.interval.start, kept.start), max(one.interval.end, kept.end, *behind.tolist()))
 
 
 def _rejected(rows: Rows, one: Finding) -> list[Rejected]:
