@@ -188,10 +188,11 @@ class Bars:
 
         Bars that were asked for with columns have time and these.
         """
-        return self._tabled(self._view)
+        metadata = {f"barledger.{key}": str(value) for key, value in self.provenance.items()}
+        return self._tabled(self._view).replace_schema_metadata(metadata)
 
     def as_table(self) -> "pa.Table":
-        """Return what `to_arrow` does, for who holds these bars alone: pandas does not know of its memory.
+        """Return what `to_arrow` does, without metadata, for who holds these bars alone: pandas does not know of it.
 
         Frames of these bars must not be changed while the table is used.
         """
@@ -205,8 +206,7 @@ class Bars:
         known = {field.name: field for field in schema()}
         columns = [_floats(view(name)) if name in VALUES else self._arrow(name) for name in names]
         fields = [known.get(name) or pa.field(name, column.type) for name, column in zip(names, columns, strict=True)]
-        metadata = {f"barledger.{key}": str(value) for key, value in self.provenance.items()}
-        return pa.Table.from_arrays(columns, schema=pa.schema(fields).with_metadata(metadata))
+        return pa.Table.from_arrays(columns, schema=pa.schema(fields))
 
     def _arrow(self, name: str) -> "pa.Array":
         import pyarrow as pa  # noqa: PLC0415 - as above

@@ -165,7 +165,7 @@ class _Answer:
             name = "time" if frame.index.name is None else str(frame.index.name)
             named = frame if self._wish.style == "freqtrade" else frame.reset_index(names=name)
             return pa.Table.from_pandas(named, preserve_index=False).replace_schema_metadata(None)
-        table = bars.as_table().replace_schema_metadata(None)
+        table = bars.as_table()
         if self._text and not self._wish.columns:
             # What only programs want (source_id, revision) is there by name.
             shown = [*_TEXT, *(name for name in bars.columns if name not in _TEXT)]

@@ -174,6 +174,8 @@ class SqlRevisions(Revisions):
 
     def states(self, series: Sequence[Series]) -> list[SeriesState]:
         """Return the states of several series as of one instant."""
+        if len(series) == 1:
+            return [self._names.look(series[0])]
         with self._database.read() as transaction:
             return self._names.states(transaction, series)
 

@@ -7,17 +7,17 @@ changed.
 """
 
 import hashlib
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from typing import Any, Final
 
 import numpy as np
-import rfc8785
 
 from barledger.domain.bars import Bars, SourceSpan
 from barledger.domain.digest import EMPTY_ROOT, Block, block_digests, root_digest
-from barledger.domain.interval import BEGINNING, END_OF_TIME, Interval, intersection
+from barledger.domain.interval import BEGINNING, END_OF_TIME, Interval, everything, intersection
 from barledger.domain.readable import Readable
 from barledger.domain.rows import Ints
 from barledger.domain.series import Series
@@ -81,11 +81,11 @@ class Told:
         return tuple((span.source, span.rows) for span in self.spans)
 
     @staticmethod
-    def of(bars: Bars) -> "Told":
-        """Tell what bars in hand come to."""
+    def of(bars: Bars, digest: bytes | None = None) -> "Told":
+        """Tell what bars in hand come to, whose digest may be known."""
         return Told(
             rows=len(bars),
-            digest=bars.digest,
+            digest=bars.digest if digest is None else digest.hex(),
             revisions=bars.revisions,
             adjustment=bars.adjustment,
             spans=bars.sources,
@@ -144,7 +144,7 @@ class Scroll:
             "events": _plain(self._events_until),
             "known_at": _plain(self.known_at),
         }
-        return hashlib.sha256(rfc8785.dumps(told)).hexdigest()
+        return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
 
     @cached_property
     def calendar(self) -> str:
@@ -204,7 +204,7 @@ class Scroll:
     def told(self) -> Told:
         """Return what the answer comes to; what the ledger does not know of it is read, portion by portion."""
         if self.small:
-            return Told.of(self.whole())
+            return Told.of(self.whole(), self._known_whole())
         first = Told.of(next(self.portions()))
         known = self._known_pin() or self._known_blocks()
         if known is not None:
@@ -291,10 +291,28 @@ class Scroll:
         notes = told_window(self.request, stretch)
         return answer(self._adjuster, self.view, stretch, self.request, notes, known_at=self.known_at or None)
 
+    def _known_whole(self) -> bytes | None:
+        """Return the digest of all bars of the newest state, or of all that is pinned, if these are asked for.
+
+        It is what the ledger keeps, and not of what was read: who computes it again sees what was damaged on the way.
+        """
+        if self.request.last is not None:
+            return None
+        pinned = self._known_pin()
+        if pinned is not None:
+            return pinned[1]
+        if self.view.pins or not self._settled or self.interval != everything():
+            return None
+        state, whole = self._states[0], self.whole()
+        read = (whole.revisions.get(state.series), len(whole))
+        return state.digest if state.clean and read == (state.revision, state.rows) and state.digest else None
+
     def _known_pin(self) -> tuple[int, bytes] | None:
         """Return how many bars a snapshot has and their digest, if all that it pins of one series is asked for."""
         pins = self.view.pins
-        if len(pins) != 1 or self.request.adjust or pins[0].interval != self.interval or pins[0].digest is None:
+        if len(pins) != 1 or self.request.adjust or self.view.known_within is not None:
+            return None
+        if pins[0].interval != self.interval or pins[0].digest is None:
             return None
         return pins[0].rows, pins[0].digest
 
@@ -303,9 +321,7 @@ class Scroll:
 
         Of blocks that the interval cuts, bars are read.
         """
-        if len(self.view.series) > 1 or self.request.adjust or self.view.known_within is not None:
-            return None
-        if self.view.pins or self.view.state.version.kind == "first" or self._gone:
+        if self.view.pins or not self._settled:
             return None
         state, frame = self._states[0], self.view.timeframe
         listed = self.view.vault.ledger.catalog.blocks(state.series, self.interval) or []
@@ -320,6 +336,12 @@ class Scroll:
         tail = self._edge(Interval(last.start, self.interval.end)) if cut else []
         blocks = [*head, *inner, *tail]
         return sum(block.rows for block in blocks), root_digest(blocks)
+
+    @property
+    def _settled(self) -> bool:
+        """Tell whether all bars are those of one series, as one revision left them."""
+        single = len(self.view.series) == 1 and not self.request.adjust and self.view.known_within is None
+        return single and self.view.state.version.kind != "first" and not self._gone
 
     @property
     def _gone(self) -> bool:
