@@ -54,7 +54,9 @@ def serve(bl: BarLedger, serving: Serving, listening: socket.socket) -> None:
     server = server_of(bl, serving)
     from barledger.api import logs  # noqa: PLC0415 - once it is known that the packages are there
     from barledger.api.background import working  # noqa: PLC0415 - as above
+    from barledger.api.memory import give_back  # noqa: PLC0415 - as above
 
+    give_back()
     logs.configure(serving.logs, (bl.settings.token.get_secret_value(),))
     with working(bl, jobs=serving.jobs, schedule=serving.schedule, grace=serving.grace):
         server.run(sockets=[listening])

@@ -32,7 +32,9 @@ _BY_WORDS: Final[tuple[tuple[str, type[StoreError]], ...]] = (
     (r"authorization failed|unauthorized access|invalid (username|credentials)|unable to parse auth", NotAuthenticated),
     (r"not authorized|unauthorized|insufficient permissions|forbidden|requires admin|write privileges", NotPermitted),
     (r"query-timeout|timeout", StoreTimeout),
-    (r"engine is closed|shard is (disabled|not open)|query interrupted|server (is )?shut", StoreUnavailable),
+    # Each part of a server that stops has words of its own.
+    (r"engine (is closed|shutdown)|(store|index|file|wal) (is )?(already )?clos(ed|ing)", StoreUnavailable),
+    (r"shard is (disabled|not open)|query interrupted|server (is )?shut", StoreUnavailable),
     (r"HTTP request to an HTTPS server", TlsFailed),
 )
 _BY_STATUS: Final[dict[int, type[StoreError]]] = {401: NotAuthenticated, 403: NotPermitted, 404: BucketNotFound}

@@ -6,7 +6,7 @@ from typing import Any
 import orjson
 
 from barledger.api.formats.contract import Format, Style, Tabular
-from barledger.api.formats.values import arrays, as_text, rows, spelled
+from barledger.api.formats.values import arrays, as_text, rows, slices, spelled
 from barledger.api.problems import HttpProblem
 
 
@@ -26,9 +26,8 @@ class Json(Format):
         yield self._head(table) + b"["
         comma = b""
         for portion in table.portions:
-            written = rows(spelled(portion, style.times, big=as_text))
-            if written:
-                yield comma + b",".join(written)
+            for part in slices(spelled(portion, style.times, big=as_text)):
+                yield comma + b",".join(rows(part))
                 comma = b","
         yield b"]" + _tail(table)
 

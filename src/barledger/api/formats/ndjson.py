@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from barledger.api.formats.contract import Format, Style, Tabular
-from barledger.api.formats.values import as_text, rows, spelled
+from barledger.api.formats.values import as_text, rows, slices, spelled
 
 
 class Ndjson(Format):
@@ -16,4 +16,5 @@ class Ndjson(Format):
     def write(self, table: Tabular, style: Style) -> Iterator[bytes]:
         """Give the lines of each portion."""
         for portion in table.portions:
-            yield b"".join(row + b"\n" for row in rows(spelled(portion, style.times, big=as_text)))
+            for part in slices(spelled(portion, style.times, big=as_text)):
+                yield b"".join(row + b"\n" for row in rows(part))
