@@ -373,12 +373,6 @@ class Scribe:
         return stored, rows, len(compared.changed) - len(rows)
 
 
-def _any_within(times: Ints, interval: Interval) -> bool:
-    """Whether any of these ascending times lies in an interval."""
-    first, last = np.searchsorted(times, [interval.start, interval.end])
-    return bool(first < last)
-
-
 def _finding(kind: str, rows: Rows, stored: Reading, reason: str, evidence: dict[str, Any]) -> Finding:
     revision = newest_revision(stored.rows, rows)
     return Finding(kind=kind, rows=rows, bars=len(rows), revision=revision, reason=reason, evidence=evidence)
