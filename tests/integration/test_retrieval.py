@@ -394,6 +394,8 @@ def test_all_series_are_of_one_cut_while_others_write(in_memory: BarLedger) -> N
     def write() -> None:
         for number in range(1, rounds):
             in_memory.write_many(state(number), **DESK)
+            # Ever longer pauses: who reads slowly sees more than the last state, too.
+            stop.wait(number / 50)
         stop.set()
 
     writer = threading.Thread(target=write)

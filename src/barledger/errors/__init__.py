@@ -18,12 +18,13 @@ The tree (each class also inherits the kin from the standard library that caller
     ├── NotFound (LookupError)
     │   ├── SeriesNotFound, VersionNotFound, SourceNotFound, DataNotFound, ApprovalNotFound, InstrumentNotFound
     │   ├── CalendarNotFound, DiscrepancyNotFound, RuleNotFound, ManifestNotFound, EntryNotFound, ActionNotFound
-    │   └── ChannelNotFound, RouteNotFound, JobNotFound, IndicatorNotFound, AccessKeyNotFound
+    │   ├── ChannelNotFound, RouteNotFound, JobNotFound, IndicatorNotFound, AccessKeyNotFound
+    │   └── QueuedJobNotFound, JobFileNotFound
     ├── Refused (RuntimeError)
     │   ├── RevisionConflict, RevisionExpired, NameTaken, NotEmpty, VersionImmutable, Held, ReadOnly, Closed
     │   ├── ActionConflict, CannotAdjust, AdjustmentChanged, CapabilityMissing, BucketExpires, FormatTooNew
     │   ├── SymbolTaken, JobTaken, ChannelTaken, AccessKeyTaken (NameTaken)
-    │   ├── AccessKeyRevoked, IdempotencyPending
+    │   ├── AccessKeyRevoked, IdempotencyPending, QueueFull, JobUnfinished
     │   ├── IllegalStep, KeyExposed, KeyMissing, JobRunning, JobKindMissing (CapabilityMissing)
     │   ├── CannotStream, IndicatorTaken, IndicatorFailed
     │   └── OutOfReach, NotServed (CapabilityMissing), ChangedSince, ProposalStale (RevisionConflict)

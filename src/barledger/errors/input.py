@@ -29,6 +29,7 @@ SETTINGS: Final = frozenset(
         "remote_cache",
         "remote_cache_dir",
         "remote_timeout",
+        "queue",
     }
 )
 """What the environment and the configuration file may say too."""

@@ -10,6 +10,7 @@ from typing import Final, Literal
 
 from barledger.domain.discrepancy import Discrepancy, Step
 from barledger.domain.job import Job
+from barledger.domain.readable import Readable
 from barledger.ledger.contract import Noticed
 from barledger.services.cache.vault import Vault
 
@@ -17,8 +18,8 @@ EventKind = Literal["job", "discrepancy", "notice"]
 MOST: Final = 500
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Event:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Event(Readable):
     """Something happened ``at`` a time (ns): a job changed, a discrepancy took a step, or a notice was posted.
 
     ``instruments`` are what it is about, none for the whole library or where nobody can tell.
