@@ -42,13 +42,15 @@ def true_level(table: Table, at: Floats) -> tuple[float, float]:
         traded = np.nan_to_num(table.volume) > 0
         if traded.any():
             weight = np.where(traded, 1.0, _UNTRADED)
+    apart = parted(table)
+    ratio = None if table.adj_close is None else implied(table)
     newest = at[np.flatnonzero(weight == 1.0)[-1]]
     scores = {
         float(level): log1p(float(weight[at == level].sum()))
         + (_NEWEST if level == newest else 0.0)
         + _by_held(table, at == level)
-        - _by_adjustment(table, at == level)
-        + _by_dividends(table, at == level)
+        - _by_adjustment(ratio, apart, at == level)
+        + _by_dividends(table, ratio, apart, at == level)
         - _stretches(at != level, weight)
         for level in np.unique(at)
     }
@@ -65,16 +67,18 @@ def _by_held(table: Table, here: Flags) -> float:
     return _HELD * float(table.held[here].sum()) / (count + _FEW)
 
 
-def _by_adjustment(table: Table, here: Flags) -> float:
+def _by_adjustment(ratio: Floats | None, apart: Floats, here: Flags) -> float:
     """Return the log odds against a level by the adjustment of the bars there, if Adj Close parts from prices."""
-    return _ADJUSTED * strain(float(np.median(implied(table)[here]))) if parted(table).any() else 0.0
-
-
-def _by_dividends(table: Table, here: Flags) -> float:
-    """Return the log odds for a level by how near dividends, as shares of its prices, are to the steps of Adj Close."""
-    if table.adj_close is None:
+    if ratio is None or not apart.any():
         return 0.0
-    steps = np.append(0.0, np.diff(implied(table)) - parted(table))
+    return _ADJUSTED * strain(float(np.median(ratio[here])))
+
+
+def _by_dividends(table: Table, ratio: Floats | None, apart: Floats, here: Flags) -> float:
+    """Return the log odds for a level by how near dividends, as shares of its prices, are to the steps of Adj Close."""
+    if ratio is None:
+        return 0.0
+    steps = np.append(0.0, np.diff(ratio) - apart)
     rows = table.events("dividends")
     rows = rows[(steps[rows] > _BLUR) & here[rows - 1] & (rows > 0)]
     shares = table.column("dividends")[rows] / table.close[rows - 1] if len(rows) else np.empty(0)

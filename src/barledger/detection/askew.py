@@ -1,21 +1,19 @@
 """Adj Close askew: rows in which it alone stands in another unit, while prices go on."""
 
 from itertools import pairwise
-from math import exp, log
+from math import exp
 from typing import Final
 
 import numpy as np
 
 from barledger.detection.adjustment import parted
 from barledger.detection.anchor import true_level
+from barledger.detection.causes import TEN, tens
 from barledger.detection.likelihood import moving, probability
 from barledger.detection.moves import Measures
 from barledger.detection.suspicion import Suspicion, span
 from barledger.detection.table import Edit
-from barledger.domain.rows import Floats
 
-_TEN: Final = log(10)
-_NEARLY: Final = 0.05
 _PRIOR: Final = 4.0
 _MOST: Final = 4
 """One row in so many may part from the one before; where more do, Adj Close tells of something else."""
@@ -23,7 +21,7 @@ _MOST: Final = 4
 
 def askew(measures: Measures) -> list[Suspicion]:
     """Find them: Adj Close parts from prices by powers of ten where prices do not move so."""
-    steps = _tens(measures)
+    steps = tens(parted(measures.table))
     rows = np.flatnonzero(steps) + 1
     if not len(rows) or len(rows) > 2 + len(measures.table) // _MOST:
         return []
@@ -34,16 +32,9 @@ def askew(measures: Measures) -> list[Suspicion]:
         off = float(at[first]) - true
         if off:
             edges = [row for row in (first, end) if 0 < row < len(at)]
-            odds = sum(_quiet(measures, row, float(steps[row - 1]) * _TEN) for row in edges) - _PRIOR
+            odds = sum(_quiet(measures, row, float(steps[row - 1]) * TEN) for row in edges) - _PRIOR
             found.append(_suspicion(first, end, off, sure * probability(odds)))
     return found
-
-
-def _tens(measures: Measures) -> Floats:
-    """Return by which powers of ten Adj Close parts from prices, 0 where by none."""
-    steps = parted(measures.table) / _TEN
-    powers = np.rint(steps)
-    return np.where(np.abs(steps - powers) * _TEN < _NEARLY, powers, 0.0)
 
 
 def _quiet(measures: Measures, row: int, step: float) -> float:
@@ -53,7 +44,7 @@ def _quiet(measures: Measures, row: int, step: float) -> float:
 
 
 def _suspicion(first: int, end: int, off: float, confidence: float) -> Suspicion:
-    rows, factor = span(first, end), exp(-off * _TEN)
+    rows, factor = span(first, end), exp(-off * TEN)
     return Suspicion(
         kind="adjustment_error",
         rows=rows,

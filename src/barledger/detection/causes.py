@@ -21,7 +21,7 @@ _SEEN: Final = 3.0
 _ANY: Final = 6.0
 """The prior log odds against other powers of ten, and against any factor, that Adj Close shows by going on."""
 
-_TEN: Final = log(10)
+TEN: Final = log(10)
 _NEARLY: Final = 0.05
 _MOST_UNITS: Final = 4
 _SMALLEST_SPLIT: Final = log(1.15)
@@ -68,21 +68,24 @@ def units_seen(measures: Measures) -> list[float]:
     rows = np.flatnonzero(steps)
     jumped = rows[np.abs(measures.plain[rows] + steps[rows]) < np.abs(steps[rows]) / 4]
     known: dict[float, int] = {}
-    for size in map(_rounded, np.abs(steps[jumped]).tolist()):
+    sizes = np.abs(steps[jumped])
+    powers = tens(sizes)
+    # Dividends on the day may hide a little of a power of ten.
+    for size in np.where(powers, powers * TEN, sizes).tolist():
         near = next((one for one in known if abs(one - size) < _NEARLY), size)
         known[near] = known.get(near, 0) + 1
     return sorted(known, key=lambda size: -known[size])[:_MOST_UNITS]
 
 
-def _rounded(size: float) -> float:
-    """Return the power of ten that is near, which dividends on the day may hide a little."""
-    ten = round(size / _TEN) * _TEN
-    return ten if abs(size - ten) < _NEARLY else size
+def tens(steps: Floats) -> Floats:
+    """Return which powers of ten these logarithms are near to, 0 where to none."""
+    powers = np.rint(steps / TEN)
+    return np.where(np.abs(steps - powers * TEN) < _NEARLY, powers, 0.0)
 
 
 def is_ten(offset: float) -> bool:
     """Whether a logarithm is that of a power of ten."""
-    return abs(offset - round(offset / _TEN) * _TEN) < 1e-9
+    return abs(offset - round(offset / TEN) * TEN) < 1e-9
 
 
 def split_levels(table: Table) -> Iterable[Level]:

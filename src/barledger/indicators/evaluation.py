@@ -107,7 +107,7 @@ def run(bound: Bound, inputs: Sequence[Floats], time: Ints | None) -> Results:
         return _nothing(bound, size)
     if indicator.owner != BUILT_IN:
         # Who holds the memory beneath a read-only array can make it writable again.
-        inputs = [_copied(one) for one in inputs]
+        inputs = [copied(one) for one in inputs]
     given = inputs if time is None else (time, *inputs)
     try:
         results = bound.compute(*given)
@@ -125,10 +125,16 @@ def _sealed(results: Results) -> Results:
     return results
 
 
-def _copied(values: Floats) -> Floats:
-    copied = np.array(values)
-    copied.flags.writeable = False
-    return copied.view()
+def copied(values: Floats | Sequence[float]) -> Floats:
+    """Return a copy for other people's code, read-only, so that who writes into it is told."""
+    made = np.array(values)
+    made.flags.writeable = False
+    return made.view()
+
+
+def writes_into_input(error: Exception) -> bool:
+    """Whether other people's code raised this because it writes into what it was given."""
+    return isinstance(error, ValueError) and _MUTATED in str(error)
 
 
 def _nothing(bound: Bound, size: int) -> Results:
@@ -164,7 +170,7 @@ def _checked(bound: Bound, results: object, size: int) -> Results:
 
 def _failed(bound: Bound, error: Exception) -> IndicatorFailed:
     name = bound.indicator.name
-    if isinstance(error, ValueError) and _MUTATED in str(error):
+    if writes_into_input(error):
         remedy = "Work on a copy: inputs are shared by all that is computed from them."
         return IndicatorFailed(indicator=name, reason="it writes into its input", remedy=remedy)
     return IndicatorFailed(indicator=name, reason=f"it raised {type(error).__name__}: {error}")

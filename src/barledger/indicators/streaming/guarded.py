@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from numbers import Real
 from typing import Any, Final
 
@@ -11,11 +11,11 @@ import numpy as np
 from barledger.errors import BarledgerError, IndicatorFailed
 from barledger.indicators.binding import Bound
 from barledger.indicators.definition import Handle
+from barledger.indicators.evaluation import copied, writes_into_input
 from barledger.indicators.openers import check_handle, check_opener
 from barledger.indicators.streaming.state import Fields
 
 _STANDS: Final = "Look at the cause; the live indicator stands where it stood before this call."
-_READ_ONLY: Final = "read-only"
 
 
 class GuardedHandle(Handle):
@@ -53,7 +53,7 @@ class GuardedHandle(Handle):
     def fill(self, *inputs: Any) -> None:
         """Take closed bars in at once, column by column."""
         # Who holds the memory beneath a read-only array can make it writable again.
-        self._called("fill", *(_sealed(column) for column in inputs))
+        self._called("fill", *(copied(column) for column in inputs))
         self._early = max(0, self._early - len(inputs[0]))
 
     def peek(self, *inputs: float) -> tuple[float, ...]:
@@ -127,7 +127,7 @@ class GuardedHandle(Handle):
         except BarledgerError:
             raise
         except Exception as error:
-            if isinstance(error, ValueError) and _READ_ONLY in str(error):
+            if writes_into_input(error):
                 raise self._failed(f"its {method} writes into its input", "Work on a copy.") from error
             raise self._failed(f"its {method} raised {type(error).__name__}: {error}", _STANDS) from error
 
@@ -161,9 +161,3 @@ class GuardedHandle(Handle):
     @property
     def _nothing(self) -> tuple[float, ...]:
         return (math.nan,) * len(self._bound.indicator.outputs)
-
-
-def _sealed(column: Sequence[Any]) -> Any:
-    copied = np.array(column)
-    copied.flags.writeable = False
-    return copied.view()
