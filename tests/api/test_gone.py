@@ -18,7 +18,7 @@ pytestmark = pytest.mark.slow
 BARS = 1_000_000
 PATH = "/api/v1/data/ohlcv/LONG/1m?format="
 FORMATS = ("json", "ndjson", "csv", "arrow", "parquet")
-MEGABYTES = 120
+MEGABYTES = 200
 """So much a worker may keep of what many streams at once need."""
 
 
