@@ -102,10 +102,10 @@ def answers(server: Commanded) -> bool:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Held:
-    """What a process holds: memory in MB, open files (sockets among them), threads."""
+    """What a process holds: memory in MB, connections, threads."""
 
     megabytes: float
-    files: int
+    sockets: int
     threads: int
 
     @staticmethod
@@ -114,6 +114,13 @@ class Held:
         told = dict(line.split(":", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines())
         return Held(
             megabytes=int(told["VmRSS"].split()[0]) / 1024,
-            files=len([*Path(f"/proc/{pid}/fd").iterdir()]),
+            sockets=sum(_is_socket(one) for one in Path(f"/proc/{pid}/fd").iterdir()),
             threads=int(told["Threads"]),
         )
+
+
+def _is_socket(file: Path) -> bool:
+    try:
+        return file.readlink().name.startswith("socket:")
+    except FileNotFoundError:
+        return False

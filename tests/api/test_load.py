@@ -27,6 +27,8 @@ WORKERS = 2
 
 # Of a round that takes less, a quarter is over before everything that is kept for good is there.
 _SETTLED = 300.0
+# So much more may be held: two workers share the clients as it happens, and answers are remembered up to a bound.
+_GROWN = 1.15
 
 
 @pytest.fixture
@@ -138,11 +140,11 @@ def check_what_is_left(served: Commanded, load: Load) -> None:
 
 def check_what_is_held(watch: Watch, load: Load) -> None:
     """Memory is flat, and nobody who is gone is remembered."""
-    until(lambda: all(one.files < 60 and one.threads < 60 for one in map(Held.by, watch.pids)), seconds=60)
+    until(lambda: all(one.sockets < 30 and one.threads < 60 for one in map(Held.by, watch.pids)), seconds=60)
     if load.seconds >= _SETTLED:
-        quarter = watch.megabytes(0.2 * SECONDS, 0.3 * SECONDS)
-        end = watch.megabytes(0.9 * SECONDS, SECONDS)
-        assert all(after <= 1.1 * before + 10 for before, after in zip(quarter, end, strict=True)), (quarter, end)
+        quarter = sum(watch.megabytes(0.2 * SECONDS, 0.3 * SECONDS))
+        end = sum(watch.megabytes(0.9 * SECONDS, SECONDS))
+        assert end <= _GROWN * quarter, (quarter, end)
 
 
 def told(load: Load, watch: Watch) -> None:

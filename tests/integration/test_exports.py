@@ -1,19 +1,24 @@
 """Exports: files for other programs, and a manifest that says later whether they are still what was written."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import polars as pl
+import pyarrow.parquet as pq
 import pytest
+from pyarrow import feather
 
 from barledger import BarLedger
 from barledger.domain.style import STYLES
 from barledger.errors import InvalidSetting, ManifestNotFound, NotEmpty
+from barledger.services.retrieval import bars_file
 from barledger.services.retrieval.files import FORMATS
+from barledger.stores.memory import MemoryStore
 from barledger.testing.bars import HOSTILE_NAMES
-from libraries import frame
+from libraries import frame, library
 
 DESK = {"source": "desk"}
 ALL = ["barledger", *STYLES]
@@ -168,3 +173,74 @@ def test_what_there_is_not_is_refused(bl: BarLedger, tmp_path: Path) -> None:
     with pytest.raises(ManifestNotFound):
         bl.retrieval.verify_export(tmp_path / "x")
     assert not (tmp_path / "x").exists()
+
+
+# --- portion by portion ----------------------------------------------------------------------------
+
+MINUTES = 200_000
+
+
+@pytest.fixture(scope="module")
+def lengthy() -> Iterator[BarLedger]:
+    """A long series, of which only the last bars have factors, and one of two sources, of which one closes gaps."""
+    with library(MemoryStore()) as made:
+        index = pd.date_range("2020-01-01", periods=MINUTES, freq="min", tz="UTC")
+        close = 100 + np.arange(MINUTES) / 128
+        bars = pd.DataFrame({"open": close, "high": close + 1, "low": close - 1, "close": close, "volume": 7.0}, index)
+        factor = np.full(MINUTES, np.nan)
+        factor[-100:] = 0.5
+        made.write("LONG", "1m", bars.assign(adjustment_factor=factor), source="desk")
+        made.write("GAPS", "1m", bars.iloc[: MINUTES // 2], source="one")
+        made.write("GAPS", "1m", bars.iloc[MINUTES // 4 :] * 2, source="two")
+        made.cache.prioritise("GAPS", ["one", "two"], mode="fill")
+        yield made
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", FORMATS)
+@pytest.mark.parametrize("style", ALL)
+@pytest.mark.parametrize("name", ["LONG", "GAPS"])
+def test_a_long_series_is_written_as_it_would_be_at_once(
+    lengthy: BarLedger, tmp_path: Path, name: str, kind: str, style: str
+) -> None:
+    counted: list[tuple[int, int]] = []
+    done = lengthy.retrieval.export(
+        name, "1m", folder=tmp_path / "out", format=kind, style=style, progress=lambda *at: counted.append(at)
+    )
+    bars = lengthy.bars(name, "1m")
+    bars_file.write(bars, tmp_path / f"whole.{kind}", kind, style)  # type: ignore[arg-type]
+    written, whole = tmp_path / "out" / f"{name}-1m.{kind}", tmp_path / f"whole.{kind}"
+    if kind == "csv":
+        assert written.read_bytes() == whole.read_bytes()
+    else:
+        read = {"parquet": pq.read_table, "arrow": feather.read_table}[kind]
+        assert read(written).equals(read(whole), check_metadata=True)
+    (sealed,) = done.manifest.series
+    assert (sealed.rows, sealed.digest, sealed.revision) == (len(bars), bars.digest, bars.revision)
+    assert lengthy.retrieval.verify_export(tmp_path / "out").ok
+    assert len(counted) > 3, "it was written in one piece"
+    assert counted[-1] == (1, len(bars))
+
+
+def test_what_stops_an_export_leaves_no_half_file(lengthy: BarLedger, tmp_path: Path) -> None:
+    def stop(_: int, rows: int) -> None:
+        if rows:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        lengthy.retrieval.export("LONG", "1m", folder=tmp_path / "out", progress=stop)
+    assert [*(tmp_path / "out").iterdir()] == []
+
+
+def test_an_export_of_several_series_is_of_one_cut(in_memory: BarLedger, tmp_path: Path) -> None:
+    for name in ("A", "B"):
+        in_memory.write(name, "1d", frame(range(5)), **DESK)
+
+    def meanwhile(files: int, rows: int) -> None:
+        if files == 1 and rows == 5:
+            in_memory.write("B", "1d", frame(range(5), 900.0), **DESK)
+
+    before = in_memory.bars("B", "1d").digest
+    done = in_memory.retrieval.export(["A", "B"], "1d", folder=tmp_path / "out", progress=meanwhile)
+    assert in_memory.bars("B", "1d").digest != before
+    assert done.manifest.files[1].digest == before

@@ -46,13 +46,12 @@ class BatchTable:
             for name, calculation in found:
                 yield from self._failed()
                 self._items.append(_computed(name, calculation))
-                whole = self._shown(name, calculation)
+                whole = calculation.to_arrow()
                 for at in range(0, len(whole), self._portion):
-                    yield whole.slice(at, self._portion)
+                    yield self._shown(name, whole.slice(at, self._portion))
             yield from self._failed()
 
-    def _shown(self, name: str, calculation: Calculation) -> pa.Table:
-        table = calculation.to_arrow()
+    def _shown(self, name: str, table: pa.Table) -> pa.Table:
         count = len(table)
         names = pa.array([name], pa.string()).take(pa.nulls(count, pa.int32()).fill_null(0))
         return pa.table([names, *table.columns, pa.nulls(count, pa.string())], schema=self.schema)

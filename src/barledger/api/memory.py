@@ -2,14 +2,16 @@
 
 Allocators keep what was freed for the thread that freed it, and the steps of an answer are done by one thread after the
 other: with many long answers at once a worker would come to hold several times what all of them need together. Arrow's
-own allocator keeps most, so it is left out; of the C library's there are two heaps for all threads, and columns and
-pieces of answers come from outside of them.
+own allocator keeps most, so it is left out; the C library's has two heaps for all threads, columns and pieces of
+answers lie outside of them, and at the end of a stream it is asked to give back what is free.
 """
 
 import ctypes
-from typing import Final
+from collections.abc import Callable, Iterator
+from functools import cache
+from typing import Any, Final
 
-# Of glibc's malloc.h; other C libraries have no such call, and keep less.
+# Of glibc's malloc.h; other C libraries have no such calls, and keep less.
 _TRIM_THRESHOLD: Final = -1
 _MMAP_THRESHOLD: Final = -3
 _ARENA_MAX: Final = -8
@@ -24,9 +26,25 @@ def give_back() -> None:
     import pyarrow as pa  # noqa: PLC0415 - only what serves needs it
 
     pa.set_memory_pool(pa.system_memory_pool())
-    try:
-        choose = ctypes.CDLL(None).mallopt
-    except (AttributeError, OSError, TypeError):
-        return
     for name, value in ((_ARENA_MAX, _HEAPS), (_MMAP_THRESHOLD, _LARGE), (_TRIM_THRESHOLD, _SPARE)):
-        choose(name, value)
+        _call("mallopt")(name, value)
+
+
+def given_back(parts: Iterator[bytes]) -> Iterator[bytes]:
+    """Give the parts of an answer, and at their end, be it before the last, give back what they needed."""
+    try:
+        yield from parts
+    finally:
+        del parts
+        # About a millisecond.
+        _call("malloc_trim")(0)
+
+
+@cache
+def _call(name: str) -> Callable[..., Any]:
+    """Return a function of the C library, or one that does nothing where there is none."""
+    try:
+        found: Callable[..., Any] = getattr(ctypes.CDLL(None), name)
+    except (AttributeError, OSError, TypeError):
+        return lambda *_: None
+    return found

@@ -122,7 +122,7 @@ def install(app: FastAPI, options: Options, allowed: Callable[[str], str]) -> No
 
     async def library(request: Request, error: Exception) -> Response:
         assert isinstance(error, BarledgerError)  # noqa: S101 - that is what it is registered for
-        return answer(of_library(error, request_id(request.scope)), _headers(error, options))
+        return answer(of_library(error, request_id(request.scope)), headers_of(error, options))
 
     async def http(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)  # noqa: S101 - as above
@@ -237,7 +237,8 @@ def _made(
     )
 
 
-def _headers(error: BarledgerError, options: Options) -> dict[str, str]:
+def headers_of(error: BarledgerError, options: Options) -> dict[str, str]:
+    """Return what the headers of an answer say of an error of the library."""
     headers: dict[str, str] = {}
     if isinstance(error, KeyRefused):
         headers["www-authenticate"] = 'Bearer realm="barledger"'

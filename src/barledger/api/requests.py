@@ -13,7 +13,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from barledger.api.logs import ACCESS
 from barledger.api.metrics import Metrics
-from barledger.api.problems import LOGGER, answer, unexpected
+from barledger.api.problems import LOGGER, answer, headers_of, of_library, unexpected
+from barledger.errors import BarledgerError
 
 _QUIET: Final = frozenset({"/health", "/ready", "/metrics"})
 _GONE: Final = 499
@@ -52,12 +53,19 @@ class Requests:
 
         try:
             await self._app(scope, receive, sending)
-        except Exception:
-            LOGGER.exception("unexpected", extra={"request_id": identity})
-            if told.status:
-                # Only a broken connection tells a client that the body is not whole.
-                raise
-            await answer(unexpected(identity))(scope, receive, sending)
+        except Exception as error:
+            known = _foreseen(error)
+            if known is not None and not told.status:
+                headers = headers_of(known, scope["app"].state.options)
+                await answer(of_library(known, identity), headers)(scope, receive, sending)
+            elif known is not None:
+                # Only a broken connection tells a client that the body is not whole: uvicorn breaks it.
+                LOGGER.error("cut off: %s: %s", known.code, known, extra={"request_id": identity})
+            else:
+                LOGGER.exception("unexpected", extra={"request_id": identity})
+                if told.status:
+                    raise
+                await answer(unexpected(identity))(scope, receive, sending)
         finally:
             told.end(self._metrics)
 
@@ -91,6 +99,12 @@ class _Told:
             "client": client[0] if client else None,
         }
         ACCESS.log(level, "%s %s %s", self._method, route, status, extra=told)
+
+
+def _foreseen(error: Exception) -> BarledgerError | None:
+    """Return the library's error that was raised while an answer was on its way: Starlette tells of it by another."""
+    told = error.__cause__ if isinstance(error, RuntimeError) else error
+    return told if isinstance(told, BarledgerError) else None
 
 
 def is_head(scope: Any) -> bool:

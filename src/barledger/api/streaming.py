@@ -1,6 +1,7 @@
 """Streams: tables on their way out, portion by portion, as fast as the client takes them."""
 
 from collections.abc import Mapping, Sequence
+from itertools import chain
 from typing import Any, Final
 
 from starlette.requests import Request
@@ -8,6 +9,7 @@ from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from barledger.api.formats import FORMATS, Format, Style, Tabular
+from barledger.api.memory import given_back
 from barledger.api.problems import HttpProblem
 from barledger.api.requests import is_head
 
@@ -55,7 +57,9 @@ def stream(request: Request, form: Format, table: Tabular, style: Style, headers
         if sum(map(len, made)) > _WORTH_A_COPY:
             return _Whole(made, headers, form.media_type)
         return Response(b"".join(made), headers=dict(headers), media_type=form.media_type)
-    return StreamingResponse(parts, headers=dict(headers), media_type=form.media_type)
+    # What cannot be read is told by a status as long as nothing is sent.
+    first = next(parts, b"")
+    return StreamingResponse(given_back(chain([first], parts)), headers=dict(headers), media_type=form.media_type)
 
 
 class _Whole(Response):

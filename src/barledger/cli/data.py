@@ -16,7 +16,7 @@ from barledger.domain.rows import VALUES
 from barledger.domain.style import STYLES, flat
 from barledger.domain.timeframe import Timeframe as Frame
 from barledger.errors import InvalidSetting, SeriesNotFound
-from barledger.services.retrieval import files
+from barledger.services.retrieval import bars_file, files
 from barledger.services.retrieval.resampled import last_resampled
 
 Instrument = Annotated[str, typer.Argument(help="An instrument, e.g. AAPL or BTC/USDT.")]
@@ -81,7 +81,7 @@ def bars(
         if source is not None and not found.revision:
             raise SeriesNotFound(series=f"{found.series[0]}{'' if version == 'latest' else f' at {version}'}")
         if out is not None and kind is not None:
-            files.write(found, out, kind, style or files.OWN)
+            bars_file.write(found, out, kind, style or files.OWN)
             return output.say(f"{len(found):,} bars written to {out}", {**found.provenance, "bars": len(found)})
         _show(output, found, style)
     return None

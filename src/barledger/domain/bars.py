@@ -318,6 +318,29 @@ class Bars:
             notes={**self.notes, **adjusted.notes},
         )
 
+    def factored(self) -> "Bars":
+        """Return these bars with a column of factors, all missing if they have none: as a part of bars that have some.
+
+        Of adjusted bars beside there are none any more.
+        """
+        if self._rows.adjustment_factor is not None:
+            return self
+        return Bars(
+            rows=replace(self._rows, adjustment_factor=np.full(len(self), np.nan)),
+            series=self.series,
+            interval=self.interval,
+            version=self.version,
+            revisions=self.revisions,
+            sources=self.sources,
+            adjustment=self.adjustment,
+            is_view=self.is_view,
+            calendar=self._calendar_of,
+            actions=self._actions_of,
+            columns=self.columns if self.columns != self._usual else (),
+            marks=self.marks,
+            notes=self.notes,
+        )
+
     def _columns_of(self, marks: tuple[str, ...]) -> tuple[str, ...]:
         """Return the columns of bars that are made of these and have other marks; none if nobody named any."""
         if self.columns == (*VALUES, *self.marks):

@@ -1,6 +1,7 @@
 """Bars of a series, in any state and any form."""
 
 from functools import cached_property
+from itertools import chain
 from typing import Annotated, Any, Final
 
 import pyarrow as pa
@@ -103,7 +104,8 @@ class _Answer:
             self._page, bookmark = scroll.page(wish.limit or scroll.most)
             self._next = None if bookmark is None else _next(request, bookmark, question)
         self._told = scroll.told() if self._page is None else Told.of(self._page)
-        self._bars = self._page if self._page is not None else next(iter(scroll.portions()))
+        self._portions = scroll.portions() if self._page is None else iter([self._page])
+        self._bars = next(self._portions)
         self._first = self._tabled(self._bars)
 
     def table(self) -> Tabular:
@@ -116,7 +118,7 @@ class _Answer:
         whole = self._page is not None or self._scroll.small
         if self._wish.style and not whole:
             raise InvalidSetting(setting="style", reason=f"it is for at most {self._scroll.most:,} bars; give a limit")
-        portions = [self._first] if whole else map(self._tabled, self._scroll.portions())
+        portions = chain([self._first], map(self._tabled, self._portions))
         return Tabular(schema=schema, portions=portions, meta=self._meta.model_dump(), next=self._next, whole=whole)
 
     @property

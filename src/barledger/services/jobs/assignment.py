@@ -16,6 +16,8 @@ class Assignment(Guard):
         self.job = job
         self.folder = folder
         self.progress = job.progress
+        self.ending = False
+        """Whether its end is being noted: that it is nobody's then says nothing."""
 
     def tell(self, done: int, total: int = 0, text: str = "") -> None:
         """Say how far it is; it is written down with the next sign of life."""

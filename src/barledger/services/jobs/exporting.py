@@ -50,23 +50,34 @@ def _check_export(_: Any, options: Mapping[str, Any]) -> None:
     files.check_file_style(options.get("style", files.OWN))
 
 
+class _Unfinished(Exception):
+    """The job has to stop."""
+
+
 def _export(bl: Any, options: Mapping[str, Any], stop: Any) -> Mapping[str, Any]:
-    if stop.is_set():
-        return {"unfinished": True}
     names = names_in(options)
     total = len(names) * len(options["timeframes"])
-    stop.tell(0, total, "reading")
-    with results.written(stop.folder) as folder:
-        done = bl.retrieval.export(
-            names,
-            list(options["timeframes"]),
-            folder=folder,
-            format=options.get("format", "parquet"),
-            style=options.get("style", files.OWN),
-            **_asked(options),
-        )
-        told = {"bars": done.rows, "digest": done.manifest.digest}
-    stop.tell(total, total)
+
+    def look(done: int, rows: int) -> None:
+        if stop.is_set():
+            raise _Unfinished
+        stop.tell(done, total, f"files; {rows:,} bars")
+
+    try:
+        with results.written(stop.folder) as folder:
+            done = bl.retrieval.export(
+                names,
+                list(options["timeframes"]),
+                folder=folder,
+                format=options.get("format", "parquet"),
+                style=options.get("style", files.OWN),
+                progress=look,
+                **_asked(options),
+            )
+            told = {"bars": done.rows, "digest": done.manifest.digest}
+            look(total, done.rows)
+    except _Unfinished:
+        return {"unfinished": True}
     return {**told, **results.files_of(stop.folder)}
 
 

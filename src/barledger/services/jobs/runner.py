@@ -79,8 +79,9 @@ class JobRunner:
             try:
                 self._look(assignment, now, told=told)
             except RunnerLost as error:
-                _log.warning("%s", error)
-                assignment.set()
+                if not assignment.ending:
+                    _log.warning("%s", error)
+                    assignment.set()
 
     def _look(self, assignment: Assignment, now: float, *, told: bool) -> None:
         job = assignment.job
@@ -145,6 +146,7 @@ class JobRunner:
         state: JobState = "failed" if error else "interrupted" if unfinished else "done"
         told = {name: value for name, value in result.items() if name != "unfinished"}
         faults.reach("queue.ending")
+        assignment.ending = True
         ended = self._vault.ledger.jobs.end(self._told(assignment), state=state, result=told, error=error, code=code)
         if error:
             self._vault.notify(_failure(ended))

@@ -1,19 +1,16 @@
-"""Files of bars: CSV, Parquet and Arrow, in barledger's own shape or in another library's style."""
+"""Files of bars: which there are and what they are called, and reading them; `BarsFile` writes them."""
 
 import os
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 
 import pandas as pd
 
-from barledger.domain.bars import Bars
-from barledger.domain.digest import digest
 from barledger.domain.intake import intake
 from barledger.domain.rows import VALUES, Rows
-from barledger.domain.style import check_style, flat
+from barledger.domain.style import check_style
 from barledger.domain.timeframe import Timeframe
 from barledger.errors import InvalidSetting
 
@@ -61,33 +58,15 @@ def file_name(instrument: str, timeframe: str, kind: Format) -> str:
     return f"{plain}-{frame}.{kind}"
 
 
-def write(bars: Bars, path: Path, kind: Format, style: str) -> str:
-    """Write bars to a file in one piece, and return the digest (hex) of what the file tells of them.
-
-    A style leaves the adjustment factor and the source's own references out, and so does its digest. Raises
-    `InvalidSetting` if the file cannot be written.
-    """
-    table = _table(bars, style)
-    beside = path.with_name(f".{path.name}.new")
-    try:
-        _WRITERS[kind](table, beside)
-        beside.replace(path)
-    except OSError as error:
-        beside.unlink(missing_ok=True)
-        reason = f"{path} cannot be written: {_why(error)}"
-        raise InvalidSetting(setting="file", reason=reason) from error
-    return bars.digest if style == OWN else digest(_plain(bars.rows), bars.timeframe).hex()
-
-
 def read(path: Path, timeframe: Timeframe, style: str) -> Rows:
-    """Return the bars of a file that `write` wrote.
+    """Return the bars of a file that a `BarsFile` is.
 
     Raises `InvalidSetting` if it cannot be read, and the errors of `domain.intake` for what are no bars.
     """
     try:
         table: Any = _READERS[format_of(path)](path)
     except OSError as error:
-        reason = f"{path} cannot be read: {_why(error)}"
+        reason = f"{path} cannot be read: {why(error)}"
         raise InvalidSetting(setting="file", reason=reason) from error
     except ValueError as error:
         raise InvalidSetting(setting="file", reason=f"{path} is damaged: {error}") from error
@@ -105,50 +84,9 @@ def read(path: Path, timeframe: Timeframe, style: str) -> Rows:
     return intake(frame, timeframe).rows
 
 
-def _why(error: OSError) -> str:
+def why(error: OSError) -> str:
     """Return what happened, which Arrow's errors tell by number only."""
     return os.strerror(error.errno) if error.errno else str(error)
-
-
-def _plain(rows: Rows) -> Rows:
-    return replace(rows, adjustment_factor=None, source_id=None)
-
-
-def _table(bars: Bars, style: str) -> "pa.Table":
-    import pyarrow as pa  # noqa: PLC0415 - only for files
-
-    if style == OWN:
-        return bars.to_arrow()
-    frame = flat(bars, style)  # type: ignore[arg-type]
-    frame.attrs = {}
-    return pa.Table.from_pandas(frame, preserve_index=False)
-
-
-def _write_csv(table: "pa.Table", path: Path) -> None:
-    import pyarrow as pa  # noqa: PLC0415 - only for files
-    from pyarrow import csv  # noqa: PLC0415 - only for files
-
-    # No bar opens within a second, and few programs read nine decimals of one.
-    fields = [pa.field(one.name, _shortened(one.type)) for one in table.schema]
-    csv.write_csv(table.cast(pa.schema(fields)), path)
-
-
-def _shortened(kind: "pa.DataType") -> "pa.DataType":
-    import pyarrow as pa  # noqa: PLC0415 - only for files
-
-    return pa.timestamp("s", kind.tz) if pa.types.is_timestamp(kind) else kind
-
-
-def _write_parquet(table: "pa.Table", path: Path) -> None:
-    from pyarrow import parquet  # noqa: PLC0415 - only for files
-
-    parquet.write_table(table, path)
-
-
-def _write_arrow(table: "pa.Table", path: Path) -> None:
-    from pyarrow import feather  # noqa: PLC0415 - only for files
-
-    feather.write_feather(table, str(path))
 
 
 def _read_csv(path: Path) -> "pa.Table":
@@ -173,11 +111,6 @@ def _read_arrow(path: Path) -> "pa.Table":
     return feather.read_table(path)
 
 
-_WRITERS: Final[Mapping[str, Callable[["pa.Table", Path], None]]] = {
-    "csv": _write_csv,
-    "parquet": _write_parquet,
-    "arrow": _write_arrow,
-}
 _READERS: Final[Mapping[str, Callable[[Path], "pa.Table"]]] = {
     "csv": _read_csv,
     "parquet": _read_parquet,

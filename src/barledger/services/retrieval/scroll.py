@@ -380,6 +380,26 @@ def open_scroll(
     return Scroll(_settled(view, states), request, adjuster, known_at=known_at, portion=portion, looked=states)
 
 
+def open_scrolls(
+    vault: Vault, instruments: InstrumentService, adjuster: Adjuster, names: Sequence[Name], request: ReadRequest
+) -> Iterator[Scroll]:
+    """Resolve a question about several instruments at once, and give one after the other, all of one cut.
+
+    Raises as `select` does, before the first is asked for.
+    """
+    views = select(vault, instruments, names, request)
+    known_at = vault.ledger.now() if request.adjustment and views[0].state.known_at is None else 0
+    listed = list(dict.fromkeys(series for view in views for series in view.series))
+    states = {state.series: state for state in vault.ledger.revisions.states(listed)}
+
+    def scroll_of(view: View) -> Scroll:
+        looked = [states[series] for series in view.series if series in states]
+        return Scroll(_settled(view, looked), request, adjuster, known_at=known_at, looked=looked)
+
+    # What one has read is let go of with it.
+    return map(scroll_of, views)
+
+
 def _joined(before: SourceSpan | None, span: SourceSpan) -> SourceSpan:
     if before is None:
         return span

@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from barledger.domain.adjustment import Mode
-from barledger.domain.bars import Bars
 from barledger.domain.digest import digest
 from barledger.domain.interval import END_OF_TIME, Interval, parse_time
 from barledger.domain.rows import Rows
@@ -151,10 +151,12 @@ class Sealer:
         return self.adjuster.adjust(view, stretch, mode, known_at=known_at, end=end).stretch.rows
 
 
-def sealed_of(found: Mapping[tuple[str, str], Bars], mode: Mode) -> SealedAdjustment:
-    """Return how bars that were read have been adjusted."""
-    views = [
-        SealedView(instrument=key[0], timeframe=key[1], rows=len(one), digest=one.digest) for key, one in found.items()
-    ]
-    told = next(iter(found.values())).notes["adjusted"]
-    return SealedAdjustment(mode=mode, known_at=parse_time(told["known_at"]), closed=told["closed"], views=tuple(views))
+def adjusted_as(mode: Mode, told: Mapping[str, Any], sealed: Sequence[Sealed]) -> SealedAdjustment:
+    """Return how bars that were read have been adjusted; ``told`` is what their notes say of it."""
+    views = tuple(
+        SealedView(
+            instrument=one.series.instrument, timeframe=one.series.timeframe.name, rows=one.rows, digest=one.digest
+        )
+        for one in sealed
+    )
+    return SealedAdjustment(mode=mode, known_at=parse_time(told["known_at"]), closed=told["closed"], views=views)

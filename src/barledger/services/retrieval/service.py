@@ -6,7 +6,6 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from barledger.domain.adjustment import mode_of
 from barledger.domain.bars import Bars
 from barledger.domain.interval import Instant
 from barledger.errors import InvalidSetting, NoBars, SeriesNotFound
@@ -38,8 +37,8 @@ from barledger.services.retrieval.manifest import Manifest
 from barledger.services.retrieval.nothing import told_of_nothing
 from barledger.services.retrieval.panel import PanelShape, panel
 from barledger.services.retrieval.request import ReadRequest
-from barledger.services.retrieval.scroll import PORTION, Bookmark, Scroll, open_scroll
-from barledger.services.retrieval.sealing import Sealer, sealed_of
+from barledger.services.retrieval.scroll import PORTION, Bookmark, Scroll, open_scroll, open_scrolls
+from barledger.services.retrieval.sealing import Sealer
 from barledger.services.retrieval.selection import Name, names_of, read_views, select
 from barledger.services.retrieval.view import Stretch, View, told_window
 from barledger.services.retrieval.walking import Met, Walk, views_of
@@ -461,33 +460,30 @@ class DataRetrievalService:
         version: str | Instant = "latest",
         is_adjusted: bool = False,
         adjust: str | None = None,
+        progress: exports.Progress | None = None,
     ) -> Export:
         """Write a file for each series (``csv``, ``parquet`` or ``arrow``) and a manifest of their digests.
 
-        ``style`` is barledger's own, or one of `domain.style`. Raises `NotEmpty` rather than overwrite a file,
-        `InvalidSetting`, and what `bars` raises.
+        ``style`` is barledger's own, or one of `domain.style`. Bars are read and written portion by portion, all of
+        one consistent cut; ``progress`` is told how many files and bars there are. Raises `NotEmpty` rather than
+        overwrite a file, `InvalidSetting`, and what `bars` raises.
         """
         files.check_format(format)
         files.check_file_style(style)
-        found = self.bars_of(
-            instruments,
-            timeframes,
-            start=start,
-            end=end,
-            source=source,
-            version=version,
-            is_adjusted=is_adjusted,
-            adjust=adjust,
+        request = ReadRequest.of(
+            start=start, end=end, source=source, version=version, is_adjusted=is_adjusted, adjust=adjust
         )
-        pinned = next(iter(found.values())).version if version != "latest" else ""
+        names = names_of(instruments, timeframes)
         return exports.export(
-            found,
+            open_scrolls(self._vault, self._instruments, self._adjuster, names, request),
+            [(instrument, frame.name) for instrument, frame in names],
             Path(folder).expanduser(),
             kind=format,  # type: ignore[arg-type]
             style=style,
             ledger=self._vault.ledger.id,
-            snapshot=pinned,
-            adjustment=None if adjust is None else sealed_of(found, mode_of(adjust)),
+            mode=request.adjust,
+            newest=version == "latest",
+            progress=progress,
         )
 
     def verify_export(self, manifest: str | Path) -> ExportCheck:
