@@ -18,15 +18,17 @@ from serving import bearer
 
 PATIENCE = 120
 """Seconds that a busy machine may need for what other processes do."""
+_SHOWN = 8_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Commanded:
-    """A running command; ``err`` is the file that its stderr goes to."""
+    """A running command; ``out`` and ``err`` are the files that it writes to: pipes that nobody reads get full."""
 
     process: subprocess.Popen[bytes]
     port: int
     home: Path
+    out: Path
     err: Path
 
     @property
@@ -42,7 +44,7 @@ class Commanded:
     def workers(self) -> list[int]:
         """The processes that serve: its children that have its command in theirs, or itself."""
         listed = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
-        return [int(pid) for pid in listed if b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+        return [int(pid) for pid in listed if _is_worker(pid)]
 
     def ask(self, method: str, path: str, **given: Any) -> httpx.Response:
         """Ask with the owner's key, each time on a new connection."""
@@ -64,17 +66,24 @@ class Commanded:
 def commanded(
     home: Path, port: int, *options: str, environment: Mapping[str, str] | None = None, workers: int = 0
 ) -> Iterator[Commanded]:
-    """Run ``barledger serve`` until the end of the block, once it answers; ``workers`` are waited for."""
+    """Run ``barledger serve`` until the end of the block, once it answers; ``workers`` are waited for.
+
+    What fails meanwhile has with it what the command said.
+    """
     command = [sys.executable, "-c", "from barledger.cli import main; main()", "serve", "--port", str(port), *options]
-    home.mkdir(parents=True, exist_ok=True)
-    err = home / f"serve-{time.time_ns()}.log"
-    with err.open("wb") as log:
-        process = subprocess.Popen(command, stdout=log, stderr=log, env={**os.environ, **(environment or {})})
-    server = Commanded(process=process, port=port, home=home, err=err)
+    # Beside the data folder, which the command makes by itself.
+    said = home.with_name(f"{home.name}-serve-{time.time_ns()}")
+    out, err = said.with_suffix(".out"), said.with_suffix(".err")
+    with out.open("wb") as to_out, err.open("wb") as to_err:
+        process = subprocess.Popen(command, stdout=to_out, stderr=to_err, env={**os.environ, **(environment or {})})
+    server = Commanded(process=process, port=port, home=home, out=out, err=err)
     try:
         until(lambda: process.poll() is not None or (answers(server) and len(server.workers) >= workers))
-        assert process.poll() is None, err.read_text()
+        assert process.poll() is None
         yield server
+    except BaseException as error:
+        error.add_note(f"{err}:\n{err.read_text(errors='replace')[-_SHOWN:]}")
+        raise
     finally:
         if process.poll() is None:
             process.terminate()
@@ -117,6 +126,13 @@ class Held:
             sockets=sum(_is_socket(one) for one in Path(f"/proc/{pid}/fd").iterdir()),
             threads=int(told["Threads"]),
         )
+
+
+def _is_worker(pid: str) -> bool:
+    try:
+        return b"spawn_main" in Path("/proc", pid, "cmdline").read_bytes()
+    except (FileNotFoundError, ProcessLookupError):
+        return False
 
 
 def _is_socket(file: Path) -> bool:

@@ -2,14 +2,10 @@
 
 import io
 import json
-import os
 import signal
 import socket
 import stat
 import subprocess
-import sys
-import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +15,8 @@ import pytest
 
 from barledger import BarLedger
 from barledger.services.access.owner import kept_key
+from commanded import commanded
+from servers import free_ports
 from serving import DAYS, Served, bearer, server_for
 
 AAPL = "/api/v1/data/ohlcv/AAPL/1d"
@@ -139,51 +137,23 @@ def _closes(form: str, body: bytes) -> list[float]:
 # --- the command -----------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def port() -> int:
-    """A port that nobody uses just now."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
-
-
-@pytest.fixture
-def started(home: Path, port: int) -> Iterator[subprocess.Popen[bytes]]:
-    """The command itself, serving the library in the data folder."""
-    assert not home.exists()
-    command = [sys.executable, "-c", "from barledger.cli import main; main()", "serve", "--port", str(port)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=os.environ.copy()) as process:
-        deadline = time.monotonic() + 120
-        while process.poll() is None and time.monotonic() < deadline:
-            if subprocess.run(
-                ["curl", "-sf", f"http://127.0.0.1:{port}/health"], check=False, capture_output=True
-            ).stdout:
-                break
-            time.sleep(0.2)
-        yield process
-        if process.poll() is None:
-            process.kill()
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("told", [signal.SIGINT, signal.SIGTERM])
-def test_the_first_start_makes_a_key_for_its_owner_and_a_signal_ends_it_well(
-    started: subprocess.Popen[bytes], home: Path, port: int, told: signal.Signals
-) -> None:
-    key = kept_key(home, port)
-    file = home / "server" / f"loopback-{port}.key"
-    assert stat.S_IMODE(file.stat().st_mode) == 0o600
-    url = f"http://127.0.0.1:{port}"
-    wrong = json.loads(curl(f"{url}{AAPL}"))
-    assert wrong["code"] == "key-refused"
-    missing = json.loads(curl("-H", f"Authorization: Bearer {key}", f"{url}{AAPL}"))
-    assert missing["code"] == "series-not-found"
-    started.send_signal(told)
-    out, err = started.communicate(timeout=60)
-    assert started.returncode == 0, err
-    assert str(file).encode() in err
-    assert f"on {url}".encode() in out
-    assert key.encode() not in out + err
+def test_the_first_start_makes_a_key_for_its_owner_and_a_signal_ends_it_well(home: Path, told: signal.Signals) -> None:
+    assert not home.exists()
+    with commanded(home, free_ports(1)[0]) as server:
+        key = kept_key(home, server.port)
+        file = home / "server" / f"loopback-{server.port}.key"
+        assert stat.S_IMODE(file.stat().st_mode) == 0o600
+        wrong = json.loads(curl(f"{server.url}{AAPL}"))
+        assert wrong["code"] == "key-refused"
+        missing = json.loads(curl("-H", f"Authorization: Bearer {key}", f"{server.url}{AAPL}"))
+        assert missing["code"] == "series-not-found"
+        assert server.stop(told) == 0
+        out, err = server.out.read_text(), server.err.read_text()
+    assert str(file) in err
+    assert f"on {server.url}" in out
+    assert key not in out + err
 
 
 def test_an_answer_that_has_begun_is_finished_though_the_server_is_told_to_stop(bl: BarLedger) -> None:
