@@ -2,6 +2,7 @@
 
 import io
 import json
+from dataclasses import replace
 from typing import Any
 
 import pandas as pd
@@ -16,7 +17,7 @@ from barledger.api.batches import BatchTable
 from barledger.api.formats import FORMATS
 from barledger.api.options import Options
 from libraries import frame
-from serving import DAYS, KeyOf, bearer
+from serving import DAYS, OPTIONS, KeyOf, bearer
 
 BASE = "/api/v1/indicators"
 SMA = {"instrument": "AAPL", "timeframe": "1d", "parameters": '{"timeperiod": 20}'}
@@ -242,3 +243,72 @@ def test_an_instrument_in_a_spec_needs_a_right_too(client: AppClient, key_of: Ke
     assert client.post(f"{BASE}/batch", json=wish | {"indicators": ["sma"]}, headers=headers).status_code == 200
     denied = client.get(f"{BASE}/calculate/sma", params=SMA | {"instrument": "BTC/USDT"}, headers=headers)
     assert denied.json()["code"] == "instrument-denied"
+
+
+# --- how many bars a request may hold --------------------------------------------------------------
+
+YEARS = {"timeframe": "1d", "instrument": "LONG"}
+
+
+@pytest.fixture
+def bounded(bl: BarLedger) -> AppClient:
+    """A client of a server that computes of at most 800 bars at once, over a series of four years."""
+    bl.write("LONG", "1d", frame(range(1_461)), source="desk")
+    key = bl.keys.create("desk", scopes="read").text
+    return AppClient(build(bl, replace(OPTIONS, indicator_bars=800)), headers=bearer(key))
+
+
+@pytest.mark.parametrize("path", ["calculate/sma", "values"])
+def test_more_bars_than_a_request_may_hold_are_refused_with_what_to_do(bounded: AppClient, path: str) -> None:
+    wish = YEARS | ({"indicators": "sma(20)"} if path == "values" else {})
+    told = bounded.get(f"{BASE}/{path}", params=wish)
+    assert (told.status_code, told.json()["code"]) == (422, "too-many-bars"), told.text
+    assert told.json()["fields"] == {"series": "LONG 1d", "bars": 1_461, "most": 800}
+    assert [one["field"] for one in told.json()["errors"]] == ["start_date", "end_date"]
+    assert "batch-indicators" in told.json()["next_step"]
+
+
+@pytest.mark.parametrize("asked", [{"start_date": "1973-01-01"}, {"end_date": "1972-01-01"}, {"last": 365}])
+def test_a_stretch_that_is_short_enough_has_the_values_of_the_whole(
+    bounded: AppClient, bl: BarLedger, asked: dict[str, Any]
+) -> None:
+    told = bounded.get(f"{BASE}/calculate/sma", params=YEARS | asked | {"parameters": '{"timeperiod": 20}'})
+    assert told.status_code == 200, told.text
+    whole = bl.indicators.calculate("sma(20)", "LONG", "1d").df["sma(20)"]
+    found = read("json", told.content).set_index("time")["sma(timeperiod=20)"].astype(float)
+    assert len(found) >= 365
+    expected = whole.loc[found.index].tolist()
+    assert found.tolist() == pytest.approx(expected, rel=1e-9, nan_ok=True)
+
+
+def test_what_counts_from_the_first_bar_needs_all_of_them(bounded: AppClient) -> None:
+    told = bounded.get(f"{BASE}/calculate/obv", params=YEARS | {"start_date": "1973-12-01"})
+    assert told.json()["code"] == "too-many-bars"
+
+
+def test_more_columns_are_of_fewer_bars(bounded: AppClient) -> None:
+    asked = YEARS | {"end_date": "1972-01-01"}
+    assert bounded.get(f"{BASE}/values", params=asked | {"indicators": "sma(20)"}).status_code == 200
+    many = [f"sma({period})" for period in range(2, 22)]
+    told = bounded.get(f"{BASE}/values", params=asked | {"indicators": many}).json()
+    assert (told["code"], told["fields"]["bars"], told["fields"]["most"]) == ("too-many-bars", 730, 800 * 11 // 30)
+
+
+def test_a_batch_counts_the_bars_of_each_instrument(bounded: AppClient) -> None:
+    wish = {"instruments": ["AAPL", "BTC/USDT", "NONE"], "timeframe": "1d", "indicators": ["sma(20)"]}
+    assert bounded.post(f"{BASE}/batch", json=wish).status_code == 200
+    for many in (["AAPL", "LONG"], [*wish["instruments"], "LONG", *(f"N{number}" for number in range(9))]):
+        told = bounded.post(f"{BASE}/batch", json=wish | {"instruments": many}).json()
+        assert (told["code"], told["fields"]["series"]) == ("too-many-bars", "LONG 1d")
+
+
+def test_bars_of_the_instruments_that_a_spec_names_count_as_well(bounded: AppClient) -> None:
+    wish = {"instrument": "AAPL", "timeframe": "1d", "indicators": "sma(@LONG.close, 20)"}
+    assert bounded.get(f"{BASE}/values", params=wish).json()["fields"]["series"] == "LONG 1d"
+
+
+def test_a_snapshot_counts_what_it_pins(bounded: AppClient, bl: BarLedger) -> None:
+    pinned = {name: bl.snapshot(["LONG"], "1d", end=end).id for name, end in (("short", "1971-12-01"), ("all", None))}
+    for name, status in (("short", 200), ("all", 422)):
+        told = bounded.get(f"{BASE}/calculate/sma", params=YEARS | {"version": pinned[name]})
+        assert told.status_code == status, told.text

@@ -13,6 +13,7 @@ import pytest
 
 from barledger import connect
 from barledger.api.formats import FORMATS, Style, Tabular
+from barledger.api.options import Options
 from commanded import Commanded, commanded, until
 from servers import free_ports
 
@@ -21,6 +22,9 @@ FEW = 60_000
 NAMES = [f"S{number:02}" for number in range(20)]
 MEGABYTES = 80
 """So much more a request may take at its height than a short one of its kind; all bars at once are more."""
+COMPUTED = Options().indicator_bars
+MEGABYTES_COMPUTED = 120
+"""As above, of indicators: the bars that are computed of at once, and their values, are held as a whole."""
 
 
 @pytest.mark.parametrize("name", ["json", "ndjson"])
@@ -92,6 +96,7 @@ def done(server: Commanded, path: str, body: dict[str, Any]) -> None:
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems tell it otherwise")
 def test_no_answer_and_no_job_takes_more_than_a_portion(server: Commanded) -> None:
     found: dict[str, float] = {}
+    computed: dict[str, float] = {}
     for form in FORMATS:
         path = "/api/v1/data/ohlcv/{}/1m?format=" + form
         taken(server, "GET", path.format(NAMES[0]))
@@ -105,6 +110,13 @@ def test_no_answer_and_no_job_takes_more_than_a_portion(server: Commanded) -> No
         found[f"batch in {form}"] = grown(
             server, lambda path=path, body=body: taken(server, "POST", path, json={"instruments": NAMES, **body})
         )
+    for form in FORMATS:
+        # More than are computed of at once are refused, so that this is the most of any number.
+        path = f"/api/v1/indicators/calculate/sma?timeframe=1m&format={form}&instrument="
+        taken(server, "GET", path + NAMES[0])
+        assert server.ask("GET", path + "LONG").json()["code"] == "too-many-bars"
+        last = f"LONG&last={COMPUTED - 100}"
+        computed[form] = grown(server, lambda path=path + last: taken(server, "GET", path))
     for form in ("parquet", "csv", "arrow"):
         body = {"timeframes": ["1m"], "format": form}
         done(server, "export", {"instruments": NAMES[:2], **body})
@@ -112,3 +124,4 @@ def test_no_answer_and_no_job_takes_more_than_a_portion(server: Commanded) -> No
             asked = {"instruments": instruments, **body}
             found[f"export of {name} to {form}"] = grown(server, lambda asked=asked: done(server, "export", asked))
     assert max(found.values()) < MEGABYTES, found
+    assert max(computed.values()) < MEGABYTES_COMPUTED, computed

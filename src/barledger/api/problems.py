@@ -57,6 +57,7 @@ from barledger.errors import (
     RevisionExpired,
     SourceError,
     StoreError,
+    TooManyBars,
     ValuesMissing,
 )
 
@@ -253,6 +254,7 @@ _FIELDS: Final[Mapping[type[BarledgerError], tuple[str, ...]]] = {
     InvalidVersion: ("version",),
     FutureTime: ("version",),
     InvalidTimeframe: ("timeframe",),
+    TooManyBars: ("start_date", "end_date"),
     InvalidCursor: ("cursor",),
     AmbiguousSource: ("source",),
     InvalidSpec: ("indicators",),

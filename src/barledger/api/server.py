@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 from barledger.api.address import Address
+from barledger.api.options import INDICATOR_BARS, LOOPBACK, Options
 from barledger.barledger import BarLedger
 from barledger.errors import DriverMissing
 
@@ -26,7 +27,8 @@ class Serving:
     """How the server runs: its address, its certificate, and the proxy whose headers it believes.
 
     ``workers`` processes share the socket; each works on ``jobs`` jobs at once, and with ``schedule`` one of them runs
-    the schedule. Each key may make ``rate`` requests a second, of all workers together (0: as many as it likes).
+    the schedule. Each key may make ``rate`` requests a second, of all workers together (0: as many as it likes), and
+    have the indicators of ``indicator_bars`` bars of an instrument in one (0: of any number).
     """
 
     address: Address
@@ -42,6 +44,7 @@ class Serving:
     schedule: bool = False
     rate: float = 0.0
     compress: bool = True
+    indicator_bars: int = INDICATOR_BARS
     logs: Literal["json", "text"] = "json"
     grace: int = GRACE
 
@@ -68,7 +71,6 @@ def server_of(bl: BarLedger, serving: Serving) -> Any:
         import uvicorn  # noqa: PLC0415 - an extra
 
         from barledger.api.app import build  # noqa: PLC0415 - as above
-        from barledger.api.options import LOOPBACK, Options  # noqa: PLC0415 - as above
         from barledger.api.protocol import TimedProtocol  # noqa: PLC0415 - as above
     except ImportError as error:
         raise DriverMissing(package="fastapi, prometheus-client and uvicorn", extra="server") from error
@@ -82,6 +84,7 @@ def server_of(bl: BarLedger, serving: Serving) -> Any:
         tls=address.encrypted,
         rate=rate,
         burst=max(1, round(rate * _BURST_SECONDS)),
+        indicator_bars=serving.indicator_bars,
         **({} if serving.compress else {"compress_bytes": 0}),
     )
     app = build(bl, options)

@@ -7,6 +7,7 @@ from typing import Annotated, Final, Literal
 import typer
 
 from barledger.api.address import Address, check_certificate
+from barledger.api.options import INDICATOR_BARS
 from barledger.api.server import Serving
 from barledger.api.server import serve as run
 from barledger.api.workers import Library, Workers
@@ -51,6 +52,9 @@ def serve(
         ),
     ] = None,
     compress: Annotated[bool, typer.Option(help="Compress text for clients that want it.")] = True,
+    indicator_bars: Annotated[
+        int, typer.Option(help="Bars of an instrument that one request has indicators of; 0: any number.", min=0)
+    ] = INDICATOR_BARS,
     log_format: Annotated[str, typer.Option(help="Of the log on stderr: json or text.")] = "json",
     grace: Annotated[int, typer.Option(help="Seconds that requests and jobs have to end.", min=0)] = 30,
     store: Store = "",
@@ -84,6 +88,7 @@ def serve(
         schedule=schedule,
         rate=(0.0 if address.is_loopback else _RATE) if rate is None else rate,
         compress=compress,
+        indicator_bars=indicator_bars,
         logs=_LOGS[log_format],
         grace=grace,
     )

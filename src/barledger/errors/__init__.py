@@ -14,7 +14,8 @@ The tree (each class also inherits the kin from the standard library that caller
     │   ├── FutureTime, AmbiguousSource, AmbiguousInstrument, LedgerRejected
     │   ├── IndicatorInvalid, InvalidState
     │   ├── InvalidCursor, IdempotencyReused
-    │   └── InvalidSpec, ParameterUnknown, ParameterInvalid, InputMissing, InputUnsuitable, ValuesMissing
+    │   └── InvalidSpec, ParameterUnknown, ParameterInvalid, InputMissing, InputUnsuitable, ValuesMissing,
+    │       TooManyBars
     ├── NotFound (LookupError)
     │   ├── SeriesNotFound, VersionNotFound, SourceNotFound, DataNotFound, ApprovalNotFound, InstrumentNotFound
     │   ├── CalendarNotFound, DiscrepancyNotFound, RuleNotFound, ManifestNotFound, EntryNotFound, ActionNotFound
@@ -92,6 +93,7 @@ from barledger.errors.indicators import (
     InvalidState,
     ParameterInvalid,
     ParameterUnknown,
+    TooManyBars,
     ValuesMissing,
 )
 from barledger.errors.input import (
@@ -374,6 +376,7 @@ __all__ = [
     "StoreUnwritable",
     "SymbolTaken",
     "TlsFailed",
+    "TooManyBars",
     "UnsortedTimes",
     "ValuesMissing",
     "VersionImmutable",

@@ -101,6 +101,22 @@ class InputUnsuitable(InvalidInput):
 
 
 @dataclass(kw_only=True, eq=False)
+class TooManyBars(InvalidInput):
+    """Indicators need more bars at once than whoever serves them allows; ``bars`` is about how many."""
+
+    code = "too-many-bars"
+    message = "indicators of {series} need about {bars:,} bars at once here, and {most:,} are allowed"
+    next_step = (
+        "Ask for a shorter stretch (start_date and end_date, or last), of which the values are the same, or let a job "
+        "write a file: POST /api/v1/jobs/batch-indicators."
+    )
+
+    series: str
+    bars: int
+    most: int
+
+
+@dataclass(kw_only=True, eq=False)
 class ValuesMissing(InvalidInput):
     """An input has gaps, and the policy says that it must not.
 

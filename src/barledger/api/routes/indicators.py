@@ -25,6 +25,7 @@ from barledger.api.schemas.indicators import (
     IndicatorAnswer,
     IndicatorsAnswer,
     IndicatorsWish,
+    ValuesWish,
     read_parameters,
 )
 from barledger.api.schemas.tables import TableWish
@@ -37,6 +38,7 @@ from barledger.errors import (
     ParameterInvalid,
     RevisionExpired,
     SeriesNotFound,
+    TooManyBars,
 )
 from barledger.indicators.calculation import Calculation
 
@@ -45,6 +47,7 @@ router: Final = APIRouter(prefix="/indicators", tags=["indicators"])
 UNKNOWN: Final = IndicatorNotFound(name="smaa", nearest=("sma", "sma3"))
 INVALID: Final = ParameterInvalid(indicator="sma", name="timeperiod", value=0, allowed="a whole number from 2")
 EXPIRED: Final = RevisionExpired(series="AAPL 1m", requested="2005-01-01T00:00:00Z", horizon="2026-08-28T00:00:00Z")
+TOO_MANY: Final = TooManyBars(series="BTCUSDT 1m", bars=5_259_456, most=1_048_576)
 _CANNOT: Final = CannotAdjust(what="split of 7:1 on 2014-06-09", reason="there is no bar before it to be multiplied")
 COMPUTED: Final = (
     *("Barledger-Version", "Barledger-Revision", "Barledger-Digest", "Barledger-Bars-Digest"),
@@ -90,7 +93,7 @@ def describe(caller: Reader, request: Request, indicator_type: IndicatorType) ->
     responses={
         200: {"model": CalculationAnswer, **TABLES, "headers": described(*KEPT, *COMPUTED)},
         304: conditional.UNCHANGED,
-        **documented(UNKNOWN, SeriesNotFound(series="AAPL 1d"), INVALID, 406, _CANNOT, EXPIRED),
+        **documented(UNKNOWN, SeriesNotFound(series="AAPL 1d"), INVALID, TOO_MANY, 406, _CANNOT, EXPIRED),
     },
 )
 def calculate(
@@ -102,8 +105,11 @@ def calculate(
     """
     caller.check(wish.instrument)
     form = choose(request.headers.get("accept"), wish.format)
+    options: Options = request.app.state.options
+    spec = spec_of(indicator_type, read_parameters(wish.parameters or "{}"))
+    check_bars(caller, options, spec, wish)
     found = caller.bl.indicators.calculate(
-        spec_of(indicator_type, read_parameters(wish.parameters or "{}")),
+        spec,
         wish.instrument,
         wish.timeframe,
         start=wish.start_date,
@@ -121,7 +127,6 @@ def calculate(
     known = conditional.unchanged(request, kept["etag"], kept)
     if known is not None:
         return known
-    options: Options = request.app.state.options
     table = table_of(found, meta, portion_of(len(found.columns), options.page_rows))
     return stream(request, form, table, Style(orient=wish.orient, times=wish.times), kept | told_headers(meta))
 
@@ -133,7 +138,7 @@ def calculate(
     response_model=None,
     responses={
         200: {"model": BatchAnswer, **TABLES, "headers": described()},
-        **documented(UNKNOWN, INVALID, 406, 409, EXPIRED, 413),
+        **documented(UNKNOWN, INVALID, TOO_MANY, 406, 409, EXPIRED, 413),
     },
 )
 def batch(caller: Reader, request: Request, wish: BatchWish, wanted: Annotated[TableWish, Query()]) -> Response:
@@ -146,6 +151,18 @@ def batch(caller: Reader, request: Request, wish: BatchWish, wanted: Annotated[T
     form = choose(request.headers.get("accept"), wanted.format)
     options: Options = request.app.state.options
     service = caller.bl.indicators
+    if options.indicator_bars:
+        service.check_bars(
+            wish.indicators,
+            wish.instruments,
+            wish.timeframe,
+            most=options.indicator_bars,
+            start=wish.start_date,
+            end=wish.end_date,
+            source=wish.source,
+            version=wish.version,
+            adjust=wish.adjust,
+        )
     columns = service.columns(wish.indicators)
     found = service.batches(
         wish.instruments,
@@ -165,6 +182,25 @@ def batch(caller: Reader, request: Request, wish: BatchWish, wanted: Annotated[T
         schema=rows.schema, portions=portions, meta=meta.model_dump(mode="json"), whole=whole, tail=rows.tail
     )
     return stream(request, form, table, Style(orient=wanted.orient, times=wanted.times), {})
+
+
+def check_bars(caller: Caller, options: Options, specs: str | list[str], wish: CalculateWish | ValuesWish) -> None:
+    """Raise `TooManyBars` for what no request may hold at once."""
+    if not options.indicator_bars:
+        return
+    caller.bl.indicators.check_bars(
+        specs,
+        wish.instrument,
+        wish.timeframe,
+        most=options.indicator_bars,
+        start=wish.start_date,
+        end=wish.end_date,
+        last=wish.last,
+        source=wish.source,
+        version=wish.version,
+        adjust=wish.adjust,
+        anchor=wish.anchor if isinstance(wish, ValuesWish) else None,
+    )
 
 
 def _check(caller: Caller, wish: BatchWish) -> None:

@@ -10,7 +10,17 @@ from barledger.api.formats import Style, choose
 from barledger.api.options import Options
 from barledger.api.problems import documented
 from barledger.api.response_headers import KEPT, described
-from barledger.api.routes.indicators import COMPUTED, EXPIRED, INVALID, UNKNOWN, portion_of, table_of, told_headers
+from barledger.api.routes.indicators import (
+    COMPUTED,
+    EXPIRED,
+    INVALID,
+    TOO_MANY,
+    UNKNOWN,
+    check_bars,
+    portion_of,
+    table_of,
+    told_headers,
+)
 from barledger.api.schemas.indicators import CalculationAnswer, CalculationMeta, ValuesWish
 from barledger.api.security.callers import Reader
 from barledger.api.streaming import TABLES, stream
@@ -27,7 +37,7 @@ router: Final = APIRouter(prefix="/indicators/values", tags=["indicators"])
     responses={
         200: {"model": CalculationAnswer, **TABLES, "headers": described(*KEPT, *COMPUTED)},
         304: conditional.UNCHANGED,
-        **documented(UNKNOWN, SeriesNotFound(series="AAPL 1d"), INVALID, 406, 409, EXPIRED),
+        **documented(UNKNOWN, SeriesNotFound(series="AAPL 1d"), INVALID, TOO_MANY, 406, 409, EXPIRED),
     },
 )
 def values(caller: Reader, request: Request, wish: Annotated[ValuesWish, Query()]) -> Response:
@@ -37,6 +47,8 @@ def values(caller: Reader, request: Request, wish: Annotated[ValuesWish, Query()
     """
     caller.check(wish.instrument, *caller.bl.indicators.instruments(wish.indicators))
     form = choose(request.headers.get("accept"), wish.format)
+    options: Options = request.app.state.options
+    check_bars(caller, options, wish.indicators, wish)
     found = caller.bl.indicators.calculate(
         wish.indicators,
         wish.instrument,
@@ -57,6 +69,5 @@ def values(caller: Reader, request: Request, wish: Annotated[ValuesWish, Query()
     known = conditional.unchanged(request, kept["etag"], kept)
     if known is not None:
         return known
-    options: Options = request.app.state.options
     table = table_of(found, meta, portion_of(len(found.columns), options.page_rows))
     return stream(request, form, table, Style(orient=wish.orient, times=wish.times), kept | told_headers(meta))

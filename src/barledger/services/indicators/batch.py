@@ -259,7 +259,7 @@ class BatchCalculator:
             )
         if not timeframe:
             raise InvalidSetting(setting="timeframe", reason="name one, e.g. 1d")
-        names = self._names(instruments, timeframe, wishes["source"])
+        names = self.names(instruments, timeframe, wishes["source"])
         ask = partial(Question.of, timeframe=timeframe, start=start, last=None, anchor=None, **wishes, **_NOT_FETCHED)
         need = ask(instrument=names[0] if names else "-").needs(request)
         window: dict[str, Any] = {"start": need.start, "lookback": 0 if need.whole else need.back}
@@ -281,7 +281,7 @@ class BatchCalculator:
 
         return Plan(request=request, total=len(names), portions=read, arena=None, threads=threads, processes=processes)
 
-    def _names(self, given: Any, timeframe: str, source: str | None) -> list[str]:
+    def names(self, given: Any, timeframe: str, source: str | None) -> list[str]:
         """Return the instruments that are meant; raises `SeriesNotFound` for a pattern that none matches."""
 
         def known() -> list[str]:

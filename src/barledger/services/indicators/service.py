@@ -3,7 +3,7 @@
 import builtins
 from collections.abc import Mapping, Sequence
 from importlib import import_module
-from typing import Any
+from typing import Any, Final
 
 from barledger.domain.bars import Bars
 from barledger.domain.interval import Instant
@@ -22,12 +22,16 @@ from barledger.services.indicators.cache import DEFAULT_BYTES, IndicatorCache
 from barledger.services.indicators.calculating import Calculator
 from barledger.services.indicators.explanation import Explanation
 from barledger.services.indicators.live import LiveService
+from barledger.services.indicators.measuring import Measure
 from barledger.services.indicators.places import Places
 from barledger.services.indicators.question import Question, refuse_reading
 from barledger.services.indicators.reading import Reading
 from barledger.services.indicators.requests import Requests
 from barledger.services.instruments import InstrumentService
 from barledger.services.retrieval import DataRetrievalService
+
+_COLUMNS_OF_BARS: Final = 10
+"""So many columns of values take the memory of bars that are read and hashed."""
 
 
 class IndicatorService:
@@ -56,10 +60,11 @@ class IndicatorService:
         self.follow = live.follow
         self.cache = cache or IndicatorCache(limit=cache_bytes)
         self._requests = Requests(REGISTRY)
+        self._measure = Measure(vault, instruments)
         reading = Reading(retrieval, absences)
         self._calculator = Calculator(reading, Places(vault, instruments), absences, self.cache)
         many = BatchCalculator(retrieval, vault, reading, self._calculator.tables, self._requests)
-        self.batch, self.batches = many.batch, many.batches
+        self.batch, self.batches, self._names = many.batch, many.batches, many.names
 
     def calculate(  # noqa: PLR0913 - the one call for strategies
         self,
@@ -172,6 +177,34 @@ class IndicatorService:
     def warmup(self, specs: str | Sequence[str], *, nan_policy: Policy | None = None) -> int:
         """Return how many bars before the first one settle its values, of several specs the most."""
         return self._requests.bound(specs, nan_policy).reach.settled
+
+    def check_bars(  # noqa: PLR0913 - what calculate can be asked
+        self,
+        specs: str | Sequence[str],
+        instruments: str | Sequence[str],
+        timeframe: str,
+        *,
+        most: int,
+        start: Instant | None = None,
+        end: Instant | None = None,
+        last: int | None = None,
+        source: str | None = None,
+        version: str | Instant = "latest",
+        adjust: str | None = None,
+        anchor: Instant | None = None,
+    ) -> None:
+        """Raise `TooManyBars` if these indicators of an instrument need many more bars at once than ``most``.
+
+        That is how many a single column may have; with more columns it is fewer, in as much memory. Bars are counted as
+        the ledger counts them now, those of the warm-up included; none is read. What does not exist is no matter of
+        this. Raises what is wrong with the specs or the question.
+        """
+        request = self._requests.bound(specs, None)
+        asked: dict[str, Any] = {"start": start, "end": end, "last": last, "source": source, "version": version}
+        asked |= {"adjust": adjust, "anchor": anchor, "fetch_missing": False, "options": None}
+        names = [instruments] if isinstance(instruments, str) else self._names(instruments, timeframe, source)
+        fitting = most * (_COLUMNS_OF_BARS + 1) // (_COLUMNS_OF_BARS + len(request.picks))
+        self._measure.check(request, [Question.of(one, timeframe, **asked) for one in names], most=fitting)
 
     def anchored(self, specs: str | Sequence[str], *, nan_policy: Policy | None = None) -> bool:
         """Return whether a value of them counts from the first bar of a series, or from an anchor."""
