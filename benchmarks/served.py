@@ -16,6 +16,7 @@ import barledger
 from barledger import BarLedger
 from barledger.api.address import Address
 from barledger.api.security.callers import Reader, Sessions
+from barledger.api.security.rates import Rates
 from barledger.api.server import Serving, server_of
 
 TAG = '"bare"'
@@ -37,7 +38,7 @@ def main() -> None:
 
 def _bare(bl: BarLedger, body: bytes) -> FastAPI:
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
-    app.state.sessions = Sessions(bl)
+    app.state.sessions, app.state.rates = Sessions(bl), Rates(rate=0, burst=1)
 
     @app.get("/bare")
     def bare(caller: Reader, request: Request) -> Any:  # noqa: ARG001 - the key is checked on the way
