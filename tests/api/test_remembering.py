@@ -113,6 +113,30 @@ def test_nothing_is_remembered_where_nothing_may_be(bl: BarLedger, key_of: KeyOf
     assert client.get(AAPL).content == client.get(AAPL).content
 
 
+def test_what_is_sent_in_parts_is_remembered_too(
+    client: AppClient, bl: BarLedger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bl.write("LONG", "1d", frame(range(9_000), 5.0), source="made")
+    asked = "/api/v1/data/ohlcv/LONG/1d?format=arrow"
+    first = client.get(asked)
+    untouched(bl, monkeypatch)
+    again = client.get(asked)
+    assert (again.content, again.headers["etag"]) == (first.content, first.headers["etag"])
+
+
+def test_what_has_more_than_a_megabyte_is_read_anew(
+    client: AppClient, bl: BarLedger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bl.write("LONG", "1d", frame(range(20_000), 5.0), source="made")
+    asked = "/api/v1/data/ohlcv/LONG/1d?format=arrow"
+    first = client.get(asked)
+    looked: list[object] = []
+    states = bl.vault.ledger.revisions.states
+    monkeypatch.setattr(bl.vault.ledger.revisions, "states", lambda *given: looked.append(given) or states(*given))
+    assert client.get(asked).content == first.content
+    assert looked
+
+
 def test_the_oldest_go_first() -> None:
     memory = Memory(10_000)
     for at in range(40):

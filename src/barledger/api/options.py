@@ -19,9 +19,9 @@ class Options:
     browser origins that may read answers, ``open_docs`` whether /docs and /openapi.json need no key. ``tls`` says that
     clients speak TLS to it or to its proxy. ``body_bytes`` and ``query_bytes`` bound what is sent, ``page_rows`` what
     is held at once, ``claim_seconds`` how long a request with an Idempotency-Key may take before it can be tried
-    again. ``remembered_bytes`` bounds the small answers that are kept in memory. ``indicator_bars`` is of how many bars
-    the indicators of one instrument may be computed at once (0: of any number). ``retry_seconds`` is what clients are
-    told to wait for while the store does not answer.
+    again. ``remembered_bytes`` bounds the answers of up to a megabyte that are kept in memory. ``indicator_bars`` is of
+    how many bars the indicators of one instrument may be computed at once (0: of any number). ``retry_seconds`` is
+    what clients are told to wait for while the store does not answer.
 
     ``header_bytes`` and ``header_count`` bound the headers of a request, ``body_seconds`` how long its body may take.
     Each key has ``rate`` requests a second, and ``burst`` at once (0: as many as it likes). ``event_seconds`` is how
@@ -39,7 +39,7 @@ class Options:
     page_rows: int = PORTION
     claim_seconds: float = 300.0
     retry_seconds: int = 5
-    remembered_bytes: int = 33_554_432
+    remembered_bytes: int = 67_108_864
     indicator_bars: int = INDICATOR_BARS
     header_bytes: int = 32_768
     header_count: int = 100

@@ -1,4 +1,4 @@
-"""Remembered answers: small ones are sent again without a look at anything but the key, as long as nothing was noted.
+"""Remembered answers: up to a megabyte is sent again without a look at anything but the key, until anything is noted.
 
 Whatever changes what the ledger tells appends an entry to the audit log in the same transaction, so an answer that
 depends on the ledger alone is the same as long as the log has as many entries. Their number comes with the key's
@@ -24,7 +24,9 @@ from barledger.services.access import Recognised
 _RECOGNISED: Final = "barledger.recognised"
 _REMEMBERED: Final = "barledger.remembered"
 _BEARER: Final = b"bearer "
-_LARGEST: Final = 262_144
+_LARGEST: Final = 1_048_576
+_OK: Final = 200
+_NOT_MODIFIED: Final = 304
 _UNCHANGED: Final = frozenset({b"etag", b"vary", b"cache-control"})
 _Asked = tuple[str, bytes, bytes, bytes]
 """The key's id, the path, the query and what is accepted."""
@@ -141,33 +143,38 @@ class Remembering:
 
 
 class _Listening:
-    """Sends on, and keeps an answer that a route says may be kept, if it is small and whole."""
+    """Sends on, and keeps an answer that a route says may be kept, if it is not large and whole."""
 
     def __init__(self, scope: Scope, send: Send, memory: Memory, asked: _Asked, mark: int) -> None:
         self._scope, self._send, self._memory = scope, send, memory
         self._asked, self._mark = asked, mark
         self._headers: list[tuple[bytes, bytes]] = []
-        self._status = 0
+        self._status, self._size, self._tag = 0, 0, ""
+        self._parts: list[bytes] | None = None
 
     async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":
-            self._status = message["status"] if self._scope.get(_REMEMBERED, False) else 0
             self._headers = list(message["headers"])
-        elif self._status in (200, 304):
-            self._take(message)
-            self._status = 0
+            self._parts = [] if self._scope.get(_REMEMBERED, False) and self._may_keep(message["status"]) else None
+        elif self._parts is not None:
+            self._parts.append(bytes(message.get("body", b"")))
+            if not message.get("more_body"):
+                self._keep(b"".join(self._parts))
         await self._send(message)
 
-    def _take(self, message: Message) -> None:
-        """Keep an answer whose first part is all of it."""
-        body = bytes(message.get("body", b""))
+    def _may_keep(self, status: int) -> bool:
+        """Whether an answer is one to keep, by what its head says: it is 304, or says how long it is."""
         named = dict(self._headers)
-        tag = named.get(b"etag", b"").decode("latin-1")
-        whole = self._status == 304 or named.get(b"content-length") == str(len(body)).encode()
-        if tag and whole and len(body) <= _LARGEST and not message.get("more_body"):
-            kept = None if self._status == 304 else body
+        self._tag = named.get(b"etag", b"").decode("latin-1")
+        self._size = 0 if status == _NOT_MODIFIED else int(named.get(b"content-length", _LARGEST + 1))
+        self._status = status
+        return bool(self._tag) and status in (_OK, _NOT_MODIFIED) and self._size <= _LARGEST
+
+    def _keep(self, body: bytes) -> None:
+        if len(body) == self._size:
+            kept = None if self._status == _NOT_MODIFIED else body
             route = self._scope.get("route")
-            answer = Answer(mark=self._mark, tag=tag, route=route, headers=self._headers, body=kept)
+            answer = Answer(mark=self._mark, tag=self._tag, route=route, headers=self._headers, body=kept)
             self._memory.keep(self._asked, answer)
 
 

@@ -9,7 +9,7 @@ changed.
 import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from functools import cached_property
 from typing import Any, Final
 
@@ -133,7 +133,11 @@ class Scroll:
     def mark(self) -> str:
         """Return a digest of everything that the answer depends on; equal marks are equal answers."""
         snapshot = self.view.state.snapshot
-        asked = asdict(self.request) | {"interval": [self.request.interval.start, self.request.interval.end]}
+        asked = {one.name: getattr(self.request, one.name) for one in fields(self.request)}
+        asked |= {
+            "version": asdict(self.request.version),
+            "interval": [self.request.interval.start, self.request.interval.end],
+        }
         told = {
             "ledger": self.view.vault.ledger.id,
             "request": {name: _plain(value) for name, value in asked.items()},
