@@ -302,9 +302,12 @@ def test_a_batch_counts_the_bars_of_each_instrument(bounded: AppClient) -> None:
         assert (told["code"], told["fields"]["series"]) == ("too-many-bars", "LONG 1d")
 
 
-def test_bars_of_the_instruments_that_a_spec_names_count_as_well(bounded: AppClient) -> None:
+def test_bars_of_the_instruments_that_a_spec_names_count_as_well(bounded: AppClient, bl: BarLedger) -> None:
     wish = {"instrument": "AAPL", "timeframe": "1d", "indicators": "sma(@LONG.close, 20)"}
     assert bounded.get(f"{BASE}/values", params=wish).json()["fields"]["series"] == "LONG 1d"
+    assert bounded.get(f"{BASE}/values", params=wish | {"last": 5}).status_code == 200
+    pinned = wish | {"last": 5, "version": bl.snapshot(["AAPL", "LONG"], "1d").id}
+    assert bounded.get(f"{BASE}/values", params=pinned).json()["fields"]["series"] == "LONG 1d"
 
 
 def test_a_snapshot_counts_what_it_pins(bounded: AppClient, bl: BarLedger) -> None:

@@ -32,13 +32,19 @@ class Measure:
 
         Questions are of one timeframe. What else is wrong with them is left to those who read.
         """
-        needs = [question.needs(request) for question in questions]
-        names = {question.instrument for question in questions}.union(*(need.others for need in needs))
-        long = {name for name, rows in self._sizes(sorted(names), questions[0].timeframe) if rows > most}
-        for question, need in zip(questions, needs, strict=True):
+        asked = [(question, question.needs(request)) for question in questions]
+        # Of the newest few nobody has to count how many there are.
+        asked = [(question, need) for question, need in asked if not _few(need, most)]
+        if not asked:
+            return
+        names = {question.instrument for question, _ in asked}.union(*(need.others for _, need in asked))
+        long = {name for name, rows in self._sizes(sorted(names), asked[0][0].timeframe) if rows > most}
+        for question, need in asked:
             for name in sorted(long.intersection([question.instrument, *need.others])):
                 one = replace(question, instrument=name)
-                found = self._counted(one, need)
+                # Of a snapshot, other instruments are read as they are pinned.
+                whole = question.pinned and name != question.instrument
+                found = self._counted(one, replace(need, start=None, last=None) if whole else need)
                 if found > most:
                     raise TooManyBars(series=f"{name} {one.timeframe.name}", bars=found, most=most)
 
@@ -68,3 +74,7 @@ class Measure:
         counts = self._vault.ledger.catalog.counts_of(view.series, Interval(begin, end))
         found = sum(int(rows.sum()) for _, rows in counts.values())
         return found if need.last is None else min(found, need.last + need.back)
+
+
+def _few(need: Need, most: int) -> bool:
+    return need.last is not None and not need.others and need.last + need.back <= most
