@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 import barledger
@@ -74,6 +74,9 @@ def test_a_random_walk_has_no_likely_fault(
     volume: bool,  # noqa: FBT001
 ) -> None:
     frame = walk(seed, rows=rows, volatility=volatility, level=level, dividends=dividends)
+    # A wild night that comes near a customary ratio of shares looks like a split, and from bars alone nobody can tell.
+    nights = np.log(frame["Open"].to_numpy()[1:] / frame["Close"].to_numpy()[:-1])
+    assume(not len(nights) or np.abs(nights).max() < np.log(1.45))
     report = barledger.inspect(frame if volume else frame.drop(columns="Volume"))
     assert report.ok, str(report)
 

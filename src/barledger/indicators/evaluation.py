@@ -45,9 +45,7 @@ class Evaluation:
 
     def _computed(self, bound: Bound) -> Results:
         whole = None if bound.names is None else self.table.whole(bound.names)
-        if whole is not None:
-            return run(bound, whole, self._time(bound))
-        return self._gaps_heeded(bound)
+        return self._gaps_heeded(bound) if whole is None else run(bound, whole, self._time(bound))
 
     def _gaps_heeded(self, bound: Bound) -> Results:
         inputs = [self._input(bound, one) for one in bound.inputs]

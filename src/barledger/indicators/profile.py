@@ -1,11 +1,7 @@
 """Volume profiles: how much was traded at which price."""
 
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import pairwise
 from math import floor, isfinite
-from os import cpu_count
 from typing import Any, Final
 
 import numpy as np
@@ -16,9 +12,7 @@ from barledger.errors import InputMissing, InputUnsuitable, ParameterInvalid
 from barledger.indicators.definition import Floats
 from barledger.indicators.own.kernel import sealed
 from barledger.indicators.parameter import Parameter
-
-_Spread = tuple[Floats, int]
-"""The volumes of bins, and how many bars cannot be."""
+from barledger.indicators.sharing import shared_out
 
 _NAME: Final = "volume_profile"
 _WANTED: Final = ("high", "low", "volume")
@@ -140,37 +134,29 @@ def _spread(
 ) -> tuple[Floats, Floats] | None:
     """Return edges and volumes; None if a value is missing, infinite, or cannot be.
 
-    Many bars are spread part by part, each part on a thread of its own. Parts depend on the number of bars alone and
+    Many bars are spread part by part, and threads share the parts. Parts depend on the number of bars alone and
     are added in their order, so that the volumes have the same bits on every machine.
     """
     from barledger.indicators.own.kernels import profile  # noqa: PLC0415 - numba is an extra, and slow to import
 
     if not len(volume):
         return None
-    lowest, highest = float(low.min()), float(high.max())
+    ranges = shared_out(lambda part: (low[part].min(), high[part].max()), _parts(len(volume), _PART))
+    lowest, highest = float(np.min([one for one, _ in ranges])), float(np.max([one for _, one in ranges]))
     if not (isfinite(lowest) and isfinite(highest) and lowest <= highest):
         return None
     edges, scale = _bins(lowest, highest, bins, tick)
     count = len(edges) - 1
-    size = _PART if count <= _FEW_BINS else len(volume)
-    rows = [slice(begin, begin + size) for begin in range(0, len(volume), size)]
-    made = _on_threads(lambda part: profile.spread(low[part], high[part], volume[part], scale, count), rows)
+    rows = _parts(len(volume), _PART if count <= _FEW_BINS else len(volume))
+    made = shared_out(lambda part: profile.spread(low[part], high[part], volume[part], scale, count), rows)
     with np.errstate(over="ignore"):
         found: Floats = np.sum([volumes for volumes, _ in made], axis=0) if len(made) > 1 else made[0][0]
         wrong = any(wrong for _, wrong in made) or not isfinite(found.sum())
     return None if wrong else (edges, found)
 
 
-def _on_threads(work: Callable[[slice], _Spread], rows: Sequence[slice]) -> list[_Spread]:
-    """Do the work for each part, in order; this thread does its share of it, since waking others takes a while."""
-    threads = min(len(rows), cpu_count() or 1)
-    ends = [len(rows) * number // threads for number in range(threads + 1)]
-    mine, *others = (rows[begin:end] for begin, end in pairwise(ends))
-    if not others:
-        return [work(part) for part in mine]
-    with ThreadPoolExecutor(len(others)) as pool:
-        theirs = [pool.submit(lambda some: [work(part) for part in some], some) for some in others]
-        return [*map(work, mine), *(found for one in theirs for found in one.result())]
+def _parts(count: int, size: int) -> list[slice]:
+    return [slice(begin, begin + size) for begin in range(0, count, size)]
 
 
 def _swept(high: Floats, low: Floats, volume: Floats) -> tuple[tuple[Floats, Floats, Floats], int]:

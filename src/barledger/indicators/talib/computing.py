@@ -67,8 +67,12 @@ class Computing:
         if first != first or self.name == _SILENT:  # noqa: PLR0124 - NaN, at a tenth of the price of asking numpy
             # A setting moved the first value, unless the function has none there.
             refuse_settings(self.name)
-        if not self.screened and all(map(_usual, results)):
-            return results
+        if not self.screened:
+            for one in results:
+                if not _usual(one):
+                    break
+            else:
+                return results
         return tuple([_finished(one, back, screened=self.screened) for one in results])
 
 
@@ -94,16 +98,10 @@ def _finished(values: Any, back: int, *, screened: bool) -> Floats:
     if values.dtype.kind != "f":
         values = values.astype(np.float64)
         values[:back] = np.nan
-    elif not math.isfinite(values[-1]) or (screened and not math.isfinite(_total(values[back:]))):
+    elif not math.isfinite(values[-1]) or (screened and not np.isfinite(values[back:]).all()):
         # A sum that goes along stays infinite to the end, and is seen there; what is screened is looked at whole.
         infinite = np.isinf(values)
         if infinite.any():
             values[infinite] = np.nan
     checked: Floats = values
     return checked
-
-
-def _total(values: Floats) -> float:
-    """Return the sum, which is finite only if each value is, in half the time of looking at each."""
-    with np.errstate(all="ignore"):
-        return float(np.add.reduce(values))

@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property, partial
 from typing import Any, Final
 
@@ -317,10 +317,9 @@ def _filled(
         if isinstance(found, BarledgerError):
             tally.note(name, 0, found)
         elif isinstance(found, Part):
-            size = found.rows.stop - found.rows.start
             tally.note_part(found)
-            parts.append(replace(found, rows=slice(at, at + size)))
-            at += size
+            parts.append(found.beginning(at))
+            at = parts[-1].rows.stop
         else:
             tally.note_failed(name, found)
     sheet.add(leaf.without([job.rows for job in jobs if job.instrument in tally.failures]))

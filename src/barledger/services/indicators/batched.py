@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self
@@ -36,6 +36,11 @@ class Part:
     rows: slice
     told: Callable[[], Told]
     failed: Failed = field(default_factory=dict)
+
+    def beginning(self, at: int) -> "Part":
+        """Return it with its first row there."""
+        rows = self.rows
+        return self if rows.start == at else replace(self, rows=slice(at, at + rows.stop - rows.start))
 
 
 class Batch(Mapping[str, Calculation]):

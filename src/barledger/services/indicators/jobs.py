@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cache, partial
 
 import numpy as np
 
@@ -50,10 +49,8 @@ class Job:
 
     def _told(self, request: Request) -> Callable[[], Told]:
         """Return what tells of them: bars that nobody else has are not kept for it."""
-        if self.kept:
-            return cache(partial(self.prepared.telling, request))
-        apart = self.prepared.apart(request)
-        return lambda: apart
+        told = self.prepared.telling(request) if self.kept else self.prepared.apart(request)
+        return lambda: told
 
 
 def jobs_of(portion: Sequence[Ready], leaf: Leaf, *, kept: bool) -> list[Job]:

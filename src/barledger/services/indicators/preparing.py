@@ -124,7 +124,7 @@ def computed(steps: Sequence[Step], table: Table, rows: Rows) -> Iterator[Floats
         if evaluation is None:
             evaluation = evaluations[begin] = Evaluation(table=table.part(begin, rows.stop))
         try:
-            values = evaluation.values(step.pick)
+            values = evaluation.results(step.pick.bound)[step.pick.place]
         except BarledgerError as error:
             yield error
         else:
