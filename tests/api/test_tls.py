@@ -1,5 +1,6 @@
 """TLS by the server itself, and behind a proxy that has it."""
 
+import asyncio
 import datetime as dt
 import ipaddress
 import json
@@ -20,6 +21,8 @@ from cryptography.x509.oid import NameOID
 
 import barledger
 from barledger import BarLedger
+from barledger.api.app import build
+from barledger.api.options import Options
 from barledger.errors import TlsFailed
 from commands import Cli
 from serving import DAYS, Served, bearer, server_for
@@ -149,3 +152,29 @@ def test_only_the_proxy_that_is_named_says_who_asks(
         headers = {**bearer(key), "X-Forwarded-For": "192.0.2.7", "X-Forwarded-Proto": "https"}
         assert httpx.get(f"{url}{AAPL}", headers=headers).status_code == 200
     assert [getattr(one, "client", "") for one in caplog.records if one.name == "barledger.access"] == [told]
+
+
+@pytest.mark.parametrize(
+    ("client", "scheme", "path", "status"),
+    [
+        ("192.0.2.7", "http", AAPL, 403),
+        ("192.0.2.7", "https", AAPL, 200),
+        ("127.0.0.1", "http", AAPL, 200),
+        ("192.0.2.7", "http", "/health", 200),
+    ],
+)
+def test_whoever_comes_past_the_proxy_is_refused(
+    bl: BarLedger, client: str, scheme: str, path: str, status: int
+) -> None:
+    app = build(bl, Options(proxied=True))
+    shown = bearer(bl.keys.create("served", scopes="read").text)
+
+    async def ask() -> httpx.Response:
+        transport = httpx.ASGITransport(app, client=(client, 1))
+        async with httpx.AsyncClient(transport=transport, base_url=f"{scheme}://localhost", headers=shown) as asking:
+            return await asking.get(path)
+
+    answer = asyncio.run(ask())
+    assert answer.status_code == status
+    if status == 403:
+        assert answer.json()["code"] == "not-encrypted"

@@ -301,5 +301,8 @@ def test_the_command_lists_shows_and_cancels(cli: Cli, home: Path) -> None:
     assert (shown["state"], shown["result"]["bars"]) == ("done", len(DAYS))
     assert "result verified" in cli("jobs", "show", first.id)
     assert "cancelled" in cli("jobs", "cancel", second.id)
+    told = cli("audit")
+    assert f"{first.id} (verify)" in told
+    assert f"{second.id} (verify), cancelled" in told
     assert cli.refused("jobs", "show", "nothing", code=3)["error"] == "queued-job-not-found"
     assert cli.refused("jobs", "list", "--state", "odd", code=2)["error"] == "invalid-setting"

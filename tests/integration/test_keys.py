@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from barledger import BarLedger
+from barledger import BarLedger, connect
 from barledger.domain.access import SCOPES
 from barledger.domain.timeframe import DAY, MINUTE
 from barledger.errors import (
@@ -170,6 +170,16 @@ def test_a_kept_key_that_opens_nothing_is_replaced(bl: BarLedger, tmp_path: Path
     assert made
     assert bl.keys.authenticate(kept_key(tmp_path, 8321)).name == "owner-8321-2"
     assert kept_key(tmp_path, 1) == ""
+
+
+def test_libraries_that_take_turns_on_a_port_have_one_key_each(bl: BarLedger, tmp_path: Path) -> None:
+    with connect("memory:") as other:
+        of = {one: (owner_key(one.keys, tmp_path, 8321), kept_key(tmp_path, 8321))[1] for one in (bl, other)}
+        for one in (bl, other, bl):
+            file, made = owner_key(one.keys, tmp_path, 8321)
+            assert (kept_key(tmp_path, 8321), made) == (of[one], False)
+        assert {len(one.keys.list()) for one in of} == {1}
+    assert {stat.S_IMODE(one.stat().st_mode) for one in file.parent.iterdir()} == {0o600}
 
 
 # --- the command -----------------------------------------------------------------------------------

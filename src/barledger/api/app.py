@@ -37,6 +37,7 @@ from barledger.api.routes import (
     versions,
 )
 from barledger.api.security.callers import Sessions
+from barledger.api.security.encrypted import Encrypted
 from barledger.api.security.headers import SecurityHeaders
 from barledger.api.security.hosts import Hosts
 from barledger.api.security.limits import Limits
@@ -119,6 +120,8 @@ def build(bl: BarLedger, options: Options | None = None) -> FastAPI:
             expose_headers=_SHOWN,
         )
     app.add_middleware(Limits, options=chosen)
+    if chosen.proxied:
+        app.add_middleware(Encrypted)
     app.add_middleware(Hosts, hosts=chosen.hosts)
     app.add_middleware(SecurityHeaders, tls=chosen.tls)
     app.add_middleware(Requests, metrics=app.state.metrics)

@@ -17,11 +17,11 @@ class Options:
 
     ``hosts`` are the names that requests may address it by (a rebinding DNS name is none of them), ``origins`` the
     browser origins that may read answers, ``open_docs`` whether /docs and /openapi.json need no key. ``tls`` says that
-    clients speak TLS to it or to its proxy. ``body_bytes`` and ``query_bytes`` bound what is sent, ``page_rows`` what
-    is held at once, ``claim_seconds`` how long a request with an Idempotency-Key may take before it can be tried
-    again. ``remembered_bytes`` bounds the answers of up to a megabyte that are kept in memory. ``indicator_bars`` is of
-    how many bars the indicators of one instrument may be computed at once (0: of any number). ``retry_seconds`` is
-    what clients are told to wait for while the store does not answer.
+    clients speak TLS to it or to its proxy, ``proxied`` that it is the proxy. ``body_bytes`` and ``query_bytes`` bound
+    what is sent, ``page_rows`` what is held at once, ``claim_seconds`` how long a request with an Idempotency-Key may
+    take before it can be tried again. ``remembered_bytes`` bounds the answers of up to a megabyte that are kept in
+    memory. ``indicator_bars`` is of how many bars the indicators of one instrument may be computed at once (0: of any
+    number). ``retry_seconds`` is what clients are told to wait for while the store does not answer.
 
     ``header_bytes`` and ``header_count`` bound the headers of a request, ``body_seconds`` how long its body may take.
     Each key has ``rate`` requests a second, and ``burst`` at once (0: as many as it likes). ``event_seconds`` is how
@@ -34,6 +34,7 @@ class Options:
     origins: tuple[str, ...] = ()
     open_docs: bool = False
     tls: bool = False
+    proxied: bool = False
     body_bytes: int = 1_048_576
     query_bytes: int = 8_192
     page_rows: int = PORTION

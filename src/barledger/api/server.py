@@ -82,6 +82,7 @@ def server_of(bl: BarLedger, serving: Serving) -> Any:
         open_docs=serving.open_docs,
         open_metrics=serving.open_metrics,
         tls=address.encrypted,
+        proxied=bool(serving.proxy),
         rate=rate,
         burst=max(1, round(rate * _BURST_SECONDS)),
         indicator_bars=serving.indicator_bars,

@@ -108,7 +108,11 @@ def _route(data: Mapping[str, Any]) -> str:
 
 def _job(data: Mapping[str, Any]) -> str:
     job = data["job"]
-    return f"{job['name']} ({job['kind']}), {job['when']}"
+    if "when" in job:
+        return f"{job['name']} ({job['kind']}), {job['when']}"
+    cancelled = ", cancelled" if job["cancelled"] else ""
+    about = f" of {job['instruments'][0]}{_more(job['instruments'])}" if job["instruments"] else ""
+    return f"{job['id']} ({job['kind']}{about}){cancelled}"
 
 
 def _access_key(data: Mapping[str, Any]) -> str:

@@ -5,12 +5,14 @@ for each call, so that the server does it once however often it comes.
 """
 
 import json
+import logging
 import math
 import ssl
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any, Final, TypeVar
 from urllib.parse import urlencode
 from urllib.request import getproxies, proxy_bypass
@@ -39,6 +41,8 @@ _AGAIN: Final = frozenset({429, 502, 503, 504})
 _FIRST_WAIT: Final = 0.1
 _LONGEST_WAIT: Final = 5.0
 _LARGEST_PROBLEM: Final = 1 << 20
+_OURS: Final = ContextVar("barledger_asks_again", default=False)
+_log: Final = logging.getLogger(__name__)
 
 
 class _Later(Exception):
@@ -131,15 +135,20 @@ class Connection:
         def judge(error: Exception) -> bool | float:
             if not isinstance(error, _Later) or error.seconds > deadline - time.monotonic():
                 return False
+            _log.info("%s; it is asked again", str(error.error).splitlines()[0])
             return max(error.seconds, _FIRST_WAIT) if error.seconds else True
 
         waits = {"wait_initial": _FIRST_WAIT, "wait_max": _LONGEST_WAIT, "wait_jitter": _FIRST_WAIT}
+        logging.getLogger("stamina").addFilter(_is_news)
+        ours = _OURS.set(True)
         try:
             for one in stamina.retry_context(on=judge, attempts=None, timeout=self.patience, **waits):
                 with one:
                     return attempt()
         except _Later as later:
             raise later.error from None
+        finally:
+            _OURS.reset(ours)
         raise AssertionError  # pragma: no cover - the loop returns or raises
 
     @contextmanager
@@ -205,6 +214,11 @@ class Connection:
         if isinstance(error, ReadTimeoutError):
             return _Later(StoreTimeout(url=self.url, detail=f"nothing came for {self.timeout:g} s"), 0.0)
         return _Later(StoreUnavailable(url=self.url, detail=_reason(error)), 0.0)
+
+
+def _is_news(_: logging.LogRecord) -> bool:
+    """Leave out what stamina logs of a retry of ours, which is told by our own logger; of others' it logs as before."""
+    return not _OURS.get()
 
 
 def _target(path: str, query: Mapping[str, Any] | None) -> str:

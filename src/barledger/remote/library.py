@@ -18,7 +18,7 @@ from barledger.settings import Settings
 
 _UNSERVED: Final = (
     *("vault", "notifications", "keys", "replies", "instruments", "schedule", "quality_metrics", "integrity"),
-    *("ingestion", "audit", "actions"),
+    *("ingestion", "audit", "actions", "jobs", "events"),
 )
 _SERVED: Final = ("retrieval", "availability", "cache", "indicators")
 

@@ -190,6 +190,12 @@ def test_what_a_server_does_not_offer_is_refused_with_a_next_step(remote: Remote
     assert "Do it where the library is" in caught.value.advice
 
 
+def test_every_part_of_a_library_is_there_or_is_refused(remote: RemoteBarLedger, served: Served) -> None:
+    parts = [name for name in vars(served.bl) if not name.startswith("_")]
+    assert {"jobs", "events", "retrieval"} <= set(parts)
+    assert [name for name in parts if not hasattr(remote, name)] == []
+
+
 def test_a_route_that_an_older_server_lacks_is_refused_by_its_name(remote: RemoteBarLedger, way: Between) -> None:
     body = b'{"code":"route-not-found","detail":"Not Found","fields":{}}'
     way.tamper = lambda *_: Said(status=404, headers={"content-type": "application/problem+json"}, body=body)

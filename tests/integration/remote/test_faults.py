@@ -53,6 +53,16 @@ def test_the_server_says_how_long_to_wait(remote: RemoteBarLedger, way: Between)
     assert time.monotonic() - began >= 1.0
 
 
+def test_what_is_asked_again_is_logged_and_not_printed(
+    remote: RemoteBarLedger, way: Between, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    way.tamper = first(problem(503, "store-unavailable"))
+    assert len(remote.bars("AAPL", "1d")) == 300
+    (told,) = [one for one in caplog.records if one.name in ("barledger.remote.connection", "stamina")]
+    assert (told.levelname, "asked again" in told.getMessage()) == ("INFO", True)
+
+
 def test_patience_ends(opened: Callable[..., RemoteBarLedger], way: Between) -> None:
     remote = opened(remote_timeout=5.0)
     way.tamper = lambda *_: problem(503, "too-busy", **{"retry-after": "3600"})

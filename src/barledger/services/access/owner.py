@@ -9,6 +9,8 @@ from barledger.services.access.keys import KeyService
 
 _FOLDER: Final = "server"
 _MOST: Final = 10_000
+_LIBRARIES: Final = 100
+"""Of so many libraries that were served on a port before, the keys are kept."""
 
 
 def key_file(home: Path, port: int) -> Path:
@@ -25,19 +27,31 @@ def kept_key(home: Path, port: int) -> str:
 
 
 def owner_key(keys: KeyService, home: Path, port: int) -> tuple[Path, bool]:
-    """Make a key for everything unless the one that is kept still opens this library; returns where, and whether made.
+    """Make a key for everything unless one that is kept still opens this library; returns where, and whether made.
 
     Raises `StoreUnwritable` where it cannot be kept, and `ReadOnly`.
     """
-    file = key_file(home, port)
-    if _opens(keys, kept_key(home, port)):
+    file, earlier = key_file(home, port), key_file(home, port).with_suffix(".earlier")
+    kept = kept_key(home, port)
+    if _opens(keys, kept):
         return file, False
-    made = _new(keys, port)
+    # Another library was served here meanwhile, and may be again: no key is lost, so that none is made twice.
+    others = [text for text in _lines(earlier) if text != kept]
+    known = next((text for text in others if _opens(keys, text)), "")
+    chosen = known or _new(keys, port)
     try:
-        _write(file, made)
+        _write(earlier, *[text for text in (kept, *others) if text and text != chosen][:_LIBRARIES])
+        _write(file, chosen)
     except OSError as error:
         raise StoreUnwritable(url=str(file), detail=error.strerror or str(error)) from error
-    return file, True
+    return file, not known
+
+
+def _lines(file: Path) -> list[str]:
+    try:
+        return file.read_text().split()
+    except OSError:
+        return []
 
 
 def _opens(keys: KeyService, text: str) -> bool:
@@ -57,13 +71,13 @@ def _new(keys: KeyService, port: int) -> str:
     raise AccessKeyTaken(name=f"owner-{port}")
 
 
-def _write(file: Path, text: str) -> None:
+def _write(file: Path, *lines: str) -> None:
     """Write a file that only its owner can read, from the first moment on."""
     file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     waiting = file.with_suffix(".new")
     waiting.unlink(missing_ok=True)
     with os.fdopen(os.open(waiting, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as stream:
-        stream.write(f"{text}\n")
+        stream.writelines(f"{line}\n" for line in lines)
         stream.flush()
         os.fsync(stream.fileno())
     waiting.replace(file)
