@@ -11,11 +11,16 @@ import typer
 from barledger.barledger import BarLedger, open_barledger
 from barledger.errors import EmptyLibrary, Mismatch
 from barledger.opening import Place, place_of
+from barledger.remote.address import is_server
+from barledger.remote.opening import open_remote
 from barledger.settings import Settings
 
 Json = Annotated[bool, typer.Option("--json", help="Answer in JSON.")]
 Store = Annotated[
-    str, typer.Option("--store", help="A folder, or influxdb+http://host:8086/bucket.", show_default=False)
+    str,
+    typer.Option(
+        "--store", help="A folder, influxdb+http://host:8086/bucket, or a server, http://host:8321.", show_default=False
+    ),
 ]
 Ledger = Annotated[str, typer.Option("--ledger", help="The ledger's SQLAlchemy URL.", show_default=False)]
 Source = Annotated[str | None, typer.Option(help="Whose bars.", show_default=False)]
@@ -34,9 +39,16 @@ Adjust = Annotated[
 def library(store: str, ledger: str, *, read_only: bool = False, mending: bool = False) -> Iterator[BarLedger]:
     """Open the library that the options, the environment or the configuration file name.
 
-    ``mending`` says that a store and a ledger that do not fit are what the command is for.
+    Of a server it is what is served, by the key of ``BARLEDGER_KEY`` or of this machine's own server. ``mending`` says
+    that a store and a ledger that do not fit are what the command is for.
     """
     settings = Settings()
+    if is_server(store or settings.url):
+        with open_remote(
+            store or settings.url, settings=settings, read_only=read_only, unfit={"ledger": ledger}
+        ) as far:
+            yield far
+        return
     place = place_of(store or settings.url, ledger or settings.ledger, settings)
     made = _is_new(place)
     with warnings.catch_warnings():

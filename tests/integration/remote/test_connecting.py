@@ -20,6 +20,7 @@ from barledger.errors import (
 from barledger.remote.address import ServerAddress, is_server
 from barledger.remote.library import RemoteBarLedger
 from barledger.services.access.owner import key_file
+from commands import Cli
 from serving import Served
 from tampering import Between, Said
 
@@ -49,6 +50,23 @@ def test_the_key_of_this_machines_own_server_is_found(served: Served, home: Path
     file.write_text(f"{served.key}\n")
     with barledger.connect(served.url) as remote:
         assert len(remote.bars("AAPL", "1d")) == 300
+
+
+def test_the_command_asks_a_server_what_is_served(
+    served: Served, cli: Cli, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = key_file(home, ServerAddress.of(served.url).port)
+    file.parent.mkdir(parents=True)
+    file.write_text(f"{served.key}\n")
+    told = cli.json("bars", "AAPL", "1d", "--last", "2", "--store", served.url)
+    bars = served.bl.bars("AAPL", "1d", last=2)
+    assert (told["digest"], len(told["bars"])) == (bars.digest, 2)
+    made = cli.json("snapshot", "create", "AAPL", "1d", "--store", served.url)
+    assert served.bl.verify(made["id"]).ok
+    refused = cli.refused("keys", "list", "--store", served.url, code=4)
+    assert (refused["error"], "bl.keys.list" in refused["message"]) == ("not-served", True)
+    monkeypatch.setenv("BARLEDGER_URL", served.url)
+    assert [one["id"] for one in cli.json("snapshot", "list")] == [made["id"]]
 
 
 @pytest.mark.parametrize(
