@@ -216,6 +216,7 @@ class _Story:
             self._line(f"  {escape(step)}")
         if "server" in self._told:
             self._line(f"Stop the server: {command} demo --stop")
+        self._line("What is in this library goes with the next demo; keep yours elsewhere.")
         return None
 
     def _say(self, number: str, text: str) -> None:

@@ -17,7 +17,9 @@ Name = Annotated[str, typer.Argument(help="A key's name, or its id.", metavar="K
 @app.command()
 def create(
     name: Annotated[str, typer.Argument(help="Whose or what for; the audit log tells it.", metavar="NAME")],
-    scope: Annotated[list[str], typer.Option(help=f"{', '.join(SCOPES)}; may be repeated.", show_default=False)],
+    scope: Annotated[
+        list[str], typer.Option(help=f"{', '.join(SCOPES)}; several with commas, or repeated.", show_default=False)
+    ],
     instruments: Annotated[
         list[str] | None,
         typer.Option(help="Only these: an instrument or a glob; may be repeated.", show_default=False),
@@ -31,7 +33,11 @@ def create(
     json: Json = False,
 ) -> None:
     """Make a key, and show it: once, since only a hash of it is kept."""
-    given: dict[str, Any] = {"scopes": scope, "instruments": instruments or (), "expires": expires}
+    given: dict[str, Any] = {
+        "scopes": [one.strip() for text in scope for one in text.split(",")],
+        "instruments": instruments or (),
+        "expires": expires,
+    }
     with library(store, ledger) as opened:
         made = opened.keys.create(name, reason=reason, **given)
     _show(Output(as_json=json), made)
@@ -77,7 +83,7 @@ def revoke(name: Name, reason: Reason = "", store: Store = "", ledger: Ledger = 
 def _show(output: Output, made: NewKey) -> None:
     output.say(made.text, {"key": made.text} | _told(made.key))
     if not output.as_json:
-        output.note(f"this is the only time that {made.key.name} is shown ({', '.join(made.key.scopes)})")
+        output.note(f"this is the only time that the key of {made.key.name} is shown ({', '.join(made.key.scopes)})")
 
 
 def _told(key: AccessKey) -> dict[str, Any]:

@@ -34,12 +34,17 @@ class BarsWish(Wish):
     ] = None
     adjust: Annotated[
         Literal["raw", "splits", "total"] | None,
-        Field(description="Prices as traded, in the newest shares, or less dividends too; without it as stored."),
+        Field(
+            description="Prices as traded, in the newest shares, or less dividends too; without it as stored. "
+            "With include_adjusted, of the columns that this adds."
+        ),
     ] = None
     include_adjusted: Annotated[
         bool, Field(description="Put adj_open … adj_volume and adjustment_factor beside the stored values.")
     ] = False
-    columns: Annotated[Names | None, Field(description="Only these columns, beside time.")] = None
+    columns: Annotated[
+        Names | None, Field(description="Only these columns, beside time; of those that include_adjusted adds, too.")
+    ] = None
     last: Annotated[int | None, Field(ge=1, le=PORTION, description="Only so many, the newest.")] = None
     limit: Annotated[int | None, Field(ge=1, le=PORTION, description="At most so many on a page.")] = None
     cursor: Annotated[
