@@ -257,7 +257,7 @@ def changed(exported: Exported, data: bytes, change: Sequence[Any]) -> bytes:
             return b"".join([_checkpoint_changed(exported, lines[0], what, how[0]), *lines[1:]])
         other = told(lines[how[1] % len(lines)])
         lines[first] = written(_field_changed(told(lines[first]), what, other, how[2]))
-    except (ValueError, KeyError, TypeError, IndexError, InvalidNote):
+    except (ValueError, KeyError, TypeError, AttributeError, IndexError, InvalidNote):
         return data
     return b"".join(lines)
 
