@@ -61,7 +61,8 @@ def naive(given: Rows, fine: Timeframe, coarse: Timeframe, calendar: Calendar) -
         high = float("nan") if any(np.isnan(columns["high"])) else max(columns["high"])
         low = float("nan") if any(np.isnan(columns["low"])) else min(columns["low"])
         table.append([label, columns["open"][0], high, low, columns["close"][-1], sum(columns["volume"])])
-        around = calendar.expected(fine, Interval(label - 2 * DAY, label + coarse.duration + 2 * DAY)).tolist()
+        margin = 2 * min(coarse.duration, DAY)
+        around = calendar.expected(fine, Interval(label - margin, label + coarse.duration + margin)).tolist()
         parts = [time for time in around if int(calendar.coarser(fine, np.array([time]), coarse)[0]) == label]
         partial.append(not set(parts) <= set(given.time.tolist()))
     return table, partial
