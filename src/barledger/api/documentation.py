@@ -9,6 +9,7 @@ from fastapi.security import HTTPBasic, HTTPBasicCredentials
 from starlette.responses import HTMLResponse, JSONResponse, Response
 
 from barledger import __version__
+from barledger.api.examples.answers import exemplify
 from barledger.api.options import Options
 from barledger.api.problems import HttpProblem
 from barledger.api.reference import page as reference
@@ -44,6 +45,7 @@ def describe(app: FastAPI) -> None:
                 answer["headers"] = described() | answer.get("headers", {})
                 if answer["description"] == _USUAL:
                     answer["description"] = _made_of(method, status)
+            exemplify(made)
             app.openapi_schema = made
         return app.openapi_schema
 

@@ -13,7 +13,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from barledger.api.examples import HTTP, LIBRARY
+from barledger.api.examples.errors import HTTP, LIBRARY
 from barledger.api.options import Options
 from barledger.api.response_headers import described
 from barledger.api.schemas.problem import FieldProblem, Problem

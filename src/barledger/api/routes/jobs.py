@@ -154,6 +154,7 @@ def result(caller: Anyone, job_id: JobId) -> JobResult:
     "/{job_id:job}/files/{name}",
     operation_id="job_file",
     summary="A file that a job made",
+    response_class=Response,
     response_model=None,
     responses={
         200: {
