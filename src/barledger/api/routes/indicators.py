@@ -29,6 +29,7 @@ from barledger.api.schemas.indicators import (
     read_parameters,
 )
 from barledger.api.schemas.tables import TableWish
+from barledger.api.schemas.values import IDENTIFIER
 from barledger.api.security.callers import Caller, Reader
 from barledger.api.specs import spec_of
 from barledger.api.streaming import TABLES, stream
@@ -53,9 +54,8 @@ COMPUTED: Final = (
     *("Barledger-Version", "Barledger-Revision", "Barledger-Digest", "Barledger-Bars-Digest"),
     *("Barledger-Adjustment", "Barledger-Warmup-Complete", "Barledger-Rows"),
 )
-_CALL: Final = r"^[A-Za-z_][A-Za-z0-9_]{0,63}$"
 IndicatorType = Annotated[
-    str, Path(pattern=_CALL, description="An indicator's name or alias.", examples=["sma"], max_length=64)
+    str, Path(pattern=IDENTIFIER, description="An indicator's name or alias.", examples=["sma"], max_length=64)
 ]
 
 
