@@ -49,7 +49,7 @@ def test_no_example_is_of_an_operation_that_there_is_not(raw: dict[str, Any]) ->
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::barledger.errors.BarledgerWarning")
 def test_the_examples_are_what_the_app_answers() -> None:
-    """Ids, digests and signatures are others each time; what is said is the same."""
+    """Ids, digests and signatures are others each time; what is said is the same. Else run make examples."""
     assert shape(record()) == shape(recorded())
 
 

@@ -176,6 +176,8 @@ def test_a_member_that_is_given_twice_is_refused(admin: AppClient, body: str) ->
         ("GET", "sources/no.such:one", "source-not-found"),
         ("GET", "audit/entries/99999", "entry-not-found"),
         ("GET", "indicators/describe/nope", "indicator-not-found"),
+        ("GET", "indicators/describe/sma(5)", "indicator-not-found"),
+        ("GET", "indicators/calculate/sma(5)?instrument=AAPL&timeframe=1d", "indicator-not-found"),
     ],
 )
 def test_a_name_that_nobody_has_is_not_found_as_what_it_names(

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from barledger.api.schemas.problem import FieldProblem
-from barledger.api.schemas.values import CURSOR, IDENTIFIER, MOMENT, NAME, NAMES, NOTE, TIME
+from barledger.api.schemas.values import CURSOR, MOMENT, NAME, NAMES, NOTE, TIME
 
 _TIME: Final = "a date or time, such as 2024-01-31 or 2024-01-31T09:30:00Z"
 _NAME: Final = "a name of 1 to 256 characters, none of them a control character"
@@ -19,7 +19,6 @@ EXPECTED: Final[Mapping[str, str]] = {
     NOTE: "a text of at most 256 characters, none of them a control character",
     NAMES: "names of columns, separated by commas, such as open,close",
     CURSOR: "the cursor of an answer of this server, from `next` or the header Link",
-    IDENTIFIER: "the name of an indicator, such as sma",
     r"^[\x21-\x7e]{1,128}$": "1 to 128 visible ASCII characters without spaces, such as a UUID",
     r'^(\*|"[!#-~]{0,128}")$': 'the ETag of an answer with its quotes, such as "5f0c7a52", or *',
     r"^(job|discrepancy|notice)(,(job|discrepancy|notice)){0,2}$": "kinds, separated by commas, such as job,notice",

@@ -1,6 +1,6 @@
 """Examples of answers and of bodies: what the app answered to one request of every operation, when it was recorded.
 
-``python -m barledger.api.examples`` records them.
+``make examples`` records them.
 """
 
 from collections.abc import Iterator, Mapping

@@ -70,7 +70,6 @@ NOTE: Final = r"^[^\x00-\x1f\x7f]*$"
 """A pattern of a text on one line, which may be left out."""
 NAMES: Final = r"^[a-z_]+(,[a-z_]+){0,31}$"
 CURSOR: Final = r"^[A-Za-z0-9_-]{1,4096}$"
-IDENTIFIER: Final = r"^[A-Za-z_][A-Za-z0-9_]{0,63}$"
 Name = Annotated[str, Field(min_length=1, max_length=256, pattern=NAME)]
 InstrumentName = Annotated[Name, Field(description="An instrument, in any spelling.", examples=["AAPL", "BTC/USDT"])]
 VersionName = Annotated[
