@@ -13,7 +13,7 @@ export UV_PROJECT_ENVIRONMENT := $(VENV)
 # Empty is unset: without bytecode each process and each command that a test starts compiles everything anew.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help run stop test test-fast test-pandas2 lint docs torture bench quality setup servers clean
+.PHONY: help run stop test test-fast test-pandas2 lint docs examples torture bench quality setup servers clean
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -47,6 +47,9 @@ lint: setup ## style, types, import rules and what is unsafe
 docs: setup ## the list of indicators into docs/indicators.md, and the API's reference into docs/api.md
 	@$(BIN)/python -m barledger.indicators.catalogue docs/indicators.md
 	@$(BIN)/python -m barledger.api.reference docs/api.md
+
+examples: setup ## record the examples of answers that the API's description shows anew
+	@$(BIN)/python -m barledger.api.examples
 
 torture: setup servers ## a hundred kills, the API at length, and all the slow properties; about an hour
 	@BARLEDGER_TORTURE=1 $(BIN)/pytest -m "slow or torture" --timeout=3600

@@ -181,6 +181,17 @@ def test_head_is_get_without_a_body(client: AppClient) -> None:
 # --- how values are written ------------------------------------------------------------------------
 
 
+def test_text_has_six_columns_and_typed_forms_nine_unless_others_are_asked_for(client: AppClient) -> None:
+    def columns(query: str) -> list[str]:
+        return pd.read_csv(io.BytesIO(client.get(f"{AAPL}?last=1&{query}").content)).columns.tolist()
+
+    typed = pd.read_parquet(io.BytesIO(client.get(f"{AAPL}?last=1&format=parquet").content)).columns
+    assert columns("format=csv") == ["time", "open", "high", "low", "close", "volume"]
+    assert {*typed} == {*columns("format=csv"), "adjustment_factor", "source_id", "revision"}
+    assert columns("format=csv&columns=close,revision,close_time") == ["time", "close", "revision", "close_time"]
+    assert "adj_close" in columns("format=csv&include_adjusted=true")
+
+
 def test_columns_come_first_where_they_are_asked_for(client: AppClient) -> None:
     data = client.get(AAPL, params={"orient": "columns", "last": 2, "columns": "close"}).json()["data"]
     assert data == {"time": ["1970-10-26T00:00:00Z", "1970-10-27T00:00:00Z"], "close": [102.98, 102.99]}

@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import html
 import re
 from html.parser import HTMLParser
 from pathlib import Path
@@ -48,6 +49,12 @@ def test_the_page_has_every_operation_and_asks_nobody_else(bl: BarLedger, outlin
     assert not [one for one in read.asked if one.startswith("#") and one[1:] not in read.ids]
     assert {one.id for several in outline.operations.values() for one in several} <= set(read.ids)
     assert len(read.ids) == len(set(read.ids))
+
+
+def test_the_page_shows_what_is_sent_and_answered(bl: BarLedger) -> None:
+    page = html.unescape(AppClient(build(bl, Options(hosts=("localhost",), open_docs=True))).get("/docs").text)
+    assert """-d '{"reason": "case 7"}' "$SERVER/api/v1/snapshots/{snapshot}/hold\"""" in page
+    assert '"instrument": "AAPL",\n    "timeframe": "1d",\n    "version": "latest"' in page
 
 
 def test_the_page_may_do_nothing_but_be_shown(bl: BarLedger) -> None:

@@ -39,7 +39,7 @@ from serving import DAYS, bearer
 _STATE: Final = ("404", "409", "410", "412")
 _RIGHT: Final = ["2xx", "3xx", "422", *_STATE]
 # What is too large is refused as such before anybody looks whether it is right.
-_WRONG: Final = ["401", "404", "405", "406", "409", "412", "413", "414", "422"]
+_WRONG: Final = ["401", "404", "405", "406", "409", "412", "413", "414", "415", "422"]
 _CHECKS: Final = ChecksConfig(
     positive_data_acceptance=PositiveDataAcceptanceConfig(expected_statuses=_RIGHT),
     negative_data_rejection=NegativeDataRejectionConfig(expected_statuses=_WRONG),

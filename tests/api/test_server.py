@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 import signal
 import socket
 import stat
@@ -90,6 +91,17 @@ def test_polars_reads_what_is_sent(served: Served) -> None:
     expected = served.bl.bars("AAPL", "1d").df["close"].tolist()
     assert pl.read_ipc_stream(io.BytesIO(asked(served, f"{AAPL}?format=arrow")))["close"].to_list() == expected
     assert pl.read_parquet(io.BytesIO(asked(served, f"{AAPL}?format=parquet")))["close"].to_list() == expected
+
+
+def test_the_recipe_for_polars_in_the_docs_works(served: Served) -> None:
+    text = (Path(__file__).parents[2] / "docs" / "remote.md").read_text(encoding="utf-8")
+    (recipe,) = [one for one in re.findall(r"```python\n(.*?)```", text, re.DOTALL) if "polars" in one]
+    found: dict[str, Any] = {}
+    exec(recipe.replace("http://cache.desk:8321", served.url).replace("bl_…", served.key), found)  # noqa: S102
+    found["server"].close()
+    expected = served.bl.bars("AAPL", "1d")
+    assert found["bars"]["close"].to_list() == found["same"]["close"].to_list() == expected.df["close"].tolist()
+    assert len(found["bars"].columns) == 9
 
 
 def test_a_client_that_goes_away_in_the_middle_harms_nobody(served: Served) -> None:

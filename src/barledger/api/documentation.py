@@ -9,6 +9,7 @@ from fastapi.security import HTTPBasic, HTTPBasicCredentials
 from starlette.responses import HTMLResponse, JSONResponse, Response
 
 from barledger import __version__
+from barledger.api.examples.answers import exemplify
 from barledger.api.options import Options
 from barledger.api.problems import HttpProblem
 from barledger.api.reference import page as reference
@@ -23,7 +24,11 @@ _ABOUT: Final = """A versioned, auditable cache of market data. Your backtest's 
 
 Every request needs a key: `Authorization: Bearer bl_…` (`barledger keys create NAME --scope read`). Revisions and times
 in nanoseconds are decimal strings; other times are RFC 3339 in UTC. Every error is `application/problem+json` with a
-code and the next step."""
+code and the next step. A body wants the header `Content-Type: application/json`.
+
+Bars as JSON, CSV and NDJSON have six columns: `time`, `open`, `high`, `low`, `close` and `volume`. As Arrow and Parquet
+they have nine: `adjustment_factor`, `source_id` and `revision` too. `columns=close,revision` asks for others in every
+form, beside `time`, `close_time` among them; `include_adjusted=true` adds the adjusted ones."""
 _USUAL: Final = "Successful Response"
 router: Final = APIRouter(include_in_schema=False)
 _BESIDE: Final = (Problem, StreamedEvent, DiscrepancyEvent, NoticeEvent)
@@ -44,6 +49,7 @@ def describe(app: FastAPI) -> None:
                 answer["headers"] = described() | answer.get("headers", {})
                 if answer["description"] == _USUAL:
                     answer["description"] = _made_of(method, status)
+            exemplify(made)
             app.openapi_schema = made
         return app.openapi_schema
 

@@ -11,7 +11,7 @@ from pydantic import Field
 from starlette.requests import Request
 
 from barledger.api import paging
-from barledger.api.schemas.values import Wish
+from barledger.api.schemas.values import CURSOR, Wish
 from barledger.errors import InvalidCursor
 
 MOST: Final = 1_000
@@ -24,9 +24,7 @@ class PageWish(Wish):
     """Which page of a list."""
 
     limit: Annotated[int, Field(ge=1, le=MOST, description="At most so many on a page.")] = 100
-    cursor: Annotated[
-        str | None, Field(pattern=r"^[A-Za-z0-9_-]{1,4096}$", description="From `next`, or the header Link.")
-    ] = None
+    cursor: Annotated[str | None, Field(pattern=CURSOR, description="From `next`, or the header Link.")] = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

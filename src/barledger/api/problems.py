@@ -5,6 +5,7 @@ knows is an `HttpProblem`.
 """
 
 import logging
+import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
@@ -13,11 +14,12 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from barledger.api.examples import HTTP, LIBRARY
+from barledger.api.examples.errors import HTTP, LIBRARY
 from barledger.api.options import Options
 from barledger.api.response_headers import described
 from barledger.api.schemas.problem import FieldProblem, Problem
-from barledger.api.schemas.values import plain
+from barledger.api.schemas.values import NAME, plain
+from barledger.api.wording import field_problem
 from barledger.errors import (
     AccessDenied,
     ActionKnown,
@@ -111,6 +113,9 @@ class HttpProblem(HTTPException):
         self.fields = dict(fields or {})
 
 
+CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
+"""What no name has."""
+_IN_PATH: Final = {"type": "string_pattern_mismatch", "loc": ("path",), "ctx": {"pattern": NAME}, "msg": ""}
 _HTTP: Final[Mapping[int, tuple[str, str]]] = {
     400: ("bad-request", "Send what the API's documentation describes."),
     404: ("route-not-found", "Look the address up in /openapi.json."),
@@ -127,11 +132,17 @@ def install(app: FastAPI, options: Options, allowed: Callable[[str], str]) -> No
 
     async def http(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)  # noqa: S101 - as above
+        if not isinstance(error, HttpProblem) and CONTROL.search(request.scope["path"]):
+            # No route takes it, whatever else the path is.
+            return answer(of_validation(RequestValidationError([_IN_PATH]), request_id(request.scope)))
         headers = {"allow": allowed(request.url.path)} if error.status_code == 405 else error.headers
         return answer(of_http(error, request_id(request.scope)), headers)
 
     async def validation(request: Request, error: Exception) -> Response:
         assert isinstance(error, RequestValidationError)  # noqa: S101 - as above
+        if isinstance(error.body, bytes):
+            # What is said to be JSON is parsed when it comes here.
+            return answer(of_http(_not_json(request.headers.get("content-type")), request_id(request.scope)))
         return answer(of_validation(error, request_id(request.scope)))
 
     app.add_exception_handler(BarledgerError, library)
@@ -186,26 +197,27 @@ def of_http(error: HTTPException, identity: str) -> Problem:
     if isinstance(error, HttpProblem):
         return _made(error.status_code, error.code, error.detail, error.next_step, identity, fields=error.fields)
     if error.detail == _UNREADABLE:
-        step = "Send JSON that is not nested deeper than the documentation describes."
-        return _made(422, "body-unreadable", "the body cannot be read", step, identity)
+        step = "Send JSON in UTF-8 that is not nested deeper than the documentation describes."
+        told = "the body cannot be read: it is nested too deeply, or no UTF-8"
+        wrong = FieldProblem(location="body", field="body", code="body-unreadable", message=told)
+        return _made(422, "body-unreadable", told, step, identity, errors=[wrong])
     code, step = _HTTP.get(error.status_code, ("http-error", "Look the address up in /openapi.json."))
     return _made(error.status_code, code, str(error.detail), step, identity)
 
 
 def of_validation(error: RequestValidationError, identity: str) -> Problem:
     """Name every field that is wrong, and never what was sent in it: it may be a secret."""
-    errors = [
-        FieldProblem(
-            location=str(one["loc"][0]),
-            field=".".join(map(str, one["loc"][1:])) or str(one["loc"][0]),
-            code=str(one["type"]),
-            message=str(one["msg"]),
-        )
-        for one in error.errors()
-    ]
+    errors = [field_problem(one) for one in error.errors()]
     told = "; ".join(f"{one.field}: {one.message}" for one in errors[:3])
     step = "Correct the fields that `errors` names; /openapi.json describes them."
     return _made(422, "invalid-request", told or "the request is not valid", step, identity, errors=errors)
+
+
+def _not_json(given: str | None) -> HttpProblem:
+    """Tell that a body is not said to be JSON; curl says of what it sends by -d that it is a form."""
+    told = "the header Content-Type is missing" if given is None else "the header Content-Type says that it is no JSON"
+    code, _, step = HTTP[415]
+    return HttpProblem(415, code, f"the body is not read, since {told}", step)
 
 
 def unexpected(identity: str) -> Problem:
@@ -299,6 +311,7 @@ _TOLD: Final[Mapping[int, str]] = {
     412: "It is not what the header If-Match expects any more.",
     413: "More was sent than the server takes.",
     414: "The address is longer than the server takes.",
+    415: "The body is not said to be JSON.",
     422: "A field is wrong, or a rule is broken; `errors` names the fields.",
     429: "Too many requests with this key.",
     431: "The headers are larger than the server takes.",
@@ -324,7 +337,7 @@ def documented(*cases: int | BarledgerError) -> dict[int | str, dict[str, Any]]:
         if isinstance(case, BarledgerError):
             own.setdefault(status_of(case), []).append(_told_by(case, _ID))
     statuses = {one for one in cases if isinstance(one, int)} | {*own, *EVERYWHERE}
-    statuses |= {408} if 413 in statuses else set()
+    statuses |= {408, 415} if 413 in statuses else set()
     return {status: _documented(status, own.get(status) or [_example(status)]) for status in sorted(statuses)}
 
 

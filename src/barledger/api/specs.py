@@ -4,11 +4,18 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
-from barledger.errors import ParameterInvalid, ParameterUnknown
+from barledger.errors import IndicatorNotFound, ParameterInvalid, ParameterUnknown
 
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _LARGEST: Final = 1e15
 """Numbers of specs are no larger."""
+
+
+def named(indicator: str) -> str:
+    """Return the name of an indicator alone; raises `IndicatorNotFound` for a spec, and for what none is called."""
+    if not _NAME.fullmatch(indicator):
+        raise IndicatorNotFound(name=indicator)
+    return indicator
 
 
 def spec_of(indicator: str, parameters: Mapping[str, float | str]) -> str:

@@ -1,11 +1,15 @@
 """What a server refuses: keys, rights, cursors, and requests that are sent twice."""
 
 from dataclasses import dataclass
+from typing import Any, Final
 
 from barledger.errors.input import InvalidInput
 from barledger.errors.lookup import NotFound
 from barledger.errors.refusals import NameTaken, Refused
 from barledger.errors.root import BarledgerError
+
+EVERY: Final = "*"
+"""What stands for an instrument where the whole library is meant."""
 
 
 @dataclass(kw_only=True, eq=False)
@@ -45,8 +49,12 @@ class InstrumentDenied(AccessDenied):
     instrument: str
     patterns: tuple[str, ...]
     code = "instrument-denied"
-    message = "key {key} is for {patterns}, and not for {instrument}"
-    next_step = "Use a key for that instrument, or one without patterns."
+    message = "key {key} is for {patterns}, and not for {wanted}"
+    next_step = "Use a key for {wanted}: one without patterns is for everything."
+
+    def _told(self) -> dict[str, Any]:
+        wanted = "the whole library" if self.instrument == EVERY else self.instrument
+        return super()._told() | {"wanted": wanted}
 
 
 @dataclass(kw_only=True, eq=False)

@@ -1,5 +1,6 @@
 """The outline: what OpenAPI says of operations and schemas, as people read it."""
 
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -22,18 +23,22 @@ class Field:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """What an operation may answer: ``schema`` is a name among the schemas, ``codes`` those of its errors."""
+    """What an operation may answer: ``schema`` is a name among the schemas, ``codes`` those of its errors.
+
+    ``example`` is an answer in JSON, empty where there is none.
+    """
 
     status: str
     about: str
     schema: str
     media: tuple[str, ...]
     codes: tuple[str, ...]
+    example: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Operation:
-    """One operation."""
+    """One operation; ``body`` is an example in JSON, empty where it takes none."""
 
     id: str
     tag: str
@@ -42,6 +47,7 @@ class Operation:
     summary: str
     about: str
     fields: tuple[Field, ...]
+    body: str
     answers: tuple[Answer, ...]
 
 
@@ -93,6 +99,7 @@ def _operations(description: Json, schemas: Json) -> Iterator[Operation]:
                 summary=told["summary"],
                 about=_joined(told.get("description", "")),
                 fields=(*_parameters(told), *_body(told, schemas)),
+                body=_example(told.get("requestBody", {}), indent=None),
                 answers=tuple(_answer(status, one) for status, one in told["responses"].items()),
             )
 
@@ -133,7 +140,13 @@ def _answer(status: str, told: Json) -> Answer:
         schema=next((name for name in schemas if name), ""),
         media=tuple(content),
         codes=tuple(codes) if status >= "4" else (),
+        example=_example(told, indent=2),
     )
+
+
+def _example(told: Json, *, indent: int | None) -> str:
+    shown = told.get("content", {}).get("application/json", {}).get("example")
+    return "" if shown is None else json.dumps(shown, indent=indent, ensure_ascii=False)
 
 
 def type_of(schema: Json) -> str:

@@ -5,6 +5,7 @@ import hashlib
 import re
 from collections.abc import Iterator, Sequence
 from html import escape
+from shlex import quote
 from typing import Final
 
 from barledger.api.reference.outline import Answer, Field, Object, Operation, Outline
@@ -68,14 +69,15 @@ def _operation(one: Operation) -> Iterator[str]:
 def _command(one: Operation) -> str:
     """Return how it is asked for by curl."""
     method = "" if one.method == "GET" else f"-X {one.method} "
-    body = "-H 'Content-Type: application/json' -d '{…}' " if any(it.place == "body" for it in one.fields) else ""
+    body = f"-H 'Content-Type: application/json' -d {quote(one.body)} " if one.body else ""
     return f'curl {method}-H "Authorization: Bearer $KEY" {body}"$SERVER{one.path}"'
 
 
 def _answer(one: Answer) -> str:
     schema = f" {_link(one.schema)}" if one.schema else ""
     codes = ", ".join(f"<code>{escape(code)}</code>" for code in one.codes)
-    return f"<b>{escape(one.status)}</b> {_prose(one.about)}{schema}{f' {codes}' if codes else ''}"
+    shown = f"<details><summary>example</summary><pre>{escape(one.example)}</pre></details>" if one.example else ""
+    return f"<b>{escape(one.status)}</b> {_prose(one.about)}{schema}{f' {codes}' if codes else ''}{shown}"
 
 
 def _object(one: Object) -> Iterator[str]:

@@ -20,7 +20,7 @@ from barledger.api.schemas.actions import (
     ActionWish,
     WithdrawalWish,
 )
-from barledger.api.security.callers import Decider, Reader
+from barledger.api.security.callers import Caller, Decider, Reader
 from barledger.domain.action import CorporateAction
 from barledger.domain.series import normalise_instrument
 from barledger.errors import ActionKnown, ActionNotFound, InvalidAction
@@ -120,9 +120,16 @@ def withdraw(caller: Decider, wish: WithdrawalWish, once: OnceOnly) -> Response:
         gone = caller.bl.actions.withdraw(
             wish.instrument, wish.kind, wish.ex_date, source=wish.source, reason=wish.reason
         )
-        return written(ActionAnswer.of(gone))
+        return written(ActionAnswer.of(_as_it_is(caller, gone)))
 
     return once(caller, wish, work)
+
+
+def _as_it_is(caller: Caller, gone: CorporateAction) -> CorporateAction:
+    """Return what is known of an action that was just withdrawn: the denial of it, or that its source took it back."""
+    known = caller.bl.actions.history(gone.instrument, kind=gone.kind)
+    said = (one for one in reversed(known) if one.withdrawn and one.ex_date == gone.ex_date)
+    return next(said, gone)
 
 
 def _place(one: CorporateAction) -> Place:

@@ -22,6 +22,7 @@ from barledger.api.schemas.discrepancies import (
     UndoWish,
 )
 from barledger.api.schemas.reasons import ReasonWish
+from barledger.api.schemas.values import Name
 from barledger.api.security.callers import Caller, Decider, Reader
 from barledger.domain.discrepancy import Discrepancy
 from barledger.errors import ChangedSince, DiscrepancyNotFound, IllegalStep, ProposalStale
@@ -35,9 +36,7 @@ _REVISIONS: Final = {"expected": 1795658068935660612, "found": 17956580700012345
 _STALE: Final = ProposalStale(series="AAPL 1d from yahoo", proposal=_ID, **_REVISIONS)
 _STEP: Final = IllegalStep(discrepancy=_ID, state="rejected", step="accepted")
 _CHANGED: Final = ChangedSince(series="AAPL 1d from yahoo", discrepancy=_ID, changed=1, bars=3, **_REVISIONS)
-DiscrepancyId = Annotated[
-    str, Path(pattern=r"^[A-Za-z0-9_-]{1,64}$", description="A discrepancy's id.", examples=[_ID])
-]
+DiscrepancyId = Annotated[Name, Path(description="A discrepancy's id.", examples=[_ID])]
 
 
 @router.get(

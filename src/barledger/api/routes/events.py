@@ -42,6 +42,7 @@ LastEventId = Annotated[
     "",
     operation_id="events",
     summary="What happens, as it happens",
+    response_class=Response,
     response_model=None,
     responses={
         200: {

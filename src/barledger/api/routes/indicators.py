@@ -29,8 +29,9 @@ from barledger.api.schemas.indicators import (
     read_parameters,
 )
 from barledger.api.schemas.tables import TableWish
+from barledger.api.schemas.values import Name
 from barledger.api.security.callers import Caller, Reader
-from barledger.api.specs import spec_of
+from barledger.api.specs import named, spec_of
 from barledger.api.streaming import TABLES, stream
 from barledger.errors import (
     CannotAdjust,
@@ -53,10 +54,7 @@ COMPUTED: Final = (
     *("Barledger-Version", "Barledger-Revision", "Barledger-Digest", "Barledger-Bars-Digest"),
     *("Barledger-Adjustment", "Barledger-Warmup-Complete", "Barledger-Rows"),
 )
-_CALL: Final = r"^[A-Za-z_][A-Za-z0-9_]{0,63}$"
-IndicatorType = Annotated[
-    str, Path(pattern=_CALL, description="An indicator's name or alias.", examples=["sma"], max_length=64)
-]
+IndicatorType = Annotated[Name, Path(description="An indicator's name or alias.", examples=["sma"])]
 
 
 @router.get(
@@ -82,7 +80,7 @@ def indicators(caller: Reader, request: Request, wish: Annotated[IndicatorsWish,
 )
 def describe(caller: Reader, request: Request, indicator_type: IndicatorType) -> Response:
     """Tell what an indicator takes and gives, its formula and convention, and how far back it reaches."""
-    return conditional.answered(request, IndicatorAnswer.of(caller.bl.indicators.describe(indicator_type)))
+    return conditional.answered(request, IndicatorAnswer.of(caller.bl.indicators.describe(named(indicator_type))))
 
 
 @router.get(
@@ -106,7 +104,7 @@ def calculate(
     caller.check(wish.instrument)
     form = choose(request.headers.get("accept"), wish.format)
     options: Options = request.app.state.options
-    spec = spec_of(indicator_type, read_parameters(wish.parameters or "{}"))
+    spec = spec_of(named(indicator_type), read_parameters(wish.parameters or "{}"))
     check_bars(caller, options, spec, wish)
     found = caller.bl.indicators.calculate(
         spec,

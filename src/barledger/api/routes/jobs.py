@@ -31,9 +31,7 @@ from barledger.errors import QueuedJobNotFound, ScopeMissing
 router: Final = APIRouter(prefix="/jobs", tags=["jobs"])
 ingestion: Final = APIRouter(prefix="/data/ingest", tags=["data"])
 
-JobId = Annotated[
-    str, Path(pattern=r"^job-[0-9a-f]{16}$", description="A job's id.", examples=["job-0a1b2c3d4e5f6a7b"])
-]
+JobId = Annotated[Name, Path(description="A job's id.", examples=["job-0a1b2c3d4e5f6a7b"])]
 _TAKEN: Final[dict[int | str, dict[str, Any]]] = {
     202: {
         "model": JobAnswer,
@@ -154,6 +152,7 @@ def result(caller: Anyone, job_id: JobId) -> JobResult:
     "/{job_id:job}/files/{name}",
     operation_id="job_file",
     summary="A file that a job made",
+    response_class=Response,
     response_model=None,
     responses={
         200: {

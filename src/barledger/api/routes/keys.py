@@ -12,6 +12,7 @@ from barledger.api.problems import documented
 from barledger.api.response_headers import described
 from barledger.api.schemas.keys import KeyAnswer, KeysAnswer, KeyWish, NewKeyAnswer
 from barledger.api.schemas.reasons import NoteWish
+from barledger.api.schemas.values import NAME
 from barledger.api.security.callers import Admin, Caller
 from barledger.domain.access import AccessKey
 from barledger.errors import AccessKeyNotFound, AccessKeyRevoked, AccessKeyTaken
@@ -26,7 +27,7 @@ KeyName = Annotated[
     Path(
         min_length=1,
         max_length=256,
-        pattern=r"^[^\x00-\x1f\x7f]+$",
+        pattern=NAME,
         description="A key's name, or its id.",
         examples=["desk"],
     ),

@@ -20,7 +20,14 @@ _TEXT: Final[dict[int | str, dict[str, Any]]] = {
 }
 
 
-@router.get("/metrics", operation_id="metrics", summary="For Prometheus", response_model=None, responses=_TEXT)
+@router.get(
+    "/metrics",
+    operation_id="metrics",
+    summary="For Prometheus",
+    response_class=Response,
+    response_model=None,
+    responses=_TEXT,
+)
 async def metrics(
     request: Request, shown: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)] = None
 ) -> Response:

@@ -24,6 +24,7 @@ from barledger.api.schemas.notifications import (
     TestedAnswer,
 )
 from barledger.api.schemas.reasons import NoteWish
+from barledger.api.schemas.values import NAME, Name
 from barledger.api.security.callers import Admin
 from barledger.errors import ChannelNotFound, ChannelTaken, InvalidSetting, RouteNotFound
 
@@ -37,13 +38,9 @@ _OF_THE_SERVER: Final = frozenset(
 )
 ChannelName = Annotated[
     str,
-    Path(
-        min_length=1, max_length=256, pattern=r"^[^\x00-\x1f\x7f]+$", description="A channel's name.", examples=["desk"]
-    ),
+    Path(min_length=1, max_length=256, pattern=NAME, description="A channel's name.", examples=["desk"]),
 ]
-RouteId = Annotated[
-    str, Path(pattern=r"^[A-Za-z0-9_-]{1,64}$", description="A rule's id.", examples=["route-0a1b2c3d4e5f"])
-]
+RouteId = Annotated[Name, Path(description="A rule's id.", examples=["route-0a1b2c3d4e5f"])]
 
 
 @router.get(

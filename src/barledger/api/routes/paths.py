@@ -5,7 +5,7 @@ from typing import Annotated, Final
 from fastapi import Path
 from starlette.convertors import Convertor, register_url_convertor
 
-from barledger.api.schemas.values import TimeframeName
+from barledger.api.schemas.values import NAME, TimeframeName
 
 SERIES: Final = "/{instrument:path}/{timeframe}"
 """How a route ends that is about a series; ``BTC/USDT/1h`` and ``BTC%2FUSDT/1h`` are the same."""
@@ -15,7 +15,7 @@ Instrument = Annotated[
     Path(
         min_length=1,
         max_length=256,
-        pattern=r"^[^\x00-\x1f\x7f]+$",
+        pattern=NAME,
         description="An instrument in any spelling; a slash may be percent-encoded.",
         examples=["AAPL"],
     ),
@@ -42,10 +42,14 @@ class Named(Convertor[str]):
         return value
 
 
+KINDS: Final = ("batch-indicators", "export", "reconcile", "verify")
+"""What stands after ``/jobs/`` where a job is asked for."""
+
+
 class JobName(Named):
     """A job's id; ``{job_id:job}`` is none of the words behind which jobs are asked for."""
 
-    regex = "job-[0-9a-f]{16}"
+    regex = f"(?!(?:{'|'.join(KINDS)})$)[^/]+"
 
 
 register_url_convertor("named", Named())

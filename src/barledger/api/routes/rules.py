@@ -12,6 +12,7 @@ from barledger.api.problems import documented
 from barledger.api.response_headers import described
 from barledger.api.schemas.reasons import NoteWish
 from barledger.api.schemas.rules import RuleAnswer, RulesAnswer, RuleWish
+from barledger.api.schemas.values import NAME
 from barledger.api.security.callers import Caller, Decider, Reader
 from barledger.errors import RuleNotFound, SourceNotFound
 
@@ -23,7 +24,7 @@ RuleName = Annotated[
     Path(
         min_length=1,
         max_length=256,
-        pattern=r"^[^\x00-\x1f\x7f]+$",
+        pattern=NAME,
         description="A rule's name.",
         examples=["small-corrections"],
     ),

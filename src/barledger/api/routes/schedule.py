@@ -9,6 +9,7 @@ from barledger.api import conditional
 from barledger.api.documents import DOCUMENT
 from barledger.api.problems import documented
 from barledger.api.schemas.schedule import RunAnswer, RunnerAnswer, RunsAnswer, RunsWish, ScheduleAnswer, ScheduledJob
+from barledger.api.schemas.values import NAME
 from barledger.api.security.callers import Admin
 from barledger.errors import JobNotFound
 
@@ -16,9 +17,7 @@ router: Final = APIRouter(prefix="/schedule", tags=["schedule"])
 
 JobName = Annotated[
     str,
-    Path(
-        min_length=1, max_length=256, pattern=r"^[^\x00-\x1f\x7f]+$", description="A job's name.", examples=["nightly"]
-    ),
+    Path(min_length=1, max_length=256, pattern=NAME, description="A job's name.", examples=["nightly"]),
 ]
 
 

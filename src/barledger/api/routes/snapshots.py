@@ -27,6 +27,7 @@ from barledger.api.schemas.snapshots import (
     SnapshotWish,
     VerificationAnswer,
 )
+from barledger.api.schemas.values import NAME
 from barledger.api.security.callers import Caller, Reader, Snapshotter
 from barledger.errors import (
     ApprovalNotFound,
@@ -48,7 +49,7 @@ SnapshotId = Annotated[
     Path(
         min_length=1,
         max_length=256,
-        pattern=r"^[^\x00-\x1f\x7f]+$",
+        pattern=NAME,
         description="A snapshot's id, or strategy:<id> for the newest one that a strategy approved.",
         examples=["snap-0a1b2c3d4e5f"],
     ),

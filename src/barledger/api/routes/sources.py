@@ -9,6 +9,7 @@ from barledger.api import conditional
 from barledger.api.documents import DOCUMENT
 from barledger.api.problems import documented
 from barledger.api.schemas.sources import SourceAnswer, SourcesAnswer
+from barledger.api.schemas.values import NAME
 from barledger.api.security.callers import Reader
 from barledger.errors import SourceNotFound
 from barledger.sources.listing import list_sources
@@ -20,7 +21,7 @@ SourceName = Annotated[
     Path(
         min_length=1,
         max_length=256,
-        pattern=r"^[^\x00-\x1f\x7f]+$",
+        pattern=NAME,
         description="A source's name.",
         examples=["yahoo"],
     ),

@@ -8,6 +8,7 @@ from barledger.api.keyset import PageWish
 from barledger.api.schemas.quality import flat
 from barledger.api.schemas.reasons import Note, Reason
 from barledger.api.schemas.values import (
+    NOTE,
     Instant,
     InstrumentName,
     Name,
@@ -114,9 +115,7 @@ class ActionWish(Wish):
     currency: Annotated[
         str, Field(pattern=r"^([A-Za-z]{3,5})?$", description="Of an amount.", examples=["USD", ""])
     ] = ""
-    symbol: Annotated[
-        str, Field(max_length=256, pattern=r"^[^\x00-\x1f\x7f]*$", description="The new symbol of a symbol_change.")
-    ] = ""
+    symbol: Annotated[str, Field(max_length=256, pattern=NOTE, description="The new symbol of a symbol_change.")] = ""
     symbol_at: Annotated[
         list[Name],
         Field(default_factory=list, max_length=100, description="Sources that use the new symbol from then on."),

@@ -6,7 +6,7 @@ from pydantic import Field
 
 from barledger.api.formats.contract import Orient, Times
 from barledger.api.formats.negotiation import FormatName
-from barledger.api.schemas.values import Digest, Name, Names, Revision, Schema, Span, Time, VersionName, Wish
+from barledger.api.schemas.values import CURSOR, Digest, Name, Names, Revision, Schema, Span, Time, VersionName, Wish
 from barledger.domain.style import Style
 from barledger.services.retrieval.scroll import PORTION
 
@@ -47,9 +47,7 @@ class BarsWish(Wish):
     ] = None
     last: Annotated[int | None, Field(ge=1, le=PORTION, description="Only so many, the newest.")] = None
     limit: Annotated[int | None, Field(ge=1, le=PORTION, description="At most so many on a page.")] = None
-    cursor: Annotated[
-        str | None, Field(pattern=r"^[A-Za-z0-9_-]{1,4096}$", description="From `next`, or the header Link.")
-    ] = None
+    cursor: Annotated[str | None, Field(pattern=CURSOR, description="From `next`, or the header Link.")] = None
     events: Annotated[
         bool, Field(description="Put the corporate actions of this state into the metadata of Arrow and Parquet.")
     ] = False

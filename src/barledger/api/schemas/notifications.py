@@ -5,11 +5,11 @@ from typing import Annotated, Literal
 from pydantic import Field, SecretStr
 
 from barledger.api.schemas.reasons import Note
-from barledger.api.schemas.values import Name, Schema, Wish
+from barledger.api.schemas.values import NAME, Name, Schema, Wish
 from barledger.domain.notice import Route, Severity
 from barledger.services.notifications.views import ChannelView, OutboxLine, Tested
 
-Glob = Annotated[str, Field(min_length=1, max_length=256, pattern=r"^[^\x00-\x1f\x7f]+$")]
+Glob = Annotated[str, Field(min_length=1, max_length=256, pattern=NAME)]
 Moment = Annotated[str, Field(description="A time in RFC 3339; empty where it has not come.")]
 
 

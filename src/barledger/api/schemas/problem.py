@@ -16,7 +16,7 @@ class FieldProblem(Schema):
     ]
     field: Annotated[str, Field(description="The field; of a body with dots, as in ranges.0.start.")]
     code: Annotated[str, Field(examples=["string_pattern_mismatch"])]
-    message: Annotated[str, Field(examples=["String should match pattern '^[0-9]{4}-…'"])]
+    message: Annotated[str, Field(examples=["this is not what is expected: a date or time, such as 2024-01-31"])]
 
 
 class Problem(Schema):

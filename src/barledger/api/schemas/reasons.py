@@ -4,12 +4,12 @@ from typing import Annotated
 
 from pydantic import Field
 
-from barledger.api.schemas.values import Name, Wish
+from barledger.api.schemas.values import NOTE, Name, Wish
 
 Reason = Annotated[Name, Field(description="Why; the audit log keeps it.", examples=["the vendor confirmed it"])]
 Note = Annotated[
     str,
-    Field(max_length=256, pattern=r"^[^\x00-\x1f\x7f]*$", description="Why; the audit log keeps it.", examples=[""]),
+    Field(max_length=256, pattern=NOTE, description="Why; the audit log keeps it.", examples=[""]),
 ]
 """A reason that may be left out."""
 

@@ -64,7 +64,13 @@ Digest = Annotated[
     str,
     Field(pattern=r"^[0-9a-f]{64}$", description="The canonical SHA-256 of the bars.", examples=["5f" * 32]),
 ]
-Name = Annotated[str, Field(min_length=1, max_length=256, pattern=r"^[^\x00-\x1f\x7f]+$")]
+NAME: Final = r"^[^\x00-\x1f\x7f]+$"
+"""A pattern of names, and of ids that a path has: whether there is such a one is not for a pattern to say."""
+NOTE: Final = r"^[^\x00-\x1f\x7f]*$"
+"""A pattern of a text on one line, which may be left out."""
+NAMES: Final = r"^[a-z_]+(,[a-z_]+){0,31}$"
+CURSOR: Final = r"^[A-Za-z0-9_-]{1,4096}$"
+Name = Annotated[str, Field(min_length=1, max_length=256, pattern=NAME)]
 InstrumentName = Annotated[Name, Field(description="An instrument, in any spelling.", examples=["AAPL", "BTC/USDT"])]
 VersionName = Annotated[
     Name,
@@ -75,7 +81,7 @@ VersionName = Annotated[
 ]
 Names = Annotated[
     str,
-    Field(pattern=r"^[a-z_]+(,[a-z_]+){0,31}$", description="Names, separated by commas.", examples=["open,close"]),
+    Field(pattern=NAMES, description="Names, separated by commas.", examples=["open,close"]),
 ]
 
 

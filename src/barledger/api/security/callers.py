@@ -14,9 +14,11 @@ from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from barledger.api.remembering import recognised_in
+from barledger.api.repeated import refuse_repeated
 from barledger.barledger import BarLedger
 from barledger.domain.access import AccessKey, Scope
 from barledger.errors import InstrumentDenied, KeyRefused, ScopeMissing
+from barledger.errors.serving import EVERY
 
 _MOST: Final = 256
 _bearer: Final = HTTPBearer(auto_error=False, scheme_name="key", description="An access key, bl_<id>_<secret>.")
@@ -38,7 +40,7 @@ class Caller:
     def check_all(self) -> None:
         """Raise `InstrumentDenied` unless the key is for every instrument: the answer is about the whole library."""
         if self.key.instruments:
-            raise InstrumentDenied(key=self.key.name, instrument="*", patterns=self.key.instruments)
+            raise InstrumentDenied(key=self.key.name, instrument=EVERY, patterns=self.key.instruments)
 
 
 class Sessions:
@@ -76,6 +78,7 @@ def permitted(scope: Scope | None) -> Callable[..., Awaitable[Caller]]:
         request.scope["barledger.key"] = key
         if scope is not None and not key.permits(scope):
             raise ScopeMissing(key=key.name, scope=scope, scopes=key.scopes)
+        await refuse_repeated(request)
         return Caller(key=key, bl=sessions.of(key))
 
     return caller

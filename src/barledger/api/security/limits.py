@@ -5,7 +5,7 @@ import asyncio
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from barledger.api.options import Options
-from barledger.api.problems import HttpProblem, answer, of_http, request_id
+from barledger.api.problems import CONTROL, HttpProblem, answer, of_http, request_id
 
 
 class Limits:
@@ -44,7 +44,7 @@ class Limits:
                 raise self._too_large()
             return message
 
-        await self._app(scope, counting, send)
+        await self._app(_on_one_line(scope), counting, send)
 
     def _refused(self, scope: Scope) -> HttpProblem | None:
         if len(scope["query_string"]) + len(scope.get("raw_path") or scope["path"].encode()) > self._query:
@@ -64,6 +64,15 @@ class Limits:
     def _too_large(self) -> HttpProblem:
         step = "Send less at once: divide the request into several."
         return HttpProblem(413, "body-too-large", f"a body may have {self._body:,} bytes", step)
+
+
+def _on_one_line(scope: Scope) -> Scope:
+    """Return a request whose path has no line feed, beyond which routes do not look, and no white space.
+
+    Such characters become another control character, which the name or the number that it is in refuses.
+    """
+    path = CONTROL.sub("\0", scope["path"])
+    return scope if path == scope["path"] else {**scope, "path": path}
 
 
 def headers_too_large() -> HttpProblem:

@@ -54,6 +54,11 @@ HTTP: Final[Mapping[int, tuple[str, str, str]]] = {
         "an address may have 8,192 bytes",
         "Ask for less in one request, or use an operation that takes a body.",
     ),
+    415: (
+        "body-not-json",
+        "the body is not read, since the header Content-Type is missing",
+        "Send the header, with curl by -H 'Content-Type: application/json'.",
+    ),
     408: ("body-too-slow", "the body did not come in time", "Send it again, faster or in smaller parts."),
     431: ("headers-too-large", "the headers are more than the server takes", "Send fewer or shorter headers."),
     429: ("too-many-requests", "too many requests with this key", "Wait for as long as Retry-After says."),

@@ -1,0 +1,230 @@
+"""What is said of a request that is wrong: which field it is, what is expected there, and what to do."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from asgi import AppClient
+from barledger import BarLedger
+from barledger.api.app import build, routed
+from barledger.api.examples.answers import operations
+from barledger.api.repeated import LISTS
+from barledger.api.wording import EXPECTED
+from serving import OPTIONS, KeyOf, bearer
+
+AAPL = "/api/v1/data/ohlcv/AAPL/1d"
+SNAPSHOT = "/api/v1/data/snapshot"
+JSON = {"content-type": "application/json"}
+
+
+@pytest.fixture(scope="module")
+def raw() -> dict[str, Any]:
+    return routed().openapi()
+
+
+@pytest.fixture
+def admin(bl: BarLedger, key_of: KeyOf) -> AppClient:
+    return AppClient(build(bl, OPTIONS), headers=bearer(key_of("admin")))
+
+
+# --- bodies ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("headers", "told"),
+    [
+        ({}, "Content-Type is missing"),
+        ({"content-type": "application/x-www-form-urlencoded"}, "Content-Type says"),
+        ({"content-type": "text/plain"}, "Content-Type says"),
+    ],
+)
+def test_a_body_that_is_not_said_to_be_json_is_told_how_to_be(
+    client: AppClient, headers: dict[str, str], told: str
+) -> None:
+    answer = client.post(SNAPSHOT, content=b'{"instruments": ["AAPL"], "timeframes": ["1d"]}', headers=headers)
+    problem = answer.json()
+    assert (answer.status_code, problem["code"]) == (415, "body-not-json")
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert told in problem["detail"]
+    assert "curl by -H 'Content-Type: application/json'" in problem["next_step"]
+
+
+def test_a_body_of_nobody_is_not_looked_at(nobody: AppClient) -> None:
+    assert nobody.post(SNAPSHOT, content=b"{}").status_code == 401
+
+
+def test_operations_with_a_body_tell_of_415_and_others_do_not(raw: dict[str, Any]) -> None:
+    for one in operations(raw):
+        assert ("requestBody" in one) == ("415" in one["responses"]), one["operationId"]
+
+
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        (b'{"instruments": ["AAPL"],}', "the body is no JSON: "),
+        (b"{", "at character 1"),
+        (b"[" * 100_000, "nested too deeply"),
+        (b"\xff", "no UTF-8"),
+        (b"[]", "an object in JSON"),
+        (b"", "an object in JSON"),
+    ],
+)
+def test_a_body_that_cannot_be_read_is_named(client: AppClient, body: bytes, told: str) -> None:
+    problem = client.post(SNAPSHOT, content=body, headers=JSON).json()
+    (error,) = problem["errors"]
+    assert (problem["status"], error["location"], error["field"]) == (422, "body", "body")
+    assert told in error["message"]
+    assert told in problem["detail"]
+
+
+# --- fields ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("query", "told"),
+    [
+        ("start_date=2024-13-01", "2024-01-31T09:30:00Z"),
+        ("columns=Open;Close", "open,close"),
+        ("cursor=no!", "the header Link"),
+        ("known_within=soon", "30m"),
+        ("source=%01", "control character"),
+    ],
+)
+def test_a_field_that_is_mistyped_is_told_what_it_may_be(client: AppClient, query: str, told: str) -> None:
+    (error,) = client.get(f"{AAPL}?{query}").json()["errors"]
+    assert error["field"] == query.partition("=")[0]
+    assert told in error["message"]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "header"),
+    [("POST", SNAPSHOT, "idempotency-key"), ("GET", "/api/v1/events?seconds=1", "last-event-id")],
+)
+def test_a_header_that_is_mistyped_is_told_what_it_may_be(
+    client: AppClient, method: str, path: str, header: str
+) -> None:
+    body = {"instruments": ["AAPL"], "timeframes": ["1d"]} if method == "POST" else None
+    problem = client.request(method, path, headers={header: "not one"}, json=body).json()
+    (error,) = problem["errors"]
+    assert (problem["status"], error["location"], error["field"].casefold()) == (422, "header", header)
+    assert "such as" in error["message"]
+
+
+def test_every_pattern_of_the_api_is_told_in_words(raw: dict[str, Any]) -> None:
+    taken = [part for one in operations(raw) for part in (one.get("parameters", []), one.get("requestBody", {}))]
+    assert {pattern for part in taken for pattern in patterns(raw, part)} == set(EXPECTED)
+
+
+def patterns(raw: dict[str, Any], told: Any) -> Iterator[str]:
+    """Give the patterns of a part of the description."""
+    if isinstance(told, dict):
+        if isinstance(told.get("pattern"), str):
+            yield told["pattern"]
+        if "$ref" in told:
+            yield from patterns(raw, raw["components"]["schemas"][told["$ref"].rpartition("/")[2]])
+        told = [value for name, value in told.items() if name not in ("example", "examples")]
+    if isinstance(told, list):
+        for one in told:
+            yield from patterns(raw, one)
+
+
+# --- what is given twice ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "path", [f"{AAPL}?format=json&format=csv", "/api/v1/snapshots?limit=1&format=x&limit=1", f"{AAPL}?a=1&a=1"]
+)
+def test_a_parameter_that_is_given_twice_is_refused(client: AppClient, path: str) -> None:
+    problem = client.get(path).json()
+    assert problem["status"] == 422
+    assert problem["errors"][0]["field"] in ("format", "limit", "a")
+
+
+def test_a_list_is_given_as_often_as_it_has_values(client: AppClient, raw: dict[str, Any]) -> None:
+    values = "/api/v1/indicators/values?instrument=AAPL&timeframe=1d&last=1&indicators=sma(5)&indicators=sma(6)"
+    assert client.get(values).status_code == 200
+    told = [one for operation in operations(raw) for one in operation.get("parameters", [])]
+    assert {one["name"] for one in told if one["in"] == "query" and one["schema"].get("type") == "array"} == LISTS
+
+
+@pytest.mark.parametrize(
+    "body", ['{"reason": "a", "reason": "b"}', '{"reason": "a", "more": [{"reason": 1, "reason": 2}]}']
+)
+def test_a_member_that_is_given_twice_is_refused(admin: AppClient, body: str) -> None:
+    problem = admin.post("/api/v1/keys/key-1/rotate", content=body.encode(), headers=JSON).json()
+    assert [(one["field"], one["code"]) for one in problem["errors"]] == [("reason", "repeated")]
+
+
+# --- paths -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "code"),
+    [
+        ("GET", "jobs/job-nope", "queued-job-not-found"),
+        ("GET", "jobs/job-nope/result", "queued-job-not-found"),
+        ("GET", "jobs/job-nope/files/x.csv", "queued-job-not-found"),
+        ("POST", "jobs/job-nope/cancel", "queued-job-not-found"),
+        ("GET", "snapshots/no such one", "version-not-found"),
+        ("GET", "keys/no.such:one", "access-key-not-found"),
+        ("GET", "discrepancies/no.such:one", "discrepancy-not-found"),
+        ("GET", "rules/no.such:one", "rule-not-found"),
+        ("GET", "notifications/channels/no.such:one", "channel-not-found"),
+        ("DELETE", "notifications/rules/no.such:one", "route-not-found"),
+        ("GET", "schedule/jobs/no.such:one", "job-not-found"),
+        ("GET", "sources/no.such:one", "source-not-found"),
+        ("GET", "audit/entries/99999", "entry-not-found"),
+        ("GET", "indicators/describe/nope", "indicator-not-found"),
+        ("GET", "indicators/describe/sma(5)", "indicator-not-found"),
+        ("GET", "indicators/calculate/sma(5)?instrument=AAPL&timeframe=1d", "indicator-not-found"),
+    ],
+)
+def test_a_name_that_nobody_has_is_not_found_as_what_it_names(
+    admin: AppClient, method: str, path: str, code: str
+) -> None:
+    problem = admin.request(method, f"/api/v1/{path}").json()
+    assert (problem["status"], problem["code"]) == (404, code)
+
+
+def test_words_under_which_jobs_are_asked_for_are_no_jobs(admin: AppClient) -> None:
+    for word in ("verify", "export", "reconcile", "batch-indicators"):
+        answer = admin.get(f"/api/v1/jobs/{word}")
+        assert (answer.status_code, answer.headers["allow"]) == (405, "POST")
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "data/ohlcv/AA{}PL/1d",
+        "data/ohlcv/AAPL/1d{}",
+        "keys/key-1{}",
+        "snapshots/a{}b",
+        "jobs/job-{}",
+        "audit/entries/1{}",
+        "nowhere/at{}all",
+        "keys{}",
+    ],
+)
+def test_a_control_character_in_a_path_is_refused(admin: AppClient, path: str) -> None:
+    for character in ("%00", "%09", "%0a", "%0d", "%1b", "%7f"):
+        answer = admin.get(f"/api/v1/{path.format(character)}")
+        assert answer.status_code == 422, character
+        assert answer.json()["errors"][0]["location"] == "path", character
+
+
+# --- what is told ----------------------------------------------------------------------------------
+
+
+def test_a_key_for_some_instruments_is_told_that_the_whole_library_is_meant(client: AppClient, key_of: KeyOf) -> None:
+    headers = bearer(key_of("read", instruments=("A*",)))
+    assert client.get("/api/v1/audit/entries/1", headers=headers).json()["detail"].endswith("for the whole library")
+
+
+@pytest.mark.parametrize("source", [None, "declared"])
+def test_a_withdrawal_answers_what_is_so_now(admin: AppClient, source: str | None) -> None:
+    split = {"instrument": "AAPL", "kind": "split", "ex_date": "1970-06-01"}
+    assert admin.post("/api/v1/actions", json=split | {"value": 2}).status_code == 201
+    gone = admin.post("/api/v1/actions/withdraw", json=split | {"source": source, "reason": "no"}).json()
+    assert (gone["withdrawn"], gone["denied"], gone["evidence"]["reason"]) == (True, True, "no")
+    assert gone == admin.get("/api/v1/actions/history?instrument=AAPL").json()["items"][-1]
