@@ -85,12 +85,16 @@ def is_orphan(path: Path) -> bool:
 
 
 class SegmentFiles:
-    """The segments that are mapped into memory, opened when they are first read."""
+    """The segments that are mapped into memory, opened when they are first read.
+
+    What is mapped can be read although its file is deleted, and nobody would learn of the loss before the next start;
+    of a file that was cut off it cannot. So the file is looked at each time.
+    """
 
     def __init__(self, folder: Path) -> None:
         """Read from this folder."""
         self._folder = folder
-        self._maps: OrderedDict[str, Array] = OrderedDict()
+        self._maps: OrderedDict[str, tuple[str, Array]] = OrderedDict()
         self._lock = Lock()
 
     def open(self, name: str, size: int) -> Array:
@@ -102,12 +106,14 @@ class SegmentFiles:
         with self._lock:
             found = self._maps.get(name)
             if found is None:
-                found = self._maps[name] = _map(self._folder / name, size)
+                path = self._folder / name
+                found = self._maps[name] = str(path), _map(path, size)
                 if len(self._maps) > _OPEN_AT_MOST:
                     self._maps.popitem(last=False)
             else:
+                _check_size(found[0], size, os.stat(found[0]).st_size)  # noqa: PTH116 - as in connection.py
                 self._maps.move_to_end(name)
-            return found
+            return found[1]
 
     def forget(self, name: str) -> None:
         """Let go of a segment; readers that still use it keep it."""
@@ -124,11 +130,15 @@ class SegmentFiles:
             self._maps.clear()
 
 
+def _check_size(path: str | Path, size: int, found: int) -> None:
+    if found != size:
+        raise StoreDamaged(where=str(path), detail=f"it has {found} bytes instead of {size}")
+
+
 def _map(path: Path, size: int) -> Array:
     with path.open("rb") as file:
         found = os.fstat(file.fileno()).st_size
-        if found != size:
-            raise StoreDamaged(where=str(path), detail=f"it has {found} bytes instead of {size}")
+        _check_size(path, size, found)
         if file.read(len(_MAGIC)) != _MAGIC:
             raise StoreDamaged(where=str(path), detail="it does not begin as a segment")
         return np.frombuffer(mmap.mmap(file.fileno(), size, prot=mmap.PROT_READ), np.uint8)
