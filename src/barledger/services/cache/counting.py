@@ -8,6 +8,7 @@ What cannot be compared is a part of a block: the ledger has no count of it. If 
 nothing is found, the store is asked for more, so that one that lost everything says so.
 """
 
+from bisect import bisect_left
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -23,7 +24,9 @@ from barledger.domain.timeframe import Timeframe
 from barledger.errors import StoreDiverged
 from barledger.ledger.contract import Ledger, Pin, SeriesState
 
-_MOST: Final = 2_048
+# Some 30 MB.
+_MOST_BLOCKS: Final = 400_000
+_MOST_PINS: Final = 512
 _EVERYTHING: Final = everything()
 
 
@@ -41,37 +44,31 @@ class BlockCounts:
 
     digest: bytes
     reach: Interval
-    starts: Ints
-    before: Ints
+    starts: Sequence[int]
+    before: Sequence[int]
 
     @staticmethod
     def of(digest: bytes, reach: Interval, starts: Ints, counts: Ints) -> "BlockCounts":
         """Add counts up."""
-        return BlockCounts(digest, reach, starts, np.append(0, np.cumsum(counts)))
+        return BlockCounts(digest, reach, starts.tolist(), [0, *np.cumsum(counts).tolist()])
 
     def expected(self, intervals: Sequence[Interval], timeframe: Timeframe) -> list[Expected]:
         """Return what has to lie in the blocks that are wholly in each interval; where there are none, nothing."""
-        if len(intervals) == 1:
-            edges = [(intervals[0].start, intervals[0].end)]
-        else:
-            edges = [(one.start, one.end) for one in intervals]
-        table = self.starts.searchsorted(np.array(edges, np.int64)).tolist() if edges else []
-        found = []
-        for (_, end), (first, after) in zip(edges, table, strict=True):
-            last = after
-            if first < last and (closing := timeframe.block_end(int(self.starts[last - 1]))) > end:
+        starts, found = self.starts, []
+        for one in intervals:
+            first, last = bisect_left(starts, one.start), bisect_left(starts, one.end)
+            if first < last and timeframe.block_end(starts[last - 1]) > one.end:
                 last -= 1
-                closing = timeframe.block_end(int(self.starts[last - 1])) if first < last else end
             if first < last:
-                rows = int(self.before[last] - self.before[first])
-                found.append(Expected(int(self.starts[first]), closing, rows))
+                end = timeframe.block_end(starts[last - 1])
+                found.append(Expected(starts[first], end, self.before[last] - self.before[first]))
         return found
 
     def touched(self, intervals: Iterable[Interval], timeframe: Timeframe) -> bool:
         """Tell whether a block that has bars reaches into one of the intervals."""
         for one in intervals:
-            after = int(self.starts.searchsorted(one.end))
-            if not one.empty and after and timeframe.block_end(int(self.starts[after - 1])) > one.start:
+            after = bisect_left(self.starts, one.end)
+            if not one.empty and after and timeframe.block_end(self.starts[after - 1]) > one.start:
                 return True
         return False
 
@@ -83,25 +80,24 @@ class Counts:
         """Remember nothing yet."""
         self._kept: OrderedDict[Series, BlockCounts] = OrderedDict()
         self._pinned: OrderedDict[tuple[Series, int], BlockCounts | None] = OrderedDict()
+        self._blocks = 0
         self._lock = Lock()
 
     def current(self, ledger: Ledger, state: SeriesState, intervals: Sequence[Interval]) -> BlockCounts:
         """Return the counts of the blocks that start in the intervals, of this state or of one just beside it."""
-        reach = _hull(intervals)
-        kept = self._known(state, reach)
+        kept = self._known(state, intervals)
         if kept is not None:
             return kept
         # Who asks for other blocks of the same state asks for more of them: then all are looked up at once.
         old = self._kept.get(state.series)
-        wanted = _EVERYTHING if old is not None and old.digest == state.digest else reach
+        wanted = _EVERYTHING if old is not None and old.digest == state.digest else _hull(intervals)
         return self._look([state], wanted, ledger)[0]
 
     def prepare(self, ledger: Ledger, states: Sequence[SeriesState], intervals: Sequence[Interval]) -> None:
         """Look up for many series at once what `current` does not know of them."""
-        reach = _hull(intervals)
-        wanted = [state for state in states if state.revision and self._known(state, reach) is None]
+        wanted = [state for state in states if state.revision and self._known(state, intervals) is None]
         if wanted:
-            self._look(wanted, reach, ledger)
+            self._look(wanted, _hull(intervals), ledger)
 
     def pinned(self, ledger: Ledger, pin: Pin) -> BlockCounts | None:
         """Return the counts as of a pin's revision, which never change; None if the ledger does not know them."""
@@ -113,7 +109,7 @@ class Counts:
             found = None if blocks is None else BlockCounts.of(b"", _EVERYTHING, starts, rows)
             with self._lock:
                 self._pinned[key] = found
-                if len(self._pinned) > _MOST:
+                if len(self._pinned) > _MOST_PINS:
                     self._pinned.popitem(last=False)
             return found
         return self._pinned.get(key)
@@ -121,13 +117,16 @@ class Counts:
     def forget(self, series: Series) -> None:
         """Believe nothing that is remembered of a series."""
         with self._lock:
-            self._kept.pop(series, None)
+            old = self._kept.pop(series, None)
+            self._blocks -= 0 if old is None else len(old.before)
             for key in [key for key in self._pinned if key[0] == series]:
                 del self._pinned[key]
 
-    def _known(self, state: SeriesState, reach: Interval) -> BlockCounts | None:
+    def _known(self, state: SeriesState, intervals: Sequence[Interval]) -> BlockCounts | None:
         kept = self._kept.get(state.series)
-        if kept is None or reach.start < kept.reach.start or reach.end > kept.reach.end:
+        if kept is None or not intervals:
+            return kept
+        if intervals[0].start < kept.reach.start or intervals[-1].end > kept.reach.end:
             return None
         return kept if kept.digest == state.digest else self._grown(kept, state)
 
@@ -137,13 +136,11 @@ class Counts:
         If it tells so by chance, no more comes of it than a comparison that is made again.
         """
         newest = state.newest
-        if newest is None or not len(kept.starts) or kept.reach != _EVERYTHING or kept.starts[-1] != newest.start:
+        if newest is None or not kept.starts or kept.reach != _EVERYTHING or kept.starts[-1] != newest.start:
             return None
         if kept.before[-2] != state.rows - newest.rows:
             return None
-        before = kept.before.copy()
-        before[-1] = state.rows
-        grown = BlockCounts(state.digest, kept.reach, kept.starts, before)
+        grown = BlockCounts(state.digest, kept.reach, kept.starts, [*kept.before[:-1], state.rows])
         self._keep(state.series, grown)
         return grown
 
@@ -156,10 +153,11 @@ class Counts:
 
     def _keep(self, series: Series, counts: BlockCounts) -> None:
         with self._lock:
+            old = self._kept.pop(series, None)
             self._kept[series] = counts
-            self._kept.move_to_end(series)
-            if len(self._kept) > _MOST:
-                self._kept.popitem(last=False)
+            self._blocks += len(counts.before) - (0 if old is None else len(old.before))
+            while self._blocks > _MOST_BLOCKS and len(self._kept) > 1:
+                self._blocks -= len(self._kept.popitem(last=False)[1].before)
 
 
 def covers_all(state: SeriesState, intervals: Sequence[Interval]) -> bool:
@@ -171,7 +169,7 @@ def lacking(rows: Rows, expected: Iterable[Expected]) -> str:
     """Say where there are more or fewer standing bars than there have to be; else nothing."""
     for start, end, count in expected:
         first, last = 0, len(rows)
-        if last and (rows.time[0] < start or rows.time[-1] >= end):
+        if last and (rows.time.item(0) < start or rows.time.item(-1) >= end):
             first, last = int(rows.time.searchsorted(start)), int(rows.time.searchsorted(end))
         found = last - first
         if rows.withdrawn is not None:

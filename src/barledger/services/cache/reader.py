@@ -146,7 +146,7 @@ def _check_found(vault: Vault, state: SeriesState, intervals: Sequence[Interval]
     if not counts.touched(intervals, state.series.timeframe):
         return True
     rows = vault.store.read(state.series, CURRENT, around)
-    return not len(rows) or _strange(vault, rows, state) or check_count(vault, state, around, rows)
+    return _strange(vault, rows, state) or check_count(vault, state, around, rows)
 
 
 def check_layer(vault: Vault, series: Series, layer: str) -> None:

@@ -85,16 +85,13 @@ def is_orphan(path: Path) -> bool:
 
 
 class SegmentFiles:
-    """The segments that are mapped into memory, opened when they are first read.
-
-    What is mapped can be read although its file is deleted, and nobody would learn of the loss before the next start;
-    of a file that was cut off it cannot. So the file is looked at each time.
-    """
+    """The segments that are mapped into memory, opened when they are first read."""
 
     def __init__(self, folder: Path) -> None:
         """Read from this folder."""
         self._folder = folder
-        self._maps: OrderedDict[str, tuple[str, Array]] = OrderedDict()
+        self._maps: OrderedDict[str, Array] = OrderedDict()
+        self._prefix = os.path.join(folder, "")  # noqa: PTH118 - as in connection.py
         self._lock = Lock()
 
     def open(self, name: str, size: int) -> Array:
@@ -106,14 +103,21 @@ class SegmentFiles:
         with self._lock:
             found = self._maps.get(name)
             if found is None:
-                path = self._folder / name
-                found = self._maps[name] = str(path), _map(path, size)
+                found = self._maps[name] = _map(self._folder / name, size)
                 if len(self._maps) > _OPEN_AT_MOST:
                     self._maps.popitem(last=False)
             else:
-                _check_size(found[0], size, os.stat(found[0]).st_size)  # noqa: PTH116 - as in connection.py
                 self._maps.move_to_end(name)
-            return found[1]
+            return found
+
+    def check(self, name: str, size: int) -> None:
+        """Look whether a segment's file is there and whole; raises as `open` does.
+
+        What is mapped can be read although its file is deleted, and nobody would learn of the loss before the next
+        start.
+        """
+        path = self._prefix + name
+        _check_size(path, size, os.stat(path).st_size)  # noqa: PTH116 - as in connection.py
 
     def forget(self, name: str) -> None:
         """Let go of a segment; readers that still use it keep it."""

@@ -131,7 +131,7 @@ class EmbeddedStore(Store):
             files = {span.segment: span.size for view in views if view is not None for span in view.spans}
             try:
                 for name, size in files.items():
-                    self._tools.files.open(name, size)
+                    self._tools.files.check(name, size)
             except FileNotFoundError as error:
                 missing = error
                 self._tools.views.forget()
