@@ -10,7 +10,7 @@ import pyarrow.csv as pc
 import pyarrow.parquet as pq
 import pytest
 
-from barledger import BarLedger, connect
+from barledger import BarLedger, connect, faults
 from barledger.barledger import open_barledger
 from barledger.domain.job import Job
 from barledger.errors import (
@@ -25,6 +25,7 @@ from barledger.errors import (
     SourceNotFound,
     VersionNotFound,
 )
+from barledger.services.jobs import results
 from barledger.services.jobs.assignment import Assignment
 from barledger.services.retrieval.export import verify_export
 from barledger.services.schedule import JobKind
@@ -108,6 +109,25 @@ def test_a_reconciliation_compares_with_the_source(bl: BarLedger) -> None:
     job = done(bl, "reconcile", pattern="IBM", source="sample", latest="0s")
     assert job.state == "done", job.error
     assert job.result["identical"] > 0
+    assert job.progress.done == job.progress.total == job.result["blocks"] > 0
+
+
+@pytest.mark.parametrize(
+    ("kind", "more"),
+    [("batch_indicators", {"timeframe": "1d", "indicators": ["sma(5)"]}), ("export", {"timeframes": ["1d"]})],
+)
+def test_a_job_that_is_cancelled_in_its_only_step_leaves_no_file(
+    bl: BarLedger, home: Path, kind: str, more: dict[str, Any]
+) -> None:
+    job = bl.jobs.submit(kind, {"instruments": ["AAPL"], **more})
+    faults.install(lambda point: bl.jobs.cancel(job.id) if point == "queue.files-made" else None)
+    try:
+        work(bl)
+    finally:
+        faults.install(None)
+    ended = bl.jobs.get(job.id)
+    assert (ended.state, dict(ended.result)) == ("cancelled", {})
+    assert not list(results.jobs_folder(home).iterdir())
 
 
 def test_an_export_leaves_files_that_are_what_their_manifest_says(bl: BarLedger) -> None:

@@ -14,7 +14,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from barledger.api.examples.errors import HTTP, LIBRARY
+from barledger.api.examples.errors import BESIDE, HTTP, LIBRARY
 from barledger.api.options import Options
 from barledger.api.response_headers import described
 from barledger.api.schemas.problem import FieldProblem, Problem
@@ -48,6 +48,7 @@ from barledger.errors import (
     InvalidTimeframe,
     InvalidVersion,
     KeyRefused,
+    LedgerMismatch,
     MissingColumns,
     NotFound,
     ParameterInvalid,
@@ -58,6 +59,7 @@ from barledger.errors import (
     Refused,
     RevisionExpired,
     SourceError,
+    StoreDiverged,
     StoreError,
     TooManyBars,
     ValuesMissing,
@@ -82,6 +84,8 @@ _STATUSES: Final[Mapping[type[BarledgerError], int]] = {
     QueueFull: 503,
     Busy: 503,
     IntegrityError: 500,
+    StoreDiverged: 503,
+    LedgerMismatch: 503,
     StoreError: 503,
     RateLimited: 503,
     SourceError: 502,
@@ -318,7 +322,8 @@ _TOLD: Final[Mapping[int, str]] = {
     500: "The data are damaged, or something unforeseen happened.",
     501: "The server lacks a package that this needs.",
     502: "A source, or a channel, does not answer.",
-    503: "The store or the ledger does not answer, or somebody writes the series for long; nothing is lost.",
+    503: "The store or the ledger does not answer, or the store is not what the ledger counts; or somebody writes the "
+    "series for long. Nothing is lost.",
 }
 EVERYWHERE: Final = (400, 401, 403, 414, 422, 429, 431, 500, 503)
 """What every route that needs a key may answer."""
@@ -338,7 +343,7 @@ def documented(*cases: int | BarledgerError) -> dict[int | str, dict[str, Any]]:
             own.setdefault(status_of(case), []).append(_told_by(case, _ID))
     statuses = {one for one in cases if isinstance(one, int)} | {*own, *EVERYWHERE}
     statuses |= {408, 415} if 413 in statuses else set()
-    return {status: _documented(status, own.get(status) or [_example(status)]) for status in sorted(statuses)}
+    return {status: _documented(status, own.get(status) or _examples(status)) for status in sorted(statuses)}
 
 
 def _documented(status: int, examples: list[Problem]) -> dict[str, Any]:
@@ -351,8 +356,8 @@ def _documented(status: int, examples: list[Problem]) -> dict[str, Any]:
     }
 
 
-def _example(status: int) -> Problem:
+def _examples(status: int) -> list[Problem]:
     if status in LIBRARY:
-        return _told_by(LIBRARY[status], _ID)
+        return [_told_by(one, _ID) for one in (LIBRARY[status], *BESIDE.get(status, ()))]
     code, detail, step = HTTP[status]
-    return _made(status, code, detail, step, _ID)
+    return [_made(status, code, detail, step, _ID)]

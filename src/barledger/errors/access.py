@@ -17,11 +17,14 @@ class StoreError(BarledgerError, OSError):
 
 @dataclass(kw_only=True, eq=False)
 class StoreUnavailable(StoreError, ConnectionError):
-    """The server does not answer, or says that it cannot now."""
+    """The server does not answer, or says that it cannot now; or the store's folder is not there any more."""
 
     code = "store-unavailable"
     message = "{url} does not answer: {detail}"
-    next_step = "Check that the server runs and that the address is right; nothing acknowledged is lost."
+    next_step = (
+        "Check that the server runs, or that the folder is where it was, and that the address is right; nothing "
+        "acknowledged is lost, and everything goes on once it is back."
+    )
 
 
 @dataclass(kw_only=True, eq=False)

@@ -25,7 +25,9 @@ from barledger.errors import (
     BarledgerError,
     Closed,
     IdempotencyPending,
+    LedgerMismatch,
     NotBarledger,
+    StoreDiverged,
     StoreTimeout,
     StoreUnavailable,
     TlsFailed,
@@ -202,7 +204,9 @@ class Connection:
         body = answer.read(_LARGEST_PROBLEM)
         error = error_of(self.url, asked, answer.status, answer.headers.get("Content-Type", ""), body)
         pending = isinstance(error, IdempotencyPending)
-        if answer.status in _AGAIN or pending:
+        # A store that has lost bars has to be mended by somebody, which no patience of a request outlasts.
+        lasting = isinstance(error, StoreDiverged | LedgerMismatch)
+        if pending or (answer.status in _AGAIN and not lasting):
             raise _Later(error, _seconds(answer.headers.get("Retry-After", "")))
         raise error
 

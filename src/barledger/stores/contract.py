@@ -210,6 +210,9 @@ class Store(ABC):
     def check_writable(self) -> None:  # noqa: B027 - most stores let everybody write
         """Raise the error that a write would meet, be it a missing permission or a full disk; changes nothing."""
 
+    def check_held(self, series: Sequence[Series]) -> None:  # noqa: B027 - most stores can only read
+        """Raise `StoreDamaged` if rows of these series' ``latest`` are lost, as far as that shows without a read."""
+
     def unchecked(self) -> "Store":
         """Return the same store without its checksums, to find out what exactly is damaged; never to use its rows."""
         return self

@@ -8,12 +8,14 @@ from barledger.errors import (
     DriverMissing,
     InvalidInterval,
     KeyRefused,
+    LedgerMismatch,
     RevisionConflict,
     RevisionExpired,
     ScopeMissing,
     SeriesNotFound,
     SourceUnavailable,
     StoreDamaged,
+    StoreDiverged,
     StoreUnavailable,
 )
 
@@ -30,6 +32,14 @@ LIBRARY: Final[Mapping[int, BarledgerError]] = {
     503: StoreUnavailable(url="http://influx:8086", detail="connection refused"),
 }
 """Errors of the library."""
+
+BESIDE: Final[Mapping[int, tuple[BarledgerError, ...]]] = {
+    503: (
+        StoreDiverged(series="AAPL 1d from yahoo", detail="it has 0 of 1259 bars"),
+        LedgerMismatch(reason="the ledger knows revisions, and the store is empty or was never its own"),
+    ),
+}
+"""Others that have the same status."""
 
 HTTP: Final[Mapping[int, tuple[str, str, str]]] = {
     400: (

@@ -13,13 +13,17 @@ from barledger.api.security.callers import authenticated
 from barledger.barledger import BarLedger
 from barledger.domain.timeframe import SECOND
 from barledger.errors import BarledgerError
+from barledger.services.cache.presence import check_own
 
 router: Final = APIRouter(tags=["operation"])
 _bearer: Final = HTTPBearer(auto_error=False, scheme_name="key")
 _TOLERANCE: Final = 5.0
 
 _NOT_READY: Final[dict[int | str, dict[str, Any]]] = {
-    503: {"model": Ready, "description": "The store or the ledger does not answer, or its clock is off."}
+    503: {
+        "model": Ready,
+        "description": "Store or ledger does not answer, they do not belong together, or a clock is off.",
+    }
 }
 
 
@@ -43,7 +47,10 @@ def ready(
     response: Response,
     shown: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)] = None,
 ) -> Ready:
-    """Look at the store, the ledger and its clock; why not is in the log, and told to who has a key."""
+    """Look at the store, the ledger and its clock; a store that is gone, empty or another ledger's is not ready.
+
+    Why not is in the log, and told to who has a key.
+    """
     bl: BarLedger = request.app.state.sessions.bl
     checks = [_check("ledger", lambda: _time(bl)), _check("store", lambda: _mark(bl))]
     if checks[0].ok:
@@ -69,8 +76,9 @@ def _time(bl: BarLedger) -> str:
 
 
 def _mark(bl: BarLedger) -> str:
-    bl.vault.store.mark()
-    return bl.vault.mismatch or bl.vault.store.describe().location
+    """Look whether the store is there, and the ledger's own: any other takes no writes, and lacks bars."""
+    check_own(bl.vault)
+    return bl.vault.store.describe().location
 
 
 def _clock(bl: BarLedger) -> str:

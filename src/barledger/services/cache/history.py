@@ -12,6 +12,7 @@ from barledger.domain.series import Series
 from barledger.domain.version import LATEST
 from barledger.domain.visibility import forget_supersession
 from barledger.ledger.contract import RevisionRecord, Snapshot
+from barledger.services.cache.reader import check_count
 from barledger.services.cache.vault import Vault
 
 _UNKNOWN: Final = "unknown"
@@ -55,9 +56,16 @@ class Versions:
 
 
 def editions(vault: Vault, series: Series, time: int) -> list[Edition]:
-    """Return every committed edition of the bar that opens at ``time`` (ns), the first one first."""
+    """Return every committed edition of the bar that opens at ``time`` (ns), the first one first.
+
+    Raises `StoreDiverged` if there is none since the store lost all bars around it.
+    """
     point = [Interval(time, time + 1)]
     latest = vault.store.read(series, LATEST, point)
+    if not len(latest):
+        state = vault.ledger.revisions.state(series)
+        if state.clean:
+            check_count(vault, state, point, latest)
     copies = vault.store.read_copies(series, point)
     uncommitted = vault.ledger.revisions.uncommitted(series)
     rows = concat([copies, forget_supersession(latest)])

@@ -1,7 +1,8 @@
 """Reading a series at a revision, while others may be writing it.
 
 The reader looks at the ledger, reads ``latest``, and looks again. If no commit is open and nothing moved, these are
-the rows. Otherwise it also reads the copies in the edition layers, which decide (see `domain.visibility`).
+the rows. Otherwise it also reads the copies in the edition layers, which decide (see `domain.visibility`). Of whole
+blocks there have to be as many bars as the ledger counts (see `services.cache.counting`).
 """
 
 import time
@@ -19,6 +20,7 @@ from barledger.domain.version import LATEST as CURRENT
 from barledger.domain.visibility import hidden, visible
 from barledger.errors import Busy, RevisionExpired, StoreDiverged
 from barledger.ledger.contract import SeriesState
+from barledger.services.cache.counting import Expected, covers_all, diverged, lacking
 from barledger.services.cache.vault import Vault
 
 _ATTEMPTS = 1_000
@@ -46,7 +48,9 @@ def read(
     """Return the rows of the intervals (sorted, disjoint) at ``revision``, or at the last committed one.
 
     ``pinned`` says that a snapshot keeps this state readable behind the retention horizon. ``compared`` lets whole
-    blocks of the current state be compared with their digests, where the store does not check its rows itself.
+    blocks of the current state be compared with the ledger's counts, and with their digests where the store does not
+    check its rows itself. Of a part of a block the ledger knows neither: where a store lost some bars of it and kept
+    others, nobody notices before the whole block is read. If nothing is found, it is noticed that all is lost.
     Raises `RevisionExpired`, `StoreDiverged`, and `Busy` if an earlier revision stays pending for too long.
     """
     if vault.mismatch:
@@ -63,7 +67,7 @@ def read(
         known = _told(vault, before, kept) if compared and wanted == before.revision else ()
         if known is None:
             continue
-        rows = _attempt(vault, before, kept, wanted)
+        rows = _attempt(vault, before, kept, wanted, counted=compared)
         if rows is not None and _holds(vault, before, known, rows):
             return Reading(rows=rows, revision=wanted, state=before)
     raise Busy(what=str(series), waited=_ATTEMPTS * _NAP)
@@ -100,15 +104,73 @@ def expired(state: SeriesState, requested: str) -> RevisionExpired:
     return RevisionExpired(series=str(state.series), requested=requested, horizon=horizon)
 
 
-def _attempt(vault: Vault, before: SeriesState, intervals: Sequence[Interval], revision: int) -> Rows | None:
+def check_count(vault: Vault, state: SeriesState, intervals: Sequence[Interval], rows: Rows) -> bool:
+    """Compare current rows, tombstones included, with the ledger's counts of the blocks that are whole in an interval.
+
+    Returns False if the series has moved on meanwhile; raises `StoreDiverged` if there are more or fewer, or if there
+    are none of a part of a block and the store has lost the series.
+    """
+    if not state.revision:
+        return True
+    detail = lacking(rows, _expected(vault, state, intervals))
+    if detail:
+        # What is remembered may be of a state just beside this one.
+        vault.counts.forget(state.series)
+        detail = lacking(rows, _expected(vault, state, intervals))
+    if detail and vault.ledger.revisions.state(state.series) != state:
+        return False
+    if detail:
+        raise diverged(state.series, detail)
+    return len(rows) > 0 or not state.rows or _check_found(vault, state, intervals)
+
+
+def _expected(vault: Vault, state: SeriesState, intervals: Sequence[Interval]) -> Sequence[Expected]:
+    if covers_all(state, intervals):
+        return [Expected(intervals[0].start, intervals[0].end, state.rows)]
+    return vault.counts.current(vault.ledger, state, intervals).expected(intervals, state.series.timeframe)
+
+
+def _check_found(vault: Vault, state: SeriesState, intervals: Sequence[Interval]) -> bool:
+    """See that a store which finds nothing in parts of blocks still has something of the series.
+
+    One that checks its rows itself is asked for the layer, another one for the whole blocks.
+    """
+    around = union(_blocks_around(interval, state.series.timeframe) for interval in intervals if not interval.empty)
+    around = list(kept_of(state, around))
+    if around == list(intervals) or not state.clean:
+        return True
+    if vault.store.capabilities.checksums:
+        check_layer(vault, state.series, CURRENT)
+        return True
+    counts = vault.counts.current(vault.ledger, state, around)
+    if not counts.touched(intervals, state.series.timeframe):
+        return True
+    rows = vault.store.read(state.series, CURRENT, around)
+    return _strange(vault, rows, state) or check_count(vault, state, around, rows)
+
+
+def check_layer(vault: Vault, series: Series, layer: str) -> None:
+    """Raise `StoreDiverged` if the store has nothing of a layer that has bars by the ledger."""
+    if layer not in vault.store.layers(series):
+        raise diverged(series, f"it has nothing in the layer {layer}")
+
+
+def _attempt(
+    vault: Vault, before: SeriesState, intervals: Sequence[Interval], revision: int, *, counted: bool = True
+) -> Rows | None:
     if not revision:
         return empty_rows()
     latest = vault.store.read(before.series, CURRENT, intervals)
-    if revision == before.revision and before.clean:
-        after = vault.ledger.revisions.state(before.series)
-        if after == before and not _strange(vault, latest, before):
-            return latest
-    return _resolve(vault, before, intervals, revision, latest)
+    strange = _strange(vault, latest, before)
+    current = revision == before.revision
+    if current and before.clean and not strange and vault.ledger.revisions.state(before.series) == before:
+        return latest if not counted or check_count(vault, before, intervals, latest) else None
+    if counted and not current and before.clean and not strange and not check_count(vault, before, intervals, latest):
+        return None
+    seen = _resolve(vault, before, intervals, revision, latest)
+    if counted and current and seen is not None and not check_count(vault, before, intervals, seen):
+        return None
+    return seen
 
 
 def _resolve(

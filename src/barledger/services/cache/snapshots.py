@@ -18,6 +18,7 @@ from barledger.domain.version import check_version_id
 from barledger.errors import StoreDamaged, VersionNotFound
 from barledger.ledger.contract import Intent, Parcel, Pin, Snapshot, SnapshotDraft
 from barledger.services.cache.lease import Lease, holding
+from barledger.services.cache.presence import check_held
 from barledger.services.cache.told import deliver_actions
 from barledger.services.cache.vault import Vault
 from barledger.services.cache.versions import pinned_rows
@@ -37,9 +38,14 @@ class SnapshotRequest:
 
 
 def take(vault: Vault, request: SnapshotRequest) -> Snapshot:
-    """Take a consistent cut of all ranges; for approval, live and compliance also materialise it."""
+    """Take a consistent cut of all ranges; for approval, live and compliance also materialise it.
+
+    The ledger has the digests of whole blocks, so most bars are not read. If the store is gone, or has nothing of a
+    series, nothing is pinned; what it lost of the bars of a series shows when they are read.
+    """
     vault.check_writable()
     vault.store.check_expiry()
+    check_held(vault, [intent.series for intent in request.ranges])
     draft = SnapshotDraft(
         id=check_version_id(request.id) if request.id is not None else f"snap-{secrets.token_hex(6)}",
         purpose=check_name("purpose", request.purpose),

@@ -7,6 +7,7 @@ from barledger.domain.notice import Notice
 from barledger.errors import LedgerMismatch, ReadOnly
 from barledger.ledger.contract import Ledger, Who
 from barledger.services.cache.afterwards import Afterwards
+from barledger.services.cache.counting import Counts
 from barledger.services.cache.tails import Tails
 from barledger.stores.contract import Mark, Store
 
@@ -38,6 +39,7 @@ class Vault:
     mismatch: str = ""
     read_only: bool = False
     tails: Tails = field(default_factory=Tails)
+    counts: Counts = field(default_factory=Counts)
     notify: Callable[[Notice], None] = _nobody
     afterwards: Afterwards = field(default_factory=Afterwards)
 

@@ -167,7 +167,7 @@ def verify_pin(vault: Vault, snapshot: Snapshot, pin: Pin) -> tuple[int, Sequenc
     """Read the bars of one pin again; returns how many there are, and what is not what it was."""
 
     def rows_of(place: Vault, intervals: Sequence[Interval]) -> Rows:
-        return pinned_rows(place, snapshot, pin, intervals)
+        return pinned_rows(place, snapshot, pin, intervals, compared=False)
 
     reason = "its bars do not have the digest of the snapshot"
     expected = vault.ledger.catalog.counts_of([pin.series], pin.interval).get(pin.series, _counts(()))
@@ -186,7 +186,8 @@ def verify_superseded(vault: Vault, series: Series, known: Sequence[Block], revi
     """Read blocks again as they were at a revision that a snapshot pins, and return what is not what it was."""
 
     def rows_of(place: Vault, intervals: Sequence[Interval]) -> Rows:
-        return read(place, series, intervals, revision=revision, pinned=True).rows.standing()
+        reading = read(place, series, intervals, revision=revision, pinned=True, compared=False)
+        return reading.rows.standing()
 
     return _search(vault, series, known, rows_of)
 

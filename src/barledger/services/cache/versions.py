@@ -10,8 +10,9 @@ from barledger.domain.series import Series
 from barledger.domain.version import Version
 from barledger.errors import FutureTime, InvalidInterval, LedgerMismatch, StoreDiverged, VersionNotFound
 from barledger.ledger.contract import Pin, SeriesState, Snapshot
+from barledger.services.cache.counting import Expected, diverged, lacking
 from barledger.services.cache.editions import read_first
-from barledger.services.cache.reader import read
+from barledger.services.cache.reader import check_layer, read
 from barledger.services.cache.vault import Vault
 
 
@@ -42,8 +43,8 @@ def find_snapshot(vault: Vault, version: Version) -> Snapshot | None:
     return found
 
 
-def read_version(vault: Vault, series: Series, interval: Interval, version: Version) -> Seen:
-    """Return the bars of a series at ``latest``, ``first``, a revision or a time.
+def read_version(vault: Vault, series: Series, interval: Interval, version: Version, *, compared: bool = True) -> Seen:
+    """Return the bars of a series at ``latest``, ``first``, a revision or a time; ``compared`` as in `read`.
 
     An interval without a start means what retention had left by then.
     """
@@ -54,7 +55,7 @@ def read_version(vault: Vault, series: Series, interval: Interval, version: Vers
     if version.kind == "first":
         reading = read_first(vault, series, wanted)
     else:
-        reading = read(vault, series, wanted, revision=revision)
+        reading = read(vault, series, wanted, revision=revision, compared=compared)
     return Seen(series=series, interval=interval, rows=reading.rows.standing(), revision=reading.revision)
 
 
@@ -66,13 +67,45 @@ def read_pin(vault: Vault, snapshot: Snapshot, pin: Pin, interval: Interval) -> 
     )
 
 
-def pinned_rows(vault: Vault, snapshot: Snapshot, pin: Pin, intervals: Sequence[Interval]) -> Rows:
-    """Return the standing bars of a pin, from its own layer if it has one."""
-    if snapshot.materialised:
+def pinned_rows(
+    vault: Vault, snapshot: Snapshot, pin: Pin, intervals: Sequence[Interval], *, compared: bool = True
+) -> Rows:
+    """Return the standing bars of a pin, from its own layer if it has one.
+
+    ``compared`` lets their number be compared with what was pinned, of all of them or of whole blocks; raises
+    `StoreDiverged` if it is another one.
+    """
+    if not snapshot.materialised:
+        reading = read(vault, pin.series, intervals, revision=pin.revision, pinned=True, compared=compared)
+        rows = reading.rows.standing()
+    else:
         if vault.mismatch:
             _check_copy(vault, snapshot, pin)
-        return vault.store.read(pin.series, snapshot.id, intervals).standing()
-    return read(vault, pin.series, intervals, revision=pin.revision, pinned=True).rows.standing()
+        rows = vault.store.read(pin.series, snapshot.id, intervals).standing()
+    if compared:
+        check_pinned(vault, snapshot, pin, intervals, rows)
+    return rows
+
+
+def check_pinned(vault: Vault, snapshot: Snapshot, pin: Pin, intervals: Sequence[Interval], rows: Rows) -> None:
+    """Raise `StoreDiverged` if a pin has another number of bars than was pinned, as far as that is known."""
+    if pin.digest is None:
+        return
+    detail = lacking(rows, _expected(vault, pin, intervals))
+    if detail:
+        vault.counts.forget(pin.series)
+        detail = lacking(rows, _expected(vault, pin, intervals))
+    if detail:
+        raise diverged(pin.series, f"of snapshot {snapshot.id} {detail}")
+    if snapshot.materialised and pin.rows and not len(rows):
+        check_layer(vault, pin.series, snapshot.id)
+
+
+def _expected(vault: Vault, pin: Pin, intervals: Sequence[Interval]) -> Sequence[Expected]:
+    if len(intervals) == 1 and intervals[0] == pin.interval:
+        return [Expected(pin.interval.start, pin.interval.end, pin.rows)]
+    counts = vault.counts.pinned(vault.ledger, pin)
+    return counts.expected(intervals, pin.series.timeframe) if counts is not None else ()
 
 
 def _check_copy(vault: Vault, snapshot: Snapshot, pin: Pin) -> None:

@@ -1,6 +1,7 @@
 """Jobs that check: against sources, as the schedule does it, and against digests."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 from barledger.errors import InvalidSetting
@@ -9,7 +10,18 @@ from barledger.services.schedule.kinds import JobKind
 from barledger.services.schedule.scope import OPTIONS as SCOPE
 from barledger.services.schedule.scope import check_scope, series_in
 
-RECONCILE: Final = next(kind for kind in checking.KINDS if kind.name == "reconcile")
+_SCHEDULED: Final = next(kind for kind in checking.KINDS if kind.name == "reconcile")
+
+
+def _reconcile(bl: Any, options: Mapping[str, Any], stop: Any) -> Mapping[str, Any]:
+    """Reconcile as the schedule does, and say how many of the blocks that were due are looked at."""
+    found = _SCHEDULED.run(bl, options, stop) or {}
+    looked, due = found.get("blocks", 0), found.get("due", 0)
+    stop.tell(looked, looked + due, "blocks")
+    return found
+
+
+RECONCILE: Final = replace(_SCHEDULED, run=_reconcile)
 
 
 def _check(bl: Any, options: Mapping[str, Any]) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from barledger import faults
 from barledger.domain.interval import Interval
 from barledger.domain.timeframe import Timeframe
 from barledger.domain.version import Version
@@ -51,7 +52,14 @@ def _check_export(_: Any, options: Mapping[str, Any]) -> None:
 
 
 class _Unfinished(Exception):
-    """The job has to stop."""
+    """The job has to stop, and its files are none of anybody's."""
+
+
+def _check_over(stop: Any) -> None:
+    """Look once more before files become the job's: the last step may have been a long one."""
+    faults.reach("queue.files-made")
+    if stop.is_over():
+        raise _Unfinished
 
 
 def _export(bl: Any, options: Mapping[str, Any], stop: Any) -> Mapping[str, Any]:
@@ -76,6 +84,7 @@ def _export(bl: Any, options: Mapping[str, Any], stop: Any) -> Mapping[str, Any]
             )
             told = {"bars": done.rows, "digest": done.manifest.digest}
             look(total, done.rows)
+            _check_over(stop)
     except _Unfinished:
         return {"unfinished": True}
     return {**told, **results.files_of(stop.folder)}
@@ -97,12 +106,17 @@ def _batch(bl: Any, options: Mapping[str, Any], stop: Any) -> Mapping[str, Any]:
     names, form = list(dict.fromkeys(names_in(options))), options.get("format", "parquet")
     found = bl.indicators.batches(names, options["timeframe"], list(options["indicators"]), **_asked(options))
     stop.tell(0, len(names), "instruments")
-    with results.written(stop.folder) as folder, TableFile(folder / f"indicators.{form}", form) as table:
-        for done, (name, calculation) in enumerate(found, 1):
-            if stop.is_set():
-                return {"unfinished": True}
-            table.add(name, calculation.to_arrow())
-            stop.tell(done + len(found.failures), len(names), "instruments")
+    try:
+        with results.written(stop.folder) as folder:
+            with TableFile(folder / f"indicators.{form}", form) as table:
+                for done, (name, calculation) in enumerate(found, 1):
+                    if stop.is_set():
+                        raise _Unfinished  # noqa: TRY301 - as `_export` does
+                    table.add(name, calculation.to_arrow())
+                    stop.tell(done + len(found.failures), len(names), "instruments")
+            _check_over(stop)
+    except _Unfinished:
+        return {"unfinished": True}
     failed = {name: f"[{error.code}] {error}" for name, error in found.failures.items()}
     if failed and not table.rows:
         raise next(iter(found.failures.values()))

@@ -104,7 +104,14 @@ class JobRunner:
             return False
         faults.reach("queue.claimed")
         folder = results.jobs_folder(self._home) / job.id
-        assignment = Assignment(job, folder, steady_clock, until=asked_at + self._lease)
+        jobs = self._vault.ledger.jobs
+        assignment = Assignment(
+            job,
+            folder,
+            steady_clock,
+            until=asked_at + self._lease,
+            cancelled=lambda: jobs.get(job.id).cancel_asked,
+        )
         with self._lock:
             self._active[job.id] = assignment
             self._looked[job.id] = asked_at

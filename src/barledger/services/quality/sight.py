@@ -114,7 +114,7 @@ class Sight:
             return self._look_at_pin(self.snapshot, self.pin)
         if self.newest:
             return self._look_at_newest()
-        seen = read_version(self.vault, self.series, self.interval, self.version)
+        seen = read_version(self.vault, self.series, self.interval, self.version, compared=False)
         if self.version.kind == "first":
             why = "first editions are of many revisions, and no digest covers them"
             return Looked(rows=seen.rows, revision=0, why=why)
@@ -148,7 +148,7 @@ class Sight:
     def _look_at_pin(self, snapshot: Snapshot, pin: Pin) -> Looked:
         wanted = within_pin(snapshot, pin, self.interval)
         try:
-            rows = pinned_rows(self.vault, snapshot, pin, [wanted])
+            rows = pinned_rows(self.vault, snapshot, pin, [wanted], compared=False)
         except IntegrityError:
             return self._look_at_damaged(snapshot, pin, wanted)
         found = block_digests(rows, self.series.timeframe)
@@ -174,7 +174,7 @@ class Sight:
         rest = difference([wanted], [one.interval for one in damage])
         rows, obstacle = empty_rows(), None
         try:
-            rows = pinned_rows(self.vault, snapshot, pin, rest)
+            rows = pinned_rows(self.vault, snapshot, pin, rest, compared=False)
         except IntegrityError as error:
             obstacle = error
         known = self.vault.ledger.catalog.blocks(self.series, wanted, revision=pin.revision)

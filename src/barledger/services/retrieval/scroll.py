@@ -23,6 +23,7 @@ from barledger.domain.rows import Ints
 from barledger.domain.series import Series
 from barledger.errors import InvalidCursor
 from barledger.ledger.contract import SeriesState
+from barledger.services.cache.counting import diverged
 from barledger.services.cache.vault import Vault
 from barledger.services.cache.versions import within_pin
 from barledger.services.instruments import InstrumentService
@@ -189,12 +190,21 @@ class Scroll:
         return self._whole
 
     def portions(self) -> Iterator[Bars]:
-        """Give the bars in order of time, portion by portion; there is at least one, be it empty."""
+        """Give the bars in order of time, portion by portion; there is at least one, be it empty.
+
+        Raises `StoreDiverged` after the last one of a snapshot that has more bars, or fewer, than are pinned.
+        """
         if self.small:
             yield self.whole()
             return
+        found = 0
         for interval in self._cuts(self.most):
-            yield self._bars(self._read(interval))
+            bars = self._bars(self._read(interval))
+            found += len(bars)
+            yield bars
+        pinned = self._known_pin()
+        if pinned is not None and pinned[0] != found:
+            raise diverged(self.view.series[0], f"of snapshot {self.version} it has {found} of {pinned[0]} bars")
 
     def page(self, limit: int) -> tuple[Bars, Bookmark | None]:
         """Return the first bars, at most so many, and where the next page begins if there is one."""

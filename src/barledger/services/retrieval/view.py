@@ -120,7 +120,8 @@ class View:
                     series=pin.series,
                     intervals=[within_pin(snapshot, pin, interval)],
                     revision=pin.revision,
-                    pinned=True,
+                    snapshot=snapshot,
+                    pin=pin,
                 )
                 for pin in self.pins
             ]

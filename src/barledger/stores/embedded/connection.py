@@ -4,6 +4,9 @@ A reader that cannot make SQLite's shared-memory file has three ways. While a wr
 When nobody is there and the log of SQLite (``-wal``) is gone, the catalog is one file that does not change, and is
 opened as immutable; a stamp of the files tells when that ends. When a writer died and left its ``-wal`` behind, the
 reader works on a copy of both files.
+
+A folder can be moved away, or another one put in its place, under an open connection, which goes on reading what it
+opened. So the catalog is looked for by its path at each use, and known by the number of its file.
 """
 
 import os
@@ -16,6 +19,7 @@ from typing import Final
 
 from xxhash import xxh3_64_intdigest
 
+from barledger.errors import StoreUnavailable
 from barledger.stores.embedded.catalog import FORMAT, SCHEMA, Head, put_head
 from barledger.stores.embedded.segment import sync_folder
 
@@ -24,6 +28,7 @@ COMMITS: Final = "commits"
 _PATIENCE: Final = 10.0
 _COUNT: Final = Struct("<QQ")
 Stamp = tuple[tuple[int, int, int] | None, tuple[int, int, int] | None]
+Identity = tuple[int, int]
 
 
 def create(folder: Path) -> None:
@@ -67,7 +72,9 @@ class ReadConnection:
     def __init__(self, folder: Path, *, shared: bool) -> None:
         """Read this folder's catalog; ``shared`` says that SQLite may make its files there."""
         self.path = folder / CATALOG
+        self.identity: Identity | None = None
         self._shared = shared
+        self._name = str(self.path)
         self._log = folder / f"{CATALOG}-wal"
         self._connection: sqlite3.Connection | None = None
         self._copy: tempfile.TemporaryDirectory[str] | None = None
@@ -75,20 +82,32 @@ class ReadConnection:
         self._version = -1
 
     def current(self) -> sqlite3.Connection | None:
-        """Return a connection that sees what is committed now, or None if there is no catalog yet."""
-        if self._connection is not None and (self._stamp is None or self._stamp == self._look()):
+        """Return a connection that sees what is committed now, or None if there never was a catalog.
+
+        Another file in the place of the one that was opened is opened, and has another ``identity``. Raises
+        `StoreUnavailable` while there is none any more.
+        """
+        found = identity_of(self._name)
+        if found is None and self.identity is not None:
+            raise StoreUnavailable(url=str(self.path.parent), detail=f"{CATALOG} is not there any more")
+        same = self._connection is not None and found == self.identity
+        if same and (self._stamp is None or self._stamp == self._look()):
             return self._connection
         self.close()
+        return self._opened(found)
+
+    def _opened(self, found: Identity | None) -> sqlite3.Connection | None:
         stamp = self._look()
         if stamp[0] is None:
             return None
+        self.identity = found
         if self._shared:
             self._connection = connect(self.path, "mode=rw")
         elif stamp[1] is None:
             self._connection, self._stamp = connect(self.path, "mode=ro&immutable=1"), stamp
         else:
             self._connection = self._attach(stamp)
-        return self._connection
+        return self._connection if identity_of(self._name) == found else self.current()
 
     def changed(self) -> bool:
         """Tell whether others committed since this was last asked; the connection is current."""
@@ -135,6 +154,15 @@ class ReadConnection:
 
     def _look(self) -> Stamp:
         return _stamp(self.path), _stamp(self._log)
+
+
+def identity_of(path: str | Path) -> Identity | None:
+    """Return what tells a file from any other that was or will be at its path, or None if there is none."""
+    try:
+        found = os.stat(path)  # noqa: PTH116 - each read asks, and a path of pathlib costs as much again
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _stamp(path: Path) -> tuple[int, int, int] | None:

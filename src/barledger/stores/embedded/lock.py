@@ -50,7 +50,14 @@ class FileLock:
     def _attempt(self) -> bool:
         if self._descriptor < 0:
             self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
-        return try_lock(self._descriptor)
+        if not try_lock(self._descriptor):
+            return False
+        if _is_at(self._descriptor, self._path):
+            return True
+        # The folder was moved away, and another one lies in its place: its lock is another file.
+        os.close(self._descriptor)
+        self._descriptor = -1
+        return False
 
     def _release(self) -> None:
         import fcntl  # noqa: PLC0415 - as in try_lock
@@ -63,6 +70,14 @@ class FileLock:
             if self._descriptor >= 0:
                 os.close(self._descriptor)
                 self._descriptor = -1
+
+
+def _is_at(descriptor: int, path: Path) -> bool:
+    """Tell whether an open file is the one that lies at a path."""
+    try:
+        return os.path.samestat(os.fstat(descriptor), path.stat())
+    except FileNotFoundError:
+        return False
 
 
 def try_lock(descriptor: int) -> bool:

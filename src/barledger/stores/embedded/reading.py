@@ -53,6 +53,7 @@ class Reader:
     def read(self, view: View, intervals: Sequence[Interval], *, where: str) -> Rows:
         """Return the rows in the sorted, disjoint intervals; ``where`` names the layer if something is damaged."""
         selections = self._select(view, intervals, where)
+        self._check(selections)
         updates = view.overlay()
         if len(updates):
             updates = _within(updates, intervals)
@@ -115,6 +116,15 @@ class Reader:
         column = chunk.columns["time"]
         data = _NOTHING if column.kind in (STEP, CONSTANT) and not column.patches else self._bytes(span, where)
         return np.clip(search(column, data, chunk.rows, times), span.first_row, span.last_row)
+
+    def _check(self, selections: Sequence[Selection]) -> None:
+        """Look at the files of what is read, once for each."""
+        looked = ""
+        for selection in selections:
+            span = selection.span
+            if span.segment != looked:
+                looked = span.segment
+                self._files.check(looked, span.size)
 
     # --- decoding ------------------------------------------------------------------------------
 

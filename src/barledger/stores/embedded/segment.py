@@ -91,6 +91,7 @@ class SegmentFiles:
         """Read from this folder."""
         self._folder = folder
         self._maps: OrderedDict[str, Array] = OrderedDict()
+        self._prefix = os.path.join(folder, "")  # noqa: PTH118 - as in connection.py
         self._lock = Lock()
 
     def open(self, name: str, size: int) -> Array:
@@ -109,6 +110,15 @@ class SegmentFiles:
                 self._maps.move_to_end(name)
             return found
 
+    def check(self, name: str, size: int) -> None:
+        """Look whether a segment's file is there and whole; raises as `open` does.
+
+        What is mapped can be read although its file is deleted, and nobody would learn of the loss before the next
+        start.
+        """
+        path = self._prefix + name
+        _check_size(path, size, os.stat(path).st_size)  # noqa: PTH116 - as in connection.py
+
     def forget(self, name: str) -> None:
         """Let go of a segment; readers that still use it keep it."""
         with self._lock:
@@ -124,11 +134,15 @@ class SegmentFiles:
             self._maps.clear()
 
 
+def _check_size(path: str | Path, size: int, found: int) -> None:
+    if found != size:
+        raise StoreDamaged(where=str(path), detail=f"it has {found} bytes instead of {size}")
+
+
 def _map(path: Path, size: int) -> Array:
     with path.open("rb") as file:
         found = os.fstat(file.fileno()).st_size
-        if found != size:
-            raise StoreDamaged(where=str(path), detail=f"it has {found} bytes instead of {size}")
+        _check_size(path, size, found)
         if file.read(len(_MAGIC)) != _MAGIC:
             raise StoreDamaged(where=str(path), detail="it does not begin as a segment")
         return np.frombuffer(mmap.mmap(file.fileno(), size, prot=mmap.PROT_READ), np.uint8)

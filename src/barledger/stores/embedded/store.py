@@ -12,6 +12,7 @@ from barledger.domain.arena import Arena
 from barledger.domain.interval import Interval
 from barledger.domain.rows import Rows, concat, empty_rows
 from barledger.domain.series import Series
+from barledger.domain.version import LATEST
 from barledger.errors import ReadOnly, StoreDamaged
 from barledger.stores.contract import Batch, Capabilities, Description, Guard, Mark, Store, unguarded
 from barledger.stores.embedded.catalog import errors_of
@@ -67,7 +68,11 @@ class EmbeddedStore(Store):
     # --- reading -------------------------------------------------------------------------------
 
     def read(self, series: Series, layer: str, intervals: Sequence[Interval]) -> Rows:
-        """Return the layer's rows in the intervals; raises `StoreDamaged` where a checksum does not fit."""
+        """Return the layer's rows in the intervals.
+
+        Raises `StoreDamaged` where a checksum does not fit or a file is missing, and `StoreUnavailable` if the folder
+        is not there any more, or another store's; that costs a look at the catalog's file and at those of the segments.
+        """
         where = f"{series}, layer {layer}"
         for _ in range(_ATTEMPTS):
             view = self._tools.views.find(series, layer)
@@ -119,6 +124,21 @@ class EmbeddedStore(Store):
 
     # --- care ----------------------------------------------------------------------------------
 
+    def check_held(self, series: Sequence[Series]) -> None:
+        """Look at the files of the series' current rows; raises `StoreDamaged` if one is missing or cut off."""
+        for _ in range(_ATTEMPTS):
+            views = [self._tools.views.find(one, LATEST) for one in series]
+            files = {span.segment: span.size for view in views if view is not None for span in view.spans}
+            try:
+                for name, size in files.items():
+                    self._tools.files.check(name, size)
+            except FileNotFoundError as error:
+                missing = error
+                self._tools.views.forget()
+            else:
+                return
+        raise StoreDamaged(where=str(missing.filename), detail="this segment is missing") from missing
+
     def unchecked(self) -> Store:
         """Return a reader of what can still be decoded; it shares this store's files, and is not closed."""
         reader = Reader(self._tools.files, self._arena, self._pool, checked=False)
@@ -134,6 +154,7 @@ class EmbeddedStore(Store):
     def check_writable(self) -> None:
         """Make a file beside the segments and remove it again."""
         self._refuse_readers()
+        self._tools.views.identity()
         with errors_of(self._tools.folder / CATALOG), tempfile.TemporaryFile(dir=self._tools.segments) as probe:
             probe.write(b"x" * 4096)
 

@@ -1,7 +1,8 @@
 """The views that this process knows, and when they are out of date.
 
 A read asks SQLite one cheap question, whether anything was committed. As long as every commit was this process's own,
-its views stay right, because the writer brings them up to date itself.
+its views stay right, because the writer brings them up to date itself. Another catalog in the place of the one that was
+opened is only read if it is a copy of it, be it one that goes on.
 """
 
 import sqlite3
@@ -12,9 +13,9 @@ from threading import RLock
 from typing import Final, TypeVar
 
 from barledger.domain.series import Series
-from barledger.errors import StoreDamaged
+from barledger.errors import StoreDamaged, StoreUnavailable
 from barledger.stores.embedded.catalog import Head, Part, State, Tables, errors_of
-from barledger.stores.embedded.connection import CommitCount, ReadConnection
+from barledger.stores.embedded.connection import CommitCount, Identity, ReadConnection
 from barledger.stores.embedded.view import View, follow, load
 
 Answer = TypeVar("Answer")
@@ -32,6 +33,7 @@ class Views:
         self._connection = ReadConnection(folder, shared=shared)
         self._count = CommitCount(folder)
         self._head: Head | None = None
+        self._known: tuple[Identity | None, Head] | None = None
         self._epoch = 0
         self._layers: dict[Series, dict[str, int]] = {}
         self._views: OrderedDict[int, tuple[int, View]] = OrderedDict()
@@ -55,6 +57,10 @@ class Views:
     def head(self) -> Head | None:
         """Return the head row, or None if there is no catalog yet."""
         return self._steadily(lambda: self._head)
+
+    def identity(self) -> Identity | None:
+        """Return which file the catalog is; raises `StoreUnavailable` if it is gone, or another store's."""
+        return self._steadily(lambda: self._connection.identity)
 
     def series(self) -> dict[Series, dict[str, int]]:
         """Return every series with its layers' numbers."""
@@ -127,6 +133,7 @@ class Views:
             if self._head not in (before, after):
                 self._epoch += 1
             self._head = after
+            self._known = self._connection.identity, after
             self._layers = layers
             for number, view in views.items():
                 if view is None:
@@ -149,6 +156,7 @@ class Views:
         try:
             head = tables.head()
             self._refuse_lost_commits(head, counted)
+            self._refuse_another(head)
             if self._head == head:
                 return
             if self._head is None or (self._head.layers, self._head.total) != (head.layers, head.total):
@@ -165,6 +173,21 @@ class Views:
         if counted is not None and counted > head.commits:
             lost = f"{counted - head.commits} commits are missing; SQLite's log may be damaged"
             raise StoreDamaged(where=str(self.path), detail=lost)
+
+    def _refuse_another(self, head: Head) -> None:
+        """Refuse a catalog that is not the one that was read before, nor a copy of that or of what became of it."""
+        identity = self._connection.identity
+        if self._known is not None:
+            before, known = self._known
+            if identity != before and (head.ledger != known.ledger or head.commits < known.commits):
+                detail = "another store lies there, or an older state of the one that was opened"
+                raise StoreUnavailable(url=str(self.path.parent), detail=detail)
+            if head.commits < known.commits:
+                raise StoreDamaged(where=str(self.path), detail=f"{known.commits - head.commits} commits are missing")
+            if identity != before:
+                self._views.clear()
+                self._parts.clear()
+        self._known = identity, head
 
     def _view(self, number: int) -> View:
         found = self._views.get(number)

@@ -9,10 +9,11 @@ from typing import Final
 from barledger.domain.interval import Interval
 from barledger.domain.rows import Rows, overlay
 from barledger.domain.series import Series
+from barledger.errors import StoreDamaged
 from barledger.faults import reach
 from barledger.stores.contract import Batch, Guard, Mark
 from barledger.stores.embedded.catalog import errors_of
-from barledger.stores.embedded.connection import CATALOG, CommitCount, connect_for_writing
+from barledger.stores.embedded.connection import CATALOG, CommitCount, Identity, connect_for_writing
 from barledger.stores.embedded.transaction import Tools, Transaction
 
 _PATIENCE: Final = 60.0
@@ -26,13 +27,16 @@ class Writer:
         self._tools = tools
         self._count = CommitCount(tools.folder)
         self._connection: sqlite3.Connection | None = None
+        self._identity: Identity | None = None
 
     @contextmanager
     def transaction(self, name: str, guard: Guard, *, revision: int = 0) -> Iterator[Transaction]:
         """Hold the writers' lock for one transaction, which is durable when this returns.
 
-        The name is that of the fail points within. Raises `Busy`, and what ``guard`` raises.
+        The name is that of the fail points within. Raises `Busy`, `StoreUnavailable` if the folder is gone or another
+        one, and what ``guard`` raises.
         """
+        self._tools.views.identity()
         with self._tools.lock.held(min(guard(), _PATIENCE)), errors_of(self._tools.views.path):
             connection = self._open()
             connection.execute("BEGIN IMMEDIATE")
@@ -45,6 +49,10 @@ class Writer:
                 guard()
                 reach(f"embedded.{name}.ready")
                 connection.execute("COMMIT")
+            except FileNotFoundError as error:
+                self._undo(connection, transaction)
+                self._tools.views.identity()
+                raise StoreDamaged(where=str(error.filename), detail="it is missing") from error
             except BaseException:
                 self._undo(connection, transaction)
                 raise
@@ -86,7 +94,11 @@ class Writer:
     # --- inside --------------------------------------------------------------------------------
 
     def _open(self) -> sqlite3.Connection:
+        identity = self._tools.views.identity()
+        if self._connection is not None and identity != self._identity:
+            self.close()
         if self._connection is None:
+            self._identity = identity
             self._connection = connect_for_writing(self._tools.folder / CATALOG)
         return self._connection
 
