@@ -25,7 +25,7 @@ stop: ## stop that server
 	@$(BIN)/barledger demo --stop
 
 test: setup servers lint test-pandas2 ## every test, on real servers
-	@$(BIN)/pytest -n $(JOBS) --dist loadfile
+	@$(BIN)/pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder
 
 test-fast: setup ## the tests that need no server and are over in two minutes
 	@$(BIN)/pytest -n $(JOBS) --dist loadfile --hypothesis-profile=few -m "not influx and not postgres and not slow"
