@@ -80,6 +80,17 @@ def _misfit(mark: Mark | None, ledger: Ledger, last: int) -> str:
         return f"the store belongs to ledger {mark.ledger_id}, this is ledger {ledger.id}"
     if mark.revision > last:
         return f"the store was written by revision {mark.revision}, and the ledger ends at {last}"
-    if mark.revision < committed:
+    if mark.revision < committed and not _beside(ledger, mark.revision, committed):
         return f"the ledger has committed revision {committed}, and the store ends at {mark.revision}"
     return ""
+
+
+def _beside(ledger: Ledger, earlier: int, later: int) -> bool:
+    """Tell whether an earlier revision was still under way when a later one began.
+
+    Where a store has one mark for several processes, it is then of whoever wrote last, and no bar is missing.
+    """
+    first, second = ledger.revisions.record(earlier), ledger.revisions.record(later)
+    if first is None or second is None:
+        return False
+    return first.state == "pending" or first.committed_at > second.begun_at
