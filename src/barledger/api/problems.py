@@ -162,6 +162,11 @@ def answer(problem: Problem, headers: Mapping[str, str] | None = None) -> Respon
     )
 
 
+def refusal(scope: Mapping[str, Any], problem: HttpProblem) -> Response:
+    """Return the answer to a request that gets no further than a layer before the routes."""
+    return answer(of_http(problem, request_id(scope)))
+
+
 def request_id(scope: Mapping[str, Any]) -> str:
     """Return the id under which the log tells of a request."""
     return str(scope.get("barledger.request_id", ""))

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from itertools import chain, islice
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 import pyarrow as pa
 from fastapi import APIRouter, Path, Query, Request
@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from barledger.api import conditional
 from barledger.api.batches import BatchTable
-from barledger.api.formats import Style, Tabular, choose
+from barledger.api.formats import Format, Style, Tabular, choose
 from barledger.api.options import Options
 from barledger.api.problems import documented
 from barledger.api.provenance import PROVENANCE, provenance_of_values
@@ -103,9 +103,8 @@ def calculate(
     """
     caller.check(wish.instrument)
     form = choose(request.headers.get("accept"), wish.format)
-    options: Options = request.app.state.options
     spec = spec_of(named(indicator_type), read_parameters(wish.parameters or "{}"))
-    check_bars(caller, options, spec, wish)
+    check_bars(caller, request, spec, wish.instrument, wish, last=wish.last)
     found = caller.bl.indicators.calculate(
         spec,
         wish.instrument,
@@ -118,15 +117,7 @@ def calculate(
         adjust=wish.adjust,
         nan_policy=wish.nan_policy,
     )
-    meta = CalculationMeta.of(found, wish.version)
-    kept = conditional.kept(
-        conditional.tag_of("calculation", meta.model_dump_json(), form.name, wish.orient, wish.times), immutable=False
-    )
-    known = conditional.unchanged(request, kept["etag"], kept)
-    if known is not None:
-        return known
-    table = table_of(found, meta, portion_of(len(found.columns), options.page_rows))
-    return stream(request, form, table, Style(orient=wish.orient, times=wish.times), kept | told_headers(meta))
+    return answered(request, "calculation", form, found, wish)
 
 
 @router.post(
@@ -149,18 +140,7 @@ def batch(caller: Reader, request: Request, wish: BatchWish, wanted: Annotated[T
     form = choose(request.headers.get("accept"), wanted.format)
     options: Options = request.app.state.options
     service = caller.bl.indicators
-    if options.indicator_bars:
-        service.check_bars(
-            wish.indicators,
-            wish.instruments,
-            wish.timeframe,
-            most=options.indicator_bars,
-            start=wish.start_date,
-            end=wish.end_date,
-            source=wish.source,
-            version=wish.version,
-            adjust=wish.adjust,
-        )
+    check_bars(caller, request, wish.indicators, wish.instruments, wish)
     columns = service.columns(wish.indicators)
     found = service.batches(
         wish.instruments,
@@ -182,23 +162,45 @@ def batch(caller: Reader, request: Request, wish: BatchWish, wanted: Annotated[T
     return stream(request, form, table, Style(orient=wanted.orient, times=wanted.times), {})
 
 
-def check_bars(caller: Caller, options: Options, specs: str | list[str], wish: CalculateWish | ValuesWish) -> None:
-    """Raise `TooManyBars` for what no request may hold at once."""
-    if not options.indicator_bars:
-        return
-    caller.bl.indicators.check_bars(
-        specs,
-        wish.instrument,
-        wish.timeframe,
-        most=options.indicator_bars,
-        start=wish.start_date,
-        end=wish.end_date,
-        last=wish.last,
-        source=wish.source,
-        version=wish.version,
-        adjust=wish.adjust,
-        anchor=wish.anchor if isinstance(wish, ValuesWish) else None,
+def check_bars(
+    caller: Caller,
+    request: Request,
+    specs: str | list[str],
+    instruments: str | list[str],
+    wish: CalculateWish | ValuesWish | BatchWish,
+    **more: Any,
+) -> None:
+    """Raise `TooManyBars` for what no request may hold at once; ``more`` is what not every wish has."""
+    options: Options = request.app.state.options
+    if options.indicator_bars:
+        caller.bl.indicators.check_bars(
+            specs,
+            instruments,
+            wish.timeframe,
+            most=options.indicator_bars,
+            start=wish.start_date,
+            end=wish.end_date,
+            source=wish.source,
+            version=wish.version,
+            adjust=wish.adjust,
+            **more,
+        )
+
+
+def answered(
+    request: Request, kind: str, form: Format, found: Calculation, wish: CalculateWish | ValuesWish
+) -> Response:
+    """Return what was computed, or 304 where the client has it; ``kind`` tells its tags from others."""
+    options: Options = request.app.state.options
+    meta = CalculationMeta.of(found, wish.version)
+    kept = conditional.kept(
+        conditional.tag_of(kind, meta.model_dump_json(), form.name, wish.orient, wish.times), immutable=False
     )
+    known = conditional.unchanged(request, kept["etag"], kept)
+    if known is not None:
+        return known
+    table = table_of(found, meta, portion_of(len(found.columns), options.page_rows))
+    return stream(request, form, table, Style(orient=wish.orient, times=wish.times), kept | told_headers(meta))
 
 
 def _check(caller: Caller, wish: BatchWish) -> None:

@@ -6,8 +6,7 @@ from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
 from barledger.api import conditional
-from barledger.api.formats import Style, choose
-from barledger.api.options import Options
+from barledger.api.formats import choose
 from barledger.api.problems import documented
 from barledger.api.response_headers import KEPT, described
 from barledger.api.routes.indicators import (
@@ -16,14 +15,12 @@ from barledger.api.routes.indicators import (
     INVALID,
     TOO_MANY,
     UNKNOWN,
+    answered,
     check_bars,
-    portion_of,
-    table_of,
-    told_headers,
 )
-from barledger.api.schemas.indicators import CalculationAnswer, CalculationMeta, ValuesWish
+from barledger.api.schemas.indicators import CalculationAnswer, ValuesWish
 from barledger.api.security.callers import Reader
-from barledger.api.streaming import TABLES, stream
+from barledger.api.streaming import TABLES
 from barledger.errors import SeriesNotFound
 
 router: Final = APIRouter(prefix="/indicators/values", tags=["indicators"])
@@ -47,8 +44,7 @@ def values(caller: Reader, request: Request, wish: Annotated[ValuesWish, Query()
     """
     caller.check(wish.instrument, *caller.bl.indicators.instruments(wish.indicators))
     form = choose(request.headers.get("accept"), wish.format)
-    options: Options = request.app.state.options
-    check_bars(caller, options, wish.indicators, wish)
+    check_bars(caller, request, wish.indicators, wish.instrument, wish, last=wish.last, anchor=wish.anchor)
     found = caller.bl.indicators.calculate(
         wish.indicators,
         wish.instrument,
@@ -62,12 +58,4 @@ def values(caller: Reader, request: Request, wish: Annotated[ValuesWish, Query()
         anchor=wish.anchor,
         nan_policy=wish.nan_policy,
     )
-    meta = CalculationMeta.of(found, wish.version)
-    kept = conditional.kept(
-        conditional.tag_of("values", meta.model_dump_json(), form.name, wish.orient, wish.times), immutable=False
-    )
-    known = conditional.unchanged(request, kept["etag"], kept)
-    if known is not None:
-        return known
-    table = table_of(found, meta, portion_of(len(found.columns), options.page_rows))
-    return stream(request, form, table, Style(orient=wish.orient, times=wish.times), kept | told_headers(meta))
+    return answered(request, "values", form, found, wish)

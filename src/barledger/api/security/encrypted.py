@@ -4,7 +4,7 @@ from typing import Final
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from barledger.api.problems import HttpProblem, answer, of_http, request_id
+from barledger.api.problems import HttpProblem, refusal
 
 _OPEN: Final = frozenset({"/health", "/ready"})
 _THIS_MACHINE: Final = frozenset({"127.0.0.1", "::1"})
@@ -26,7 +26,7 @@ class Encrypted:
         refused = HttpProblem(
             403, "not-encrypted", "this server is behind a proxy, and this request did not use it", _STEP
         )
-        await answer(of_http(refused, request_id(scope)))(scope, receive, send)
+        await refusal(scope, refused)(scope, receive, send)
 
 
 def _is_here(scope: Scope) -> bool:

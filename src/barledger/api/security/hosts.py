@@ -4,7 +4,7 @@ from typing import Final
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from barledger.api.problems import HttpProblem, answer, of_http, request_id
+from barledger.api.problems import HttpProblem, refusal
 
 _STEP: Final = "Address the server by one of its names; `barledger serve --allow-host NAME` adds one."
 
@@ -23,7 +23,7 @@ class Hosts:
             await self._app(scope, receive, send)
             return
         refused = HttpProblem(400, "host-refused", "this server does not go by that name", _STEP)
-        await answer(of_http(refused, request_id(scope)))(scope, receive, send)
+        await refusal(scope, refused)(scope, receive, send)
 
 
 def _host(scope: Scope) -> str:

@@ -5,7 +5,7 @@ import asyncio
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from barledger.api.options import Options
-from barledger.api.problems import CONTROL, HttpProblem, answer, of_http, request_id
+from barledger.api.problems import CONTROL, HttpProblem, refusal
 
 
 class Limits:
@@ -25,7 +25,7 @@ class Limits:
             return
         refused = self._refused(scope)
         if refused is not None:
-            await answer(of_http(refused, request_id(scope)))(scope, receive, send)
+            await refusal(scope, refused)(scope, receive, send)
             return
         left, whole = self._body, False
         until = asyncio.get_running_loop().time() + self._options.body_seconds

@@ -20,10 +20,7 @@ def key_file(home: Path, port: int) -> Path:
 
 def kept_key(home: Path, port: int) -> str:
     """Return the key that is kept for a server on this machine's loopback; empty if there is none."""
-    try:
-        return key_file(home, port).read_text().strip()
-    except OSError:
-        return ""
+    return _read(key_file(home, port)).strip()
 
 
 def owner_key(keys: KeyService, home: Path, port: int) -> tuple[Path, bool]:
@@ -31,12 +28,13 @@ def owner_key(keys: KeyService, home: Path, port: int) -> tuple[Path, bool]:
 
     Raises `StoreUnwritable` where it cannot be kept, and `ReadOnly`.
     """
-    file, earlier = key_file(home, port), key_file(home, port).with_suffix(".earlier")
+    file = key_file(home, port)
+    earlier = file.with_suffix(".earlier")
     kept = kept_key(home, port)
     if _opens(keys, kept):
         return file, False
     # Another library was served here meanwhile, and may be again: no key is lost, so that none is made twice.
-    others = [text for text in _lines(earlier) if text != kept]
+    others = [text for text in _read(earlier).split() if text != kept]
     known = next((text for text in others if _opens(keys, text)), "")
     chosen = known or _new(keys, port)
     try:
@@ -47,11 +45,11 @@ def owner_key(keys: KeyService, home: Path, port: int) -> tuple[Path, bool]:
     return file, not known
 
 
-def _lines(file: Path) -> list[str]:
+def _read(file: Path) -> str:
     try:
-        return file.read_text().split()
+        return file.read_text()
     except OSError:
-        return []
+        return ""
 
 
 def _opens(keys: KeyService, text: str) -> bool:

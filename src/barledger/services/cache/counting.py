@@ -10,7 +10,7 @@ nothing is found, the store is asked for more, so that one that lost everything 
 
 from bisect import bisect_left
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from threading import Lock
 from typing import Final, NamedTuple
@@ -113,6 +113,13 @@ class Counts:
                     self._pinned.popitem(last=False)
             return found
         return self._pinned.get(key)
+
+    def lacking(self, series: Series, rows: Rows, expected: Callable[[], Iterable[Expected]]) -> str:
+        """Say as `lacking` does; what is remembered may be of a state just beside this one, and is looked up anew."""
+        if not lacking(rows, expected()):
+            return ""
+        self.forget(series)
+        return lacking(rows, expected())
 
     def forget(self, series: Series) -> None:
         """Believe nothing that is remembered of a series."""

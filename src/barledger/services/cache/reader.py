@@ -20,7 +20,7 @@ from barledger.domain.version import LATEST as CURRENT
 from barledger.domain.visibility import hidden, visible
 from barledger.errors import Busy, RevisionExpired, StoreDiverged
 from barledger.ledger.contract import SeriesState
-from barledger.services.cache.counting import Expected, covers_all, diverged, lacking
+from barledger.services.cache.counting import Expected, covers_all, diverged
 from barledger.services.cache.vault import Vault
 
 _ATTEMPTS = 1_000
@@ -112,11 +112,7 @@ def check_count(vault: Vault, state: SeriesState, intervals: Sequence[Interval],
     """
     if not state.revision:
         return True
-    detail = lacking(rows, _expected(vault, state, intervals))
-    if detail:
-        # What is remembered may be of a state just beside this one.
-        vault.counts.forget(state.series)
-        detail = lacking(rows, _expected(vault, state, intervals))
+    detail = vault.counts.lacking(state.series, rows, lambda: _expected(vault, state, intervals))
     if detail and vault.ledger.revisions.state(state.series) != state:
         return False
     if detail:

@@ -10,7 +10,7 @@ from barledger.domain.series import Series
 from barledger.domain.version import Version
 from barledger.errors import FutureTime, InvalidInterval, LedgerMismatch, StoreDiverged, VersionNotFound
 from barledger.ledger.contract import Pin, SeriesState, Snapshot
-from barledger.services.cache.counting import Expected, diverged, lacking
+from barledger.services.cache.counting import Expected, diverged
 from barledger.services.cache.editions import read_first
 from barledger.services.cache.reader import check_layer, read
 from barledger.services.cache.vault import Vault
@@ -91,10 +91,7 @@ def check_pinned(vault: Vault, snapshot: Snapshot, pin: Pin, intervals: Sequence
     """Raise `StoreDiverged` if a pin has another number of bars than was pinned, as far as that is known."""
     if pin.digest is None:
         return
-    detail = lacking(rows, _expected(vault, pin, intervals))
-    if detail:
-        vault.counts.forget(pin.series)
-        detail = lacking(rows, _expected(vault, pin, intervals))
+    detail = vault.counts.lacking(pin.series, rows, lambda: _expected(vault, pin, intervals))
     if detail:
         raise diverged(pin.series, f"of snapshot {snapshot.id} {detail}")
     if snapshot.materialised and pin.rows and not len(rows):
