@@ -302,19 +302,10 @@ class Bars:
 
     def beside(self, adjusted: "Bars", *, columns: Sequence[str] = ()) -> "Bars":
         """Return these bars with the same ones adjusted beside them, and what is told of how that was done."""
-        return Bars(
-            rows=self._rows,
-            series=self.series,
-            interval=self.interval,
-            version=self.version,
-            revisions=self.revisions,
-            sources=self.sources,
-            adjustment=self.adjustment,
+        return self._like(
             adjusted=adjusted,
-            calendar=self._calendar_of,
             actions=lambda: adjusted.actions,
             columns=columns,
-            marks=self.marks,
             notes={**self.notes, **adjusted.notes},
         )
 
@@ -325,21 +316,28 @@ class Bars:
         """
         if self._rows.adjustment_factor is not None:
             return self
-        return Bars(
+        return self._like(
             rows=replace(self._rows, adjustment_factor=np.full(len(self), np.nan)),
-            series=self.series,
-            interval=self.interval,
-            version=self.version,
-            revisions=self.revisions,
-            sources=self.sources,
-            adjustment=self.adjustment,
             is_view=self.is_view,
-            calendar=self._calendar_of,
             actions=self._actions_of,
             columns=self.columns if self.columns != self._usual else (),
-            marks=self.marks,
             notes=self.notes,
         )
+
+    def _like(self, **other: Any) -> "Bars":
+        """Return bars of the same series and state, of which the rest is given."""
+        same: dict[str, Any] = {
+            "rows": self._rows,
+            "series": self.series,
+            "interval": self.interval,
+            "version": self.version,
+            "revisions": self.revisions,
+            "sources": self.sources,
+            "adjustment": self.adjustment,
+            "calendar": self._calendar_of,
+            "marks": self.marks,
+        }
+        return Bars(**same | other)
 
     def _columns_of(self, marks: tuple[str, ...]) -> tuple[str, ...]:
         """Return the columns of bars that are made of these and have other marks; none if nobody named any."""

@@ -12,7 +12,6 @@ import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from contextvars import ContextVar
 from typing import Any, Final, TypeVar
 from urllib.parse import urlencode
 from urllib.request import getproxies, proxy_bypass
@@ -34,6 +33,7 @@ from barledger.errors import (
 )
 from barledger.remote.address import ServerAddress
 from barledger.remote.problems import error_of
+from barledger.retrying import TOLD, leave_out_told
 
 Answer = TypeVar("Answer")
 
@@ -43,7 +43,6 @@ _AGAIN: Final = frozenset({429, 502, 503, 504})
 _FIRST_WAIT: Final = 0.1
 _LONGEST_WAIT: Final = 5.0
 _LARGEST_PROBLEM: Final = 1 << 20
-_OURS: Final = ContextVar("barledger_asks_again", default=False)
 _log: Final = logging.getLogger(__name__)
 
 
@@ -141,8 +140,8 @@ class Connection:
             return max(error.seconds, _FIRST_WAIT) if error.seconds else True
 
         waits = {"wait_initial": _FIRST_WAIT, "wait_max": _LONGEST_WAIT, "wait_jitter": _FIRST_WAIT}
-        logging.getLogger("stamina").addFilter(_is_news)
-        ours = _OURS.set(True)
+        leave_out_told()
+        before = TOLD.set(True)
         try:
             for one in stamina.retry_context(on=judge, attempts=None, timeout=self.patience, **waits):
                 with one:
@@ -150,7 +149,7 @@ class Connection:
         except _Later as later:
             raise later.error from None
         finally:
-            _OURS.reset(ours)
+            TOLD.reset(before)
         raise AssertionError  # pragma: no cover - the loop returns or raises
 
     @contextmanager
@@ -218,11 +217,6 @@ class Connection:
         if isinstance(error, ReadTimeoutError):
             return _Later(StoreTimeout(url=self.url, detail=f"nothing came for {self.timeout:g} s"), 0.0)
         return _Later(StoreUnavailable(url=self.url, detail=_reason(error)), 0.0)
-
-
-def _is_news(_: logging.LogRecord) -> bool:
-    """Leave out what stamina logs of a retry of ours, which is told by our own logger; of others' it logs as before."""
-    return not _OURS.get()
 
 
 def _target(path: str, query: Mapping[str, Any] | None) -> str:

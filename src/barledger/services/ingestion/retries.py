@@ -4,9 +4,7 @@ Only what may pass is tried again: a source that cannot be reached, or that asks
 when. The back-off doubles, is spread by jitter, and is bounded in number and in time.
 """
 
-import logging
 from collections.abc import Callable
-from contextvars import ContextVar
 from dataclasses import dataclass
 from threading import Event
 from typing import Final, TypeVar
@@ -14,11 +12,11 @@ from typing import Final, TypeVar
 import stamina
 
 from barledger.errors import InvalidSetting, SourceUnavailable
+from barledger.retrying import TOLD, leave_out_told
 from barledger.services.ingestion.timing import Timing
 
 _Answer = TypeVar("_Answer")
 _ALREADY_WAITED: Final = 0.0
-_TOLD: Final = ContextVar("_TOLD", default=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,21 +78,16 @@ def persist(
         timing.sleep(wait, stop)
         if stop.is_set():
             return False
-        _TOLD.set(True)
+        TOLD.set(True)
         return _ALREADY_WAITED
 
-    logging.getLogger("stamina").addFilter(_is_news)
+    leave_out_told()
     for tried in stamina.retry_context(on=patience, attempts=retries.attempts, timeout=None):
-        _TOLD.set(False)
+        TOLD.set(False)
         attempt = tried.num
         with tried:
             return call()
     raise AssertionError  # pragma: no cover - stamina raises the last error
-
-
-def _is_news(_: logging.LogRecord) -> bool:
-    """Leave out what stamina logs of a retry of ours, which is told as an event; of others' it logs as before."""
-    return not _TOLD.get()
 
 
 def _wait(error: SourceUnavailable, retries: Retries, attempt: int, jitter: float) -> float:
