@@ -108,7 +108,7 @@ def test_a_disk_that_is_full_in_the_middle_keeps_what_was_stored(tmp_path: Path)
     def ingest() -> str:
         with in_a_folder(tmp_path) as bl:
             clock = SetClock(NOW)
-            source = ScriptedSource({name: Market() for name in "AB"}, clock, page=100)
+            source = ScriptedSource({name: Market() for name in "AB"}, clock, page=40)
             single = service(bl, clock, source)
             try:
                 single.ingest("A", "1d", source="scripted")
@@ -116,7 +116,7 @@ def test_a_disk_that_is_full_in_the_middle_keeps_what_was_stored(tmp_path: Path)
                 asked = len(source.requests)
                 done = single.ingest(["A", "B"], "1d", source="scripted")
                 states = {one.state for one in done.instruments}
-                return f"{states <= {'failed', 'not_done'}} {bool(done.failed)} {asked < 10} {len(source.requests)}"
+                return f"{states <= {'failed', 'not_done'}} {bool(done.failed)} {asked < 1_000 / 40} {len(source.requests)}"
             return "it fitted"
 
     size = (tmp_path / "ledger.sqlite").stat().st_size + 30_000
