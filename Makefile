@@ -24,7 +24,8 @@ run: setup ## the main job on real data, in a library of its own, and a server f
 stop: ## stop that server
 	@$(BIN)/barledger demo --stop
 
-test: setup servers lint test-pandas2 ## every test, on real servers
+test: setup servers ## every test, on real servers
+	@$(MAKE) --no-print-directory --jobs=$(JOBS) --output-sync lint test-pandas2
 	@$(BIN)/pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder
 
 test-fast: setup ## the tests that need no server and are over in two minutes
