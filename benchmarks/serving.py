@@ -7,10 +7,10 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import cached_property
-from itertools import count
+from itertools import count, repeat
 from pathlib import Path
 from typing import Final
 
@@ -19,7 +19,7 @@ import orjson
 import pyarrow as pa
 
 import barledger
-from barledger import BarLedger
+from barledger import BarLedger, Bars
 from benchmarks.data import VALUES, Sizes, daily_bars, minute_bars
 from benchmarks.http_client import Rate, Wire, joined, listening, load, request_for
 from benchmarks.measure import alternate, always, spoken
@@ -27,6 +27,9 @@ from benchmarks.row import Aim, Outcome, Row
 
 SOURCE: Final = "bench"
 SPAN: Final = 10_000
+FIRST: Final = "1989-12-31"
+"""A day before the first of these bars."""
+
 SMALL: Final = 50
 WORKERS: Final = 2
 CONNECTIONS: Final = 8
@@ -147,55 +150,57 @@ def stage(folder: Path, sizes: Sizes) -> Iterator[Stage]:
 
 def arrow(on: Stage) -> Outcome:
     """Read 10,000 bars as Arrow, against the same read in process and a transfer of as many bytes."""
-    wire = Wire(on.one.port)
-    request = request_for(f"{_DATA}/SPAN/1d?format=arrow", on.headers)
-    body = wire.ask(request)
-    with _sender(body) as port:
-        plain = Wire(port)
-
-        def alone() -> object:
-            bars = on.library.bars("SPAN", "1d")
-            table = bars.to_arrow()
-            return bars.digest, table, plain.ask(b"x")
-
-        return _compared(on, {"face": lambda: wire.ask(request), "alone": alone})
+    return _answered(on, "format=arrow", as_arrow, repeat(FIRST))
 
 
 def arrow_anew(on: Stage) -> Outcome:
     """Do the same by questions of which none was asked before, so that no answer is remembered."""
-    wire, starts = Wire(on.one.port), (str(np.datetime64("1989-12-31") - at) for at in count())
+    return _answered(on, "format=arrow", as_arrow, _starts())
+
+
+def json(on: Stage) -> Outcome:
+    """Read 10,000 bars as JSON, against the same read in process and its rows written by orjson."""
+    return _answered(on, "format=json", as_json, repeat(FIRST))
+
+
+def json_anew(on: Stage) -> Outcome:
+    """Do the same by questions of which none was asked before."""
+    return _answered(on, "format=json", as_json, _starts())
+
+
+def as_arrow(bars: Bars) -> object:
+    """Return bars as a program in this process has them."""
+    return bars.to_arrow()
+
+
+def as_json(bars: Bars) -> object:
+    """Return rows as orjson writes them."""
+    times = np.datetime_as_string(bars.time.view("datetime64[ns]"), unit="s")
+    columns = [np.char.add(times, "Z").tolist(), *(getattr(bars.rows, name).tolist() for name in VALUES)]
+    names = ("time", *VALUES)
+    return orjson.dumps([dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)])
+
+
+def _starts() -> Iterator[str]:
+    """Give days before the first bar, each once."""
+    return (str(np.datetime64(FIRST) - at) for at in count())
+
+
+def _answered(on: Stage, query: str, made: Callable[[Bars], object], starts: Iterator[str]) -> Outcome:
+    """Ask the face, against the same read in process, what is made of it, and a transfer of as many bytes."""
+    wire = Wire(on.one.port)
 
     def ask() -> bytes:
-        return wire.ask(request_for(f"{_DATA}/SPAN/1d?format=arrow&start_date={next(starts)}", on.headers))
+        return wire.ask(request_for(f"{_DATA}/SPAN/1d?{query}&start_date={next(starts)}", on.headers))
 
     with _sender(ask()) as port:
         plain = Wire(port)
 
         def alone() -> object:
             bars = on.library.bars("SPAN", "1d", start=next(starts))
-            table = bars.to_arrow()
-            return bars.digest, table, plain.ask(b"x")
+            return bars.digest, made(bars), plain.ask(b"x")
 
         return _compared(on, {"face": ask, "alone": alone})
-
-
-def json(on: Stage) -> Outcome:
-    """Read 10,000 bars as JSON, against the same read in process and its rows written by orjson."""
-    wire = Wire(on.one.port)
-    request = request_for(f"{_DATA}/SPAN/1d", on.headers)
-    body = wire.ask(request)
-    with _sender(body) as port:
-        plain = Wire(port)
-
-        def alone() -> object:
-            bars = on.library.bars("SPAN", "1d")
-            times = np.datetime_as_string(bars.time.view("datetime64[ns]"), unit="s")
-            columns = [np.char.add(times, "Z").tolist(), *(getattr(bars.rows, name).tolist() for name in VALUES)]
-            names = ("time", *VALUES)
-            rows = [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
-            return bars.digest, orjson.dumps(rows), plain.ask(b"x")
-
-        return _compared(on, {"face": lambda: wire.ask(request), "alone": alone})
 
 
 def _compared(on: Stage, works: dict[str, object]) -> Outcome:
@@ -296,14 +301,20 @@ ROWS: Final[Sequence[Row]] = (
         against="as above",
         aim=Aim(value=1.3, at_most=True),
         run=arrow_anew,
-        bound="the web framework: a bare route with a key check that sends these bytes takes 1.2 ms by itself",
     ),
     Row(
         name="serving.json",
-        work="10,000 bars as JSON over HTTP",
+        work="10,000 bars as JSON over HTTP, read again and again",
         against="the same read in process, its rows written by orjson, and a loopback transfer",
         aim=Aim(value=2.0, at_most=True),
         run=json,
+    ),
+    Row(
+        name="serving.json-anew",
+        work="the same by another question each time, so that nothing is remembered",
+        against="as above",
+        aim=Aim(value=2.0, at_most=True),
+        run=json_anew,
     ),
     Row(
         name="serving.stream",

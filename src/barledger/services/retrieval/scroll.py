@@ -17,7 +17,7 @@ import numpy as np
 
 from barledger.domain.bars import Bars, SourceSpan
 from barledger.domain.digest import EMPTY_ROOT, Block, block_digests, root_digest
-from barledger.domain.interval import BEGINNING, END_OF_TIME, Interval, everything, intersection
+from barledger.domain.interval import BEGINNING, END_OF_TIME, Interval, intersection
 from barledger.domain.readable import Readable
 from barledger.domain.rows import Ints
 from barledger.domain.series import Series
@@ -306,7 +306,7 @@ class Scroll:
         return answer(self._adjuster, self.view, stretch, self.request, notes, known_at=self.known_at or None)
 
     def _known_whole(self) -> bytes | None:
-        """Return the digest of all bars of the newest state, or of all that is pinned, if these are asked for.
+        """Return the digest of all bars of the newest state, or of all that is pinned, if these were read.
 
         It is what the ledger keeps, and not of what was read: who computes it again sees what was damaged on the way.
         """
@@ -315,7 +315,7 @@ class Scroll:
         pinned = self._known_pin()
         if pinned is not None:
             return pinned[1]
-        if self.view.pins or not self._settled or self.interval != everything():
+        if self.view.pins or not self._settled:
             return None
         state, whole = self._states[0], self.whole()
         read = (whole.revisions.get(state.series), len(whole))
