@@ -10,7 +10,6 @@ from barledger.errors import InvalidState
 from barledger.indicators.binding import Column
 from barledger.indicators.definition import Handle, Reach, Values
 from barledger.indicators.evaluation import Evaluation
-from barledger.indicators.streaming.fused import exact, fused
 from barledger.indicators.streaming.opening import streamed
 from barledger.indicators.streaming.path import PathHandle
 from barledger.indicators.streaming.replay import INDEXED
@@ -237,12 +236,3 @@ def test_a_field_that_is_missing_is_named() -> None:
     del state["count"]
     with pytest.raises(InvalidState, match="lacks count"):
         handle_of("rsi").load(state)
-
-
-def test_multiplying_and_adding_rounds_once() -> None:
-    random, fma = np.random.default_rng(3), fused()
-    for a, b, c in (random.normal(size=(2_000, 3)) * 10.0 ** random.integers(-8, 8, (2_000, 3))).tolist():
-        assert fma(a, b, c) == exact(a, b, c)
-    assert fma(0.1, 10.0, -1.0) != 0.1 * 10.0 - 1.0
-    assert exact(1e308, 10.0, 0.0) == float("inf")
-    assert exact(0.5, 0.0, -0.0) == 0.0

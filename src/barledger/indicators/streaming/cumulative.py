@@ -146,6 +146,16 @@ def vwap() -> Step:
     return step
 
 
+def _range(high: float, low: float, before: float) -> float:
+    """Return a bar's true range: from high to low, or from the close before to the further one of them."""
+    widest = high - low
+    up = high - before if high > before else before - high
+    down = low - before if low > before else before - low
+    if up > widest:
+        widest = up
+    return down if down > widest else widest
+
+
 def supertrend(*, timeperiod: int, multiplier: float) -> Step:
     """Supertrend: bands about the middle of each bar, as far as its mean range says, that follow the price.
 
@@ -159,7 +169,7 @@ def supertrend(*, timeperiod: int, multiplier: float) -> Step:
         if not state:
             return (0.0, 0.0, close), (math.nan, math.nan)
         before = state[2]
-        widest = max(high - low, abs(before - high), abs(before - low))
+        widest = _range(high, low, before)
         middle = (high + low) / 2.0
         if len(state) == _GATHERING:
             total, count = state[0] + widest, state[1] + 1.0

@@ -57,36 +57,36 @@ def _steps(  # noqa: C901 - one step is one piece: it is taken for each bar
     """Return the steps; a state is the first bar's high and low, then side, stop, extreme, factor, high and low."""
     fma = fused()
 
-    def step(state: State, high: float, low: float) -> tuple[State, Values]:
+    def step(state: State, high: float, low: float) -> tuple[State, Values]:  # noqa: C901, PLR0912 - as above
         if not state:
             return (high, low), (math.nan,)
         if len(state) == _WAITING:
             state = _begun(state, high, low)
         side, stop, extreme, factor, before_high, before_low = state
-        ceiling, floor = max(before_high, high), min(before_low, low)
-        if side > 0.0:
-            if low <= stop:
-                stop = max(extreme, ceiling)
-                if offset != 0.0:
-                    stop += stop * offset
-                value, side, extreme, factor = (-stop if signed else stop), -1.0, low, short.first
-                stop = max(fma(factor, extreme - stop, stop), ceiling)
+        is_long = side > 0.0
+        if low <= stop if is_long else high >= stop:
+            side, is_long = -side, not is_long
+            if is_long:
+                stop, extreme, factor = min(extreme, before_low, low), high, long.first
             else:
-                value = stop
-                if high > extreme:
-                    extreme, factor = high, min(factor + long.more, long.most)
-                stop = min(fma(factor, extreme - stop, stop), floor)
-        elif high >= stop:
-            stop = min(extreme, floor)
+                stop, extreme, factor = max(extreme, before_high, high), low, short.first
             if offset != 0.0:
-                stop -= stop * offset
-            value, side, extreme, factor = stop, 1.0, high, long.first
-            stop = min(fma(factor, extreme - stop, stop), floor)
+                stop -= side * (stop * offset)
+        elif is_long:
+            if high > extreme:
+                extreme, factor = high, min(factor + long.more, long.most)
+        elif low < extreme:
+            extreme, factor = low, min(factor + short.more, short.most)
+        value = stop if is_long or not signed else -stop
+        stop = fma(factor, extreme - stop, stop)
+        if is_long:
+            floor = low if low < before_low else before_low
+            if floor < stop:
+                stop = floor
         else:
-            value = -stop if signed else stop
-            if low < extreme:
-                extreme, factor = low, min(factor + short.more, short.most)
-            stop = max(fma(factor, extreme - stop, stop), ceiling)
+            ceiling = high if high > before_high else before_high
+            if ceiling > stop:
+                stop = ceiling
         return (side, stop, extreme, factor, high, low), (value,)
 
     def _begun(state: State, high: float, low: float) -> State:
