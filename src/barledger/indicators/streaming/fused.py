@@ -15,10 +15,16 @@ _BELOW: Final = 1.0 - 2.0**-53
 _ERROR: Final = 2.3e-16
 
 
-def fused() -> Fused:
-    """Return the fastest one that there is: Python's own, or one that seldom needs the C library's or fractions."""
+def fused(*, small: bool = False) -> Fused:
+    """Return the fastest one that there is: Python's own, the C library's, or an exact one of fractions.
+
+    Where products are ``small`` beside what they are added to, floats alone are mostly enough.
+    """
     own: Fused | None = getattr(math, "fma", None)
-    return own or quick(_library() or exact)
+    if own is not None:
+        return own
+    found = _library() or exact
+    return quick(found) if small else found
 
 
 def quick(careful: Fused) -> Fused:

@@ -55,7 +55,7 @@ def _steps(  # noqa: C901 - one step is one piece: it is taken for each bar
     *, long: Pace, short: Pace, start: float, offset: float, signed: bool
 ) -> Step:
     """Return the steps; a state is the first bar's high and low, then side, stop, extreme, factor, high and low."""
-    fma = fused()
+    fma = fused(small=True)
 
     def step(state: State, high: float, low: float) -> tuple[State, Values]:  # noqa: C901, PLR0912 - as above
         if not state:
