@@ -120,11 +120,11 @@ def test_an_indicator_that_there_is_not_is_not_found(client: AppClient) -> None:
 
 
 def test_indicators_are_listed_and_described(client: AppClient, bl: BarLedger) -> None:
-    every = client.get(BASE).json()["indicators"]
+    every = client.get(BASE).json()["items"]
     assert [one["name"] for one in every] == [one.name for one in bl.indicators.list()]
-    momentum = client.get(BASE, params={"kind": "momentum"}).json()["indicators"]
+    momentum = client.get(BASE, params={"kind": "momentum"}).json()["items"]
     assert 0 < len(momentum) < len(every)
-    assert client.get(BASE, params={"kind": "custom"}).json()["indicators"] == []
+    assert client.get(BASE, params={"kind": "custom"}).json()["items"] == []
     assert client.get(f"{BASE}/describe/rsi").json() in momentum
 
 

@@ -148,14 +148,14 @@ def test_a_key_for_some_instruments_asks_for_and_sees_those_alone(client: AppCli
     library = admin.post(f"{JOBS}/verify", json={}).json()
     mine = few.post(INGEST, json={"start_date": "2004-01-01"}).json()
     theirs = admin.post(f"{JOBS}/export", json={"instruments": ["AAPL"], "timeframes": ["1d"]}).json()
-    assert [one["id"] for one in few.get(JOBS).json()["data"]] == [theirs["id"], mine["id"]]
+    assert [one["id"] for one in few.get(JOBS).json()["items"]] == [theirs["id"], mine["id"]]
     for hidden in (other, library):
         url = hidden["url"]
         for answer in (few.get(url), few.post(f"{url}/cancel"), few.get(f"{url}/result")):
             assert answer.status_code == 404
     assert few.post(f"{theirs['url']}/cancel").json()["code"] == "scope-missing"
     assert few.post(f"{mine['url']}/cancel").json()["state"] == "cancelled"
-    assert len(admin.get(JOBS).json()["data"]) == 4
+    assert len(admin.get(JOBS).json()["items"]) == 4
 
 
 def test_jobs_are_listed_in_pages(bl: BarLedger, client: AppClient) -> None:
@@ -165,11 +165,11 @@ def test_jobs_are_listed_in_pages(bl: BarLedger, client: AppClient) -> None:
     url: str | None = f"{JOBS}?limit=2"
     while url:
         answer = client.get(url)
-        seen += [one["id"] for one in answer.json()["data"]]
+        seen += [one["id"] for one in answer.json()["items"]]
         url = answer.json()["next"]
         assert ("link" in answer.headers) == (url is not None)
     assert seen == made[::-1]
-    assert [one["id"] for one in client.get(f"{JOBS}?state=cancelled").json()["data"]] == [made[0]]
+    assert [one["id"] for one in client.get(f"{JOBS}?state=cancelled").json()["items"]] == [made[0]]
 
 
 def test_a_full_queue_is_a_503_that_says_when_to_try_again(home: Path) -> None:

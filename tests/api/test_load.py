@@ -131,7 +131,7 @@ def check_what_is_left(served: Commanded, load: Load) -> None:
                 assert checked(load, truth, "arrow", asking.surely("GET", truth.path, params=query)) <= editions
         for made in load.snapshots:
             assert asking.surely("POST", f"/api/v1/snapshots/{made['id']}/verify").json()["ok"]
-        jobs = asking.surely("GET", "/api/v1/jobs?limit=200").json()["data"]
+        jobs = asking.surely("GET", "/api/v1/jobs?limit=200").json()["items"]
     assert {job["state"] for job in jobs} <= {"done", "failed"}
     with connect() as bl:
         assert all(one.deaths == 0 for one in bl.jobs.list())

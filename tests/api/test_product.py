@@ -75,7 +75,7 @@ def test_what_is_for_administrators_needs_that_right_for_everything(
 
 
 def test_sources_are_listed_with_what_they_declare(client: AppClient) -> None:
-    every = {one["name"]: one for one in client.get("/api/v1/sources").json()["sources"]}
+    every = {one["name"]: one for one in client.get("/api/v1/sources").json()["items"]}
     assert every["sample"]["declares"]["timeframes"] == ["1d"]
     assert client.get("/api/v1/sources/sample").json() == every["sample"]
     assert client.get("/api/v1/sources/nobody").json()["code"] == "source-not-found"
@@ -114,7 +114,7 @@ def test_an_approval_holds_until_it_is_taken_back(client: AppClient, bl: BarLedg
     url = "/api/v1/snapshots/s"
     approved = client.post(f"{url}/approve", json={"strategy": "momentum"}).json()
     assert approved["held"] == "approved for momentum"
-    assert client.get(f"{url}/approvals").json()["strategies"] == ["momentum"]
+    assert client.get(f"{url}/approvals").json()["items"] == ["momentum"]
     assert client.get("/api/v1/snapshots/strategy:momentum").json()["id"] == "s"
     assert client.delete(url).json()["code"] == "held"
     gone = client.post(f"{url}/revoke", json={"strategy": "momentum", "reason": "it loses"}).json()
@@ -172,7 +172,7 @@ def test_a_proof_leads_from_the_entry_to_the_signed_root(admin: AppClient) -> No
     text, _, signature = signed["note"].rpartition("\n\n")
     assert text.splitlines()[1] == str(signed["size"])
     assert signature
-    keys = admin.get("/api/v1/audit/keys").json()["keys"]
+    keys = admin.get("/api/v1/audit/keys").json()["items"]
     assert [one["key"] for one in keys if one["current"]] == [signed["key"]]
     assert PublicKey.of(signed["key"]).id.hex() == keys[-1]["id"]
 
@@ -203,7 +203,7 @@ def test_secrets_of_channels_are_masked(admin: AppClient, bl: BarLedger) -> None
         assert "hunter2" not in answer.text
         assert secret not in answer.text
     assert not any("hunter2" in one.body or secret in one.body for one in bl.audit.entries())
-    rules = admin.get("/api/v1/notifications/rules").json()["rules"]
+    rules = admin.get("/api/v1/notifications/rules").json()["items"]
     assert [one["kinds"] for one in rules] == ["lag"]
     more = admin.post("/api/v1/notifications/channels/desk/rules", json={"severity": "critical"}).json()
     assert admin.delete(f"/api/v1/notifications/rules/{more['id']}").json() == more
@@ -229,9 +229,9 @@ def test_the_schedule_and_its_runs_are_shown(admin: AppClient, bl: BarLedger) ->
     bl.schedule.add("proof", "checkpoint", when="every 1h")
     bl.schedule.run_now("proof")
     jobs = admin.get("/api/v1/schedule/jobs").json()
-    assert [one["name"] for one in jobs["jobs"]] == ["proof"]
-    assert admin.get("/api/v1/schedule/jobs/proof").json() == jobs["jobs"][0]
-    runs = admin.get("/api/v1/schedule/runs?job=proof").json()["runs"]
+    assert [one["name"] for one in jobs["items"]] == ["proof"]
+    assert admin.get("/api/v1/schedule/jobs/proof").json() == jobs["items"][0]
+    runs = admin.get("/api/v1/schedule/runs?job=proof").json()["items"]
     assert [(one["job"], one["state"]) for one in runs] == [("proof", "done")]
 
 

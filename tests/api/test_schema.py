@@ -29,6 +29,7 @@ from schemathesis.engine.events import FatalError, NonFatalError, ScenarioFinish
 
 from barledger import BarLedger
 from barledger.api.app import build, routed
+from barledger.api.examples.answers import success_of
 from barledger.api.options import Options
 from barledger.stores.memory import MemoryStore
 from libraries import frame, library
@@ -323,10 +324,33 @@ def test_no_object_is_without_types(raw: dict[str, Any]) -> None:
         assert not any(one.get("additionalProperties") is True for one in _objects(schema)), name
 
 
+def test_a_list_of_things_is_items_and_has_next_where_it_comes_in_pages(raw: dict[str, Any]) -> None:
+    lists = 0
+    for path, _, told in _operations(raw):
+        members = _members(raw, told)
+        arrays = {name for name, schema in members.items() if schema.get("type") == "array"}
+        if told.get("description", "").startswith("List "):
+            paged = any(one["name"] == "cursor" for one in told.get("parameters", ()))
+            assert (arrays, "next" in members) == ({"items"}, paged), path
+            lists += 1
+        else:
+            assert not {"items", "next"} & set(members) or "data" in members, path
+    assert lists > 20
+
+
 def _operations(raw: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
     for path, operations in raw["paths"].items():
         for method, told in operations.items():
             yield path, method, told
+
+
+def _members(raw: dict[str, Any], operation: dict[str, Any]) -> dict[str, Any]:
+    """The members of what an operation answers in JSON where it succeeds."""
+    schema: dict[str, Any] = (success_of(operation) or {}).get("schema", {})
+    if "$ref" in schema:
+        schema = raw["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
+    members: dict[str, Any] = schema.get("properties", {})
+    return members
 
 
 def _objects(schema: Any) -> Iterator[dict[str, Any]]:

@@ -77,15 +77,15 @@ def test_a_series_that_there_is_not_has_no_versions(client: AppClient) -> None:
 
 def test_the_history_of_a_bar_has_every_value_that_it_had(client: AppClient, corrected: BarLedger) -> None:
     told = client.get("/api/v1/data/history/AAPL/1d", params={"time": "1970-01-02"}).json()
-    assert [one["close"] for one in told["editions"]] == [100.01, 3.01]
-    first, second = told["editions"]
+    assert [one["close"] for one in told["items"]] == [100.01, 3.01]
+    first, second = told["items"]
     assert first["superseded_by"] == second["revision"]
     assert second["superseded_by"] is None
     assert second["reason"] == "a typing error"
     assert told["source"] == "desk"
     assert len(corrected.history("AAPL", "1d", "1970-01-02")) == 2
     nothing = client.get("/api/v1/data/history/AAPL/1d", params={"time": "2020-01-02"}).json()
-    assert (nothing["source"], nothing["editions"]) == (None, [])
+    assert (nothing["source"], nothing["items"]) == (None, [])
 
 
 def test_a_document_that_a_client_has_is_not_sent_again(client: AppClient, bl: BarLedger) -> None:
@@ -113,7 +113,7 @@ def test_asking_for_metrics_writes_nothing(client: AppClient, bl: BarLedger) -> 
     before = len(bl.audit)
     client.get(INTEGRITY)
     assert len(bl.audit) == before
-    assert client.get("/api/v1/quality/history/AAPL/1d").json()["measurements"] == []
+    assert client.get("/api/v1/quality/history/AAPL/1d").json()["items"] == []
 
 
 def test_measuring_is_kept_once(bl: BarLedger, client: AppClient, key_of: KeyOf) -> None:
@@ -123,9 +123,9 @@ def test_measuring_is_kept_once(bl: BarLedger, client: AppClient, key_of: KeyOf)
     assert first.status_code == 201
     assert first.json() == again.json()
     assert first.json()["recorded"]
-    kept = client.get("/api/v1/quality/history/AAPL/1d").json()["measurements"]
+    kept = client.get("/api/v1/quality/history/AAPL/1d").json()["items"]
     assert [one["scores"]["integrity"] for one in kept] == [1.0]
-    assert all(one["ok"] and one["checked_at"] for one in client.get("/api/v1/quality/checks/AAPL/1d").json()["checks"])
+    assert all(one["ok"] and one["checked_at"] for one in client.get("/api/v1/quality/checks/AAPL/1d").json()["items"])
     assert bl.audit.tail(1)[0].actor.startswith("key:")
 
 

@@ -26,6 +26,9 @@ Every request needs a key: `Authorization: Bearer bl_…` (`barledger keys creat
 in nanoseconds are decimal strings; other times are RFC 3339 in UTC. Every error is `application/problem+json` with a
 code and the next step. A body wants the header `Content-Type: application/json`.
 
+A list of things is `items`, with `next` where it comes in pages; a table of bars or of values of indicators is `data`;
+an answer about one thing names each list that it has.
+
 Bars as JSON, CSV and NDJSON have six columns: `time`, `open`, `high`, `low`, `close` and `volume`. As Arrow and Parquet
 they have nine: `adjustment_factor`, `source_id` and `revision` too. `columns=close,revision` asks for others in every
 form, beside `time`, `close_time` among them; `include_adjusted=true` adds the adjusted ones."""

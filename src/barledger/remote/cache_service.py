@@ -91,10 +91,10 @@ class RemoteCache(Unserved):
         told = self._connection.get(f"{API}/data/history/{segment(name)}/{frame.name}", query)
 
         def made(told: dict[str, Any]) -> list[Edition]:
-            if not told["editions"]:
+            if not told["items"]:
                 return []
             series = Series.of(told["instrument"], frame, told["source"])
-            return [edition_of(series, parse_time(told["time"]), one) for one in told["editions"]]
+            return [edition_of(series, parse_time(told["time"]), one) for one in told["items"]]
 
         return self._read(made, told)
 

@@ -172,7 +172,7 @@ def _jobs(ask: Recorder, bl: BarLedger) -> None:
     many = {"instruments": ["AAPL", "MSFT"], "timeframe": "1d", "indicators": ["sma(20)"], "format": "parquet"}
     waiting = ask("batch_indicators_job", "POST", "/jobs/batch-indicators", many)
     ask("cancel_job", "POST", f"/jobs/{waiting['id']}/cancel")
-    for one in ask.ask("GET", "/api/v1/jobs?state=queued")["data"]:
+    for one in ask.ask("GET", "/api/v1/jobs?state=queued")["items"]:
         ask.ask("POST", f"{one['url']}/cancel")
     wish = {"instruments": ["AAPL"], "timeframes": ["1d"], "format": "parquet"}
     path = f"/jobs/{ask('export_job', 'POST', '/jobs/export', wish)['id']}"

@@ -151,7 +151,7 @@ def keys(caller: Reader, request: Request) -> Response:
     """List every public key that the log names, in their order."""
     caller.check_all()
     found = caller.bl.audit.public_keys()
-    return conditional.answered(request, AuditKeysAnswer(keys=[AuditKeyAnswer.of(one) for one in found]))
+    return conditional.answered(request, AuditKeysAnswer(items=[AuditKeyAnswer.of(one) for one in found]))
 
 
 def _series(caller: Caller, wish: EntriesWish) -> Series | None:

@@ -67,7 +67,7 @@ IndicatorType = Annotated[Name, Path(description="An indicator's name or alias."
 def indicators(caller: Reader, request: Request, wish: Annotated[IndicatorsWish, Query()]) -> Response:
     """List every indicator, or those of a kind, by name."""
     found = [one for one in caller.bl.indicators.list() if wish.kind in (None, one.indicator.kind)]
-    answer = IndicatorsAnswer(indicators=[IndicatorAnswer.of(one) for one in found])
+    answer = IndicatorsAnswer(items=[IndicatorAnswer.of(one) for one in found])
     return conditional.answered(request, answer)
 
 

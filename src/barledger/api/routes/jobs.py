@@ -117,7 +117,7 @@ def jobs(caller: Anyone, request: Request, response: Response, wish: Annotated[J
     page = seen[: wish.limit]
     following = paging.next_url(request, str(page[-1].made_at)) if len(seen) > len(page) else None
     response.headers.update(paging.link(following))
-    return JobsAnswer(data=[JobAnswer.of(one) for one in page], next=following)
+    return JobsAnswer(items=[JobAnswer.of(one) for one in page], next=following)
 
 
 @router.get("/{job_id:job}", operation_id="job", summary="A job, and how far it is", responses=documented(404))

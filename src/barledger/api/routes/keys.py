@@ -44,7 +44,7 @@ KeyName = Annotated[
 def listed(caller: Admin, request: Request) -> Response:
     """List the keys by name, without their secrets; expired and revoked ones too."""
     caller.check_all()
-    return conditional.answered(request, KeysAnswer(keys=[_shown(caller, one) for one in caller.bl.keys.list()]))
+    return conditional.answered(request, KeysAnswer(items=[_shown(caller, one) for one in caller.bl.keys.list()]))
 
 
 @router.post(

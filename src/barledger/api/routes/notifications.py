@@ -54,7 +54,7 @@ def channels(caller: Admin, request: Request) -> Response:
     """List the channels by name; addresses and secrets are masked."""
     caller.check_all()
     found = caller.bl.notifications.channels()
-    return conditional.answered(request, ChannelsAnswer(channels=[ChannelAnswer.of(one) for one in found]))
+    return conditional.answered(request, ChannelsAnswer(items=[ChannelAnswer.of(one) for one in found]))
 
 
 @router.post(
@@ -169,7 +169,7 @@ def routes(caller: Admin, request: Request) -> Response:
     """List the rules by channel."""
     caller.check_all()
     found = caller.bl.notifications.rules()
-    return conditional.answered(request, RoutesAnswer(rules=[RouteAnswer.of(one) for one in found]))
+    return conditional.answered(request, RoutesAnswer(items=[RouteAnswer.of(one) for one in found]))
 
 
 @router.delete(
@@ -197,4 +197,4 @@ def outbox(caller: Admin, request: Request, wish: Annotated[OutboxWish, Query()]
     caller.check_all()
     state = None if wish.state == "all" else wish.state
     found = caller.bl.notifications.outbox(state=state, limit=wish.limit)
-    return conditional.answered(request, OutboxAnswer(deliveries=[DeliveryAnswer.of(one) for one in found]))
+    return conditional.answered(request, OutboxAnswer(items=[DeliveryAnswer.of(one) for one in found]))

@@ -40,7 +40,7 @@ RuleName = Annotated[
 )
 def listed(caller: Reader, request: Request) -> Response:
     """List the rules, the most specific first."""
-    answer = RulesAnswer(rules=[RuleAnswer.of(one) for one in caller.bl.integrity.rules()])
+    answer = RulesAnswer(items=[RuleAnswer.of(one) for one in caller.bl.integrity.rules()])
     return conditional.answered(request, answer)
 
 

@@ -33,7 +33,7 @@ def listed(caller: Admin, request: Request) -> Response:
     caller.check_all()
     jobs, leader = caller.bl.schedule.list(), caller.bl.schedule.leader()
     runner = None if leader is None else RunnerAnswer.of(leader)
-    return conditional.answered(request, ScheduleAnswer(jobs=[ScheduledJob.of(one) for one in jobs], runner=runner))
+    return conditional.answered(request, ScheduleAnswer(items=[ScheduledJob.of(one) for one in jobs], runner=runner))
 
 
 @router.get(
@@ -47,7 +47,7 @@ def runs(caller: Admin, request: Request, wish: Annotated[RunsWish, Query()]) ->
     """List runs, the newest first; those of jobs that were removed too."""
     caller.check_all()
     found = caller.bl.schedule.history(wish.job, limit=wish.limit)
-    return conditional.answered(request, RunsAnswer(runs=[RunAnswer.of(one) for one in found]))
+    return conditional.answered(request, RunsAnswer(items=[RunAnswer.of(one) for one in found]))
 
 
 @router.get(

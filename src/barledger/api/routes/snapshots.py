@@ -187,7 +187,7 @@ def release(
 def approvals(caller: Reader, request: Request, snapshot: SnapshotId) -> Response:
     """List the strategies that may trade on it, by name."""
     found = _get(caller, snapshot)
-    answer = ApprovalsAnswer(snapshot=found.id, strategies=caller.bl.cache.approvals(found.id))
+    answer = ApprovalsAnswer(snapshot=found.id, items=caller.bl.cache.approvals(found.id))
     return conditional.answered(request, answer)
 
 

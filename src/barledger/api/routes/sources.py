@@ -37,7 +37,7 @@ SourceName = Annotated[
 )
 def listed(caller: Reader, request: Request) -> Response:  # noqa: ARG001 - that there is a key
     """List the registered sources; one that cannot be loaded is listed with the reason."""
-    return conditional.answered(request, SourcesAnswer(sources=[SourceAnswer.of(one) for one in list_sources()]))
+    return conditional.answered(request, SourcesAnswer(items=[SourceAnswer.of(one) for one in list_sources()]))
 
 
 @router.get(

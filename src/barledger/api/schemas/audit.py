@@ -153,4 +153,4 @@ class AuditKeyAnswer(Schema):
 class AuditKeysAnswer(Schema):
     """Every public key that the log names, in their order."""
 
-    keys: list[AuditKeyAnswer]
+    items: list[AuditKeyAnswer]

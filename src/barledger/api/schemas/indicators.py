@@ -124,7 +124,7 @@ class IndicatorAnswer(Schema):
 class IndicatorsAnswer(Schema):
     """Every indicator, by name."""
 
-    indicators: list[IndicatorAnswer]
+    items: list[IndicatorAnswer]
 
 
 # --- values ----------------------------------------------------------------------------------------

@@ -223,5 +223,5 @@ class JobAnswer(Schema):
 class JobsAnswer(Schema):
     """Jobs, the newest first."""
 
-    data: list[JobAnswer]
+    items: list[JobAnswer]
     next: Annotated[str | None, Field(description="The address of the next page.")]

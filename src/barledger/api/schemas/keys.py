@@ -74,7 +74,7 @@ class KeyAnswer(Schema):
 class KeysAnswer(Schema):
     """Every key by name, expired and revoked ones too."""
 
-    keys: list[KeyAnswer]
+    items: list[KeyAnswer]
 
 
 class NewKeyAnswer(KeyAnswer):

@@ -49,7 +49,7 @@ class ChannelAnswer(Schema):
 class ChannelsAnswer(Schema):
     """Every channel, by name."""
 
-    channels: list[ChannelAnswer]
+    items: list[ChannelAnswer]
 
 
 class RouteWish(Wish):
@@ -99,7 +99,7 @@ class RouteAnswer(Schema):
 class RoutesAnswer(Schema):
     """Every rule, by channel."""
 
-    rules: list[RouteAnswer]
+    items: list[RouteAnswer]
 
 
 class TestedAnswer(Schema):
@@ -162,4 +162,4 @@ class DeliveryAnswer(Schema):
 class OutboxAnswer(Schema):
     """Deliveries, the newest notice first."""
 
-    deliveries: list[DeliveryAnswer]
+    items: list[DeliveryAnswer]

@@ -167,13 +167,12 @@ class QualityHistoryAnswer(Schema):
 
     instrument: Annotated[str, Field(examples=["AAPL"])]
     timeframe: Annotated[str, Field(examples=["1d"])]
-    measurements: list[MeasurementAnswer]
+    items: list[MeasurementAnswer]
 
     @classmethod
     def of(cls, instrument: str, timeframe: str, found: QualityHistory) -> "QualityHistoryAnswer":
         """Show measurements."""
-        measurements = [MeasurementAnswer.of(one) for one in found]
-        return cls(instrument=instrument, timeframe=timeframe, measurements=measurements)
+        return cls(instrument=instrument, timeframe=timeframe, items=[MeasurementAnswer.of(one) for one in found])
 
 
 class ChecksWish(Wish):
@@ -212,12 +211,12 @@ class ChecksAnswer(Schema):
 
     instrument: Annotated[str, Field(examples=["AAPL"])]
     timeframe: Annotated[str, Field(examples=["1d"])]
-    checks: list[CheckAnswer]
+    items: list[CheckAnswer]
 
     @classmethod
     def of(cls, instrument: str, timeframe: str, found: list[BlockCheck]) -> "ChecksAnswer":
         """Show checks."""
-        return cls(instrument=instrument, timeframe=timeframe, checks=[CheckAnswer.of(one) for one in found])
+        return cls(instrument=instrument, timeframe=timeframe, items=[CheckAnswer.of(one) for one in found])
 
 
 def flat(told: Mapping[str, Any], before: str = "") -> dict[str, Plain]:

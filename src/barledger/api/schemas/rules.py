@@ -36,7 +36,7 @@ class RuleAnswer(Schema):
 class RulesAnswer(Schema):
     """Every rule, the most specific first: of several that match, that one counts."""
 
-    rules: list[RuleAnswer]
+    items: list[RuleAnswer]
 
 
 class RuleWish(Wish):

@@ -56,7 +56,7 @@ class RunnerAnswer(Schema):
 class ScheduleAnswer(Schema):
     """Every job, by name."""
 
-    jobs: list[ScheduledJob]
+    items: list[ScheduledJob]
     runner: Annotated[RunnerAnswer | None, Field(description="Null if nobody runs the schedule.")]
 
 
@@ -103,4 +103,4 @@ class RunAnswer(Schema):
 class RunsAnswer(Schema):
     """Runs, the newest first."""
 
-    runs: list[RunAnswer]
+    items: list[RunAnswer]

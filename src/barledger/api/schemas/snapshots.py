@@ -184,7 +184,7 @@ class ApprovalsAnswer(Schema):
     """Which strategies a snapshot is approved for."""
 
     snapshot: str
-    strategies: list[str]
+    items: list[str]
 
 
 class ApprovalWish(Wish):

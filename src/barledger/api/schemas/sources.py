@@ -90,4 +90,4 @@ class SourceAnswer(Schema):
 class SourcesAnswer(Schema):
     """Every source, by name."""
 
-    sources: list[SourceAnswer]
+    items: list[SourceAnswer]

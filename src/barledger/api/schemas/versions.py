@@ -154,14 +154,14 @@ class HistoryAnswer(Schema):
     timeframe: Annotated[str, Field(examples=["1d"])]
     time: Instant
     source: Annotated[str | None, Field(description="Whose bar it is; null if nobody ever had it.")]
-    editions: list[EditionAnswer]
+    items: list[EditionAnswer]
 
     @classmethod
     def of(cls, instrument: str, timeframe: str, time: str, found: list[Edition]) -> "HistoryAnswer":
         """Show editions."""
         source = found[0].series.source if found else None
-        editions = [EditionAnswer.of(one) for one in found]
-        return cls(instrument=instrument, timeframe=timeframe, time=time, source=source, editions=editions)
+        items = [EditionAnswer.of(one) for one in found]
+        return cls(instrument=instrument, timeframe=timeframe, time=time, source=source, items=items)
 
 
 def number(value: float) -> float | None:
