@@ -6,7 +6,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 TOOLS := .venv-tools
-JOBS ?= 2
+# Tests wait for servers and for the disk, and processors are free meanwhile.
+JOBS ?= 3
 SAMPLE := $(CURDIR)/.cache/sample
 export BARLEDGER_SAMPLE_DIR ?= $(SAMPLE)
 export UV_PROJECT_ENVIRONMENT := $(VENV)

@@ -14,7 +14,7 @@ class FieldProblem(Schema):
         str,
         Field(description="path, query, header or body; request where a rule is about several.", examples=["query"]),
     ]
-    field: Annotated[str, Field(description="The field; of a body with dots, as in ranges.0.start.")]
+    field: Annotated[str, Field(description="The field; of a body with dots, as in ranges.0.start_date.")]
     code: Annotated[str, Field(examples=["string_pattern_mismatch"])]
     message: Annotated[str, Field(examples=["this is not what is expected: a date or time, such as 2024-01-31"])]
 

@@ -69,7 +69,9 @@ class Computing:
             refuse_settings(self.name)
         if not self.screened:
             for one in results:
-                if not _usual(one):
+                # Most are as they should be: doubles, and the last of them is there.
+                last = one.item(-1)
+                if one.dtype is not _DOUBLE or last - last != 0.0:
                     break
             else:
                 return results
@@ -86,11 +88,6 @@ def _plan(name: str, values: tuple[tuple[str, Value], ...]) -> tuple[tuple[Any, 
         allowed = f"a whole number from 1 to maxperiod, which is {given.get('maxperiod')}"
         raise ParameterInvalid(indicator=name, name="minperiod", value=given.get("minperiod"), allowed=allowed)
     return tuple(given.values()), back
-
-
-def _usual(values: Any) -> bool:
-    """Tell whether a result is as it should be: doubles, and the last of them is there. Most are."""
-    return values.dtype is _DOUBLE and math.isfinite(values.item(-1))
 
 
 def _finished(values: Any, back: int, *, screened: bool) -> Floats:

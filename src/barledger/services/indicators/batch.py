@@ -24,6 +24,7 @@ from barledger.services.indicators.batched import Batch, Batches, Failed, Part, 
 from barledger.services.indicators.costs import Choice, available_cores, choose_batch
 from barledger.services.indicators.guarding import check_guarded
 from barledger.services.indicators.jobs import Job, Ready, jobs_of
+from barledger.services.indicators.plain import Plain
 from barledger.services.indicators.preparing import Prepared, Preparer, Step, computed
 from barledger.services.indicators.processes import Team
 from barledger.services.indicators.progress import Computed, Listener
@@ -335,8 +336,8 @@ def _results(request: Request, jobs: Sequence[Job], threads: int, team: Team) ->
     # Several series are handed over at once, since each hand-over costs as much as a short one.
     size = max(1, len(jobs) // (_HANDS * threads))
     handed = [jobs[at : at + size] for at in range(0, len(jobs), size)]
-    steps = Step.of(request)
-    for done in each(lambda some: [job.run(steps, request) for job in some], handed, threads=threads):
+    steps, plain = Step.of(request), Plain.of(request)
+    for done in each(lambda some: [job.run(steps, plain, request) for job in some], handed, threads=threads):
         yield from done
 
 

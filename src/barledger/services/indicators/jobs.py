@@ -9,6 +9,7 @@ from barledger.errors import BarledgerError
 from barledger.indicators.binding import Request
 from barledger.indicators.calculation import Told
 from barledger.services.indicators.batched import Failed, Part
+from barledger.services.indicators.plain import Plain
 from barledger.services.indicators.preparing import Prepared, Step, computed
 from barledger.services.indicators.sheet import Leaf
 
@@ -26,10 +27,13 @@ class Job:
     rows: slice
     kept: bool
 
-    def run(self, steps: Sequence[Step], request: Request) -> Part | Failed:
+    def run(self, steps: Sequence[Step], plain: Plain | None, request: Request) -> Part | Failed:
         """Compute and fill them, and return what they are, or why none of the columns can be."""
         failed: dict[str, BarledgerError] = {}
-        columns = computed(steps, self.prepared.table, self.prepared.rows)
+        table, rows = self.prepared.table, self.prepared.rows
+        if plain is not None and len(table) == len(self.prepared) and plain.fill(table, self.leaf.columns, self.rows):
+            return self.filled(request, failed)
+        columns = computed(steps, table, rows)
         for name, column, values in zip(request.picks, self.leaf.columns, columns, strict=True):
             if isinstance(values, BarledgerError):
                 failed[name] = values
