@@ -34,7 +34,7 @@ def test_instruments_are_listed_and_shown(client: AppClient, bl: BarLedger) -> N
     assert [one["reason"] for one in told["halts"]] == ["news"]
     names = [one["name"] for one in client.get("/api/v1/instruments").json()["items"]]
     assert names == ["AAPL", "BTCUSDT"]
-    assert [one["name"] for one in client.get("/api/v1/instruments?match=BTC*").json()["items"]] == ["BTCUSDT"]
+    assert [one["name"] for one in client.get("/api/v1/instruments?pattern=BTC*").json()["items"]] == ["BTCUSDT"]
     assert client.get("/api/v1/instruments/NOPE").json()["code"] == "instrument-not-found"
     assert client.get("/api/v1/symbols?source=yahoo").json()["items"] == told["symbols"]
     assert client.get("/api/v1/symbols?source=nobody").json()["items"] == []

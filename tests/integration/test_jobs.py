@@ -6,6 +6,7 @@ from pathlib import Path
 from threading import Event, Thread
 from typing import Any
 
+import numpy as np
 import pyarrow.csv as pc
 import pyarrow.parquet as pq
 import pytest
@@ -158,6 +159,22 @@ def test_indicators_of_many_instruments_are_one_table(bl: BarLedger, form: str) 
     assert mine.column(2).to_pylist()[-1] == pytest.approx(expected.iloc[-1], rel=1e-12)
 
 
+def test_a_column_that_fails_is_empty_and_told_of_while_the_others_are_there(bl: BarLedger) -> None:
+    frame = bl.bars("AAPL", "1d").df[["open", "high", "low", "close", "volume"]]
+    bl.write("HOLE", "1d", frame.assign(volume=frame["volume"].where(np.arange(len(frame)) != 10)), source="x")
+    specs, names = ["sma(5)", "obv"], ["HOLE", "AAPL"]
+    job = done(bl, "batch_indicators", instruments=names, timeframe="1d", indicators=specs, nan_policy="raise")
+    assert job.state == "done", job.error
+    assert (job.result["instruments"], job.result["failed"]) == (2, 0)
+    (told,) = job.result["errors"]
+    assert told.startswith("obv of HOLE: [values-missing]")
+    table = pq.read_table(bl.jobs.file(job.id, "indicators.parquet"))
+    assert table.column_names == job.result["columns"] == ["instrument", "time", "sma(5)", "obv"]
+    for name, lacking in (("HOLE", len(frame)), ("AAPL", 0)):
+        mine = table.filter([one == name for one in table["instrument"].to_pylist()])
+        assert (mine["obv"].null_count, mine["sma(5)"].null_count) == (lacking, 4)
+
+
 @pytest.mark.parametrize(
     ("kind", "options", "error"),
     [
@@ -178,6 +195,11 @@ def test_indicators_of_many_instruments_are_one_table(bl: BarLedger, form: str) 
         ("export", {"instruments": ["A"], "timeframes": ["1d"], "format": "exe"}, InvalidSetting),
         ("batch_indicators", {"instruments": ["A"], "timeframe": "1d", "indicators": ["sma("]}, InvalidSpec),
         ("batch_indicators", {"instruments": ["A"], "timeframe": "1d", "indicators": []}, InvalidSetting),
+        (
+            "batch_indicators",
+            {"instruments": ["A"], "timeframe": "1d", "indicators": ["obv"], "nan_policy": "x"},
+            InvalidSetting,
+        ),
     ],
 )
 def test_what_could_never_be_done_is_refused_when_it_is_asked_for(

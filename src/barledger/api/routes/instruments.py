@@ -40,7 +40,7 @@ router: Final = APIRouter(tags=["instruments"])
 def listed(caller: Reader, request: Request, wish: Annotated[InstrumentsWish, Query()]) -> Response:
     """List every instrument that has bars or that somebody spoke of by name; those that the key is for."""
     keyset = Keyset(request, wish)
-    found = [one for one in caller.bl.instruments.list(wish.match) if caller.key.covers(one.name)]
+    found = [one for one in caller.bl.instruments.list(wish.pattern) if caller.key.covers(one.name)]
     page = keyset.cut(found, lambda one: (one.name,))
     answer = InstrumentsAnswer(items=[InstrumentSummary.of(one) for one in page.items], next=page.next)
     return conditional.answered(request, answer, link=page.link)

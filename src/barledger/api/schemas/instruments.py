@@ -14,7 +14,7 @@ from barledger.ledger.contract import SeriesState, Symbol
 class InstrumentsWish(PageWish):
     """Which instruments."""
 
-    match: Annotated[Name | None, Field(description="An instrument, or a glob.", examples=["*.L", "BTC*"])] = None
+    pattern: Annotated[Name | None, Field(description="An instrument, or a glob.", examples=["*.L", "BTC*"])] = None
 
 
 class SymbolsWish(PageWish):

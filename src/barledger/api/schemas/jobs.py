@@ -4,6 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from barledger.api.schemas.indicators import NanPolicy
 from barledger.api.schemas.values import (
     MOMENT,
     Instant,
@@ -126,6 +127,7 @@ class BatchIndicatorsWish(JobWish):
     source: Name | None = None
     version: VersionName = "latest"
     adjust: Literal["raw", "splits", "total"] | None = None
+    nan_policy: NanPolicy = None
     format: Literal["parquet", "csv", "arrow"] = "parquet"
 
 
@@ -133,7 +135,7 @@ class JobsWish(Wish):
     """Which jobs to list."""
 
     state: JobState | None = None
-    limit: Annotated[int, Field(ge=1, le=500)] = 50
+    limit: Annotated[int, Field(ge=1, le=1_000)] = 100
     cursor: Annotated[str | None, Field(pattern=MOMENT, description="From `next`, or the header Link.")] = None
 
 

@@ -18,7 +18,6 @@ from barledger.errors import BarledgerError, Incomplete, InputUnsuitable, Invali
 from barledger.indicators.binding import Request
 from barledger.indicators.calculation import Calculation
 from barledger.indicators.definition import Policy
-from barledger.indicators.frame import check_policy
 from barledger.services.cache.vault import Vault
 from barledger.services.indicators.batched import Batch, Batches, Failed, Part, told_failures
 from barledger.services.indicators.costs import Choice, available_cores, choose_batch
@@ -234,7 +233,6 @@ class BatchCalculator:
     ) -> Plan:
         _check_count("threads", threads, least=1)
         _check_count("processes", processes, least=0)
-        check_policy(nan_policy)
         if progress is not None and not callable(progress):
             raise InvalidSetting(setting="progress", reason=f"a {type(progress).__name__} cannot be called")
         if processes:

@@ -8,6 +8,7 @@ from typing import Final
 from barledger.indicators.binding import COLUMNS, Binder, Request, listed
 from barledger.indicators.definition import Policy
 from barledger.indicators.description import Description
+from barledger.indicators.frame import check_policy
 from barledger.indicators.registry import Registry
 
 _MOST: Final = 1_024
@@ -28,7 +29,8 @@ class Requests:
         return self._registry.generation
 
     def bound(self, specs: str | Sequence[str], nan_policy: Policy | None) -> Request:
-        """Return what specs mean; raises `InvalidSpec` and what else can be wrong with them."""
+        """Return what specs mean; raises `InvalidSetting`, `InvalidSpec` and what else can be wrong with them."""
+        check_policy(nan_policy)
         key = (self._registry.generation, specs if isinstance(specs, str) else listed(specs), nan_policy)
         found = self._bound.get(key)
         if found is None:

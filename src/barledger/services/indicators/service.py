@@ -12,7 +12,6 @@ from barledger.indicators.binding import listed
 from barledger.indicators.calculation import Calculation
 from barledger.indicators.definition import Kind, Policy
 from barledger.indicators.description import Description
-from barledger.indicators.frame import check_policy
 from barledger.indicators.registry import REGISTRY
 from barledger.indicators.relying import ANCHORED
 from barledger.services.cache.vault import Vault
@@ -110,7 +109,6 @@ class IndicatorService:
         `InputUnsuitable`, `ValuesMissing`, `IndicatorFailed`, `InvalidSetting`, and what `DataRetrievalService.bars`
         raises.
         """
-        check_policy(nan_policy)
         explanation = Explanation() if explain else None
         if isinstance(instrument, Bars):
             given = {"start": start, "end": end, "last": last, "source": source, "adjust": adjust, "anchor": anchor}

@@ -99,16 +99,17 @@ def _check_batch(bl: Any, options: Mapping[str, Any]) -> None:
     if options.get("format", "parquet") not in FORMATS:
         raise InvalidSetting(setting="format", reason=f"{options['format']!r} is none of {', '.join(FORMATS)}")
     # What is wrong with the specs is told before anything is read.
-    bl.indicators.instruments(options["indicators"])
+    bl.indicators.warmup(options["indicators"], nan_policy=options.get("nan_policy"))
 
 
 def _batch(bl: Any, options: Mapping[str, Any], stop: Any) -> Mapping[str, Any]:
     names, form = list(dict.fromkeys(names_in(options))), options.get("format", "parquet")
-    found = bl.indicators.batches(names, options["timeframe"], list(options["indicators"]), **_asked(options))
+    specs, policy = list(options["indicators"]), options.get("nan_policy")
+    found = bl.indicators.batches(names, options["timeframe"], specs, nan_policy=policy, **_asked(options))
     stop.tell(0, len(names), "instruments")
     try:
         with results.written(stop.folder) as folder:
-            with TableFile(folder / f"indicators.{form}", form) as table:
+            with TableFile(folder / f"indicators.{form}", form, bl.indicators.columns(specs)) as table:
                 for done, (name, calculation) in enumerate(found, 1):
                     if stop.is_set():
                         raise _Unfinished  # noqa: TRY301 - as `_export` does
@@ -117,12 +118,25 @@ def _batch(bl: Any, options: Mapping[str, Any], stop: Any) -> Mapping[str, Any]:
             _check_over(stop)
     except _Unfinished:
         return {"unfinished": True}
-    failed = {name: f"[{error.code}] {error}" for name, error in found.failures.items()}
+    failed = len(found.failures)
     if failed and not table.rows:
         raise next(iter(found.failures.values()))
-    told: dict[str, Any] = {"instruments": len(names) - len(failed), "rows": table.rows, "columns": table.columns}
-    told |= {"failed": len(failed), "errors": [f"{a}: {b}" for a, b in list(failed.items())[:TOLD]]} if failed else {}
+    told: dict[str, Any] = {"instruments": len(names) - failed, "rows": table.rows, "columns": table.columns}
+    errors = _told_errors(found)
+    told |= {"failed": failed, "errors": errors[:TOLD]} if errors else {}
     return {**told, **results.files_of(stop.folder)}
+
+
+def _told_errors(found: Any) -> list[str]:
+    """Return why there is nothing of some instruments, and why columns of others are missing."""
+    whole = [f"{name}: [{error.code}] {error}" for name, error in found.failures.items()]
+    partly = [
+        f"{column} of {name}: [{error.code}] {error}"
+        for name, failed in found.column_failures.items()
+        if name not in found.failures
+        for column, error in failed.items()
+    ]
+    return [*whole, *partly]
 
 
 def folder_of(home: Path, job_id: str) -> Path:
@@ -150,6 +164,7 @@ BATCH: Final = JobKind(
         **_ABOUT_BARS,
         "timeframe": "of the bars",
         "indicators": 'specs, as a list: ["sma(20)"]',
+        "nan_policy": "segment, skip or raise, instead of the indicators' own",
         "format": ", ".join(FORMATS),
     },
     check=_check_batch,

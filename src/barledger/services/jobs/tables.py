@@ -1,5 +1,6 @@
 """Tables of many instruments in one file, written one instrument after the other."""
 
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -12,25 +13,26 @@ FORMATS: Final = ("parquet", "csv", "arrow")
 
 
 class TableFile:
-    """A file with a column ``instrument`` before those of the tables that are added; its schema is the first one's."""
+    """A file with columns ``instrument`` and ``time``, and columns of numbers after them."""
 
-    def __init__(self, path: Path, form: str) -> None:
+    def __init__(self, path: Path, form: str, values: Sequence[str]) -> None:
         """Write nothing before the first table comes."""
-        self._path, self._form = path, form
+        self._path, self._form, self._values = path, form, values
         self._opened = ExitStack()
         self._writer: Any = None
         self.rows = 0
-        self.columns: list[str] = []
+        self.columns = ["instrument", "time", *values]
 
     def add(self, instrument: str, table: "pa.Table") -> None:
-        """Add the rows of an instrument."""
+        """Add the rows of an instrument, with nulls for a column that it lacks."""
         import pyarrow as pa  # noqa: PLC0415 - only for files
 
-        named = pa.repeat(pa.scalar(instrument), len(table))
-        full = table.replace_schema_metadata(None).add_column(0, "instrument", named)
+        there, size = set(table.column_names), len(table)
+        named = pa.repeat(pa.scalar(instrument), size)
+        values = [table[name] if name in there else pa.nulls(size, pa.float64()) for name in self._values]
+        full = pa.table([named, table["time"], *values], names=self.columns)
         if self._writer is None:
             self._writer = self._opened.enter_context(self._open(full.schema))
-            self.columns = full.column_names
         self._writer.write_table(full)
         self.rows += len(full)
 
