@@ -361,7 +361,7 @@ ROWS: Final = (
         run=partial(batch_talib, threads=None),
         bound=(
             "new memory for the frame, which the other has already, measured beside it; and the interpreter, in which "
-            "threads take turns: a tenth of a millisecond for each series"
+            "threads take turns: some 50 microseconds for each series"
         ),
     ),
     Row(

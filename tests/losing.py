@@ -51,6 +51,7 @@ class Lost:
 
 WAYS: Final = [
     pytest.param("memory"),
+    pytest.param("memory-postgres", marks=pytest.mark.postgres),
     pytest.param("folder-moved"),
     pytest.param("folder-replaced"),
     pytest.param("folder-emptied"),
@@ -66,9 +67,10 @@ WAYS: Final = [
 @contextmanager
 def lost(way: str, request: pytest.FixtureRequest, folder: Path) -> Iterator[Lost]:
     """Give a library with a history, whose store can be lost in this way."""
-    if way == "memory":
+    if way.startswith("memory"):
         store = Losable()
-        with _filled(library(store)) as bl:
+        url = request.getfixturevalue("postgres_url") if way.endswith("postgres") else "sqlite://"
+        with _filled(library(store, url)) as bl:
             yield Lost(bl=bl, lose=store.lose)
         return
     server, _, how = way.partition(":")
