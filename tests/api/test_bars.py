@@ -168,6 +168,9 @@ def test_a_tag_is_of_the_bars_and_of_the_form(client: AppClient, bl: BarLedger) 
 def test_only_snapshots_are_for_ever(client: AppClient, bl: BarLedger) -> None:
     bl.snapshot("AAPL", "1d", id="fixed")
     assert "immutable" in client.get(AAPL, params={"version": "fixed"}).headers["cache-control"]
+    # What a strategy means may change, though it is a snapshot each time.
+    bl.snapshot("AAPL", "1d", strategy="m7")
+    assert client.get(AAPL, params={"version": "strategy:m7"}).headers["cache-control"] == "private, no-cache"
     assert client.get(AAPL).headers["cache-control"] == "private, no-cache"
 
 
@@ -259,3 +262,25 @@ def test_hostile_names_are_only_names(client: AppClient, name: str) -> None:
     answer = client.get(f"/api/v1/data/ohlcv/{name}/1d")
     assert answer.status_code in {404, 422}
     assert answer.headers["content-type"] == "application/problem+json"
+
+
+def test_a_page_goes_on_in_the_snapshot_that_a_strategy_meant_at_first(client: AppClient, bl: BarLedger) -> None:
+    first = bl.snapshot("AAPL", "1d", strategy="m7")
+    whole = client.get(AAPL, params={"version": first.id}).json()["data"]
+    page = client.get(AAPL, params={"version": "strategy:m7", "limit": 7}).json()
+    found = page["data"]
+    bl.write("AAPL", "1d", frame(range(DAYS), 500.0), source="desk")
+    newer = bl.snapshot("AAPL", "1d", strategy="m7")
+    while page["next"]:
+        page = client.get(page["next"]).json()
+        assert page["meta"]["version"] == first.id
+        found += page["data"]
+    assert found == whole
+    assert client.get(AAPL, params={"version": "strategy:m7"}).json()["meta"]["version"] == newer.id
+
+
+def test_a_style_has_its_columns(client: AppClient) -> None:
+    for more in ({"columns": "close"}, {"include_adjusted": "true"}):
+        answer = client.get(AAPL, params={"style": "yfinance", "format": "csv", **more})
+        assert answer.status_code == 422
+        assert answer.json()["errors"][0]["field"] == "style"

@@ -221,7 +221,15 @@ def test_what_is_on_the_server_cannot_be_reached_by_a_key(admin: AppClient, bl: 
 
 def test_a_channel_is_tried(admin: AppClient, bl: BarLedger) -> None:
     bl.notifications.add_channel("log", "log:barledger.tried")
-    assert admin.post("/api/v1/notifications/channels/log/test").json()["channel"] == "log"
+    told = admin.post("/api/v1/notifications/channels/log/test").json()
+    assert (told["channel"], told["delivered"], told["error"]) == ("log", True, None)
+    bl.notifications.add_channel("closed", "http://127.0.0.1:9/hooks", secret="whsec_" + "c2VjcmV0" * 4)
+    answer = admin.post("/api/v1/notifications/channels/closed/test")
+    told = answer.json()
+    assert (answer.status_code, told["delivered"], told["message"]) == (200, False, None)
+    assert told["error"]["code"] == "delivery-failed"
+    assert "did not take it" in told["error"]["detail"]
+    assert told["error"]["next_step"]
     assert admin.post("/api/v1/notifications/channels/nobody/test").json()["code"] == "channel-not-found"
 
 

@@ -39,6 +39,15 @@ def test_ranges_of_their_own_are_one_cut(client: AppClient) -> None:
         {"instruments": ["AAPL"], "timeframes": ["1D"]},
         WISH | {"ranges": [{"instruments": ["AAPL"], "timeframes": ["1d"]}]},
         WISH | {"id": "latest"},
+        WISH | {"id": "one/approvals"},
+        WISH | {"id": ".."},
+        WISH | {"instruments": ["AAPL", "AAPL"]},
+        {
+            "ranges": [
+                {"instruments": ["AAPL"], "timeframes": ["1d"], "end_date": "1970-01-03"},
+                {"instruments": ["AAPL"], "timeframes": ["1d"], "start_date": "1970-01-05"},
+            ]
+        },
         WISH | {"purpose": ""},
         WISH | {"nothing": 1},
         WISH | {"start_date": "2020-01-02", "end_date": "2020-01-01"},
@@ -49,6 +58,12 @@ def test_a_wish_that_cannot_be_meant_is_refused(client: AppClient, bl: BarLedger
     assert answer.status_code == 422
     assert answer.json()["errors"]
     assert bl.cache.snapshots() == []
+
+
+@pytest.mark.parametrize("name", ["a b", "*", "ä?#%2F", "...", "a;b=c"])
+def test_the_address_of_a_snapshot_is_where_it_is_found(client: AppClient, name: str) -> None:
+    made = client.post(URL, json=WISH | {"id": name})
+    assert client.get(made.headers["location"]).json()["id"] == name
 
 
 def test_a_name_that_is_taken_is_a_conflict(client: AppClient) -> None:

@@ -262,7 +262,9 @@ class TestSnapshots:
         assert bl.bars("AAPL", "1d", version="strategy:m7").version == snap.id != newer.id
         with pytest.raises(Held):
             bl.cache.delete(snap.id)
-        bl.cache.release(snap.id, reason="retired")
+        with pytest.raises(Held, match="approved for m7"):
+            bl.cache.release(snap.id, reason="retired")
+        bl.cache.revoke(snap.id, strategy="m7", reason="retired")
         bl.cache.delete(snap.id)
         with pytest.raises(VersionNotFound):
             bl.bars("AAPL", "1d", version=snap.id)

@@ -16,6 +16,7 @@ STOPPING = (
     "WAL closed",
     "shard is disabled",
     "query interrupted",
+    "not executed",
     "server is shutting down",
 )
 

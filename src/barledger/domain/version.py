@@ -74,6 +74,13 @@ def check_version_id(text: str) -> str:
     return text
 
 
+def check_new_id(text: str) -> str:
+    """Return ``text`` if it may become an id, which is part of addresses; raises as `check_version_id` does."""
+    if "/" in check_version_id(text) or text in {".", ".."}:
+        raise InvalidVersion(value=text, reason="a slash, . and .. have a meaning in addresses")
+    return text
+
+
 def edition_layer(edition: int) -> str:
     """Return the layer that keeps copies of the rows with this edition.
 

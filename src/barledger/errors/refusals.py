@@ -173,7 +173,7 @@ class Held(Refused):
     reason: str
     code = "held"
     message = "snapshot {name!r} is held: {reason}"
-    next_step = "Release the hold first, with a reason that the audit log will keep."
+    next_step = "Release the hold, or revoke the approval, first, with a reason that the audit log will keep."
 
 
 @dataclass(kw_only=True, eq=False)

@@ -35,6 +35,8 @@ _BY_WORDS: Final[tuple[tuple[str, type[StoreError]], ...]] = (
     # Each part of a server that stops has words of its own.
     (r"engine (is closed|shutdown)|(store|index|file|wal) (is )?(already )?clos(ed|ing)", StoreUnavailable),
     (r"shard is (disabled|not open)|query interrupted|server (is )?shut", StoreUnavailable),
+    # Of several statements 2.x tells this in place of what kept an earlier one from its end.
+    (r"^not executed$", StoreUnavailable),
     (r"HTTP request to an HTTPS server", TlsFailed),
 )
 _BY_STATUS: Final[dict[int, type[StoreError]]] = {401: NotAuthenticated, 403: NotPermitted, 404: BucketNotFound}

@@ -155,7 +155,7 @@ class SnapshotPromises:
         ledger.snapshots.approve("two", "x", WHO)
         assert meant() == "two"
         for name in ("two", "one"):
-            ledger.snapshots.hold(name, "", WHO)
+            ledger.snapshots.revoke(name, "x", WHO)
             ledger.snapshots.delete(name, WHO)
         # An unapproved snapshot never stands in for approved ones that are gone.
         assert meant() is None
@@ -189,6 +189,24 @@ class SnapshotPromises:
         ledger.snapshots.approve("s", "x", WHO)
         ledger.snapshots.hold("s", "case 7", WHO)
         assert ledger.snapshots.revoke("s", "x", WHO).held == "case 7"
+
+    def test_releasing_a_hold_leaves_the_one_of_an_approval(self, ledger: Ledger) -> None:
+        commit(ledger, A)
+        pin(ledger, "s", A)
+        approved = ledger.snapshots.approve("s", "x", WHO)
+        ledger.snapshots.approve("s", "y", WHO)
+        for _ in range(2):
+            entries = ledger.audit.count()
+            with pytest.raises(Held, match="approved for x"):
+                ledger.snapshots.hold("s", "", WHO)
+            assert ledger.audit.count() == entries
+            ledger.snapshots.hold("s", "case 7", WHO)
+            assert ledger.snapshots.hold("s", "", WHO).held == approved.held
+        ledger.snapshots.hold("s", "case 8", WHO)
+        ledger.snapshots.revoke("s", "x", WHO)
+        assert ledger.snapshots.hold("s", "", WHO).held == "approved for y"
+        with pytest.raises(Held, match="approved for y"):
+            ledger.snapshots.delete("s", WHO)
 
     def test_nothing_stands_in_for_an_approval_that_is_taken_back(self, ledger: Ledger) -> None:
         commit(ledger, A)
@@ -260,7 +278,7 @@ class SnapshotPromises:
         snapshot = pin(ledger, "s", A)
         ledger.snapshots.set_materialised("s", WHO)
         ledger.snapshots.approve("s", "x", WHO)
-        ledger.snapshots.hold("s", "", WHO)
+        ledger.snapshots.revoke("s", "x", WHO)
         ledger.snapshots.delete("s", WHO)
         entries = ledger.audit.entries(after=before, series=A)
         assert len(entries) == ledger.audit.count() - before == 5

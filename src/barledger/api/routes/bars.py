@@ -73,6 +73,8 @@ def _scroll(caller: Reader, instrument: str, timeframe: str, wish: BarsWish, que
         )
     if wish.limit and wish.lookback:
         raise InvalidSetting(setting="lookback", reason="it is for answers that are whole; leave limit out")
+    if wish.style and wish.columns:
+        raise InvalidSetting(setting="style", reason="it has columns of its own; leave columns out")
     if wish.style and wish.include_adjusted:
         raise InvalidSetting(setting="style", reason="it has columns of its own; leave include_adjusted out")
     bookmark = None if wish.cursor is None else paging.bookmark_of(wish.cursor, question)

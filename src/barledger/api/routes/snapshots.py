@@ -81,7 +81,7 @@ def take(caller: Snapshotter, wish: SnapshotWish, once: OnceOnly) -> Response:
 
     def work() -> Response:
         taken = _taken(caller, wish)
-        return written(SnapshotAnswer.of(taken), status=201, location=f"/api/v1/snapshots/{quote(taken.id)}")
+        return written(SnapshotAnswer.of(taken), status=201, location=_address(taken))
 
     return once(caller, wish, work)
 
@@ -269,6 +269,10 @@ def _before(place: Place | None) -> tuple[int, str] | None:
 
 def _place(one: Snapshot) -> Place:
     return one.created_at, one.id
+
+
+def _address(snapshot: Snapshot) -> str:
+    return f"/api/v1/snapshots/{quote(snapshot.id, safe='')}"
 
 
 def _instruments(snapshot: Snapshot) -> set[str]:

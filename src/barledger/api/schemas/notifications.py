@@ -7,6 +7,7 @@ from pydantic import Field, SecretStr
 from barledger.api.schemas.reasons import Note
 from barledger.api.schemas.values import NAME, Name, Schema, Wish
 from barledger.domain.notice import Route, Severity
+from barledger.errors import DeliveryFailed
 from barledger.services.notifications.views import ChannelView, OutboxLine, Tested
 
 Glob = Annotated[str, Field(min_length=1, max_length=256, pattern=NAME)]
@@ -102,17 +103,33 @@ class RoutesAnswer(Schema):
     items: list[RouteAnswer]
 
 
+class DeliveryProblem(Schema):
+    """Why a channel did not take a message."""
+
+    code: Annotated[str, Field(examples=["delivery-failed"])]
+    detail: str
+    next_step: str
+
+
 class TestedAnswer(Schema):
-    """A test message that a channel took."""
+    """What came of a test message; ``error`` is null if the channel took it."""
 
     channel: str
-    message: str
-    seconds: float
+    delivered: bool
+    message: Annotated[str | None, Field(description="The message's id, if it was taken.")] = None
+    seconds: Annotated[float | None, Field(description="How long that took.")] = None
+    error: DeliveryProblem | None = None
 
     @classmethod
     def of(cls, one: Tested) -> "TestedAnswer":
-        """Show what came of it."""
-        return cls(channel=one.channel, message=one.message, seconds=one.seconds)
+        """Show a message that was taken."""
+        return cls(channel=one.channel, delivered=True, message=one.message, seconds=one.seconds)
+
+    @classmethod
+    def failed(cls, channel: str, error: DeliveryFailed) -> "TestedAnswer":
+        """Show why one was not."""
+        problem = DeliveryProblem(code=error.code, detail=str(error), next_step=error.advice)
+        return cls(channel=channel, delivered=False, error=problem)
 
 
 class OutboxWish(Wish):

@@ -124,7 +124,10 @@ class Snapshots(ABC):
 
     @abstractmethod
     def hold(self, snapshot_id: str, reason: str, who: Who) -> Snapshot:
-        """Place a legal hold; an empty reason releases it."""
+        """Place a legal hold; an empty reason releases it, and leaves the hold of an approval that stands.
+
+        Raises `Held` where approvals are all that holds it: they are revoked, not released.
+        """
 
     @abstractmethod
     def delete(self, snapshot_id: str, who: Who) -> Snapshot:

@@ -1,7 +1,7 @@
 """Snapshots in SQL: pins in one transaction, holds, approvals, and their way into the mirror."""
 
 import builtins
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -98,37 +98,39 @@ class SqlSnapshots(Snapshots):
             writing.execute(sa.delete(_approvals).where(*same))
             row = {"snapshot_id": snapshot_id, "strategy": strategy, "approved_at": time}
             writing.execute(sa.insert(_approvals), row)
-            values = {"approved_at": time, "held": snapshot.held or _approved_for(strategy)}
+            values = {"approved_at": time, "held": snapshot.held or _approved_for([strategy])}
             return self._apply(writing, snapshot, who, values, {"approved_for": strategy})
 
     def revoke(self, snapshot_id: str, strategy: str, who: Who) -> Snapshot:
         """Take an approval back; the row stays, since nothing else may ever stand in for it."""
         with self._database.write() as writing:
             snapshot = self._living(writing, snapshot_id)
-            mine = _approvals.c.snapshot_id == snapshot_id
-            query = sa.select(_approvals.c.strategy, _approvals.c.approved_at).where(mine & _STANDS)
-            standing = {row.strategy: row.approved_at for row in writing.execute(query).all()}
+            standing = _standing(writing, snapshot_id)
             if strategy not in standing:
                 raise ApprovalNotFound(snapshot=snapshot_id, strategy=strategy)
             del standing[strategy]
-            revoked = sa.update(_approvals).where(mine & (_approvals.c.strategy == strategy))
-            writing.execute(revoked.values(approved_at=_REVOKED))
-            held = snapshot.held
-            if held == _approved_for(strategy):
-                held = _approved_for(min(standing)) if standing else ""
+            same = (_approvals.c.snapshot_id == snapshot_id, _approvals.c.strategy == strategy)
+            writing.execute(sa.update(_approvals).where(*same).values(approved_at=_REVOKED))
+            held = _approved_for(standing) if snapshot.held == _approved_for([strategy]) else snapshot.held
             values = {"approved_at": max(standing.values(), default=0), "held": held}
             return self._apply(writing, snapshot, who, values, {"revoked_for": strategy})
 
     def hold(self, snapshot_id: str, reason: str, who: Who) -> Snapshot:
-        """Place a legal hold; an empty reason releases it."""
-        return self._change(snapshot_id, who, {"held": reason})
+        """Place a legal hold; an empty reason releases it, and leaves the hold of an approval that stands."""
+        with self._database.write() as writing:
+            snapshot = self._living(writing, snapshot_id)
+            standing = [] if reason else _standing(writing, snapshot_id)
+            if standing and snapshot.held in {"", *(_approved_for([one]) for one in standing)}:
+                raise Held(name=snapshot_id, reason=_approved_for(standing))
+            return self._apply(writing, snapshot, who, {"held": reason or _approved_for(standing)})
 
     def delete(self, snapshot_id: str, who: Who) -> Snapshot:
         """Unpin it; raises `Held`. Its record stays."""
         with self._database.write() as writing:
             snapshot = self._living(writing, snapshot_id)
-            if snapshot.held:
-                raise Held(name=snapshot_id, reason=snapshot.held)
+            held = snapshot.held or _approved_for(_standing(writing, snapshot_id))
+            if held:
+                raise Held(name=snapshot_id, reason=held)
             deleted = self._apply(writing, snapshot, who, {"state": "deleted"})
             blocks.forget_unpinned(writing, self._names.ensure(writing, [pin.series for pin in snapshot.pins]))
             return deleted
@@ -245,9 +247,16 @@ class SqlSnapshots(Snapshots):
         return [Snapshot(**row._mapping, pins=tuple(found.get(row.id, ()))) for row in rows]  # noqa: SLF001 - the documented way
 
 
-def _approved_for(strategy: str) -> str:
-    """Return what holds a snapshot that is approved."""
-    return f"approved for {strategy}"
+def _standing(transaction: Transaction, snapshot_id: str) -> dict[str, int]:
+    """Return for which strategies a snapshot is approved, and since when (ns)."""
+    query = sa.select(_approvals.c.strategy, _approvals.c.approved_at)
+    rows = transaction.execute(query.where((_approvals.c.snapshot_id == snapshot_id) & _STANDS)).all()
+    return {row.strategy: row.approved_at for row in rows}
+
+
+def _approved_for(strategies: Collection[str]) -> str:
+    """Return what holds a snapshot that is approved; nothing without an approval."""
+    return f"approved for {min(strategies)}" if strategies else ""
 
 
 def _row(snapshot: Snapshot) -> dict[str, Any]:

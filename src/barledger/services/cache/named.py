@@ -6,7 +6,7 @@ from barledger.domain.digest import block_digests, root_digest
 from barledger.domain.interval import Interval, everything
 from barledger.domain.rows import Rows
 from barledger.domain.series import Series
-from barledger.domain.version import check_version_id
+from barledger.domain.version import check_new_id
 from barledger.errors import NameTaken, StoreDamaged, VersionImmutable
 from barledger.ledger.contract import Intent, Pin, Who
 from barledger.services.cache.commit import Written
@@ -24,7 +24,7 @@ def write_named(
     added. Raises `NameTaken` if a snapshot has the name, `VersionImmutable` if the version has other bars.
     """
     vault.check_writable()
-    check_version_id(name)
+    check_new_id(name)
     if not len(rows):
         return Written(series=(series,), revision=vault.ledger.revisions.state(series).revision, fields={})
     hull = Interval(int(rows.time[0]), int(rows.time[-1]) + 1)

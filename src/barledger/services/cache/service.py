@@ -125,6 +125,7 @@ class DataCacheService:
     ) -> Snapshot:
         """Pin several ranges under one id, all of one cut; each has the instruments, timeframes, … of `snapshot`."""
         intents = [intent for one in ranges for intent in self._intents(**one)]
+        _check_pinned_once(intents)
         request = snapshots.SnapshotRequest(ranges=intents, purpose=purpose, strategy=strategy, id=id)
         return snapshots.take(self._vault, request)
 
@@ -212,7 +213,7 @@ class DataCacheService:
         )
 
     def release(self, snapshot_id: str, *, reason: str) -> Snapshot:
-        """Release a hold, with a reason for the audit log."""
+        """Release a legal hold, with a reason for the audit log; raises `Held` where only approvals hold it."""
         self._vault.check_writable()
         found = snapshots.get(self._vault, snapshot_id)
         return self._vault.ledger.snapshots.hold(found.id, "", self._vault.who("release", reason=reason))
@@ -318,6 +319,16 @@ class DataCacheService:
 
 def _listed(values: str | Sequence[str]) -> Sequence[str]:
     return [values] if isinstance(values, str) else values
+
+
+def _check_pinned_once(intents: Sequence[Intent]) -> None:
+    if not intents:
+        raise InvalidSetting(setting="instruments", reason="there are none")
+    seen: set[Series] = set()
+    for intent in intents:
+        if intent.series in seen:
+            raise InvalidSetting(setting="instruments", reason=f"{intent.series} is named twice")
+        seen.add(intent.series)
 
 
 def _check_distinct(drafts: Sequence[Draft]) -> None:

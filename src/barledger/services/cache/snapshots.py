@@ -14,7 +14,7 @@ from barledger.domain.digest import block_digests, root_digest
 from barledger.domain.interval import Interval, everything
 from barledger.domain.rows import Rows
 from barledger.domain.series import check_name
-from barledger.domain.version import check_version_id
+from barledger.domain.version import check_new_id
 from barledger.errors import StoreDamaged, VersionNotFound
 from barledger.ledger.contract import Intent, Parcel, Pin, Snapshot, SnapshotDraft
 from barledger.services.cache.lease import Lease, holding
@@ -47,7 +47,7 @@ def take(vault: Vault, request: SnapshotRequest) -> Snapshot:
     vault.store.check_expiry()
     check_held(vault, [intent.series for intent in request.ranges])
     draft = SnapshotDraft(
-        id=check_version_id(request.id) if request.id is not None else f"snap-{secrets.token_hex(6)}",
+        id=check_new_id(request.id) if request.id is not None else f"snap-{secrets.token_hex(6)}",
         purpose=check_name("purpose", request.purpose),
         strategy=None if request.strategy is None else check_name("strategy", request.strategy),
         ranges=request.ranges,

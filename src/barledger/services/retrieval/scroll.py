@@ -21,6 +21,7 @@ from barledger.domain.interval import BEGINNING, END_OF_TIME, Interval, intersec
 from barledger.domain.readable import Readable
 from barledger.domain.rows import Ints
 from barledger.domain.series import Series
+from barledger.domain.version import Version
 from barledger.errors import InvalidCursor
 from barledger.ledger.contract import SeriesState
 from barledger.services.cache.counting import diverged
@@ -127,8 +128,9 @@ class Scroll:
 
     @property
     def immutable(self) -> bool:
-        """Whether the same question has the same answer for ever: a snapshot's bars as they are stored."""
-        return self.view.state.snapshot is not None and self.request.adjustment is None
+        """Whether the same question has the same answer for ever: bars of a snapshot by its id, as they are stored."""
+        named = self.view.state.snapshot is not None and self.request.version.kind == "named"
+        return named and self.request.adjustment is None
 
     @cached_property
     def mark(self) -> str:
@@ -385,6 +387,9 @@ def open_scroll(
     portion: int = PORTION,
 ) -> Scroll:
     """Resolve a question once, or go on where a bookmark is; raises as `select` does, and `InvalidCursor`."""
+    if bookmark is not None and bookmark.snapshot and request.version.kind == "strategy":
+        # The strategy may mean another snapshot by now.
+        request = replace(request, version=Version(kind="named", name=bookmark.snapshot))
     (view,) = select(vault, instruments, [name], request)
     if bookmark is not None:
         return _going_on(view, request, adjuster, bookmark, portion)
