@@ -12,7 +12,7 @@ from hypothesis.strategies import data, dictionaries, integers, none, sampled_fr
 
 from barledger import BarLedger
 from barledger.domain.timeframe import DAY
-from barledger.errors import InvalidCursor, InvalidInterval, RevisionExpired
+from barledger.errors import InvalidCursor, InvalidInterval, RevisionExpired, VersionNotFound
 from barledger.services.retrieval.scroll import Bookmark, Scroll, Told
 from barledger.stores.memory import MemoryStore
 from libraries import frame, library
@@ -178,12 +178,16 @@ def test_a_bookmark_that_was_made_up_is_refused_or_harmless(drawn: Any) -> None:
         assert np.all(found.time >= start)
 
 
-def test_a_bookmark_of_a_snapshot_that_moved_is_refused(bl: BarLedger) -> None:
-    bl.snapshot("A", "1d", strategy="s", source="one")
+def test_a_bookmark_is_of_the_snapshot_that_was_meant_at_first(bl: BarLedger) -> None:
+    first = bl.snapshot("A", "1d", strategy="s", source="one")
     scroll = bl.retrieval.scroll("A", "1d", version="strategy:s")
     _, bookmark = scroll.page(10)
     bl.snapshot("A", "1d", strategy="s", source="one")
+    assert bl.retrieval.scroll("A", "1d", version="strategy:s", bookmark=bookmark).version == first.id
     with pytest.raises(InvalidCursor, match="another snapshot"):
+        bl.retrieval.scroll("A", "1d", version="latest", bookmark=bookmark)
+    bl.cache.delete(first.id)
+    with pytest.raises(VersionNotFound, match=first.id):
         bl.retrieval.scroll("A", "1d", version="strategy:s", bookmark=bookmark)
 
 

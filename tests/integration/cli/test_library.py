@@ -51,7 +51,11 @@ def test_a_library_is_kept_by_commands_alone(cli: Cli, tmp_path: Path) -> None:
     assert cli.json("snapshot", "approve", "before", "--strategy", "momentum-7")["materialised"] is True
     assert cli.json("snapshot", "show", "before")["data_hash"] == made["data_hash"]
     assert cli.refused("snapshot", "delete", "before", code=4)["error"] == "held"
-    cli("snapshot", "hold", "before", "--release", "--reason", "the strategy is retired")
+    release = ("snapshot", "hold", "before", "--release", "--reason", "the strategy is retired")
+    assert cli.refused(*release, code=4)["error"] == "held"
+    cli("snapshot", "revoke", "before", "--strategy", "momentum-7", "--reason", "the strategy is retired")
+    cli("snapshot", "hold", "before", "--reason", "case 7")
+    cli(*release)
     cli("snapshot", "delete", "before")
     assert cli.json("snapshot", "list") == []
     assert cli.refused("snapshot", "show", "before", code=3)["error"] == "version-not-found"
