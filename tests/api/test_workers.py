@@ -90,3 +90,17 @@ def test_what_cannot_be_served_is_refused(cli: Cli) -> None:
     for wrong in (("--store", "memory:", "--workers", "2"), ("--log-format", "xml"), ("--host", "0.0.0.0")):  # noqa: S104
         told = cli.refused("serve", "--port", "8399", *wrong, code=2)
         assert told["error"] == "invalid-setting"
+
+
+@pytest.mark.parametrize(
+    ("wrong", "setting"),
+    [
+        (("--store", "http://127.0.0.1:9"), "--store"),
+        (("--host", "no-such-host.invalid", "--proxy", "127.0.0.1"), "--host"),
+        (("--host", "192.0.2.1", "--proxy", "127.0.0.1"), "--host"),
+    ],
+)
+def test_what_is_wrong_with_an_address_is_named(cli: Cli, wrong: tuple[str, ...], setting: str) -> None:
+    told = cli.refused("serve", "--port", "8399", *wrong, code=2)
+    assert told["error"] == "invalid-setting"
+    assert told["message"].startswith(f"{setting}: ")

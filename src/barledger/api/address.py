@@ -1,5 +1,6 @@
 """Addresses: where the server listens, and whether that is safe."""
 
+import errno
 import ipaddress
 import socket
 from dataclasses import dataclass
@@ -52,10 +53,12 @@ class Address:
             made.listen(2_048)
         except OSError as error:
             made.close()
+            reason = f"cannot listen on {self.url}: {error.strerror}"
+            if isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL:
+                step = "Give an address of this machine, such as 127.0.0.1."
+                raise InvalidSetting(setting="--host", reason=reason, advised=step) from None
             step = "Choose another --port, or stop what listens there."
-            raise InvalidSetting(
-                setting="--port", reason=f"cannot listen on {self.url}: {error.strerror}", advised=step
-            ) from None
+            raise InvalidSetting(setting="--port", reason=reason, advised=step) from None
         return made
 
 

@@ -15,7 +15,9 @@ from barledger.cli.output import Output
 from barledger.cli.session import Json, Ledger, Store, library
 from barledger.errors import InvalidSetting
 from barledger.opening import place_of
+from barledger.remote.address import is_server
 from barledger.services.access.owner import owner_key
+from barledger.settings import Settings
 
 _LOGS: Final[Mapping[str, Literal["json", "text"]]] = {"json": "json", "text": "text"}
 _RATE: Final = 100.0
@@ -66,6 +68,10 @@ def serve(
     Every request needs a key (`barledger keys`). On 127.0.0.1 the first start makes one for everything, in a file that
     only you can read.
     """
+    given = store or Settings().url
+    if is_server(given):
+        step = "Serve the library itself: a folder, or influxdb+http://host:8086/bucket."
+        raise InvalidSetting(setting="--store", reason=f"{given} is a server already", advised=step)
     if (tls_certificate is None) != (tls_key is None):
         raise InvalidSetting(setting="--tls-key", reason="certificate and key are given together")
     if tls_certificate is not None and tls_key is not None:
