@@ -27,6 +27,21 @@ def test_nothing_answers_without_a_key_but_health_and_readiness(app: FastAPI, no
     assert {status for status in found.values() if status != 200} == {401}
 
 
+def test_every_operation_says_which_scope_it_needs(app: FastAPI, nobody: AppClient, key_of: KeyOf) -> None:
+    others = {"read": "ingest", "ingest": "read", "snapshot": "read", "decide": "read", "admin": "read"}
+    keys = {scope: bearer(key_of(scope)) for scope in ("read", "ingest")}
+    found = set()
+    for path, operations in app.openapi()["paths"].items():
+        url = path.replace("{instrument}", "AAPL").replace("{timeframe}", "1d").replace("{job_id}", "job-" + "0" * 16)
+        for method, told in operations.items():
+            for scope in [name for one in told.get("security", ()) for name in one["key"]]:
+                json = {} if method == "post" else None
+                answer = nobody.request(method, url, json=json, headers=keys[others[scope]])
+                assert (answer.status_code, answer.json()["code"]) == (403, "scope-missing"), (method, path)
+                found.add(scope)
+    assert found == set(others)
+
+
 @pytest.mark.parametrize(
     "header",
     ["", "Bearer", "Bearer x", "Bearer bl_000000000000_" + "0" * 64, "Basic eDp5", "Bearer " + "b" * 5_000],

@@ -97,11 +97,17 @@ def _operations(description: Json, schemas: Json) -> Iterator[Operation]:
                 method=method.upper(),
                 path=path,
                 summary=told["summary"],
-                about=_joined(told.get("description", "")),
+                about=f"{_joined(told.get('description', ''))} {_needed(told)}".strip(),
                 fields=(*_parameters(told), *_body(told, schemas)),
                 body=_example(told.get("requestBody", {}), indent=None),
                 answers=tuple(_answer(status, one) for status, one in told["responses"].items()),
             )
+
+
+def _needed(told: Json) -> str:
+    """Say which scope a key needs."""
+    scopes = [scope for one in told.get("security", ()) for mine in one.values() for scope in mine]
+    return f"Needs the scope `{scopes[0]}`." if scopes else ""
 
 
 def _parameters(told: Json) -> Iterator[Field]:

@@ -10,7 +10,7 @@ from threading import Lock
 from typing import Annotated, Final
 
 from anyio import to_thread
-from fastapi import Depends, Request
+from fastapi import Depends, Request, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from barledger.api.remembering import recognised_in
@@ -92,8 +92,8 @@ def authenticated(bl: BarLedger, shown: HTTPAuthorizationCredentials | None) -> 
 
 
 Anyone = Annotated[Caller, Depends(permitted(None))]
-Reader = Annotated[Caller, Depends(permitted("read"))]
-Ingester = Annotated[Caller, Depends(permitted("ingest"))]
-Snapshotter = Annotated[Caller, Depends(permitted("snapshot"))]
-Decider = Annotated[Caller, Depends(permitted("decide"))]
-Admin = Annotated[Caller, Depends(permitted("admin"))]
+Reader = Annotated[Caller, Security(permitted("read"), scopes=["read"])]
+Ingester = Annotated[Caller, Security(permitted("ingest"), scopes=["ingest"])]
+Snapshotter = Annotated[Caller, Security(permitted("snapshot"), scopes=["snapshot"])]
+Decider = Annotated[Caller, Security(permitted("decide"), scopes=["decide"])]
+Admin = Annotated[Caller, Security(permitted("admin"), scopes=["admin"])]
