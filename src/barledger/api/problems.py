@@ -333,6 +333,9 @@ _TOLD: Final[Mapping[int, str]] = {
 EVERYWHERE: Final = (400, 401, 403, 414, 422, 429, 431, 500, 503)
 """What every route that needs a key may answer."""
 
+BEFORE: Final = (400, 414, 431)
+"""What the layers before the routes may answer, whatever the route."""
+
 _SENT_WITH: Final = {401: ("WWW-Authenticate",), 409: ("Retry-After",), 429: ("Retry-After",), 503: ("Retry-After",)}
 _ID: Final = "8c1f0a5e"
 
@@ -349,6 +352,11 @@ def documented(*cases: int | BarledgerError) -> dict[int | str, dict[str, Any]]:
     statuses = {one for one in cases if isinstance(one, int)} | {*own, *EVERYWHERE}
     statuses |= {408, 415} if 413 in statuses else set()
     return {status: _documented(status, own.get(status) or _examples(status)) for status in sorted(statuses)}
+
+
+def documented_before() -> dict[int | str, dict[str, Any]]:
+    """Return the errors that are possible before any route is reached, as one that needs no key documents them."""
+    return {status: _documented(status, _examples(status)) for status in BEFORE}
 
 
 def _documented(status: int, examples: list[Problem]) -> dict[str, Any]:

@@ -62,7 +62,11 @@ def listed(caller: Admin, request: Request) -> Response:
     },
 )
 def create(caller: Admin, wish: KeyWish) -> Response:
-    """Make a key. Its text is in this answer and nowhere else: only a hash is kept, so nothing is replayed."""
+    """Make a key. Its text is in this answer and nowhere else: only a hash is kept.
+
+    `Idempotency-Key` is not heeded, as an answer with a secret is not kept; a name that is taken is a 409, so that no
+    key is made twice.
+    """
     caller.check_all()
     made = caller.bl.keys.create(
         wish.name,
@@ -82,7 +86,10 @@ def create(caller: Admin, wish: KeyWish) -> Response:
     responses={200: {"headers": described()}, **documented(_MISSING, _REVOKED, 412, 413)},
 )
 def rotate(caller: Admin, key: KeyName, wish: NoteWish, expecting: Expecting) -> Response:
-    """Make another secret, and show it once; the old one is refused from now on."""
+    """Make another secret, and show it once; the old one is refused from now on.
+
+    `Idempotency-Key` is not heeded, as an answer with a secret is not kept: whoever asks again gets yet another secret.
+    """
     caller.check_all()
     expecting.check(lambda: _shown(caller, caller.bl.keys.get(key)))
     return _new(caller, caller.bl.keys.rotate(key, reason=wish.reason), 200)
