@@ -12,7 +12,7 @@ from barledger.api.problems import documented
 from barledger.api.response_headers import described
 from barledger.api.schemas.keys import KeyAnswer, KeysAnswer, KeyWish, NewKeyAnswer
 from barledger.api.schemas.reasons import NoteWish
-from barledger.api.schemas.values import NAME
+from barledger.api.schemas.values import NAME, spared
 from barledger.api.security.callers import Admin, Caller
 from barledger.domain.access import AccessKey
 from barledger.errors import AccessKeyNotFound, AccessKeyRevoked, AccessKeyTaken
@@ -85,7 +85,7 @@ def create(caller: Admin, wish: KeyWish) -> Response:
     response_model=NewKeyAnswer,
     responses={200: {"headers": described()}, **documented(_MISSING, _REVOKED, 412, 413)},
 )
-def rotate(caller: Admin, key: KeyName, wish: NoteWish, expecting: Expecting) -> Response:
+def rotate(caller: Admin, key: KeyName, wish: Annotated[NoteWish, spared(NoteWish)], expecting: Expecting) -> Response:
     """Make another secret, and show it once; the old one is refused from now on.
 
     `Idempotency-Key` is not heeded, as an answer with a secret is not kept: whoever asks again gets yet another secret.
@@ -102,7 +102,7 @@ def rotate(caller: Admin, key: KeyName, wish: NoteWish, expecting: Expecting) ->
     response_model=KeyAnswer,
     responses={200: {"headers": described()}, **documented(_MISSING, 409, 412, 413)},
 )
-def revoke(caller: Admin, key: KeyName, wish: NoteWish, expecting: Expecting) -> Response:
+def revoke(caller: Admin, key: KeyName, wish: Annotated[NoteWish, spared(NoteWish)], expecting: Expecting) -> Response:
     """Refuse a key for good."""
     caller.check_all()
     expecting.check(lambda: _shown(caller, caller.bl.keys.get(key)))
