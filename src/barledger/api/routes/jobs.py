@@ -96,7 +96,8 @@ def _asked(caller: Caller, kind: str, wish: JobWish, once: OnceOnly, named: dict
         about = caller.bl.jobs.concerned(options)
         if about:
             caller.check(*about)
-        else:
+        elif options.get("pattern") not in caller.key.instruments:
+            # By a pattern of its own nothing is meant that the key is not for.
             caller.check_all()
         answer = JobAnswer.of(caller.bl.jobs.submit(kind, options))
         return Response(answer.model_dump_json(), 202, headers={"location": answer.url}, media_type="application/json")
