@@ -89,9 +89,13 @@ def test_a_job_that_is_asked_for_twice_with_one_key_is_one_job(bl: BarLedger, cl
         (INGEST, {"unknown": 1}, 422),
         ("/api/v1/data/ingest/nobody/IBM/1d", {}, 404),
         ("/api/v1/data/ingest/sample/%00/1d", {}, 422),
+        ("/api/v1/data/ingest/sample/IBM/1h", {}, 422),
         (f"{JOBS}/verify", {"versions": ["nothing"]}, 404),
         (f"{JOBS}/verify", {"versions": []}, 422),
         (f"{JOBS}/export", {"instruments": ["AAPL"]}, 422),
+        (f"{JOBS}/export", {"instruments": ["AAPL"], "timeframes": ["1d"], "version": "nope"}, 404),
+        (f"{JOBS}/export", {"instruments": ["AAPL", "NONE"], "timeframes": ["1d"]}, 404),
+        (f"{JOBS}/batch-indicators", {"instruments": ["NONE"], "timeframe": "1d", "indicators": ["sma(5)"]}, 404),
         (f"{JOBS}/export", {"instruments": ["AAPL"], "timeframes": ["1d"], "format": "exe"}, 422),
         (f"{JOBS}/batch-indicators", {"instruments": ["AAPL"], "timeframe": "1d", "indicators": ["sma("]}, 422),
         (f"{JOBS}/reconcile", {"latest": "soon"}, 422),
@@ -158,6 +162,23 @@ def test_a_key_for_some_instruments_asks_for_and_sees_those_alone(client: AppCli
     assert len(admin.get(JOBS).json()["items"]) == 4
 
 
+@pytest.mark.parametrize("kind", ["verify", "reconcile"])
+def test_a_key_for_a_pattern_asks_for_what_matches_it(
+    bl: BarLedger, client: AppClient, key_of: KeyOf, kind: str
+) -> None:
+    few = as_client(client, key_of, "ingest", "snapshot", instruments=("A*", "IBM"))
+    taken = few.post(f"{JOBS}/{kind}", json={"pattern": "A*"})
+    assert taken.status_code == 202, taken.text
+    work(bl)
+    done = few.get(taken.json()["url"]).json()
+    assert done["state"] == "done"
+    if kind == "verify":
+        assert done["result"]["summary"]["bars"] == DAYS
+    for wider in ({}, {"pattern": "*"}, {"pattern": "?*"}, {"pattern": "AA*"}):
+        refused = few.post(f"{JOBS}/{kind}", json=wider)
+        assert (refused.status_code, refused.json()["code"]) == (403, "instrument-denied"), wider
+
+
 def test_jobs_are_listed_in_pages(bl: BarLedger, client: AppClient) -> None:
     made = [bl.jobs.submit("verify").id for _ in range(5)]
     bl.jobs.cancel(made[0])
@@ -200,13 +221,14 @@ def test_files_of_a_job_are_fetched_by_their_addresses(bl: BarLedger, client: Ap
         assert client.get(f"{job['url']}/files/{wrong}").status_code == 404
 
 
-def test_a_failed_job_says_why(bl: BarLedger, client: AppClient) -> None:
-    body = {"instruments": ["NONE"], "timeframes": ["1d"]}
-    job = client.post(f"{JOBS}/export", json=body).json()
+def test_a_failed_job_says_why_and_what_to_do(bl: BarLedger, client: AppClient, key_of: KeyOf) -> None:
+    asking = as_client(client, key_of, "ingest")
+    job = asking.post("/api/v1/data/ingest/sample/NOSUCH/1d").json()
     work(bl)
-    failed = client.get(job["url"]).json()
-    assert (failed["state"], failed["error"]["code"]) == ("failed", "series-not-found")
-    assert client.get(f"{job['url']}/result").status_code == 409
+    failed = asking.get(job["url"]).json()
+    assert (failed["state"], failed["error"]["code"], failed["result"]) == ("failed", "data-not-found", None)
+    assert failed["error"]["next_step"] == bl.jobs.get(job["id"]).next_step != ""
+    assert asking.get(f"{job['url']}/result").status_code == 409
 
 
 # --- events ----------------------------------------------------------------------------------------

@@ -50,6 +50,48 @@ def test_a_body_that_is_not_said_to_be_json_is_told_how_to_be(
     assert "curl by -H 'Content-Type: application/json'" in problem["next_step"]
 
 
+NEED_NOT_BE_SAID = {
+    "ingest",
+    "reconcile_job",
+    "verify_job",
+    "rotate_key",
+    "revoke_key",
+    "add_route",
+    "measure_quality",
+}
+
+
+def test_a_body_is_required_where_something_has_to_be_said(raw: dict[str, Any]) -> None:
+    bodies = {one["operationId"]: one["requestBody"] for one in operations(raw) if "requestBody" in one}
+    spared = {name for name, body in bodies.items() if not body.get("required")}
+    assert spared == NEED_NOT_BE_SAID
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("/api/v1/keys/other/rotate", 200),
+        ("/api/v1/keys/other/revoke", 200),
+        ("/api/v1/data/ingest/sample/IBM/1d", 202),
+        ("/api/v1/jobs/reconcile", 202),
+        ("/api/v1/jobs/verify", 202),
+        ("/api/v1/notifications/channels/desk/rules", 201),
+        ("/api/v1/quality/measure/AAPL/1d", 201),
+    ],
+)
+def test_no_body_is_an_empty_one_where_nothing_has_to_be_said(
+    bl: BarLedger, admin: AppClient, path: str, status: int
+) -> None:
+    bl.keys.create("other", scopes="read")
+    bl.notifications.add_channel("desk", "log:tried")
+    sent: list[dict[str, Any]] = [{}, {"headers": JSON}, {"json": {}}]
+    for one in sent:
+        answer = admin.post(path, **one)
+        assert answer.status_code == status, answer.text
+    refused = admin.post(path, content=b"null", headers=JSON)
+    assert (refused.status_code, refused.json()["detail"]) == (422, "body: a body is an object in JSON")
+
+
 def test_a_body_of_nobody_is_not_looked_at(nobody: AppClient) -> None:
     assert nobody.post(SNAPSHOT, content=b"{}").status_code == 401
 
@@ -97,6 +139,49 @@ def test_a_field_that_is_mistyped_is_told_what_it_may_be(client: AppClient, quer
     assert told in error["message"]
 
 
+@pytest.mark.parametrize("name", ["start_date", "end_date"])
+def test_a_day_that_no_calendar_has_is_named_alone(client: AppClient, name: str) -> None:
+    given = {"start_date": "2005-02-01", "end_date": "2005-03-31"} | {name: "2005-02-30"}
+    (queried,) = client.get(f"{AAPL}?start_date={given['start_date']}&end_date={given['end_date']}").json()["errors"]
+    body = {"ranges": [{"instruments": ["AAPL"], "timeframes": ["1d"], **given}]}
+    (sent,) = client.post(SNAPSHOT, json=body).json()["errors"]
+    assert (queried["location"], queried["field"]) == ("query", name)
+    assert (sent["location"], sent["field"]) == ("body", f"ranges.0.{name}")
+    for one in (queried, sent):
+        assert "there is no such time" in one["message"]
+        assert "2024-01-31" in one["message"]
+
+
+@pytest.mark.parametrize(
+    ("query", "names"),
+    [
+        ("times=epoch_s&format=arrow", ["times"]),
+        ("start_date=2005-01-01&end_date=2004-01-01", ["start_date", "end_date"]),
+        ("version=2200-01-01", ["version"]),
+        ("lookback=1", ["lookback"]),
+    ],
+)
+def test_a_rule_that_is_broken_names_the_parameters_of_the_query(
+    client: AppClient, query: str, names: list[str]
+) -> None:
+    problem = client.get(f"{AAPL}?{query}").json()
+    assert problem["status"] == 422
+    assert [(one["location"], one["field"]) for one in problem["errors"]] == [("query", name) for name in names]
+
+
+def test_a_rule_that_is_broken_names_the_fields_of_the_body(client: AppClient) -> None:
+    body = {"instruments": ["AAPL"], "timeframes": ["1d"], "start_date": "2005-01-01", "end_date": "2004-01-01"}
+    problem = client.post("/api/v1/jobs/export", json=body).json()
+    assert [(one["location"], one["field"]) for one in problem["errors"]] == [
+        ("body", "start_date"),
+        ("body", "end_date"),
+    ]
+    reused = {"instruments": ["AAPL"], "timeframes": ["1d"]}
+    for given in (reused, {**reused, "format": "csv"}):
+        problem = client.post("/api/v1/jobs/export", json=given, headers={"Idempotency-Key": "one"}).json()
+    assert [(one["location"], one["field"]) for one in problem["errors"]] == [("header", "idempotency-key")]
+
+
 @pytest.mark.parametrize(
     ("method", "path", "header"),
     [("POST", SNAPSHOT, "idempotency-key"), ("GET", "/api/v1/events?seconds=1", "last-event-id")],
@@ -139,6 +224,29 @@ def test_a_parameter_that_is_given_twice_is_refused(client: AppClient, path: str
     problem = client.get(path).json()
     assert problem["status"] == 422
     assert problem["errors"][0]["field"] in ("format", "limit", "a")
+
+
+def test_a_parameter_that_nobody_knows_is_refused_everywhere(
+    bl: BarLedger, admin: AppClient, raw: dict[str, Any]
+) -> None:
+    tried = 0
+    for path, methods in raw["paths"].items():
+        if not path.startswith("/api/"):
+            continue
+        for method, told in methods.items():
+            spelled = path
+            for one in told.get("parameters", []):
+                spelled = spelled.replace(f"{{{one['name']}}}", "1d" if one["name"] == "timeframe" else "1")
+            body = None if method in ("get", "delete") else {}
+            problem = admin.request(method.upper(), f"{spelled}?foo=1", json=body).json()
+            named = [(one["location"], one["field"], one["code"]) for one in problem["errors"]]
+            assert ("query", "foo", "extra_forbidden") in named, (method, path)
+            assert problem["status"] == 422
+            tried += 1
+    assert tried > 60
+    assert bl.jobs.list() == []
+    for path in ("/health", "/ready", "/metrics"):
+        assert admin.get(f"{path}?foo=1").status_code == 200
 
 
 def test_a_list_is_given_as_often_as_it_has_values(client: AppClient, raw: dict[str, Any]) -> None:

@@ -279,6 +279,21 @@ def test_every_operation_has_an_id_and_a_summary_and_tells_its_errors(raw: dict[
                 assert [*told["responses"][status]["content"]] == ["application/problem+json"], (method, path, status)
 
 
+@pytest.mark.parametrize("path", ["/health", "/ready", "/metrics"])
+def test_what_needs_no_key_tells_what_the_layers_before_it_answer(raw: dict[str, Any], path: str) -> None:
+    responses = raw["paths"][path]["get"]["responses"]
+    for status in ("400", "414", "431"):
+        examples = responses[status]["content"]["application/problem+json"]["examples"]
+        assert [str(one["value"]["status"]) for one in examples.values()] == [status]
+
+
+@pytest.mark.parametrize("path", ["/api/v1/keys", "/api/v1/keys/{key}/rotate"])
+def test_what_answers_with_a_secret_tells_that_it_is_not_kept(raw: dict[str, Any], path: str) -> None:
+    told = raw["paths"][path]["post"]
+    assert "idempotency-key" not in {one["name"].casefold() for one in told.get("parameters", ())}
+    assert "`Idempotency-Key` is not heeded, as an answer with a secret is not kept" in told["description"]
+
+
 def test_every_error_has_an_example_of_its_own(raw: dict[str, Any]) -> None:
     for path, method, told in _operations(raw):
         for status, answer in told["responses"].items():

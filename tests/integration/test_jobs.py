@@ -16,6 +16,8 @@ from barledger.barledger import open_barledger
 from barledger.domain.job import Job
 from barledger.errors import (
     BarledgerError,
+    CapabilityMissing,
+    FutureTime,
     InvalidInterval,
     InvalidSetting,
     InvalidSpec,
@@ -23,6 +25,7 @@ from barledger.errors import (
     JobKindMissing,
     JobUnfinished,
     QueueFull,
+    SeriesNotFound,
     SourceNotFound,
     VersionNotFound,
 )
@@ -93,6 +96,7 @@ def test_an_ingestion_that_finds_nothing_of_its_source_has_failed(bl: BarLedger)
     job = done(bl, "ingest", instruments=["NOSUCH"], timeframe="1d", source="sample", start="2004-01-01")
     assert (job.state, job.code) == ("failed", "data-not-found")
     assert "NOSUCH" in job.error
+    assert job.next_step
     (notice,) = bl.notifications.notices()
     assert (notice.notice.kind, notice.notice.about) == ("job_failed", job.id)
 
@@ -189,12 +193,29 @@ def test_a_column_that_fails_is_empty_and_told_of_while_the_others_are_there(bl:
             InvalidInterval,
         ),
         ("ingest", {"instruments": ["A"], "timeframe": "1d", "source": "sample", "foo": 1}, InvalidSetting),
+        ("ingest", {"instruments": ["IBM"], "timeframe": "1h", "source": "sample"}, CapabilityMissing),
         ("verify", {"versions": ["nothing"]}, VersionNotFound),
         ("verify", {"versions": ["nothing"], "pattern": "*"}, InvalidSetting),
         ("export", {"instruments": ["A"]}, InvalidSetting),
+        ("export", {"instruments": ["AAPL", "NONE"], "timeframes": ["1d"]}, SeriesNotFound),
+        ("export", {"instruments": ["AAPL"], "timeframes": ["1d", "1h"]}, SeriesNotFound),
+        ("export", {"instruments": ["AAPL"], "timeframes": ["1d"], "version": "nope"}, VersionNotFound),
+        ("export", {"instruments": ["AAPL"], "timeframes": ["1d"], "version": "2200-01-01"}, FutureTime),
         ("export", {"instruments": ["A"], "timeframes": ["1d"], "format": "exe"}, InvalidSetting),
         ("batch_indicators", {"instruments": ["A"], "timeframe": "1d", "indicators": ["sma("]}, InvalidSpec),
         ("batch_indicators", {"instruments": ["A"], "timeframe": "1d", "indicators": []}, InvalidSetting),
+        ("batch_indicators", {"instruments": ["A", "B"], "timeframe": "1d", "indicators": ["obv"]}, SeriesNotFound),
+        ("batch_indicators", {"instruments": ["X*"], "timeframe": "1d", "indicators": ["obv"]}, SeriesNotFound),
+        (
+            "batch_indicators",
+            {"instruments": ["AAPL"], "timeframe": "1d", "indicators": ["obv"], "version": "nope"},
+            VersionNotFound,
+        ),
+        (
+            "batch_indicators",
+            {"instruments": ["AAPL"], "timeframe": "1d", "indicators": ["correl(close, @NONE.close, 5)"]},
+            SeriesNotFound,
+        ),
         (
             "batch_indicators",
             {"instruments": ["A"], "timeframe": "1d", "indicators": ["obv"], "nan_policy": "x"},
@@ -208,6 +229,24 @@ def test_what_could_never_be_done_is_refused_when_it_is_asked_for(
     with pytest.raises(error):
         bl.jobs.submit(kind, options)
     assert bl.jobs.list() == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "options"),
+    [
+        ("export", {"instruments": ["IBM", "AAPL"], "timeframes": ["1d"]}),
+        ("batch_indicators", {"instruments": ["IBM"], "timeframe": "1d", "indicators": ["sma(5)"]}),
+        ("batch_indicators", {"instruments": ["I*"], "timeframe": "1d", "indicators": ["sma(5)"]}),
+    ],
+)
+def test_what_is_being_ingested_may_be_there_once_a_job_runs(
+    bl: BarLedger, kind: str, options: Mapping[str, Any]
+) -> None:
+    bl.jobs.submit("ingest", {"instruments": ["IBM"], "timeframe": "1d", "source": "sample", "start": "2005-01-01"})
+    job = bl.jobs.submit(kind, options)
+    for _ in range(2):
+        work(bl)
+    assert bl.jobs.get(job.id).state == "done"
 
 
 # --- the queue -------------------------------------------------------------------------------------
@@ -247,6 +286,7 @@ def test_a_job_that_raises_anything_has_failed_without_telling_it(bl: BarLedger)
     job = done(bl, "bomb")
     assert (job.state, job.code) == ("failed", "internal")
     assert "s3cret" not in job.error
+    assert not job.next_step
 
 
 # --- going on, stopping ----------------------------------------------------------------------------
@@ -348,3 +388,14 @@ def test_the_command_lists_shows_and_cancels(cli: Cli, home: Path) -> None:
     assert f"{second.id} (verify), cancelled" in told
     assert cli.refused("jobs", "show", "nothing", code=3)["error"] == "queued-job-not-found"
     assert cli.refused("jobs", "list", "--state", "odd", code=2)["error"] == "invalid-setting"
+
+
+def test_the_command_says_why_a_job_failed_and_what_to_do(cli: Cli, home: Path) -> None:
+    with connect(home) as bl:
+        failed = done(bl, "ingest", instruments=["NOSUCH"], timeframe="1d", source="sample")
+    shown = cli.json("jobs", "show", failed.id)
+    assert (shown["code"], shown["result"]) == ("data-not-found", {})
+    assert shown["next_step"] == failed.next_step != ""
+    told = cli("jobs", "show", failed.id)
+    assert "[data-not-found]" in told
+    assert failed.next_step[:20] in told

@@ -14,6 +14,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
+from barledger.api.declared import place_of
 from barledger.api.examples.errors import BESIDE, HTTP, LIBRARY
 from barledger.api.options import Options
 from barledger.api.response_headers import described
@@ -109,12 +110,14 @@ class HttpProblem(HTTPException):
         *,
         headers: Mapping[str, str] | None = None,
         fields: Mapping[str, Any] | None = None,
+        parameter: str = "",
     ) -> None:
-        """Say it as an error of the library would."""
+        """Say it as an error of the library would; ``parameter`` is the one of the query that is wrong."""
         super().__init__(status, detail, headers=dict(headers or {}))
         self.code = code
         self.next_step = next_step
         self.fields = dict(fields or {})
+        self.parameter = parameter
 
 
 CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
@@ -132,7 +135,7 @@ def install(app: FastAPI, options: Options, allowed: Callable[[str], str]) -> No
 
     async def library(request: Request, error: Exception) -> Response:
         assert isinstance(error, BarledgerError)  # noqa: S101 - that is what it is registered for
-        return answer(of_library(error, request_id(request.scope)), headers_of(error, options))
+        return answer(of_library(error, request_id(request.scope), request.scope), headers_of(error, options))
 
     async def http(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)  # noqa: S101 - as above
@@ -180,15 +183,15 @@ def status_of(error: BarledgerError) -> int:
 # --- from what went wrong --------------------------------------------------------------------------
 
 
-def of_library(error: BarledgerError, identity: str) -> Problem:
-    """Tell an error of the library."""
+def of_library(error: BarledgerError, identity: str, scope: Mapping[str, Any] | None = None) -> Problem:
+    """Tell an error of the library; ``scope`` is of the request whose fields it is about."""
     status = status_of(error)
     if status >= 500:
         LOGGER.error("%s: %s", error.code, error, extra={"request_id": identity})
-    return _told_by(error, identity)
+    return _told_by(error, identity, scope or {})
 
 
-def _told_by(error: BarledgerError, identity: str) -> Problem:
+def _told_by(error: BarledgerError, identity: str, scope: Mapping[str, Any]) -> Problem:
     return _made(
         status_of(error),
         error.code,
@@ -197,14 +200,24 @@ def _told_by(error: BarledgerError, identity: str) -> Problem:
         identity,
         title=(type(error).__doc__ or "").partition("\n")[0].replace("``", "`"),
         fields=error.details(),
-        errors=[_wrong(name, error) for name in _fields_of(error)],
+        errors=[_wrong(name, error, scope) for name in _fields_of(error)],
     )
 
 
 def of_http(error: HTTPException, identity: str) -> Problem:
     """Tell what is wrong with a request as HTTP."""
     if isinstance(error, HttpProblem):
-        return _made(error.status_code, error.code, error.detail, error.next_step, identity, fields=error.fields)
+        wrong = FieldProblem(location="query", field=error.parameter, code=error.code, message=error.detail)
+        errors = [wrong] if error.parameter else []
+        return _made(
+            error.status_code,
+            error.code,
+            error.detail,
+            error.next_step,
+            identity,
+            fields=error.fields,
+            errors=errors,
+        )
     if error.detail == _UNREADABLE:
         step = "Send JSON in UTF-8 that is not nested deeper than the documentation describes."
         told = "the body cannot be read: it is nested too deeply, or no UTF-8"
@@ -301,8 +314,8 @@ def _fields_of(error: BarledgerError) -> tuple[str, ...]:
     return next((_FIELDS[kind] for kind in type(error).__mro__ if kind in _FIELDS), ())
 
 
-def _wrong(name: str, error: BarledgerError) -> FieldProblem:
-    return FieldProblem(location="request", field=name, code=error.code, message=str(error))
+def _wrong(name: str, error: BarledgerError, scope: Mapping[str, Any]) -> FieldProblem:
+    return FieldProblem(location=place_of(scope, name), field=name, code=error.code, message=str(error))
 
 
 # --- documentation ---------------------------------------------------------------------------------
@@ -333,6 +346,9 @@ _TOLD: Final[Mapping[int, str]] = {
 EVERYWHERE: Final = (400, 401, 403, 414, 422, 429, 431, 500, 503)
 """What every route that needs a key may answer."""
 
+BEFORE: Final = (400, 414, 431)
+"""What the layers before the routes may answer, whatever the route."""
+
 _SENT_WITH: Final = {401: ("WWW-Authenticate",), 409: ("Retry-After",), 429: ("Retry-After",), 503: ("Retry-After",)}
 _ID: Final = "8c1f0a5e"
 
@@ -345,10 +361,15 @@ def documented(*cases: int | BarledgerError) -> dict[int | str, dict[str, Any]]:
     own: dict[int, list[Problem]] = {}
     for case in cases:
         if isinstance(case, BarledgerError):
-            own.setdefault(status_of(case), []).append(_told_by(case, _ID))
+            own.setdefault(status_of(case), []).append(_told_by(case, _ID, {}))
     statuses = {one for one in cases if isinstance(one, int)} | {*own, *EVERYWHERE}
     statuses |= {408, 415} if 413 in statuses else set()
     return {status: _documented(status, own.get(status) or _examples(status)) for status in sorted(statuses)}
+
+
+def documented_before() -> dict[int | str, dict[str, Any]]:
+    """Return the errors that are possible before any route is reached, as one that needs no key documents them."""
+    return {status: _documented(status, _examples(status)) for status in BEFORE}
 
 
 def _documented(status: int, examples: list[Problem]) -> dict[str, Any]:
@@ -363,6 +384,6 @@ def _documented(status: int, examples: list[Problem]) -> dict[str, Any]:
 
 def _examples(status: int) -> list[Problem]:
     if status in LIBRARY:
-        return [_told_by(one, _ID) for one in (LIBRARY[status], *BESIDE.get(status, ()))]
+        return [_told_by(one, _ID, {}) for one in (LIBRARY[status], *BESIDE.get(status, ()))]
     code, detail, step = HTTP[status]
     return [_made(status, code, detail, step, _ID)]

@@ -45,7 +45,8 @@ def stream(request: Request, form: Format, table: Tabular, style: Style, headers
     """Return a table as an answer; raises `HttpProblem` for a style that the form cannot have."""
     if form.typed_times and style.times != "rfc3339":
         step = f"Leave times out: those of {form.name} have a type of their own."
-        raise HttpProblem(422, "times-are-typed", f"times cannot be {style.times} in {form.name}", step)
+        told = f"times cannot be {style.times} in {form.name}"
+        raise HttpProblem(422, "times-are-typed", told, step, parameter="times")
     parts = form.write(table, style)
     if is_head(request.scope):
         answer = Response(headers=dict(headers), media_type=form.media_type)

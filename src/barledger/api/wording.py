@@ -35,6 +35,7 @@ EXPECTED: Final[Mapping[str, str]] = {
 _KINDS: Final[Mapping[str, str]] = {
     "missing": "this is required",
     "extra_forbidden": "nothing of this name is known here",
+    "no_such_time": f"there is no such time; what is expected is {_TIME}",
 }
 
 
@@ -56,5 +57,5 @@ def _message(error: Mapping[str, Any]) -> str:
     if kind == "string_pattern_mismatch" and told["pattern"] in EXPECTED:
         return f"this is not what is expected: {EXPECTED[told['pattern']]}"
     if place == ("body",):
-        return "a body is required: an object in JSON"
+        return f"a body is {'required: ' if kind == 'missing' else ''}an object in JSON"
     return _KINDS.get(kind, str(error["msg"]))

@@ -66,6 +66,7 @@ def show(job_id: Id, store: Store = "", ledger: Ledger = "", json: Json = False)
         *((f"result {name}", value) for name, value in found.result.items()),
     ]
     rows += [("error", f"[{found.code}] {found.error}")] if found.error else []
+    rows += [("next", found.next_step)] if found.next_step else []
     return output.table(f"{found.kind} {found.id}", ("", ""), rows, found)
 
 

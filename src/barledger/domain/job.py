@@ -26,6 +26,8 @@ JobState = Literal["queued", "running", "interrupted", "done", "failed", "cancel
 STATES: Final[tuple[JobState, ...]] = get_args(JobState)
 ENDED: Final[frozenset[JobState]] = frozenset({"done", "failed", "cancelled"})
 """The states that nothing follows."""
+NEXT_STEP: Final = "next_step"
+"""The one thing that the result of a failed job has."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +56,8 @@ class Job(Readable):
     ``instruments`` are what it is about, none for the whole library; ``made_by`` is in whose name it acts. Times are
     ns, 0 for what has not happened; ``changed_at`` is larger for each change of any job. ``runner`` names the process
     that works on it, which is alive until ``alive_until`` unless it says so again; ``deaths`` counts those that died.
-    ``result`` is a summary of plain JSON values, ``error`` says why it failed, with its ``code``.
+    ``result`` is a summary of plain JSON values, ``error`` says why it failed, with its ``code``; what is to be done
+    about it is all that the result of a failed job has.
     """
 
     id: str
@@ -80,6 +83,11 @@ class Job(Readable):
     def ended(self) -> bool:
         """Whether nothing more becomes of it."""
         return self.state in ENDED
+
+    @property
+    def next_step(self) -> str:
+        """Return what to do about its error; empty where nobody knows."""
+        return str(self.result.get(NEXT_STEP, "")) if self.state == "failed" else ""
 
     def __str__(self) -> str:
         """Say it in a line."""

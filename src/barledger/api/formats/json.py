@@ -34,9 +34,8 @@ class Json(Format):
     def _columns(self, table: Tabular, style: Style) -> Iterator[bytes]:
         if not table.whole:
             step = "Ask for fewer by limit, for orient=records, or for another format."
-            raise HttpProblem(
-                422, "too-many-for-columns", "columns are written only of what fits into one portion", step
-            )
+            told = "columns are written only of what fits into one portion"
+            raise HttpProblem(422, "too-many-for-columns", told, step, parameter="orient")
         columns = [_dumped(arrays(spelled(one, style.times, big=as_text))) for one in table.portions]
         return iter([self._head(table), *columns, _tail(table)])
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Final, Literal
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
-from barledger.api.problems import LOGGER
+from barledger.api.problems import LOGGER, documented_before
 from barledger.api.schemas.health import Check, Health, Ready
 from barledger.api.security.callers import authenticated
 from barledger.barledger import BarLedger
@@ -20,14 +20,15 @@ _bearer: Final = HTTPBearer(auto_error=False, scheme_name="key")
 _TOLERANCE: Final = 5.0
 
 _NOT_READY: Final[dict[int | str, dict[str, Any]]] = {
+    **documented_before(),
     503: {
         "model": Ready,
         "description": "Store or ledger does not answer, they do not belong together, or a clock is off.",
-    }
+    },
 }
 
 
-@router.get("/health", operation_id="health", summary="Whether the process answers")
+@router.get("/health", operation_id="health", summary="Whether the process answers", responses=documented_before())
 async def health() -> Health:
     """Say so."""
     return Health(status="ok")

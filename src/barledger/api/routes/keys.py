@@ -12,7 +12,7 @@ from barledger.api.problems import documented
 from barledger.api.response_headers import described
 from barledger.api.schemas.keys import KeyAnswer, KeysAnswer, KeyWish, NewKeyAnswer
 from barledger.api.schemas.reasons import NoteWish
-from barledger.api.schemas.values import NAME
+from barledger.api.schemas.values import NAME, spared
 from barledger.api.security.callers import Admin, Caller
 from barledger.domain.access import AccessKey
 from barledger.errors import AccessKeyNotFound, AccessKeyRevoked, AccessKeyTaken
@@ -62,7 +62,11 @@ def listed(caller: Admin, request: Request) -> Response:
     },
 )
 def create(caller: Admin, wish: KeyWish) -> Response:
-    """Make a key. Its text is in this answer and nowhere else: only a hash is kept, so nothing is replayed."""
+    """Make a key. Its text is in this answer and nowhere else: only a hash is kept.
+
+    `Idempotency-Key` is not heeded, as an answer with a secret is not kept; a name that is taken is a 409, so that no
+    key is made twice.
+    """
     caller.check_all()
     made = caller.bl.keys.create(
         wish.name,
@@ -81,8 +85,11 @@ def create(caller: Admin, wish: KeyWish) -> Response:
     response_model=NewKeyAnswer,
     responses={200: {"headers": described()}, **documented(_MISSING, _REVOKED, 412, 413)},
 )
-def rotate(caller: Admin, key: KeyName, wish: NoteWish, expecting: Expecting) -> Response:
-    """Make another secret, and show it once; the old one is refused from now on."""
+def rotate(caller: Admin, key: KeyName, wish: Annotated[NoteWish, spared(NoteWish)], expecting: Expecting) -> Response:
+    """Make another secret, and show it once; the old one is refused from now on.
+
+    `Idempotency-Key` is not heeded, as an answer with a secret is not kept: whoever asks again gets yet another secret.
+    """
     caller.check_all()
     expecting.check(lambda: _shown(caller, caller.bl.keys.get(key)))
     return _new(caller, caller.bl.keys.rotate(key, reason=wish.reason), 200)
@@ -95,7 +102,7 @@ def rotate(caller: Admin, key: KeyName, wish: NoteWish, expecting: Expecting) ->
     response_model=KeyAnswer,
     responses={200: {"headers": described()}, **documented(_MISSING, 409, 412, 413)},
 )
-def revoke(caller: Admin, key: KeyName, wish: NoteWish, expecting: Expecting) -> Response:
+def revoke(caller: Admin, key: KeyName, wish: Annotated[NoteWish, spared(NoteWish)], expecting: Expecting) -> Response:
     """Refuse a key for good."""
     caller.check_all()
     expecting.check(lambda: _shown(caller, caller.bl.keys.get(key)))

@@ -24,7 +24,7 @@ from barledger.api.schemas.notifications import (
     TestedAnswer,
 )
 from barledger.api.schemas.reasons import NoteWish
-from barledger.api.schemas.values import NAME, Name
+from barledger.api.schemas.values import NAME, Name, spared
 from barledger.api.security.callers import Admin
 from barledger.errors import ChannelNotFound, ChannelTaken, DeliveryFailed, InvalidSetting, RouteNotFound
 
@@ -125,7 +125,7 @@ def test(caller: Admin, channel: ChannelName) -> TestedAnswer:
         **documented(_MISSING, 409, 413),
     },
 )
-def add_route(caller: Admin, channel: ChannelName, wish: RouteWish) -> Response:
+def add_route(caller: Admin, channel: ChannelName, wish: Annotated[RouteWish, spared(RouteWish)]) -> Response:
     """Add a rule of what goes to a channel, beside those that it has."""
     caller.check_all()
     made = caller.bl.notifications.rule(

@@ -18,6 +18,7 @@ from barledger.api.schemas.quality import (
     QualityHistoryAnswer,
     QualityHistoryWish,
 )
+from barledger.api.schemas.values import spared
 from barledger.api.security.callers import Caller, Decider, Reader
 from barledger.domain.series import normalise_instrument
 from barledger.domain.timeframe import Timeframe as Frame
@@ -57,7 +58,11 @@ def integrity(
     },
 )
 def measure(
-    caller: Decider, instrument: Instrument, timeframe: Timeframe, wish: IntegrityWish, once: OnceOnly
+    caller: Decider,
+    instrument: Instrument,
+    timeframe: Timeframe,
+    wish: Annotated[IntegrityWish, spared(IntegrityWish)],
+    once: OnceOnly,
 ) -> Response:
     """Measure as GET /data/integrity does; the ledger keeps it, and when blocks were verified by it."""
     caller.check(instrument)

@@ -156,6 +156,12 @@ class JobError(Schema):
 
     code: Annotated[str, Field(examples=["data-not-found"])]
     message: str
+    next_step: Annotated[str | None, Field(description="Null where nobody knows one.")]
+
+    @classmethod
+    def of(cls, job: Job) -> "JobError":
+        """Show why a job failed."""
+        return cls(code=job.code, message=job.error, next_step=job.next_step or None)
 
 
 class JobFile(Schema):
@@ -216,7 +222,7 @@ class JobAnswer(Schema):
             ended_at=stamp(job.ended_at),
             progress=ProgressAnswer(done=told.done, total=told.total or None, share=told.share, text=told.text),
             cancel_asked=job.cancel_asked,
-            error=JobError(code=job.code, message=job.error) if job.error else None,
+            error=JobError.of(job) if job.error else None,
             result=JobResult.of(job) if job.state == "done" else None,
             url=f"{ROOT}/{job.id}",
         )

@@ -12,7 +12,7 @@ class FieldProblem(Schema):
 
     location: Annotated[
         str,
-        Field(description="path, query, header or body; request where a rule is about several.", examples=["query"]),
+        Field(description="path, query, header or body; request where it is not known.", examples=["query"]),
     ]
     field: Annotated[str, Field(description="The field; of a body with dots, as in ranges.0.start_date.")]
     code: Annotated[str, Field(examples=["string_pattern_mismatch"])]

@@ -2,9 +2,12 @@
 
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from fastapi import Body
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic_core import PydanticCustomError
 
-from barledger.domain.interval import BEGINNING, END_OF_TIME, Interval, format_time
+from barledger.domain.interval import BEGINNING, END_OF_TIME, Interval, format_time, parse_time
+from barledger.errors import InvalidInterval
 
 TimeframeName = Literal[
     "1m",
@@ -33,6 +36,17 @@ _CLOCK: Final = r"([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9](\.[0-9]{1,9})?)?"
 _ZONE: Final = r"(Z|[+-](0[0-9]|1[0-4]):[0-5][0-9])?"
 TIME: Final = f"{_DAY}([T ]{_CLOCK}{_ZONE})?"
 """A pattern of a time that a client gives."""
+
+
+def _on_a_calendar(text: str) -> str:
+    """Refuse what looks like a time and is none, such as the 30th of February."""
+    try:
+        parse_time(text)
+    except InvalidInterval as error:
+        raise PydanticCustomError("no_such_time", "there is no such time") from error
+    return text
+
+
 Time = Annotated[
     str,
     Field(
@@ -41,6 +55,7 @@ Time = Annotated[
         description="A date, or a time in RFC 3339; without a zone in UTC.",
         examples=["2005-02-28", "2005-02-28T09:30:00Z"],
     ),
+    AfterValidator(_on_a_calendar),
 ]
 """A time that a client gives."""
 
@@ -95,6 +110,11 @@ class Wish(BaseModel):
     """What comes in; a member that nobody knows is a mistake."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+def spared(model: type[Wish]) -> Any:
+    """Return what lets a request have no body where nothing in it has to be said: that is the same as ``{}``."""
+    return Body(default_factory=model)
 
 
 class Span(Schema):

@@ -63,7 +63,7 @@ class IndicatorService:
         reading = Reading(retrieval, absences)
         self._calculator = Calculator(reading, Places(vault, instruments), absences, self.cache)
         many = BatchCalculator(retrieval, vault, reading, self._calculator.tables, self._requests)
-        self.batch, self.batches, self._names = many.batch, many.batches, many.names
+        self.batch, self.batches, self.names = many.batch, many.batches, many.names
 
     def calculate(  # noqa: PLR0913 - the one call for strategies
         self,
@@ -200,7 +200,7 @@ class IndicatorService:
         request = self._requests.bound(specs, None)
         asked: dict[str, Any] = {"start": start, "end": end, "last": last, "source": source, "version": version}
         asked |= {"adjust": adjust, "anchor": anchor, "fetch_missing": False, "options": None}
-        names = [instruments] if isinstance(instruments, str) else self._names(instruments, timeframe, source)
+        names = [instruments] if isinstance(instruments, str) else self.names(instruments, timeframe, source)
         fitting = most * (_COLUMNS_OF_BARS + 1) // (_COLUMNS_OF_BARS + len(request.picks))
         self._measure.check(request, [Question.of(one, timeframe, **asked) for one in names], most=fitting)
 

@@ -269,10 +269,16 @@ class DataIngestionService:
         with self._source(name, None) as (_, made):
             return made.declaration
 
-    def try_source(self, name: str, options: Mapping[str, Any] | None = None) -> None:
-        """Raise what making this source raises: `SourceNotFound`, `InvalidSetting` or `DriverMissing`."""
-        with self._source(name, options):
-            return
+    def try_source(
+        self, name: str, options: Mapping[str, Any] | None = None, *, request: FetchRequest | None = None
+    ) -> None:
+        """Raise what making this source raises: `SourceNotFound`, `InvalidSetting` or `DriverMissing`.
+
+        With a ``request``, also `CapabilityMissing` for one that the source declares it cannot serve; none is made.
+        """
+        with self._source(name, options) as (_, made):
+            if request is not None:
+                made.check(request)
 
     def forget(
         self, instrument: str = "*", *, timeframe: str | None = None, source: str | None = None, reason: str = ""

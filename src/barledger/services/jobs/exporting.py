@@ -1,14 +1,16 @@
 """Jobs that make files: bars of many series, and indicators of many instruments."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 from barledger import faults
 from barledger.domain.interval import Interval
+from barledger.domain.job import ENDED, STATES
+from barledger.domain.series import normalise_instrument
 from barledger.domain.timeframe import Timeframe
 from barledger.domain.version import Version
-from barledger.errors import InvalidSetting
+from barledger.errors import InvalidSetting, SeriesNotFound
 from barledger.services.jobs import results
 from barledger.services.jobs.tables import FORMATS, TableFile
 from barledger.services.retrieval import files
@@ -36,6 +38,23 @@ def _check_bars(options: Mapping[str, Any], *needed: str) -> None:
     Version.of(options.get("version", "latest"))
 
 
+def _check_stored(
+    bl: Any, options: Mapping[str, Any], names: Sequence[str], frames: Sequence[str], *, one: bool
+) -> None:
+    """Refuse if no series can be read, and with ``one`` if one cannot; what is being ingested may be there by then."""
+    wrong = bl.retrieval.unreadable(names, frames, **_asked(options))
+    coming = _coming(bl) if wrong else set()
+    certain = [why for (name, _), why in wrong.items() if not (isinstance(why, SeriesNotFound) and name in coming)]
+    if certain and (one or len(certain) == len(names) * len(frames)):
+        raise certain[0]
+
+
+def _coming(bl: Any) -> set[str]:
+    """Return the instruments of ingestions that are not over."""
+    waiting = bl.jobs.list(states=[state for state in STATES if state not in ENDED])
+    return {name for job in waiting if job.kind == "ingest" for name in job.instruments}
+
+
 def _asked(options: Mapping[str, Any]) -> dict[str, Any]:
     return {name: options[name] for name in _BARS if options.get(name) is not None}
 
@@ -43,12 +62,13 @@ def _asked(options: Mapping[str, Any]) -> dict[str, Any]:
 # --- bars ------------------------------------------------------------------------------------------
 
 
-def _check_export(_: Any, options: Mapping[str, Any]) -> None:
+def _check_export(bl: Any, options: Mapping[str, Any]) -> None:
     _check_bars(options, "timeframes")
     for frame in options["timeframes"]:
         Timeframe.of(frame)
     files.check_format(options.get("format", "parquet"))
     files.check_file_style(options.get("style", files.OWN))
+    _check_stored(bl, options, names_in(options), list(options["timeframes"]), one=True)
 
 
 class _Unfinished(Exception):
@@ -100,6 +120,18 @@ def _check_batch(bl: Any, options: Mapping[str, Any]) -> None:
         raise InvalidSetting(setting="format", reason=f"{options['format']!r} is none of {', '.join(FORMATS)}")
     # What is wrong with the specs is told before anything is read.
     bl.indicators.warmup(options["indicators"], nan_policy=options.get("nan_policy"))
+    frame = options["timeframe"]
+    # Without those that all others are computed with there is nothing.
+    beside = dict.fromkeys(map(normalise_instrument, bl.indicators.instruments(options["indicators"])))
+    if beside:
+        _check_stored(bl, options, [*beside], [frame], one=True)
+    try:
+        names = bl.indicators.names([*dict.fromkeys(names_in(options))], frame, options.get("source"))
+    except SeriesNotFound:
+        if not _coming(bl):
+            raise
+    else:
+        _check_stored(bl, options, names, [frame], one=False)
 
 
 def _batch(bl: Any, options: Mapping[str, Any], stop: Any) -> Mapping[str, Any]:

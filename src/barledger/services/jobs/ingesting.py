@@ -6,6 +6,7 @@ from typing import Any, Final, get_args
 
 from barledger.domain.change_policy import OnChange
 from barledger.domain.interval import Interval
+from barledger.domain.timeframe import Timeframe
 from barledger.domain.validation import OnInvalid
 from barledger.errors import InvalidSetting, SourceError
 from barledger.services.ingestion.progress import Advanced, Event, Finished, Started
@@ -15,6 +16,7 @@ from barledger.services.schedule.budgets import budget_of
 from barledger.services.schedule.failing import TOLD
 from barledger.services.schedule.kinds import JobKind
 from barledger.services.schedule.scope import check_scope, names_in
+from barledger.sources.contract import FetchRequest
 
 _COUNTS: Final = ("new", "changed", "withdrawn", "same", "jitter", "quarantined", "proposed", "calls")
 
@@ -49,7 +51,7 @@ def _check(bl: Any, options: Mapping[str, Any]) -> None:
         if not options.get(name):
             raise InvalidSetting(setting=name, reason="it is needed")
     check_scope(bl, options)
-    Interval.of(options.get("start"), options.get("end"))
+    interval = Interval.of(options.get("start"), options.get("end"))
     budget_of(options)
     _check_word("on_change", options, get_args(OnChange))
     _check_word("on_invalid", options, get_args(OnInvalid))
@@ -57,8 +59,13 @@ def _check(bl: Any, options: Mapping[str, Any]) -> None:
     if not isinstance(refresh, int) or isinstance(refresh, bool) or refresh < 1:
         raise InvalidSetting(setting="refresh", reason=f"{refresh!r} is no number of bars")
     # A source that does not answer now may do so when the job runs.
+    frame, names = Timeframe.of(options["timeframe"]), names_in(options)
     with suppress(SourceError):
-        bl.ingestion.try_source(options["source"], options.get("source_options"))
+        bl.ingestion.try_source(
+            options["source"],
+            options.get("source_options"),
+            request=FetchRequest(instrument=names[0], timeframe=frame, interval=interval),
+        )
 
 
 def _check_word(name: str, options: Mapping[str, Any], known: tuple[str, ...]) -> None:

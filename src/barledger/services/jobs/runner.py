@@ -8,7 +8,7 @@ from threading import Lock
 from typing import Any, Final
 
 from barledger import faults
-from barledger.domain.job import Job, JobState
+from barledger.domain.job import NEXT_STEP, Job, JobState
 from barledger.domain.notice import Notice
 from barledger.errors import BarledgerError, RunnerLost
 from barledger.services.cache.lease import steady_clock
@@ -142,7 +142,7 @@ class JobRunner:
         except RunnerLost:
             return {"unfinished": True}, "", ""
         except BarledgerError as error:
-            return {}, str(error), error.code
+            return {NEXT_STEP: error.advice}, str(error), error.code
         except Exception as error:  # noqa: BLE001 - a job may raise anything, and the queue goes on
             # Its text may tell what belongs to nobody who asks; the log has it.
             _log.exception("job %s failed", job.id)

@@ -31,6 +31,7 @@ class QueuedJobView:
     result: Mapping[str, Any] = field(default_factory=dict)
     error: str
     code: str
+    next_step: str
     runner: str
 
     @staticmethod
@@ -52,9 +53,10 @@ class QueuedJobView:
             total=job.progress.total,
             doing=job.progress.text,
             cancel_asked=job.cancel_asked,
-            result=dict(job.result),
+            result={} if job.state == "failed" else dict(job.result),
             error=job.error,
             code=job.code,
+            next_step=job.next_step,
             runner=job.runner,
         )
 

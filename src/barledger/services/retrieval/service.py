@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from barledger.domain.bars import Bars
 from barledger.domain.interval import Instant
-from barledger.errors import InvalidSetting, NoBars, SeriesNotFound
+from barledger.errors import BarledgerError, InvalidSetting, NoBars, SeriesNotFound
 from barledger.ledger.contract import Intent
 from barledger.services.audit.receipts import Reader, check_receivable, receive
 from barledger.services.cache import snapshots
@@ -264,6 +264,25 @@ class DataRetrievalService:
         request = ReadRequest.of(start=start, end=end, source=source, version=version, lookback=lookback, adjust=adjust)
         views = views_of(self._vault, self._instruments, names_of(instruments, [timeframe]), request)
         return iter(Walk(views=views, request=request, adjuster=self._adjuster, say=self._say_if_nothing, rows=rows))
+
+    def unreadable(
+        self,
+        instruments: str | Sequence[str],
+        timeframes: str | Sequence[str],
+        *,
+        start: Instant | None = None,
+        end: Instant | None = None,
+        source: str | None = None,
+        version: str | Instant = "latest",
+        adjust: str | None = None,
+    ) -> dict[tuple[str, str], BarledgerError]:
+        """Return why bars cannot be read, by instrument and timeframe, as far as it is known before any are read.
+
+        That is that there are none, or not at this version, or that of several sources none is chosen.
+        """
+        request = ReadRequest.of(start=start, end=end, source=source, version=version, adjust=adjust)
+        views = views_of(self._vault, self._instruments, names_of(instruments, timeframes), request)
+        return {(name, frame.name): one for (name, frame), one in views.items() if isinstance(one, BarledgerError)}
 
     def panel(  # noqa: PLR0913 - the same wishes, and how to align
         self,
