@@ -66,7 +66,7 @@ def _data(ask: Recorder) -> None:
     stretch = {"start_date": "2024-12-01", "end_date": "2024-12-31"}
     ask("measure_quality", "POST", f"/quality/measure/{_AAPL}", stretch)
     ask("quality_history", "GET", f"/quality/history/{_AAPL}")
-    ask("instruments", "GET", "/instruments?match=AAPL")
+    ask("instruments", "GET", "/instruments?pattern=AAPL")
     ask("symbols", "GET", "/symbols?instrument=AAPL")
     ask("sources", "GET", "/sources")
     ask("source", "GET", "/sources/sample")
