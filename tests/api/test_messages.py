@@ -1,5 +1,6 @@
 """What is said of a request that is wrong: which field it is, what is expected there, and what to do."""
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -9,8 +10,11 @@ from asgi import AppClient
 from barledger import BarLedger
 from barledger.api.app import build, routed
 from barledger.api.examples.answers import operations
+from barledger.api.problems import status_of
 from barledger.api.repeated import LISTS
-from barledger.api.wording import EXPECTED
+from barledger.api.wording import EXPECTED, NEXT_STEPS, next_step
+from barledger.errors import BarledgerError
+from erring import LEAVES, sample
 from serving import OPTIONS, KeyOf, bearer
 
 AAPL = "/api/v1/data/ohlcv/AAPL/1d"
@@ -211,6 +215,40 @@ def test_a_control_character_in_a_path_is_refused(admin: AppClient, path: str) -
         answer = admin.get(f"/api/v1/{path.format(character)}")
         assert answer.status_code == 422, character
         assert answer.json()["errors"][0]["location"] == "path", character
+
+
+# --- next steps ------------------------------------------------------------------------------------
+
+
+def test_next_steps_of_problems_can_be_followed_over_http(raw: dict[str, Any]) -> None:
+    known = {path.partition("{")[0].rstrip("/") for path in raw["paths"]}
+    for kind, told in NEXT_STEPS.items():
+        assert "bl." not in told, kind
+        assert "`barledger" not in told, kind
+        for path in re.findall(r"/api/v1/[a-z/-]+", told):
+            assert path.rstrip("/") in known, (kind, path)
+
+
+@pytest.mark.parametrize("kind", [kind for kind in LEAVES if status_of(sample(kind)) in (404, 409, 422)])
+def test_what_a_client_can_do_is_no_call_of_python(kind: type[BarledgerError]) -> None:
+    step = next_step(sample(kind))
+    assert re.search(r"\bbl\.(integrity|actions|cache)|barledger\.domain|pass the bars", step) is None
+
+
+@pytest.mark.parametrize(
+    ("path", "told"),
+    [
+        ("data/ohlcv/FB/1d", "GET /api/v1/instruments"),
+        ("instruments/FB", "GET /api/v1/instruments"),
+        ("data/ohlcv/AAPL/1d?version=nope", "GET /api/v1/snapshots"),
+        ("rules/nope", "GET /api/v1/rules"),
+        ("sources/nope", "GET /api/v1/sources"),
+        ("indicators/describe/nope", "GET /api/v1/indicators"),
+    ],
+)
+def test_what_is_not_found_is_told_where_there_is_a_list(admin: AppClient, path: str, told: str) -> None:
+    problem = admin.get(f"/api/v1/{path}").json()
+    assert (problem["status"], told in problem["next_step"]) == (404, True)
 
 
 # --- what is told ----------------------------------------------------------------------------------

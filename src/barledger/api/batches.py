@@ -6,6 +6,7 @@ from typing import Any, Final
 import pyarrow as pa
 
 from barledger.api.schemas.indicators import BatchItem, ItemError
+from barledger.api.wording import next_step
 from barledger.errors import BarledgerError
 from barledger.indicators.calculation import Calculation
 from barledger.services.indicators.batched import Batches
@@ -80,7 +81,7 @@ def _computed(name: str, found: Calculation) -> BatchItem:
 
 
 def _failure(name: str, error: BarledgerError) -> BatchItem:
-    told = ItemError(code=error.code, detail=str(error), next_step=error.advice)
+    told = ItemError(code=error.code, detail=str(error), next_step=next_step(error))
     return BatchItem(
         instrument=name, rows=0, revision=None, digest=None, warmup_complete=False, exact=False, error=told
     )

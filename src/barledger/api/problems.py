@@ -19,7 +19,7 @@ from barledger.api.options import Options
 from barledger.api.response_headers import described
 from barledger.api.schemas.problem import FieldProblem, Problem
 from barledger.api.schemas.values import NAME, plain
-from barledger.api.wording import field_problem
+from barledger.api.wording import field_problem, next_step
 from barledger.errors import (
     AccessDenied,
     ActionKnown,
@@ -193,7 +193,7 @@ def _told_by(error: BarledgerError, identity: str) -> Problem:
         status_of(error),
         error.code,
         str(error),
-        error.advice,
+        next_step(error),
         identity,
         title=(type(error).__doc__ or "").partition("\n")[0].replace("``", "`"),
         fields=error.details(),

@@ -58,7 +58,7 @@ class RemoteAvailability(Unserved):
         return [self.check(one, timeframe, **wishes) for one in instruments]
 
     def strip(self, answer: Availability, *, cells: int) -> tuple[Cell, ...]:
-        """Divide what was checked into cells for a picture of it (`DataAvailabilityService.strip`); nothing is asked."""
+        """Divide what was checked into cells for a picture of it (`DataAvailabilityService.strip`), asking nothing."""
         return strip(answer, calendar_called(answer.calendar), cells=cells)
 
 

@@ -1,5 +1,7 @@
 """What there is to ask a server for: its instruments, its series, and where these lack bars."""
 
+from pathlib import Path
+
 import pytest
 
 from barledger import BarLedger
@@ -10,8 +12,9 @@ from serving import Served
 
 
 @pytest.fixture(autouse=True)
-def _key(cli: Cli, served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+def _key(home: Path, served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BARLEDGER_KEY", served.key)
+    monkeypatch.setenv("BARLEDGER_REMOTE_CACHE_DIR", str(home / "answers"))
 
 
 def test_the_command_draws_what_a_server_has_as_it_draws_a_library_here(cli: Cli, served: Served) -> None:
