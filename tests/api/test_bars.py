@@ -259,3 +259,13 @@ def test_hostile_names_are_only_names(client: AppClient, name: str) -> None:
     answer = client.get(f"/api/v1/data/ohlcv/{name}/1d")
     assert answer.status_code in {404, 422}
     assert answer.headers["content-type"] == "application/problem+json"
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_a_source_that_nobody_has_is_warned_of(client: AppClient, form: str) -> None:
+    told = "there are no bars of AAPL 1d from nope; there are AAPL 1d from desk"
+    for wish in ({}, {"last": 5}, {"limit": 5}, {"start_date": "1970-02-01"}):
+        answer = client.get(AAPL, params={"source": "nope", "format": form, **wish})
+        assert (answer.status_code, answer.headers["barledger-warning"]) == (200, told)
+    if form == "json":
+        assert answer.json()["meta"]["warnings"] == [told]

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from barledger import BarLedger
+from barledger.errors import NoBars, SeriesNotFound
 from barledger.remote.library import RemoteBarLedger
 from commands import Cli
 from libraries import frame
@@ -50,3 +51,13 @@ def test_series_of_a_server_are_listed(bl: BarLedger, remote: RemoteBarLedger, c
     assert remote.cache.series(instrument="ZZZZ") == []
     assert [one["bars"] for one in cli.json("series", "BTC/USDT", "--store", served.url)] == [5]
     assert len(cli.json("series", "--store", served.url)) == 4
+
+
+def test_indicators_of_a_source_that_nobody_has_are_warned_of(remote: RemoteBarLedger) -> None:
+    with pytest.warns(NoBars, match="no bars of AAPL 1d from nope"):
+        assert not len(remote.indicators.calculate("sma(5)", "AAPL", "1d", source="nope"))
+
+
+def test_availability_of_a_source_that_nobody_has_names_it(remote: RemoteBarLedger) -> None:
+    with pytest.raises(SeriesNotFound, match="of AAPL 1d from nope"):
+        remote.availability.check("AAPL", "1d", source="nope")
