@@ -7,6 +7,7 @@ knows is an `HttpProblem`.
 import logging
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 from fastapi import FastAPI, Request
@@ -51,6 +52,7 @@ from barledger.errors import (
     LedgerMismatch,
     MissingColumns,
     NotFound,
+    NotPinned,
     ParameterInvalid,
     ParameterUnknown,
     QueueFull,
@@ -132,6 +134,10 @@ def install(app: FastAPI, options: Options, allowed: Callable[[str], str]) -> No
 
     async def library(request: Request, error: Exception) -> Response:
         assert isinstance(error, BarledgerError)  # noqa: S101 - that is what it is registered for
+        key = request.scope.get("barledger.key")
+        if isinstance(error, NotPinned) and key is not None and key.instruments:
+            # What else a snapshot pins is perhaps not for this key.
+            error = replace(error, pinned="")
         return answer(of_library(error, request_id(request.scope)), headers_of(error, options))
 
     async def http(request: Request, error: Exception) -> Response:

@@ -3,6 +3,7 @@
 Of a field it is said in words and with an example, and never with what was sent.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -29,9 +30,11 @@ from barledger.errors import (
     InputMissing,
     InstrumentNotFound,
     InvalidAction,
+    InvalidSpec,
     JobNotFound,
     JobTaken,
     JobUnfinished,
+    NotPinned,
     ProposalStale,
     QueuedJobNotFound,
     QueueFull,
@@ -103,6 +106,8 @@ NEXT_STEPS: Final[Mapping[type[BarledgerError], str]] = {
     JobNotFound: "`GET /api/v1/schedule/jobs` lists those that there are.",
     JobTaken: "Choose another name, or remove that one first (`GET /api/v1/schedule/jobs` lists them).",
     JobUnfinished: "Wait until it is done: `GET /api/v1/jobs/<id>` says how far it is.",
+    NotPinned: "Ask for what it pins{pinned} (`GET /api/v1/snapshots/<id>` lists it), or take a snapshot of this "
+    "series (`POST /api/v1/data/snapshot`).",
     ProposalStale: "Let it be found again (`GET /api/v1/discrepancies` tells), then decide on the new proposal.",
     QueueFull: "Try again when some have ended, or cancel one: `GET /api/v1/jobs` lists them.",
     QueuedJobNotFound: "`GET /api/v1/jobs` lists those that there are; the oldest are forgotten.",
@@ -124,11 +129,18 @@ NEXT_STEPS: Final[Mapping[type[BarledgerError], str]] = {
 
 def next_step(error: BarledgerError) -> str:
     """Return what somebody at a distance can do about an error of the library."""
+    if isinstance(error, InvalidSpec) and error.spec[error.place : error.place + 1] == "," and _ENDED in error.reason:
+        return "Repeat the parameter for each spec, indicators=sma(20)&indicators=rsi(14); a body has a list of them."
     step = NEXT_STEPS.get(type(error))
     # What an error advises in its own case fits better.
     if step is None or error.advice != error.next_step.format(**error.details()):
         return error.advice
     return step.format(**error.details())
+
+
+# The zone of a time whose + arrives as a space.
+_LOST: Final = re.compile(r"[0-9] [0-9]{2}:[0-9]{2}$")
+_ENDED: Final = "nothing is expected after the spec"
 
 
 def field_problem(error: Mapping[str, Any]) -> FieldProblem:
@@ -147,7 +159,9 @@ def _message(error: Mapping[str, Any]) -> str:
     if kind == "json_invalid":
         return f"the body is no JSON: {told['error']} at character {place[1]}"
     if kind == "string_pattern_mismatch" and told["pattern"] in EXPECTED:
-        return f"this is not what is expected: {EXPECTED[told['pattern']]}"
+        lost = TIME in told["pattern"] and place[0] == "query" and _LOST.search(str(error.get("input", "")))
+        hint = "; in an address the + of a zone is written %2B" if lost else ""
+        return f"this is not what is expected: {EXPECTED[told['pattern']]}{hint}"
     if place == ("body",):
         return "a body is required: an object in JSON"
     return _KINDS.get(kind, str(error["msg"]))

@@ -136,7 +136,8 @@ def batch(caller: Reader, request: Request, wish: BatchWish, wanted: Annotated[T
     """Compute indicators of each instrument, right from its first row, all of one consistent cut.
 
     Rows come as they are computed, instrument after instrument. One that fails stops no other: it has a row with its
-    `error`, and in JSON `items` tells of each.
+    `error`, and in JSON `items` tells of each: its revision, its digest, and whether its warm-up is complete. These are
+    known only at the end, so that no header has them, and the other forms have none of them.
     """
     _check(caller, wish)
     form = choose(request.headers.get("accept"), wanted.format)
