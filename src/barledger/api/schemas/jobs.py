@@ -58,8 +58,8 @@ class IngestWish(JobWish):
     start_date: Annotated[
         Time | None,
         Field(
-            description="From this time on; without one from where the bars end. Sources that are read as a whole "
-            "(sample, files) give all their bars."
+            description="From this time on; without one from where the bars end, but of sources read as a whole "
+            "(sample, files) all their bars."
         ),
     ] = None
     end_date: Annotated[Time | None, Field(description="Up to, not including, this time; without one until now.")] = (
