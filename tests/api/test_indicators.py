@@ -227,7 +227,7 @@ def test_a_version_that_an_instrument_does_not_have_is_told_of_it(client: AppCli
     told = client.post(f"{BASE}/batch", json=WISH | {"version": "apples"}).json()
     assert {one["instrument"]: one["error"] and one["error"]["code"] for one in told["items"]} == {
         "AAPL": None,
-        "BTCUSDT": "version-not-found",
+        "BTCUSDT": "not-pinned",
     }
 
 
