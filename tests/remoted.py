@@ -31,8 +31,8 @@ REFUSED: Final = (
 )
 _READ: Final = {
     "retrieval": ("bars", "bars_of", "panel", "verify_export"),
-    "availability": ("check", "check_many"),
-    "cache": ("snapshot", "snapshot_of", "snapshots", "find", "verify", "history", "versions"),
+    "availability": ("check", "check_many", "strip"),
+    "cache": ("snapshot", "snapshot_of", "snapshots", "find", "verify", "history", "versions", "series"),
     "indicators": ("calculate", "batch", "batches", "describe", "list", "warmup"),
 }
 

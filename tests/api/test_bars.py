@@ -284,3 +284,13 @@ def test_a_style_has_its_columns(client: AppClient) -> None:
         answer = client.get(AAPL, params={"style": "yfinance", "format": "csv", **more})
         assert answer.status_code == 422
         assert answer.json()["errors"][0]["field"] == "style"
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_a_source_that_nobody_has_is_warned_of(client: AppClient, form: str) -> None:
+    told = "there are no bars of AAPL 1d from nope; there are AAPL 1d from desk"
+    for wish in ({}, {"last": 5}, {"limit": 5}, {"start_date": "1970-02-01"}):
+        answer = client.get(AAPL, params={"source": "nope", "format": form, **wish})
+        assert (answer.status_code, answer.headers["barledger-warning"]) == (200, told)
+    if form == "json":
+        assert answer.json()["meta"]["warnings"] == [told]

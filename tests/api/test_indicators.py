@@ -5,6 +5,7 @@ import json
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -226,7 +227,7 @@ def test_a_version_that_an_instrument_does_not_have_is_told_of_it(client: AppCli
     told = client.post(f"{BASE}/batch", json=WISH | {"version": "apples"}).json()
     assert {one["instrument"]: one["error"] and one["error"]["code"] for one in told["items"]} == {
         "AAPL": None,
-        "BTCUSDT": "version-not-found",
+        "BTCUSDT": "not-pinned",
     }
 
 
@@ -315,3 +316,56 @@ def test_a_snapshot_counts_what_it_pins(bounded: AppClient, bl: BarLedger) -> No
     for name, status in (("short", 200), ("all", 422)):
         told = bounded.get(f"{BASE}/calculate/sma", params=YEARS | {"version": pinned[name]})
         assert told.status_code == status, told.text
+
+
+# --- inputs by name, and bars of a source that nobody has --------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("given", "spec"),
+    [
+        ("@BTCUSDT", "rolling_beta(close, @BTCUSDT, 20)"),
+        ("@BTCUSDT.high", "rolling_beta(close, @BTCUSDT.high, 20)"),
+        ("sma(@BTCUSDT.close, 5)", "rolling_beta(close, sma(@BTCUSDT, 5), 20)"),
+        ("open", "rolling_beta(close, open, 20)"),
+    ],
+)
+def test_an_input_by_its_name_is_what_a_spec_takes(client: AppClient, bl: BarLedger, given: str, spec: str) -> None:
+    wish = SMA | {"parameters": json.dumps({"benchmark": given, "period": 20})}
+    answer = client.get(f"{BASE}/calculate/rolling_beta", params=wish | {"format": "arrow"})
+    assert answer.status_code == 200, answer.text
+    assert answer.headers["barledger-digest"]
+    found = pa.ipc.open_stream(answer.content).read_all().column(1).to_numpy()
+    np.testing.assert_array_equal(found, bl.indicators.calculate(spec, "AAPL", "1d").values(spec))
+
+
+@pytest.mark.parametrize("given", ["@BTCUSDT, 20", "@BTCUSDT) + x(", "@", "sma(5), x=3", "no such column"])
+def test_an_input_is_one_input(client: AppClient, given: str) -> None:
+    wish = SMA | {"parameters": json.dumps({"benchmark": given})}
+    assert client.get(f"{BASE}/calculate/rolling_beta", params=wish).status_code == 422
+
+
+def test_an_input_of_another_instrument_needs_a_key_for_it(client: AppClient, key_of: KeyOf) -> None:
+    wish = SMA | {"parameters": '{"benchmark": "sma(@BTCUSDT.close, 5)"}'}
+    headers = bearer(key_of("read", instruments=("A*",)))
+    assert client.get(f"{BASE}/calculate/rolling_beta", params=wish, headers=headers).status_code == 403
+
+
+def test_an_input_that_is_missing_is_told_how_to_be_named(client: AppClient) -> None:
+    told = client.get(f"{BASE}/calculate/rolling_beta", params=SMA | {"parameters": "{}"}).json()
+    assert (told["code"], told["fields"]["column"]) == ("input-missing", "benchmark")
+    assert '{"benchmark": "@MSFT.close"}' in told["next_step"]
+
+
+@pytest.mark.filterwarnings("ignore::barledger.errors.NoBars")
+@pytest.mark.parametrize(("path", "more"), [("calculate/sma", {}), ("values", {"indicators": "sma(5)"})])
+def test_a_source_that_nobody_has_is_warned_of_in_every_form(
+    client: AppClient, path: str, more: dict[str, str]
+) -> None:
+    wish = {"instrument": "AAPL", "timeframe": "1d", **more}
+    told = client.get(f"{BASE}/{path}", params=wish | {"source": "nope"})
+    assert told.json()["meta"]["warnings"] == ["there are no bars of AAPL 1d from nope; there are AAPL 1d from desk"]
+    for form in FORMATS:
+        answer = client.get(f"{BASE}/{path}", params=wish | {"source": "nope", "format": form})
+        assert answer.headers["barledger-warning"] == told.json()["meta"]["warnings"][0]
+    assert "barledger-warning" not in client.get(f"{BASE}/{path}", params=wish).headers

@@ -1,5 +1,6 @@
 """What is said of a request that is wrong: which field it is, what is expected there, and what to do."""
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -9,8 +10,11 @@ from asgi import AppClient
 from barledger import BarLedger
 from barledger.api.app import build, routed
 from barledger.api.examples.answers import operations
+from barledger.api.problems import status_of
 from barledger.api.repeated import LISTS
-from barledger.api.wording import EXPECTED
+from barledger.api.wording import EXPECTED, NEXT_STEPS, next_step
+from barledger.errors import BarledgerError
+from erring import LEAVES, sample
 from serving import OPTIONS, KeyOf, bearer
 
 AAPL = "/api/v1/data/ohlcv/AAPL/1d"
@@ -214,6 +218,47 @@ def patterns(raw: dict[str, Any], told: Any) -> Iterator[str]:
             yield from patterns(raw, one)
 
 
+@pytest.mark.parametrize("time", ["1970-02-01t00:00:00z", "1970-02-01T00:00:00z", "1970-02-01t05:00:00%2B05:00"])
+def test_times_may_be_written_in_lower_case(client: AppClient, time: str) -> None:
+    assert client.get(f"{AAPL}?start_date={time}").json()["meta"]["interval"]["start"] == "1970-02-01T00:00:00Z"
+    assert client.get(f"{AAPL}?version={time}").json()["meta"]["rows"] == 0
+
+
+def test_a_zone_whose_plus_is_lost_is_told_how_to_be_sent(client: AppClient) -> None:
+    (error,) = client.get(f"{AAPL}?start_date=2005-01-03T00:00:00+05:00").json()["errors"]
+    assert error["message"].endswith("the + of a zone is written %2B")
+    (error,) = client.get(f"{AAPL}?start_date=2005-01-03 or so").json()["errors"]
+    assert "%2B" not in error["message"]
+
+
+def test_time_may_be_named_among_the_columns(client: AppClient) -> None:
+    answer = client.get(f"{AAPL}?columns=time,close&last=1").json()
+    assert answer["meta"]["columns"] == ["time", "close"]
+    (error,) = client.get(f"{AAPL}?columns=time").json()["errors"]
+    assert (error["field"], "another column" in error["message"]) == ("columns", True)
+
+
+def test_specs_in_one_parameter_are_told_to_be_several(client: AppClient) -> None:
+    values = "/api/v1/indicators/values?instrument=AAPL&timeframe=1d&last=1&indicators="
+    told = client.get(f"{values}sma(20),rsi(14)").json()
+    assert (told["code"], "indicators=sma(20)&indicators=rsi(14)" in told["next_step"]) == ("invalid-spec", True)
+    assert "Repeat" not in client.get(f"{values}sma(20)rsi(14)").json()["next_step"]
+
+
+def test_a_snapshot_that_does_not_pin_a_series_tells_what_it_pins(
+    bl: BarLedger, client: AppClient, key_of: KeyOf
+) -> None:
+    bl.snapshot("BTC/USDT", "1d", id="other")
+    told = client.get(f"{AAPL}?version=other").json()
+    assert (told["status"], told["code"]) == (404, "not-pinned")
+    assert told["detail"] == "snapshot 'other' does not pin AAPL 1d"
+    assert "BTCUSDT 1d from venue" in told["next_step"]
+    headers = bearer(key_of("read", instruments=("A*",)))
+    assert "BTC" not in client.get(f"{AAPL}?version=other", headers=headers).text
+    wish = {"instruments": ["AAPL"], "timeframe": "1d", "indicators": ["sma(5)"], "version": "other"}
+    assert "BTC" not in client.post("/api/v1/indicators/batch", json=wish, headers=headers).text
+
+
 # --- what is given twice ---------------------------------------------------------------------------
 
 
@@ -319,6 +364,40 @@ def test_a_control_character_in_a_path_is_refused(admin: AppClient, path: str) -
         answer = admin.get(f"/api/v1/{path.format(character)}")
         assert answer.status_code == 422, character
         assert answer.json()["errors"][0]["location"] == "path", character
+
+
+# --- next steps ------------------------------------------------------------------------------------
+
+
+def test_next_steps_of_problems_can_be_followed_over_http(raw: dict[str, Any]) -> None:
+    known = {path.partition("{")[0].rstrip("/") for path in raw["paths"]}
+    for kind, told in NEXT_STEPS.items():
+        assert "bl." not in told, kind
+        assert "`barledger" not in told, kind
+        for path in re.findall(r"/api/v1/[a-z/-]+", told):
+            assert path.rstrip("/") in known, (kind, path)
+
+
+@pytest.mark.parametrize("kind", [kind for kind in LEAVES if status_of(sample(kind)) in (404, 409, 422)])
+def test_what_a_client_can_do_is_no_call_of_python(kind: type[BarledgerError]) -> None:
+    step = next_step(sample(kind))
+    assert re.search(r"\bbl\.(integrity|actions|cache)|barledger\.domain|pass the bars", step) is None
+
+
+@pytest.mark.parametrize(
+    ("path", "told"),
+    [
+        ("data/ohlcv/FB/1d", "GET /api/v1/instruments"),
+        ("instruments/FB", "GET /api/v1/instruments"),
+        ("data/ohlcv/AAPL/1d?version=nope", "GET /api/v1/snapshots"),
+        ("rules/nope", "GET /api/v1/rules"),
+        ("sources/nope", "GET /api/v1/sources"),
+        ("indicators/describe/nope", "GET /api/v1/indicators"),
+    ],
+)
+def test_what_is_not_found_is_told_where_there_is_a_list(admin: AppClient, path: str, told: str) -> None:
+    problem = admin.get(f"/api/v1/{path}").json()
+    assert (problem["status"], told in problem["next_step"]) == (404, True)
 
 
 # --- what is told ----------------------------------------------------------------------------------

@@ -319,7 +319,7 @@ class TestSeveral:
     def test_a_snapshot_that_lacks_one_is_said(self, bl: BarLedger) -> None:
         bl.write("IBM", "1d", frame(range(3)), **DESK)
         bl.snapshot("AAPL", "1d", id="bt")
-        with pytest.raises(VersionNotFound, match="bt of IBM 1d"):
+        with pytest.raises(VersionNotFound, match="'bt' does not pin IBM 1d"):
             bl.retrieval.bars_of(["AAPL", "IBM"], "1d", version="bt")
 
     def test_series_with_retention_are_read_beside_others(self, bl: BarLedger, clock: TurnableClock) -> None:

@@ -57,6 +57,25 @@ def test_what_only_looks_like_a_kind_of_version_is_refused(text: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("LATEST", "latest is written in lower case"),
+        ("First", "first is written in lower case"),
+        ("Revision:7", "revision: is written in lower case"),
+        ("revision:x", "no number"),
+        ("revision:", "no number"),
+        ("revision:9999999999999999999", "no revision has so large a number"),
+        ("strategy:", "no strategy is named"),
+        ("2026-11-01-backtest", "no time"),
+        ("edition_1", "built-in"),
+    ],
+)
+def test_what_is_wrong_with_a_version_is_told(text: str, told: str) -> None:
+    with pytest.raises(InvalidVersion, match=told):
+        Version.of(text)
+
+
+@pytest.mark.parametrize(
     "text",
     ["latest", "first", "revision:7", "strategy:a", "edition_3", "2026-11-01", "2026-11-01T00:00:00Z", "Latest"],
 )

@@ -1,12 +1,14 @@
 """Batches as tables: the instruments one below the other, as they are computed, a few thousand rows at a time."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 import pyarrow as pa
 
 from barledger.api.schemas.indicators import BatchItem, ItemError
-from barledger.errors import BarledgerError
+from barledger.api.wording import next_step
+from barledger.errors import BarledgerError, NotPinned
 from barledger.indicators.calculation import Calculation
 from barledger.services.indicators.batched import Batches
 
@@ -80,7 +82,10 @@ def _computed(name: str, found: Calculation) -> BatchItem:
 
 
 def _failure(name: str, error: BarledgerError) -> BatchItem:
-    told = ItemError(code=error.code, detail=str(error), next_step=error.advice)
+    if isinstance(error, NotPinned):
+        # What else a snapshot pins is perhaps not for everybody.
+        error = replace(error, pinned="")
+    told = ItemError(code=error.code, detail=str(error), next_step=next_step(error))
     return BatchItem(
         instrument=name, rows=0, revision=None, digest=None, warmup_complete=False, exact=False, error=told
     )

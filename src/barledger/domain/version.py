@@ -17,7 +17,9 @@ LATEST: Final = "latest"
 # None is beyond the end of time.
 _REVISION: Final = re.compile(r"revision:([0-8]?\d{1,18})")
 _STRATEGY: Final = re.compile(r"strategy:(.+)")
-_TIME: Final = re.compile(r"\d{4}-\d{2}-\d{2}([T ].*)?")
+_TIME: Final = re.compile(r"\d{4}-\d{2}-\d{2}([Tt ].*)?")
+_DIGITS: Final = re.compile(r"[0-9]+")
+_DATED: Final = re.compile(r"\d{4}-\d{2}-\d{2}")
 _RESERVED: Final = re.compile(
     r"(latest|first|(edition_|revision:|strategy:).*|\d{4}-\d{2}-\d{2}.*)", re.IGNORECASE | re.DOTALL
 )
@@ -51,7 +53,25 @@ class Version:
             return Version(kind="strategy", name=strategy[1])
         if _TIME.fullmatch(text):
             return Version(kind="time", number=_time(text))
+        check_name("version", text)
+        if reason := _misspelt(text):
+            raise InvalidVersion(value=text, reason=reason)
         return Version(kind="named", name=check_version_id(text))
+
+
+def _misspelt(text: str) -> str:
+    """Return what is wrong with a text that is nearly another kind of version than an id; nothing of what is an id."""
+    word, colon, rest = text.partition(":")
+    lower = word.lower() if colon else text.lower()
+    if lower in ("revision", "strategy") if colon else lower in ("latest", "first"):
+        if lower != word:
+            return f"{lower}{colon} is written in lower case"
+        if lower == "strategy":
+            return "no strategy is named after the colon"
+        if _DIGITS.fullmatch(rest):
+            return "no revision has so large a number"
+        return "what stands after the colon is no number"
+    return "it begins as a date does, and is no time" if _DATED.match(text) else ""
 
 
 def _text(asked: Instant) -> str:

@@ -20,7 +20,7 @@ The tree (each class also inherits the kin from the standard library that caller
     │   ├── SeriesNotFound, VersionNotFound, SourceNotFound, DataNotFound, ApprovalNotFound, InstrumentNotFound
     │   ├── CalendarNotFound, DiscrepancyNotFound, RuleNotFound, ManifestNotFound, EntryNotFound, ActionNotFound
     │   ├── ChannelNotFound, RouteNotFound, JobNotFound, IndicatorNotFound, AccessKeyNotFound
-    │   └── QueuedJobNotFound, JobFileNotFound
+    │   └── QueuedJobNotFound, JobFileNotFound, NotPinned (VersionNotFound)
     ├── Refused (RuntimeError)
     │   ├── RevisionConflict, RevisionExpired, NameTaken, NotEmpty, VersionImmutable, Held, ReadOnly, Closed
     │   ├── ActionConflict, CannotAdjust, AdjustmentChanged, CapabilityMissing, BucketExpires, FormatTooNew
@@ -150,6 +150,7 @@ from barledger.errors.lookup import (
     InstrumentNotFound,
     ManifestNotFound,
     NotFound,
+    NotPinned,
     RuleNotFound,
     SeriesNotFound,
     SourceNotFound,
@@ -337,6 +338,7 @@ __all__ = [
     "NotInfluxDB",
     "NotParallel",
     "NotPermitted",
+    "NotPinned",
     "NotRefreshed",
     "NotServed",
     "OffGrid",

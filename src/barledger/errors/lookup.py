@@ -45,6 +45,17 @@ class VersionNotFound(NotFound):
 
 
 @dataclass(kw_only=True, eq=False)
+class NotPinned(VersionNotFound):
+    """A snapshot or named version does not pin the series; ``pinned`` are some of those that it does."""
+
+    series: str
+    pinned: str = ""
+    code = "not-pinned"
+    message = "snapshot {version!r} does not pin {series}"
+    next_step = "Ask for what it pins{pinned} (`barledger snapshot show`), or take a snapshot of this series."
+
+
+@dataclass(kw_only=True, eq=False)
 class ApprovalNotFound(NotFound):
     """The strategy has not approved the snapshot, or took that back."""
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from barledger.domain.exchange_calendar import calendar_called
 from barledger.domain.interval import BEGINNING, END_OF_TIME, Instant, Interval, parse_time
 from barledger.domain.series import Series, normalise_instrument
 from barledger.domain.timeframe import Timeframe
@@ -10,7 +11,8 @@ from barledger.errors import NotBarledger
 from barledger.remote.connection import Connection
 from barledger.remote.question import API, segment, told_time
 from barledger.remote.unserved import Unserved, refuse
-from barledger.services.availability import Availability, Missing
+from barledger.services.availability import Availability, Cell, Missing
+from barledger.services.availability.strip import strip
 
 
 class RemoteAvailability(Unserved):
@@ -54,6 +56,10 @@ class RemoteAvailability(Unserved):
     def check_many(self, instruments: Sequence[str], timeframe: str, **wishes: Any) -> list[Availability]:
         """Check many instruments, one after the other; see `check`."""
         return [self.check(one, timeframe, **wishes) for one in instruments]
+
+    def strip(self, answer: Availability, *, cells: int) -> tuple[Cell, ...]:
+        """Divide what was checked into cells for a picture of it (`DataAvailabilityService.strip`), asking nothing."""
+        return strip(answer, calendar_called(answer.calendar), cells=cells)
 
 
 def _found(told: dict[str, Any], frame: Timeframe) -> Availability:

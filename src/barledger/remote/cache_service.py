@@ -8,10 +8,11 @@ from barledger.domain.interval import Instant, Interval, parse_time
 from barledger.domain.series import Series, check_name, normalise_instrument
 from barledger.domain.timeframe import Timeframe
 from barledger.domain.version import Version
-from barledger.errors import BarledgerError, NotBarledger, ReadOnly, VersionNotFound
-from barledger.ledger.contract import Snapshot
+from barledger.errors import BarledgerError, InstrumentNotFound, NotBarledger, ReadOnly, VersionNotFound
+from barledger.ledger.contract import SeriesState, Snapshot
 from barledger.remote.connection import Connection
 from barledger.remote.histories import edition_of, versions_of
+from barledger.remote.instruments import series_of
 from barledger.remote.question import API, segment, told_time
 from barledger.remote.snapshots import snapshot_of, verification_of
 from barledger.remote.unserved import Unserved
@@ -19,7 +20,6 @@ from barledger.services.cache.history import Edition, Versions
 from barledger.services.cache.verification import Verification
 
 Answer = TypeVar("Answer")
-_MOST_PAGES = 100_000
 
 
 class RemoteCache(Unserved):
@@ -63,7 +63,7 @@ class RemoteCache(Unserved):
 
     def snapshots(self, *, strategy: str | None = None, purpose: str | None = None) -> list[Snapshot]:
         """Return snapshots and named versions, newest first."""
-        listed = self._pages(f"{API}/snapshots", {"strategy": strategy, "purpose": purpose})
+        listed = self._connection.pages(f"{API}/snapshots", {"strategy": strategy, "purpose": purpose})
         found = []
         for one in listed:
             # One that was deleted since it was listed is none any more.
@@ -105,22 +105,27 @@ class RemoteCache(Unserved):
         name, frame, asked = normalise_instrument(instrument), Timeframe.of(timeframe), Interval.of(start, end)
         query = {"start_date": told_time(asked.start), "end_date": told_time(asked.end)}
         path = f"{API}/data/versions/{segment(name)}/{frame.name}"
-        found = self._pages(path, query)
+        found = self._connection.pages(path, query)
         return self._read(lambda listed: versions_of(name, frame, listed, self.find), found)
 
-    # --- parts ---------------------------------------------------------------------------------
+    def series(self, *, instrument: str | None = None, timeframe: str | None = None) -> list[SeriesState]:
+        """Return every series, or those of an instrument or timeframe, sorted, as far as a server tells of its state.
 
-    def _pages(self, path: str, query: Mapping[str, Any]) -> list[dict[str, Any]]:
-        """Return the items of all pages."""
-        told = self._connection.get(path, query)
-        items: list[dict[str, Any]] = []
-        for _ in range(_MOST_PAGES):
-            items += self._read(lambda page: list(page["items"]), told)
-            following = told.get("next")
-            if following is None:
-                break
-            told = self._connection.following(following)
-        return items
+        Those of all instruments are asked for instrument by instrument.
+        """
+        frame = None if timeframe is None else Timeframe.of(timeframe)
+        if instrument is None:
+            names = [one["name"] for one in self._connection.pages(f"{API}/instruments")]
+        else:
+            names = [normalise_instrument(instrument)]
+        found: list[SeriesState] = []
+        for name in names:
+            # One that nobody knows has no series, as in a library here.
+            with suppress(InstrumentNotFound):
+                found += self._read(_states, self._connection.get(f"{API}/instruments/{segment(name)}"))
+        return sorted((one for one in found if frame in (None, one.series.timeframe)), key=lambda one: one.series)
+
+    # --- parts ---------------------------------------------------------------------------------
 
     def _read(self, make: Callable[[Any], Answer], told: Any) -> Answer:
         try:
@@ -129,6 +134,10 @@ class RemoteCache(Unserved):
             if isinstance(error, BarledgerError):
                 raise
             raise NotBarledger(url=self._url, detail=f"an answer cannot be read: {error!r}") from None
+
+
+def _states(told: dict[str, Any]) -> list[SeriesState]:
+    return [series_of(told["name"], one) for one in told["series"]]
 
 
 def _range(

@@ -1,11 +1,12 @@
 """Calculations that arrive: values with their digest, and how far each column can be relied on."""
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from barledger.domain.interval import Instant, format_time, parse_time
-from barledger.errors import AnswerDamaged, BarledgerError, NotBarledger
+from barledger.errors import AnswerDamaged, BarledgerError, NoBars, NotBarledger
 from barledger.indicators.calculation import Calculation, Standing
 from barledger.indicators.definition import Policy
 from barledger.remote.arriving import Table
@@ -71,6 +72,8 @@ class Asker:
         if made.digest != expected:
             what = f"indicators of {question.instrument} {question.timeframe}"
             raise AnswerDamaged(what=what, expected=expected, found=made.digest)
+        if warned := found.table.metadata.get("barledger.warning", ""):
+            warnings.warn(warned, NoBars, stacklevel=4)
         return Answered(calculation=made, target=target, tag=found.tag)
 
     def same(self, answered: Answered) -> bool:

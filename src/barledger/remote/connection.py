@@ -43,6 +43,7 @@ _AGAIN: Final = frozenset({429, 502, 503, 504})
 _FIRST_WAIT: Final = 0.1
 _LONGEST_WAIT: Final = 5.0
 _LARGEST_PROBLEM: Final = 1 << 20
+_MOST_PAGES: Final = 100_000
 _log: Final = logging.getLogger(__name__)
 
 
@@ -88,6 +89,21 @@ class Connection:
         if not address.startswith("/") or address.startswith("//"):
             raise NotBarledger(url=self.url, detail="the next page is said to be elsewhere")
         return self.asked(address, {"Accept": "application/json"}, self._json)
+
+    def pages(self, path: str, query: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
+        """Return the items of all pages of a list; raises `NotBarledger` for what is none."""
+        told = self.get(path, query)
+        items: list[dict[str, Any]] = []
+        for _ in range(_MOST_PAGES):
+            try:
+                items += list(told["items"])
+                following = told.get("next")
+            except (KeyError, TypeError, AttributeError) as error:
+                raise NotBarledger(url=self.url, detail=f"an answer cannot be read: {error!r}") from None
+            if following is None:
+                break
+            told = self.following(following)
+        return items
 
     def asked(
         self,

@@ -10,6 +10,7 @@ from barledger.remote.cache import AnswerCache
 from barledger.remote.cache_service import RemoteCache
 from barledger.remote.connection import Connection
 from barledger.remote.indicators import RemoteIndicators
+from barledger.remote.instruments import RemoteInstruments
 from barledger.remote.reading import BarsReader
 from barledger.remote.retrieval import RemoteRetrieval
 from barledger.remote.tables import TableReader
@@ -17,10 +18,10 @@ from barledger.remote.unserved import Unserved, refuse
 from barledger.settings import Settings
 
 _UNSERVED: Final = (
-    *("vault", "notifications", "keys", "replies", "instruments", "schedule", "quality_metrics", "integrity"),
+    *("vault", "notifications", "keys", "replies", "schedule", "quality_metrics", "integrity"),
     *("ingestion", "audit", "actions", "jobs", "events"),
 )
-_SERVED: Final = ("retrieval", "availability", "cache", "indicators")
+_SERVED: Final = ("retrieval", "availability", "cache", "indicators", "instruments")
 
 
 class RemoteBarLedger(BarLedger):
@@ -52,6 +53,7 @@ class RemoteBarLedger(BarLedger):
             "availability": RemoteAvailability(connection),
             "cache": RemoteCache(connection, read_only=read_only),
             "indicators": RemoteIndicators(tables, retrieval),
+            "instruments": RemoteInstruments(connection),
         }
         for name, service in services.items():
             setattr(self, name, service)

@@ -6,7 +6,7 @@ from urllib.parse import quote
 
 import numpy as np
 
-from barledger.domain.interval import BEGINNING, END_OF_TIME, format_time
+from barledger.domain.interval import BEGINNING, END_OF_TIME, Interval, format_time
 from barledger.domain.timeframe import MINUTE, SECOND, Timeframe
 from barledger.errors import InvalidSetting
 from barledger.remote.connection import target_of
@@ -37,6 +37,10 @@ class BarsQuestion:
         """Return the question for the adjusted bars that are wanted beside the others."""
         asked = replace(self.request, include_adjusted=False, adjust=self.request.adjustment, columns=())
         return replace(self, request=asked)
+
+    def between(self, interval: Interval, *, last: int | None = None) -> "BarsQuestion":
+        """Return the question for the bars of another interval, all of them or the last so many."""
+        return replace(self, request=replace(self.request, interval=interval, last=last))
 
     @property
     def path(self) -> str:

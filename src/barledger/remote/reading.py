@@ -1,7 +1,7 @@
 """Reading: from a question to bars, whose digest is computed again from what arrived."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 from barledger.domain.action import CorporateAction
 from barledger.domain.bars import Bars, SourceSpan
@@ -12,11 +12,15 @@ from barledger.domain.interval import Interval, format_time
 from barledger.domain.rows import Rows
 from barledger.domain.series import Series
 from barledger.domain.timeframe import SECOND, Timeframe
-from barledger.errors import AnswerDamaged, BarledgerError, NotBarledger
+from barledger.errors import AnswerDamaged, BarledgerError, Busy, NotBarledger
 from barledger.remote.arriving import Table
 from barledger.remote.connection import target_of
 from barledger.remote.question import BarsQuestion
 from barledger.remote.tables import Arrived, TableReader
+from barledger.services.retrieval.scroll import PORTION
+
+# As often as this, bars are asked for again because some were written or withdrawn since they were counted.
+_ATTEMPTS: Final = 20
 
 
 class BarsReader:
@@ -36,9 +40,41 @@ class BarsReader:
                 raise
             raise NotBarledger(url=self._tables.url, detail=f"an answer lacks what bars need: {error}") from None
 
+    def newest(self, question: BarsQuestion) -> tuple[Bars, Arrived, BarsQuestion]:
+        """Return bars as `bars` does, and the question that they were asked by.
+
+        A server counts so many from the end as it holds at once. Of more, their times are asked for first, portion
+        before portion; the bars are then those from the earliest of these on, in one answer of one state.
+        """
+        last = question.request.last
+        if last is None or last <= PORTION:
+            return (*self.bars(question), question)
+        for _ in range(_ATTEMPTS):
+            asked, enough = self._from_earliest(question, last)
+            bars, found = self.bars(asked)
+            # Another number was written or withdrawn meanwhile.
+            if len(bars) == last or (len(bars) < last and not enough):
+                return bars, found, asked
+        raise Busy(what=str(question), waited=0.0)
+
     def same(self, question: BarsQuestion, tag: str) -> bool:
         """Tell whether a question still has the answer of this tag."""
         return self._tables.same(question.target, tag)
+
+    def _from_earliest(self, question: BarsQuestion, last: int) -> tuple[BarsQuestion, bool]:
+        """Return the question for the last so many bars by where they begin, and whether there are so many."""
+        whole = question.request.interval
+        end, left = whole.end, last
+        while left:
+            if end <= whole.start:
+                return question.between(whole), False
+            count = min(left, PORTION)
+            before = question.between(Interval(whole.start, end), last=count)
+            times = self._tables.ask(target_of(before.path, before.query | {"columns": "close"})).table.column("time")
+            if len(times) < count:
+                return question.between(whole), False
+            end, left = int(times[0]), left - count
+        return question.between(Interval(end, whole.end)), True
 
     def _made(self, question: BarsQuestion, found: Arrived) -> Bars:
         table, rows = found.table, found.table.rows.frozen()

@@ -191,11 +191,11 @@ class RemoteRetrieval(Unserved):
         """Read everything once; returns the bars, and the tags of all that was read."""
         found, seen = [], []
         for question in questions:
-            bars, arrived = self._reader.bars(question.stored)
-            seen.append((question.stored, arrived.tag))
+            bars, arrived, asked = self._reader.newest(question.stored)
+            seen.append((asked, arrived.tag))
             if question.request.include_adjusted:
-                adjusted, beside = self._reader.bars(question.adjusted)
-                seen.append((question.adjusted, beside.tag))
+                adjusted, beside, asked = self._reader.newest(question.adjusted)
+                seen.append((asked, beside.tag))
                 bars = bars.beside(adjusted, columns=question.request.columns)
             found.append((bars, arrived))
         return found, seen

@@ -88,13 +88,21 @@ def _scroll(caller: Reader, instrument: str, timeframe: str, wish: BarsWish, que
         is_adjusted=wish.is_adjusted,
         lookback=wish.lookback,
         last=wish.last,
-        columns=listed(wish.columns) or None,
+        columns=_columns(wish),
         known_within=wish.known_within,
         adjust=wish.adjust,
         include_adjusted=wish.include_adjusted,
         bookmark=bookmark,
         portion=portion,
     )
+
+
+def _columns(wish: BarsWish) -> list[str] | None:
+    """Return the columns that are asked for; time is in every answer, and may be named."""
+    named = [name for name in listed(wish.columns) if name != "time"]
+    if wish.columns and not named:
+        raise InvalidSetting(setting="columns", reason="time is in every answer; name another column beside it")
+    return named or None
 
 
 class _Answer:

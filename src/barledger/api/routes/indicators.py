@@ -52,7 +52,7 @@ TOO_MANY: Final = TooManyBars(series="BTCUSDT 1m", bars=5_259_456, most=1_048_57
 _CANNOT: Final = CannotAdjust(what="split of 7:1 on 2014-06-09", reason="there is no bar before it to be multiplied")
 COMPUTED: Final = (
     *("Barledger-Version", "Barledger-Revision", "Barledger-Digest", "Barledger-Bars-Digest"),
-    *("Barledger-Adjustment", "Barledger-Warmup-Complete", "Barledger-Rows"),
+    *("Barledger-Adjustment", "Barledger-Warmup-Complete", "Barledger-Rows", "Barledger-Warning"),
 )
 IndicatorType = Annotated[Name, Path(description="An indicator's name or alias.", examples=["sma"])]
 
@@ -103,7 +103,9 @@ def calculate(
     """
     caller.check(wish.instrument)
     form = choose(request.headers.get("accept"), wish.format)
-    spec = spec_of(named(indicator_type), read_parameters(wish.parameters or "{}"))
+    one = caller.bl.indicators.describe(named(indicator_type)).indicator
+    spec = spec_of(indicator_type, read_parameters(wish.parameters or "{}"), inputs=one.inputs)
+    caller.check(*caller.bl.indicators.instruments(spec))
     check_bars(caller, request, spec, wish.instrument, wish, last=wish.last)
     found = caller.bl.indicators.calculate(
         spec,
@@ -117,7 +119,7 @@ def calculate(
         adjust=wish.adjust,
         nan_policy=wish.nan_policy,
     )
-    return answered(request, "calculation", form, found, wish)
+    return answered(caller, request, "calculation", form, found, wish)
 
 
 @router.post(
@@ -134,7 +136,8 @@ def batch(caller: Reader, request: Request, wish: BatchWish, wanted: Annotated[T
     """Compute indicators of each instrument, right from its first row, all of one consistent cut.
 
     Rows come as they are computed, instrument after instrument. One that fails stops no other: it has a row with its
-    `error`, and in JSON `items` tells of each.
+    `error`, and in JSON `items` tells of each: its revision, its digest, and whether its warm-up is complete. These are
+    known only at the end, so that no header has them, and the other forms have none of them.
     """
     _check(caller, wish)
     form = choose(request.headers.get("accept"), wanted.format)
@@ -188,11 +191,11 @@ def check_bars(
 
 
 def answered(
-    request: Request, kind: str, form: Format, found: Calculation, wish: CalculateWish | ValuesWish
+    caller: Caller, request: Request, kind: str, form: Format, found: Calculation, wish: CalculateWish | ValuesWish
 ) -> Response:
     """Return what was computed, or 304 where the client has it; ``kind`` tells its tags from others."""
     options: Options = request.app.state.options
-    meta = CalculationMeta.of(found, wish.version)
+    meta = CalculationMeta.of(found, wish.version, warnings=_warnings(caller, found, wish))
     kept = conditional.kept(
         conditional.tag_of(kind, meta.model_dump_json(), form.name, wish.orient, wish.times), immutable=False
     )
@@ -201,6 +204,17 @@ def answered(
         return known
     table = table_of(found, meta, portion_of(len(found.columns), options.page_rows))
     return stream(request, form, table, Style(orient=wish.orient, times=wish.times), kept | told_headers(meta))
+
+
+def _warnings(caller: Caller, found: Calculation, wish: CalculateWish | ValuesWish) -> list[str]:
+    """Say what the bars themselves would say, where none are computed on."""
+    if found.provenance["used_rows"]:
+        return []
+    scroll = caller.bl.retrieval.scroll(
+        wish.instrument, wish.timeframe, source=wish.source, version=wish.version, last=1
+    )
+    told = scroll.warning(scroll.told())
+    return [told] if told else []
 
 
 def _check(caller: Caller, wish: BatchWish) -> None:
@@ -230,7 +244,9 @@ def table_of(found: Calculation, meta: CalculationMeta, portion: int) -> Tabular
 
 def _told(meta: CalculationMeta) -> dict[str, str]:
     told = ("version", "revision", "digest", "bars_digest", "adjustment", "rows")
-    return {name: str(getattr(meta, name)) for name in told} | {"warmup_complete": str(meta.warmup_complete).lower()}
+    warned = {"warning": "; ".join(meta.warnings)} if meta.warnings else {}
+    complete = {"warmup_complete": str(meta.warmup_complete).lower()}
+    return {name: str(getattr(meta, name)) for name in told} | complete | warned
 
 
 def told_headers(meta: CalculationMeta) -> dict[str, str]:

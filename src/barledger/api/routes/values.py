@@ -58,4 +58,4 @@ def values(caller: Reader, request: Request, wish: Annotated[ValuesWish, Query()
         anchor=wish.anchor,
         nan_policy=wish.nan_policy,
     )
-    return answered(request, "values", form, found, wish)
+    return answered(caller, request, "values", form, found, wish)

@@ -28,7 +28,8 @@ class BarsWish(Wish):
         str | None,
         Field(
             pattern=r"^[0-9]{1,9}[smhdw]$",
-            description="Each bar as it was known so long after its close.",
+            description="Each bar as it was known so long after its close; a column `observed` is added, false of "
+            "those that nobody knew then.",
             examples=["30m", "1d"],
         ),
     ] = None
@@ -40,7 +41,11 @@ class BarsWish(Wish):
         ),
     ] = None
     include_adjusted: Annotated[
-        bool, Field(description="Put adj_open … adj_volume and adjustment_factor beside the stored values.")
+        bool,
+        Field(
+            description="Put adj_open … adj_volume and adjustment_factor beside the stored values: adjusted as adjust "
+            "says, without it for splits and dividends (total)."
+        ),
     ] = False
     columns: Annotated[
         Names | None, Field(description="Only these columns, beside time; of those that include_adjusted adds, too.")

@@ -1,5 +1,6 @@
 """Indicators: what there is, what is asked for, and what values resolved to."""
 
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 import orjson
@@ -141,7 +142,8 @@ class CalculateWish(TableWish):
         str | None,
         Field(
             max_length=2_048,
-            description="A JSON object; values are numbers or words.",
+            description="A JSON object; values are numbers or words. An input by its name may be a column, a spec, or "
+            'another instrument\'s column, as in {"benchmark": "@MSFT.close"}.',
             examples=['{"timeperiod": 20}'],
             json_schema_extra={
                 "contentMediaType": "application/json",
@@ -282,9 +284,10 @@ class CalculationMeta(Schema):
     columns: Annotated[list[str], Field(examples=[["time", "sma(timeperiod=20)"]])]
     standings: Annotated[dict[str, StandingAnswer], Field(description="How far each column can be relied on.")]
     provenance: ProvenanceAnswer
+    warnings: Annotated[list[str], Field(description="What may not be as it was meant.")]
 
     @classmethod
-    def of(cls, found: Calculation, version: str) -> "CalculationMeta":
+    def of(cls, found: Calculation, version: str, *, warnings: Sequence[str] = ()) -> "CalculationMeta":
         """Tell what a calculation is."""
         told = found.provenance
         return cls(
@@ -301,6 +304,7 @@ class CalculationMeta(Schema):
             columns=["time", *found.columns],
             standings={name: StandingAnswer.of(one) for name, one in found.standings.items()},
             provenance=ProvenanceAnswer.of(told),
+            warnings=list(warnings),
         )
 
 

@@ -99,6 +99,9 @@ class SeriesAnswer(Schema):
     is_adjusted: bool
     rows: Annotated[int, Field(ge=0)]
     revision: Annotated[str, Field(pattern=r"^[0-9]{1,20}$", description="Its last revision, as a decimal string.")]
+    digest: Annotated[
+        str, Field(pattern=r"^([0-9a-f]{64})?$", description="The canonical SHA-256 of all its bars as they are now.")
+    ]
 
     @classmethod
     def of(cls, one: SeriesState) -> "SeriesAnswer":
@@ -109,6 +112,7 @@ class SeriesAnswer(Schema):
             is_adjusted=one.series.is_adjusted,
             rows=one.rows,
             revision=str(one.revision),
+            digest=one.digest.hex(),
         )
 
 

@@ -55,9 +55,13 @@ class JobWish(Wish):
 class IngestWish(JobWish):
     """Which stretch to fetch, and what to do with what is changed or invalid."""
 
-    start_date: Annotated[Time | None, Field(description="From this time on; without one from where the bars end.")] = (
-        None
-    )
+    start_date: Annotated[
+        Time | None,
+        Field(
+            description="From this time on; without one from where the bars end, but of sources read as a whole "
+            "(sample, files) all their bars."
+        ),
+    ] = None
     end_date: Annotated[Time | None, Field(description="Up to, not including, this time; without one until now.")] = (
         None
     )

@@ -33,8 +33,8 @@ TimeframeName = Literal[
 
 _DAY: Final = r"[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"
 _CLOCK: Final = r"([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9](\.[0-9]{1,9})?)?"
-_ZONE: Final = r"(Z|[+-](0[0-9]|1[0-4]):[0-5][0-9])?"
-TIME: Final = f"{_DAY}([T ]{_CLOCK}{_ZONE})?"
+_ZONE: Final = r"([Zz]|[+-](0[0-9]|1[0-4]):[0-5][0-9])?"
+TIME: Final = f"{_DAY}([Tt ]{_CLOCK}{_ZONE})?"
 """A pattern of a time that a client gives."""
 
 

@@ -255,7 +255,7 @@ class _Check:
         if not subject.series:
             starts = [date for date in listed if date is not None]
         if not starts:
-            name = f"{subject.instrument.name} {subject.timeframe}"
+            name = str(subject.series[0]) if subject.series else f"{subject.instrument.name} {subject.timeframe}"
             raise SeriesNotFound(series=name, hint=hint(self._vault, subject.instrument.name, subject.timeframe))
         return min(starts)
 

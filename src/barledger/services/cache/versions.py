@@ -2,18 +2,23 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from barledger.domain.digest import digest
 from barledger.domain.interval import Interval, difference, everything, format_time
 from barledger.domain.rows import Rows
 from barledger.domain.series import Series
+from barledger.domain.timeframe import Timeframe
 from barledger.domain.version import Version
-from barledger.errors import FutureTime, InvalidInterval, LedgerMismatch, StoreDiverged, VersionNotFound
+from barledger.errors import FutureTime, InvalidInterval, LedgerMismatch, NotPinned, StoreDiverged, VersionNotFound
 from barledger.ledger.contract import Pin, SeriesState, Snapshot
 from barledger.services.cache.counting import Expected, diverged
 from barledger.services.cache.editions import read_first
 from barledger.services.cache.reader import check_layer, read
 from barledger.services.cache.vault import Vault
+
+# So many of the series that a snapshot pins are named where it lacks another one.
+_FEW: Final = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +46,15 @@ def find_snapshot(vault: Vault, version: Version) -> Snapshot | None:
     if found is None:
         raise VersionNotFound(version=f"strategy:{version.name}" if by_strategy else version.name)
     return found
+
+
+def not_pinned(snapshot: Snapshot, instrument: str, timeframe: Timeframe, source: str | None) -> NotPinned:
+    """Return what to say of a series that a snapshot does not pin, with a few of those that it does."""
+    pins = sorted({str(pin.series) for pin in snapshot.pins}, key=lambda one: (not one.startswith(instrument), one))
+    more = f" and {len(pins) - _FEW:,} more" if len(pins) > _FEW else ""
+    told = f": {', '.join(pins[:_FEW])}{more}" if pins else ""
+    series = f"{instrument} {timeframe}" if source is None else f"{instrument} {timeframe} from {source}"
+    return NotPinned(version=snapshot.id, series=series, pinned=told)
 
 
 def read_version(vault: Vault, series: Series, interval: Interval, version: Version, *, compared: bool = True) -> Seen:

@@ -15,12 +15,12 @@ from barledger.domain.quality import BETWEEN_SOURCES, MetricName, check_metrics
 from barledger.domain.series import Series, normalise_instrument
 from barledger.domain.timeframe import Timeframe
 from barledger.domain.version import Version
-from barledger.errors import AmbiguousSource, BarledgerError, NoBars, SeriesNotFound, VersionNotFound
+from barledger.errors import AmbiguousSource, BarledgerError, NoBars, SeriesNotFound
 from barledger.ledger.contract import BlockCheck, Pin, Snapshot
 from barledger.services.availability import Availability, DataAvailabilityService, Undecided
 from barledger.services.cache.priority import choose, preferred, unknown
 from barledger.services.cache.vault import Vault
-from barledger.services.cache.versions import find_snapshot
+from barledger.services.cache.versions import find_snapshot, not_pinned
 from barledger.services.instruments import InstrumentService
 from barledger.services.quality.budget import VerificationBudget
 from barledger.services.quality.measuring import Measuring
@@ -255,7 +255,7 @@ class QualityService:
             named = (series.instrument, series.timeframe, series.is_adjusted) == (instrument, frame, is_adjusted)
             if named and source in (None, series.source):
                 return pin
-        raise VersionNotFound(version=f"{snapshot.id} of {instrument} {frame}")
+        raise not_pinned(snapshot, instrument, frame, source)
 
     def _listed(
         self, pattern: str, timeframe: str | None, source: str | None, snapshot: Snapshot | None

@@ -5,12 +5,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from barledger.domain.interval import BEGINNING
 from barledger.domain.series import Series, normalise_instrument
 from barledger.domain.timeframe import Timeframe
-from barledger.errors import AmbiguousSource, InvalidSetting, VersionNotFound
+from barledger.errors import AmbiguousSource, InvalidSetting
 from barledger.ledger.contract import Pin, SeriesState, Snapshot
 from barledger.services.cache.cut import Keep, read_many
 from barledger.services.cache.priority import choose_all
 from barledger.services.cache.vault import Vault
-from barledger.services.cache.versions import find_snapshot
+from barledger.services.cache.versions import find_snapshot, not_pinned
 from barledger.services.instruments import InstrumentService
 from barledger.services.retrieval.request import ReadRequest
 from barledger.services.retrieval.state import State, state_of
@@ -117,7 +117,7 @@ def _pins_of(snapshot: Snapshot, name: Name, source: str | None) -> list[Pin]:
         if (pin.series.instrument, pin.series.timeframe) == name and source in (None, pin.series.source)
     ]
     if not pins:
-        raise VersionNotFound(version=f"{snapshot.id} of {name[0]} {name[1]}")
+        raise not_pinned(snapshot, name[0], name[1], source)
     _check_one_filling(snapshot, pins)
     return pins
 
