@@ -100,9 +100,9 @@ def test_snapshots_are_listed_newest_first_in_pages(client: AppClient, bl: BarLe
 
 
 def test_a_snapshot_is_made_somewhere_and_found_there(client: AppClient) -> None:
-    wish = {"instruments": ["AAPL"], "timeframes": ["1d"], "id": "before: the split"}
+    wish = {"instruments": ["AAPL"], "timeframes": ["1d"], "id": "before/the split"}
     made = client.post("/api/v1/data/snapshot", json=wish)
-    assert made.headers["location"] == "/api/v1/snapshots/before%3A%20the%20split"
+    assert made.headers["location"] == "/api/v1/snapshots/before%2Fthe%20split"
     found = client.get(made.headers["location"])
     assert found.json() == made.json()
     assert client.get(made.headers["location"], headers={"if-none-match": found.headers["etag"]}).status_code == 304

@@ -41,6 +41,9 @@ def test_ranges_of_their_own_are_one_cut(client: AppClient) -> None:
         WISH | {"id": "latest"},
         WISH | {"id": "one/approvals"},
         WISH | {"id": ".."},
+        WISH | {"id": "one/../two"},
+        WISH | {"id": "one//two"},
+        WISH | {"id": "/one"},
         WISH | {"instruments": ["AAPL", "AAPL"]},
         {
             "ranges": [
@@ -60,7 +63,7 @@ def test_a_wish_that_cannot_be_meant_is_refused(client: AppClient, bl: BarLedger
     assert bl.cache.snapshots() == []
 
 
-@pytest.mark.parametrize("name", ["a b", "*", "ä?#%2F", "...", "a;b=c"])
+@pytest.mark.parametrize("name", ["a b", "*", "ä?#%2F", "...", "a;b=c", "a/b c", "verify", ".a/..b"])
 def test_the_address_of_a_snapshot_is_where_it_is_found(client: AppClient, name: str) -> None:
     made = client.post(URL, json=WISH | {"id": name})
     assert client.get(made.headers["location"]).json()["id"] == name

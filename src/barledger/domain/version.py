@@ -14,6 +14,8 @@ from barledger.errors import InvalidInterval, InvalidVersion
 Kind = Literal["latest", "first", "revision", "time", "strategy", "named"]
 
 LATEST: Final = "latest"
+VERBS: Final = ("approvals", "approve", "hold", "release", "revoke", "rotate", "rules", "test", "verify")
+"""What stands behind a name and a slash in addresses, where something is done with that which is named."""
 # None is beyond the end of time.
 _REVISION: Final = re.compile(r"revision:([0-8]?\d{1,18})")
 _STRATEGY: Final = re.compile(r"strategy:(.+)")
@@ -95,9 +97,14 @@ def check_version_id(text: str) -> str:
 
 
 def check_new_id(text: str) -> str:
-    """Return ``text`` if it may become an id, which is part of addresses; raises as `check_version_id` does."""
-    if "/" in check_version_id(text) or text in {".", ".."}:
-        raise InvalidVersion(value=text, reason="a slash, . and .. have a meaning in addresses")
+    """Return ``text`` if it may become an id, which is part of addresses; raises as `check_version_id` does.
+
+    >>> check_new_id("before/the split")
+    'before/the split'
+    """
+    *before, last = check_version_id(text).split("/")
+    if not {"", ".", ".."}.isdisjoint([*before, last]) or (before and last in VERBS):
+        raise InvalidVersion(value=text, reason="in addresses it would mean something else")
     return text
 
 

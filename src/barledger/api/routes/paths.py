@@ -6,6 +6,7 @@ from fastapi import Path
 from starlette.convertors import Convertor, register_url_convertor
 
 from barledger.api.schemas.values import NAME, TimeframeName
+from barledger.domain.version import VERBS
 
 SERIES: Final = "/{instrument:path}/{timeframe}"
 """How a route ends that is about a series; ``BTC/USDT/1h`` and ``BTC%2FUSDT/1h`` are the same."""
@@ -23,9 +24,6 @@ Instrument = Annotated[
 Timeframe = Annotated[
     TimeframeName, Path(description="How long each bar lasts; m is a minute, M a month.", examples=["1d"])
 ]
-
-VERBS: Final = ("approvals", "approve", "hold", "release", "revoke", "rotate", "rules", "test", "verify")
-"""What stands after a name where something is done with that which it names."""
 
 
 class Named(Convertor[str]):
