@@ -297,7 +297,7 @@ ROWS: Final[Sequence[Row]] = (
     ),
     Row(
         name="serving.arrow-anew",
-        work="the same by another question each time, so that nothing is remembered",
+        work="10,000 bars as Arrow by another question each time, so that nothing is remembered",
         against="as above",
         aim=Aim(value=1.3, at_most=True),
         run=arrow_anew,
@@ -313,7 +313,7 @@ ROWS: Final[Sequence[Row]] = (
     ),
     Row(
         name="serving.json-anew",
-        work="the same by another question each time, so that nothing is remembered",
+        work="10,000 bars as JSON by another question each time, so that nothing is remembered",
         against="as above",
         aim=Aim(value=2.0, at_most=True),
         run=json_anew,
