@@ -1,14 +1,13 @@
 """Batches as tables: the instruments one below the other, as they are computed, a few thousand rows at a time."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from typing import Any, Final
 
 import pyarrow as pa
 
 from barledger.api.schemas.indicators import BatchItem, ItemError
-from barledger.api.wording import next_step
-from barledger.errors import BarledgerError, NotPinned
+from barledger.api.wording import discreet, next_step
+from barledger.errors import BarledgerError
 from barledger.indicators.calculation import Calculation
 from barledger.services.indicators.batched import Batches
 
@@ -82,10 +81,7 @@ def _computed(name: str, found: Calculation) -> BatchItem:
 
 
 def _failure(name: str, error: BarledgerError) -> BatchItem:
-    if isinstance(error, NotPinned):
-        # What else a snapshot pins is perhaps not for everybody.
-        error = replace(error, pinned="")
-    told = ItemError(code=error.code, detail=str(error), next_step=next_step(error))
+    told = ItemError(code=error.code, detail=str(error), next_step=next_step(discreet(error)))
     return BatchItem(
         instrument=name, rows=0, revision=None, digest=None, warmup_complete=False, exact=False, error=told
     )

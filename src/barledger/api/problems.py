@@ -7,7 +7,6 @@ knows is an `HttpProblem`.
 import logging
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from typing import Any, Final
 
 from fastapi import FastAPI, Request
@@ -21,7 +20,7 @@ from barledger.api.options import Options
 from barledger.api.response_headers import described
 from barledger.api.schemas.problem import FieldProblem, Problem
 from barledger.api.schemas.values import NAME, plain
-from barledger.api.wording import field_problem, next_step
+from barledger.api.wording import discreet, field_problem, next_step
 from barledger.errors import (
     AccessDenied,
     ActionKnown,
@@ -53,7 +52,6 @@ from barledger.errors import (
     LedgerMismatch,
     MissingColumns,
     NotFound,
-    NotPinned,
     ParameterInvalid,
     ParameterUnknown,
     QueueFull,
@@ -138,9 +136,8 @@ def install(app: FastAPI, options: Options, allowed: Callable[[str], str]) -> No
     async def library(request: Request, error: Exception) -> Response:
         assert isinstance(error, BarledgerError)  # noqa: S101 - that is what it is registered for
         key = request.scope.get("barledger.key")
-        if isinstance(error, NotPinned) and key is not None and key.instruments:
-            # What else a snapshot pins is perhaps not for this key.
-            error = replace(error, pinned="")
+        if key is not None and key.instruments:
+            error = discreet(error)
         return answer(of_library(error, request_id(request.scope), request.scope), headers_of(error, options))
 
     async def http(request: Request, error: Exception) -> Response:

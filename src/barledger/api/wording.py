@@ -5,6 +5,7 @@ Of a field it is said in words and with an example, and never with what was sent
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 from barledger.api.schemas.problem import FieldProblem
@@ -126,6 +127,11 @@ NEXT_STEPS: Final[Mapping[type[BarledgerError], str]] = {
     "names.",
 }
 """What can be done over HTTP where the library's own next step is a command or a call of Python."""
+
+
+def discreet(error: BarledgerError) -> BarledgerError:
+    """Return an error without what is perhaps not for everybody: which other series a snapshot pins."""
+    return replace(error, pinned="") if isinstance(error, NotPinned) else error
 
 
 def next_step(error: BarledgerError) -> str:

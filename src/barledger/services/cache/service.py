@@ -1,7 +1,7 @@
 """DataCacheService: versions, snapshots and retention, as callers use them."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
 from barledger.domain.comparison import EXACT, Tolerance
 from barledger.domain.interval import EARLIEST, LATEST, Instant, Interval, parse_time
@@ -24,6 +24,8 @@ from barledger.services.cache.versions import find_snapshot
 
 if TYPE_CHECKING:
     import pandas as pd
+
+Given = TypeVar("Given", Intent, Draft)
 
 
 class DataCacheService:
@@ -324,16 +326,22 @@ def _listed(values: str | Sequence[str]) -> Sequence[str]:
 def _check_pinned_once(intents: Sequence[Intent]) -> None:
     if not intents:
         raise InvalidSetting(setting="instruments", reason="there are none")
-    seen: set[Series] = set()
-    for intent in intents:
-        if intent.series in seen:
-            raise InvalidSetting(setting="instruments", reason=f"{intent.series} is named twice")
-        seen.add(intent.series)
+    again = _repeated(intents)
+    if again is not None:
+        raise InvalidSetting(setting="instruments", reason=f"{again.series} is named twice")
 
 
 def _check_distinct(drafts: Sequence[Draft]) -> None:
+    again = _repeated(drafts)
+    if again is not None:
+        raise DuplicateTimes(count=len(again.rows), examples=f": {again.series} is given twice in one write")
+
+
+def _repeated(given: Sequence[Given]) -> Given | None:
+    """Return the first whose series one before has already."""
     seen: set[Series] = set()
-    for draft in drafts:
-        if draft.series in seen:
-            raise DuplicateTimes(count=len(draft.rows), examples=f": {draft.series} is given twice in one write")
-        seen.add(draft.series)
+    for one in given:
+        if one.series in seen:
+            return one
+        seen.add(one.series)
+    return None
