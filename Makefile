@@ -29,8 +29,13 @@ test: setup servers ## every test, on real servers
 	@$(MAKE) --no-print-directory --jobs=$(JOBS) --output-sync lint test-pandas2
 	@$(BIN)/pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder
 
-test-fast: setup ## the tests that need no server and are over in two minutes
-	@$(BIN)/pytest -n $(JOBS) --dist loadfile --hypothesis-profile=few -m "not influx and not postgres and not slow"
+# Each part by itself, every contract, and the way of a bar from its source to whoever asks.
+FAST = tests/unit tests/contract tests/integration/test_versions.py tests/integration/test_facade.py \
+  tests/integration/ingestion tests/integration/test_client.py tests/integration/cli tests/api/test_bars.py
+
+test-fast: setup ## parts, contracts and the way of a bar, without a server, in under two minutes
+	@$(BIN)/pytest $(FAST) $(ARGS) -n $(JOBS) --dist loadfile --hypothesis-profile=few \
+	  -m "not influx and not postgres and not slow"
 
 test-pandas2: $(VENV)-pandas2/.complete ## frames in and out, with the oldest pandas that is supported
 	@$(VENV)-pandas2/bin/python -m pytest -q -m "not influx and not postgres and not slow" \

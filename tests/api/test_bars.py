@@ -84,6 +84,7 @@ def pages(client: AppClient, url: str) -> list[dict[str, Any]]:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("limit", [1, 7, 100, DAYS - 1, DAYS, DAYS + 1])
 def test_pages_together_are_the_whole(client: AppClient, limit: int) -> None:
     whole = client.get(AAPL).json()

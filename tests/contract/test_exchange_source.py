@@ -38,6 +38,7 @@ class TestBinanceWithAPauseInIt(TestBinance):
         return FetchRequest(instrument="ETHUSDT", timeframe=Timeframe.of("1m"), interval=interval)
 
 
+@pytest.mark.slow
 class TestContractsOfBinance(TestBinance):
     @pytest.fixture
     def request_for_bars(self) -> FetchRequest:

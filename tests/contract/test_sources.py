@@ -62,6 +62,7 @@ class TestCsvFiles(_FilesContract):
         return FilesSource(path=tmp_path / "{instrument}-{timeframe}.csv", chunk_rows=200)
 
 
+@pytest.mark.slow
 class TestParquetFilesOfSeveralInstruments(_FilesContract):
     @pytest.fixture
     def source(self, tmp_path: Path) -> Source:
@@ -69,6 +70,7 @@ class TestParquetFilesOfSeveralInstruments(_FilesContract):
         return FilesSource(path=tmp_path / "all.parquet", instrument_column="symbol", chunk_rows=200)
 
 
+@pytest.mark.slow
 class TestArrowFilesOneAfterTheOther(_FilesContract):
     @pytest.fixture
     def source(self, tmp_path: Path) -> Source:
@@ -101,6 +103,7 @@ class TestYahooByTheDay(_YahooContract):
         return FetchRequest(instrument="IBM", timeframe=Timeframe.of("1d"), interval=interval)
 
 
+@pytest.mark.slow
 class TestYahooByTheMinute(_YahooContract):
     @pytest.fixture
     def request_for_bars(self) -> FetchRequest:
@@ -108,6 +111,7 @@ class TestYahooByTheMinute(_YahooContract):
         return FetchRequest(instrument="IBM", timeframe=Timeframe.of("1m"), interval=interval)
 
 
+@pytest.mark.slow
 class TestYahooByTheWeekUnderAnotherName(_YahooContract):
     @pytest.fixture
     def request_for_bars(self) -> FetchRequest:

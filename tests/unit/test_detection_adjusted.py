@@ -43,6 +43,7 @@ def right(request: pytest.FixtureRequest) -> pd.DataFrame:
     return frame
 
 
+@pytest.mark.slow
 @STRETCH
 @pytest.mark.parametrize("factor", [100.0, 0.01, 1_000.0])
 def test_prices_in_another_unit_are_told_by_an_adj_close_that_goes_on(
@@ -55,6 +56,7 @@ def test_prices_in_another_unit_are_told_by_an_adj_close_that_goes_on(
     mended(wrong, right)
 
 
+@pytest.mark.slow
 @STRETCH
 @pytest.mark.parametrize("factor", [100.0, 0.01, 1_000.0, 10.0])
 def test_adj_close_in_another_unit_is_told_by_prices_that_go_on(
@@ -67,6 +69,7 @@ def test_adj_close_in_another_unit_is_told_by_prices_that_go_on(
     mended(wrong, right)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rows", [slice(120, 160), slice(50, 350), slice(270, 400)], ids=str)
 @pytest.mark.parametrize("factor", [10.0, 1e-4, 7.8, 0.4])
 def test_any_factor_is_believed_where_adj_close_shows_it(right: pd.DataFrame, rows: slice, factor: float) -> None:
@@ -101,6 +104,7 @@ def test_a_small_factor_of_a_stretch_is_one_of_prices_if_they_move(rows: slice) 
         mended(wrong, right)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("names", [["Close"], ["Close", "Adj Close"], ["Open"], ["High", "Low"]], ids=str)
 @pytest.mark.parametrize("rows", [slice(0, 1), slice(0, 250), slice(201, 202), slice(120, 160)], ids=str)
 def test_single_columns_are_told_from_the_first_row_on(names: list[str], rows: slice) -> None:

@@ -347,6 +347,7 @@ def test_a_timetable_tells_its_bars_apart(name: str, timeframe: str, start: int)
 PAIRS = (("1m", "1h"), ("5m", "4h"), ("15m", "1d"), ("30m", "1w"), ("1h", "1M"), ("1d", "1w"))
 
 
+@pytest.mark.slow
 @given(names, st.sampled_from(PAIRS), times)
 @settings(max_examples=50)
 def test_each_bar_is_part_of_the_coarser_bar_that_holds_it(name: str, pair: tuple[str, str], start: int) -> None:

@@ -160,6 +160,7 @@ def test_a_priority_decides_between_sources(cli: Cli, tmp_path: Path) -> None:
     cli("priority", "set", "AAPL", "files", "--mode", "some", code=2)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("place")
 def test_backup_and_restore(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     take(cli, written(tmp_path / "a.csv", frame(range(100))))

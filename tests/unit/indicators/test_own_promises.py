@@ -137,6 +137,7 @@ def test_a_handle_goes_on_from_what_was_saved(name: str, values: dict[str, Any])
     assert same(np.array([twin.update(*row) for row in rows[300:]]), np.array(wanted))
 
 
+@pytest.mark.slow
 @every
 def test_what_is_saved_does_not_grow_with_the_history(name: str, values: dict[str, Any]) -> None:
     indicator = OWN[name]
@@ -277,6 +278,7 @@ def test_without_numba_the_extra_is_named() -> None:
     assert issubclass(DriverMissing, ImportError)
 
 
+@pytest.mark.slow
 def test_where_no_folder_can_be_written_to_kernels_are_compiled_all_the_same(tmp_path: Path) -> None:
     nowhere = tmp_path / "file"
     nowhere.write_text("no folder")

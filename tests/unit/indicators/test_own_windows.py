@@ -62,6 +62,7 @@ def test_where_the_clock_is_put_forward_over_the_hour_the_day_begins_then() -> N
     assert window.begin(seven - 1) == int(pd.Timestamp("2024-03-09T07:30Z").value)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("unit", ["hour", "day", "week", "month", "year"])
 @pytest.mark.parametrize("zone", ["UTC", "America/New_York", "Asia/Kolkata"])
 def test_one_time_after_the_other_is_the_same_as_all_at_once(unit: str, zone: str) -> None:

@@ -56,6 +56,7 @@ def test_a_slice_of_real_bars_settles(name: str) -> None:
         _holds(indicator, indicator.defaults, columns, int(at))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [name for name in BOUNDED if not ALL[name].reach(ALL[name].defaults).exact])
 @pytest.mark.parametrize("bars", ["real", "walk"])
 def test_a_single_value_agrees_to_a_billionth_of_its_scale_however_near_zero(name: str, bars: str) -> None:
