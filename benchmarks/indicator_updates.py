@@ -90,6 +90,7 @@ def tail(on: Stage) -> Outcome:
 
 
 _CALLS: Final = "four calls in Python: what the bar is, whether it is finite, and keeping it for `save`"
+_STATE: Final = "the recurrence in Python, whose state can be kept"
 _STREAMS: Final = tuple(
     Row(
         name=name,
@@ -103,7 +104,9 @@ _STREAMS: Final = tuple(
         ("indicators.stream", "RSI", ("close",), _CALLS),
         ("indicators.stream-macd", "MACD", ("close",), _CALLS),
         ("indicators.stream-atr", "ATR", ("high", "low", "close"), _CALLS),
-        ("indicators.stream-sar", "SAR", ("high", "low"), "the recurrence in Python, whose state can be kept"),
+        ("indicators.stream-sar", "SAR", ("high", "low"), _STATE),
+        ("indicators.stream-adosc", "ADOSC", ("high", "low", "close", "volume"), _STATE),
+        ("indicators.stream-pattern", "CDLENGULFING", ("open", "high", "low", "close"), _CALLS),
     )
 )
 ROWS: Final = (

@@ -103,6 +103,10 @@ class Handle(ABC):
     def update(self, *inputs: float) -> tuple[float, ...]:
         """Take a closed bar in, and return its values in the order of the outputs."""
 
+    def take(self, inputs: tuple[float, ...]) -> tuple[float, ...]:
+        """Do what `update` does with the inputs as one tuple, as whoever reads bars has them."""
+        return self.update(*inputs)
+
     def fill(self, *inputs: "Floats | npt.NDArray[np.int64]") -> None:
         """Take closed bars in at once, column by column."""
         for row in zip(*(column.tolist() for column in inputs), strict=True):

@@ -7,7 +7,7 @@ import math
 from typing import Final
 
 from barledger.indicators.streaming.fused import fused
-from barledger.indicators.streaming.path import State, Step, Values
+from barledger.indicators.streaming.path import Bar, State, Step, Values
 
 # While Supertrend's first range is summed, its state has so many numbers.
 _GATHERING: Final = 3
@@ -16,7 +16,8 @@ _GATHERING: Final = 3
 def obv() -> Step:
     """On balance volume: the volume of rising bars less that of falling ones, from the first bar's on."""
 
-    def step(state: State, close: float, volume: float) -> tuple[State, Values]:
+    def step(state: State, bar: Bar) -> tuple[State, Values]:
+        close, volume = bar
         if not state:
             return (volume, close), (volume,)
         total, before = state
@@ -29,8 +30,9 @@ def obv() -> Step:
     return step
 
 
-def _flow(total: float, high: float, low: float, close: float, volume: float) -> float:
+def _flow(total: float, bar: Bar) -> float:
     """Add a bar's money flow: its volume times where it closed in its range, from -1 to 1."""
+    high, low, close, volume = bar
     spread = high - low
     if spread > 0.0:
         total += (close - low - (high - close)) / spread * volume
@@ -40,8 +42,8 @@ def _flow(total: float, high: float, low: float, close: float, volume: float) ->
 def ad() -> Step:
     """Chaikin's accumulation and distribution: the sum of money flow."""
 
-    def step(state: State, high: float, low: float, close: float, volume: float) -> tuple[State, Values]:
-        total = _flow(state[0] if state else 0.0, high, low, close, volume)
+    def step(state: State, bar: Bar) -> tuple[State, Values]:
+        total = _flow(state[0] if state else 0.0, bar)
         return (total,), (total,)
 
     return step
@@ -53,12 +55,12 @@ def adosc(*, fastperiod: int, slowperiod: int) -> Step:
     less_fast, less_slow = 1.0 - fast, 1.0 - slow
     lookback, fma = max(fastperiod, slowperiod) - 1, fused()
 
-    def step(state: State, high: float, low: float, close: float, volume: float) -> tuple[State, Values]:
+    def step(state: State, bar: Bar) -> tuple[State, Values]:
         if not state:
-            total = _flow(0.0, high, low, close, volume)
+            total = _flow(0.0, bar)
             return (total, total, total, 1.0), (math.nan if lookback else 0.0,)
         total, quick, lazy, count = state
-        total = _flow(total, high, low, close, volume)
+        total = _flow(total, bar)
         quick = fma(less_fast, quick, fast * total)
         lazy = fma(less_slow, lazy, slow * total)
         return (total, quick, lazy, count + 1.0), (math.nan if count < lookback else quick - lazy,)
@@ -69,7 +71,8 @@ def adosc(*, fastperiod: int, slowperiod: int) -> Step:
 def cumsum() -> Step:
     """Sum up all values."""
 
-    def step(state: State, real: float) -> tuple[State, Values]:
+    def step(state: State, bar: Bar) -> tuple[State, Values]:
+        (real,) = bar
         total = (state[0] if state else 0.0) + real
         return (total,), (total,)
 
@@ -77,7 +80,8 @@ def cumsum() -> Step:
 
 
 def _volume_index(*, falling: bool) -> Step:
-    def step(state: State, close: float, volume: float) -> tuple[State, Values]:
+    def step(state: State, bar: Bar) -> tuple[State, Values]:
+        close, volume = bar
         if not state:
             return (1000.0, close, volume), (1000.0,)
         index, before, traded = state
@@ -105,7 +109,8 @@ def pvi() -> Step:
 def pvt() -> Step:
     """Price volume trend: the sum of returns times volume."""
 
-    def step(state: State, close: float, volume: float) -> tuple[State, Values]:
+    def step(state: State, bar: Bar) -> tuple[State, Values]:
+        close, volume = bar
         if not state:
             return (0.0, close), (0.0,)
         total, before = state
@@ -119,7 +124,8 @@ def pvt() -> Step:
 def wad() -> Step:
     """Williams' accumulation and distribution: the sum of closes' distances to the true low or high."""
 
-    def step(state: State, high: float, low: float, close: float) -> tuple[State, Values]:
+    def step(state: State, bar: Bar) -> tuple[State, Values]:
+        high, low, close = bar
         if not state:
             return (0.0, close), (0.0,)
         total, before = state
@@ -135,7 +141,8 @@ def wad() -> Step:
 def vwap() -> Step:
     """Volume-weighted average of typical prices since the first bar; 0 until there was volume."""
 
-    def step(state: State, high: float, low: float, close: float, volume: float) -> tuple[State, Values]:
+    def step(state: State, bar: Bar) -> tuple[State, Values]:
+        high, low, close, volume = bar
         paid, traded, mean = state or (0.0, 0.0, 0.0)
         paid += (high + low + close) / 3.0 * volume
         traded += volume
@@ -146,17 +153,7 @@ def vwap() -> Step:
     return step
 
 
-def _range(high: float, low: float, before: float) -> float:
-    """Return a bar's true range: from high to low, or from the close before to the further one of them."""
-    widest = high - low
-    up = high - before if high > before else before - high
-    down = low - before if low > before else before - low
-    if up > widest:
-        widest = up
-    return down if down > widest else widest
-
-
-def supertrend(*, timeperiod: int, multiplier: float) -> Step:
+def supertrend(*, timeperiod: int, multiplier: float) -> Step:  # noqa: C901 - one step is one piece
     """Supertrend: bands about the middle of each bar, as far as its mean range says, that follow the price.
 
     The state is, while the first range is summed: its sum, the bars of it, and the close; then that, and both bands
@@ -165,11 +162,19 @@ def supertrend(*, timeperiod: int, multiplier: float) -> Step:
     kept = (timeperiod - 1.0) / timeperiod
     taken, fma = 1.0 - kept, fused()
 
-    def step(state: State, high: float, low: float, close: float) -> tuple[State, Values]:
+    def step(state: State, bar: Bar) -> tuple[State, Values]:
+        high, low, close = bar
         if not state:
             return (0.0, 0.0, close), (math.nan, math.nan)
         before = state[2]
-        widest = _range(high, low, before)
+        # The true range: from high to low, or from the close before to the further one of them.
+        widest = high - low
+        up = high - before if high > before else before - high
+        down = low - before if low > before else before - low
+        if up > widest:
+            widest = up
+        if down > widest:
+            widest = down
         middle = (high + low) / 2.0
         if len(state) == _GATHERING:
             total, count = state[0] + widest, state[1] + 1.0

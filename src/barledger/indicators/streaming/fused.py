@@ -1,11 +1,11 @@
 """Fused multiplication and addition: ``a * b + c`` rounded once, as TA-Lib has it in some of its recurrences."""
 
-import ctypes
 import math
 from collections.abc import Callable
-from ctypes import util
+from ctypes.util import find_library
 from fractions import Fraction
-from typing import Final
+from functools import cache
+from typing import Any, Final
 
 Fused = Callable[[float, float, float], float]
 
@@ -47,15 +47,17 @@ def quick(careful: Fused) -> Fused:
     return fma
 
 
+@cache
 def _library() -> Fused | None:
-    name = util.find_library("m")
+    """Return the C library's, by cffi, whose calls take half the time of those by ctypes."""
     try:
-        # A call that keeps the interpreter's lock is the faster one.
-        found = ctypes.PyDLL(name).fma
-    except (OSError, AttributeError):
+        from cffi import FFI  # noqa: PLC0415 - of most indicators nobody needs it
+
+        declared: Any = FFI()
+        declared.cdef("double fma(double, double, double);")
+        found: Fused = declared.dlopen(find_library("m")).fma
+    except (ImportError, OSError, AttributeError):
         return None
-    found.argtypes = (ctypes.c_double,) * 3
-    found.restype = ctypes.c_double
     return found
 
 

@@ -101,7 +101,7 @@ class Live:
         self._time: int | None = None
         self._anchor: int | None = None
         self._count = 0
-        self._values: list[float] = self._nothing()
+        self._values: tuple[float, ...] = self._nothing()
 
     @staticmethod
     def open(
@@ -134,17 +134,20 @@ class Live:
         """
         reader = self._readers.get(type(bar))
         time, row, finite = self._read(bar) if reader is None else reader(bar)
-        if self._plain and (time is None or self._time is None or time > self._time):
+        before = self._time
+        if self._plain and (time is None or before is None or time > before):
             if finite and self._straight:
-                values = [*row, *self._nodes[0].take(row)]
+                node = self._nodes[0]
+                node.begun = True
+                values = row + node.handle.take(row)
             else:
-                values = [*row]
+                values = row
                 for node in self._nodes:
                     values += node.update(values, time)
             if time is not None:
-                if self._anchor is None:
-                    self._anchor = time
                 self._time = time
+                if before is None:
+                    self._anchor = time
         else:
             values = self._careful_update(time, row)
         self._values = values
@@ -155,7 +158,7 @@ class Live:
         """Return what `update` would return for a bar that is still forming, and change nothing."""
         time, row, _ = self._read(bar)
         restarted = self._follows(time)
-        values = [*row]
+        values = row
         for node in self._nodes:
             values += node.peek(values, time, restarted=restarted)
         return self._plan.result(values)
@@ -166,7 +169,6 @@ class Live:
         for name in Live.__slots__:
             setattr(other, name, getattr(self, name))
         other._nodes = [node.copy() for node in self._nodes]
-        other._values = [*self._values]
         return other
 
     def warm(self, history: Any, *, whole: bool = True, anchor: int | None = None) -> "Live":
@@ -194,7 +196,7 @@ class Live:
             _fill(node, evaluation, whole=whole or since)
             results += evaluation.results(node.step.bound)
         self._nodes = fresh
-        self._values = [float(array[-1]) if len(array) else math.nan for array in (*columns, *results)]
+        self._values = tuple(float(array[-1]) if len(array) else math.nan for array in (*columns, *results))
         if timed:
             self._time = int(table.time[-1])
             self._anchor = _first(table, begin if any(map(_counts, fresh)) else 0)
@@ -318,19 +320,19 @@ class Live:
             raise fields.wrong("its indicators are made of other parts here")
         for node, state in zip(self._nodes, nodes, strict=True):
             node.load(state)
-        self._values = [fields.number("values", value) for value in values]
+        self._values = tuple(fields.number("values", value) for value in values)
         self._time, self._anchor, self._count = fields.time("time"), fields.time("anchor"), fields.count("count")
         return self
 
     # --- times and gaps ------------------------------------------------------------------------
 
-    def _careful_update(self, time: int | None, row: tuple[float, ...]) -> list[float]:
+    def _careful_update(self, time: int | None, row: tuple[float, ...]) -> tuple[float, ...]:
         restarted = self._follows(time)
         nodes = [node.copy() for node in self._nodes] if self._plan.careful else self._nodes
         if restarted:
             for node in nodes:
                 node.restart()
-        values = [*row]
+        values = row
         for node in nodes:
             values += node.update(values, time)
         self._nodes = nodes
@@ -365,9 +367,9 @@ class Live:
             if step.bound.policy == "raise":
                 raise ValuesMissing(indicator=step.bound.indicator.name, count=1, first=format_time(time), before=True)
 
-    def _nothing(self) -> list[float]:
+    def _nothing(self) -> tuple[float, ...]:
         width = sum(len(step.bound.indicator.outputs) for step in self._plan.steps)
-        return [math.nan] * (len(self._plan.columns) + width)
+        return (math.nan,) * (len(self._plan.columns) + width)
 
 
 def _counts(node: Node) -> bool:

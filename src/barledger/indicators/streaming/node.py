@@ -52,12 +52,7 @@ class Node:
         if total - total != 0.0 and not all(map(math.isfinite, inputs)):
             return self._missing(time)
         self.begun = True
-        return self.handle.update(*self._given(inputs, time)) if self._timed else self.handle.update(*inputs)
-
-    def take(self, inputs: tuple[float, ...]) -> tuple[float, ...]:
-        """Do what `update` does with inputs that are known to be finite, of a step that needs no time."""
-        self.begun = True
-        return self.handle.update(*inputs)
+        return self.handle.take(self._given(inputs, time)) if self._timed else self.handle.take(inputs)
 
     def peek(self, values: Sequence[float], time: int | None, *, restarted: bool) -> tuple[float, ...]:
         """Return what `update` would add, after a restart if there is one."""

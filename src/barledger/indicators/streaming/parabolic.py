@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from barledger.indicators.streaming.fused import fused
-from barledger.indicators.streaming.path import State, Step, Values
+from barledger.indicators.streaming.path import Bar, State, Step, Values
 
 _WAITING: Final = 2
 
@@ -57,7 +57,8 @@ def _steps(  # noqa: C901 - one step is one piece: it is taken for each bar
     """Return the steps; a state is the first bar's high and low, then side, stop, extreme, factor, high and low."""
     fma = fused(small=True)
 
-    def step(state: State, high: float, low: float) -> tuple[State, Values]:  # noqa: C901, PLR0912 - as above
+    def step(state: State, bar: Bar) -> tuple[State, Values]:  # noqa: C901, PLR0912 - as above
+        high, low = bar
         if not state:
             return (high, low), (math.nan,)
         if len(state) == _WAITING:

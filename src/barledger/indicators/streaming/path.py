@@ -9,7 +9,8 @@ from barledger.indicators.streaming.state import Fields
 
 State = tuple[float, ...]
 Values = tuple[float, ...]
-Step = Callable[..., tuple[State, Values]]
+Bar = tuple[float, ...]
+Step = Callable[[State, Bar], tuple[State, Values]]
 """From a state and the inputs of a bar: the next state, and the values of that bar. An empty state is the beginning."""
 NOTHING: Final[State] = ()
 
@@ -26,12 +27,16 @@ class PathHandle(Handle):
 
     def update(self, *inputs: float) -> Values:
         """Take a closed bar in, and return its values."""
-        self._state, values = self._step(self._state, *inputs)
+        return self.take(inputs)
+
+    def take(self, inputs: Bar) -> Values:
+        """Take a closed bar in as one tuple."""
+        self._state, values = self._step(self._state, inputs)
         return values if values[0] - values[0] == 0.0 else _missing(values)
 
     def peek(self, *inputs: float) -> Values:
         """Return what `update` would return, and change nothing."""
-        values = self._step(self._state, *inputs)[1]
+        values = self._step(self._state, inputs)[1]
         return values if values[0] - values[0] == 0.0 else _missing(values)
 
     def copy(self) -> "PathHandle":

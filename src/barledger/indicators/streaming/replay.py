@@ -72,6 +72,10 @@ class ReplayHandle(Handle):
 
     def update(self, *inputs: float) -> tuple[float, ...]:
         """Take a closed bar in, and return its values."""
+        return self.take(inputs)
+
+    def take(self, inputs: tuple[float, ...]) -> tuple[float, ...]:
+        """Take a closed bar in as one tuple."""
         stream = self._stream
         if stream is None:
             return self._early(inputs)
