@@ -44,6 +44,7 @@ def read(
     revision: int | None = None,
     pinned: bool = False,
     compared: bool = True,
+    looked: SeriesState | None = None,
 ) -> Reading:
     """Return the rows of the intervals (sorted, disjoint) at ``revision``, or at the last committed one.
 
@@ -51,12 +52,14 @@ def read(
     blocks of the current state be compared with the ledger's counts, and with their digests where the store does not
     check its rows itself. Of a part of a block the ledger knows neither: where a store lost some bars of it and kept
     others, nobody notices before the whole block is read. If nothing is found, it is noticed that all is lost.
+    ``looked`` is what the ledger told of the series just now, to begin with.
     Raises `RevisionExpired`, `StoreDiverged`, and `Busy` if an earlier revision stays pending for too long.
     """
     if vault.mismatch:
         _check_whole(vault, series, intervals)
     for _ in range(_ATTEMPTS):
-        before = vault.ledger.revisions.state(series)
+        before = vault.ledger.revisions.state(series) if looked is None else looked
+        looked = None
         if revision is not None and 0 < before.pending <= revision:
             time.sleep(_NAP)
             continue
@@ -123,6 +126,10 @@ def check_count(vault: Vault, state: SeriesState, intervals: Sequence[Interval],
 def _expected(vault: Vault, state: SeriesState, intervals: Sequence[Interval]) -> Sequence[Expected]:
     if covers_all(state, intervals):
         return [Expected(intervals[0].start, intervals[0].end, state.rows)]
+    newest = state.newest
+    if newest is not None and intervals and intervals[0].start > newest.start:
+        # Behind the beginning of the last block none begins.
+        return []
     return vault.counts.current(vault.ledger, state, intervals).expected(intervals, state.series.timeframe)
 
 

@@ -1,6 +1,7 @@
 """Calculating: from a question to its answer, by what is known of it and what has to be read and computed."""
 
 from collections.abc import Hashable, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -25,6 +26,17 @@ from barledger.services.indicators.reading import Reading
 from barledger.services.indicators.tables import Tables
 
 
+class Asked(NamedTuple):
+    """A question in the caller's words, and what the ledger and the registry had noted before it is looked into.
+
+    What is looked up first may be older than what is read after it, and never newer.
+    """
+
+    key: Hashable
+    mark: int
+    generation: int
+
+
 class Calculator:
     """Answers questions."""
 
@@ -33,22 +45,25 @@ class Calculator:
         self._reading, self._places, self._absences, self._cache = reading, places, absences, cache
         self.tables = Tables()
 
-    def known(self, asked: Hashable) -> Calculation | None:
+    def asked(self, key: Hashable) -> Asked:
+        """Return a question that may have been asked before, as of now."""
+        return Asked(key, self._places.mark, REGISTRY.generation)
+
+    def known(self, asked: Asked) -> Calculation | None:
         """Return the answer to a question as it was asked before, if nothing was written since."""
-        return self._cache.answer(asked, self._places.mark, REGISTRY.generation)
+        return self._cache.answer(*asked)
 
     def calculated(
         self,
         request: Request,
         question: Question,
-        key: Hashable | None,
+        asked: Asked | None,
         explanation: Explanation | None,
         *,
         keeps: bool,
     ) -> Calculation:
-        """Return the answer to a question, and remember it under a key."""
-        # What is looked up first may be older than what is read after it, and never newer.
-        mark, generation = self._places.mark, REGISTRY.generation
+        """Return the answer to a question, and remember it for when it is asked again."""
+        generation = REGISTRY.generation if asked is None else asked.generation
         need = question.needs(request)
         place = self._places.find(question, need) if keeps and question.fetching is None else None
         held = self._held(question, need, request, place, explanation)
@@ -69,8 +84,8 @@ class Calculator:
             )
         self._cache.count(hits, len(columns) - hits)
         self._cache.shrink()
-        if key is not None and place is not None:
-            self._cache.remember(key, Answer(made, held, mark, generation))
+        if asked is not None and place is not None:
+            self._cache.remember(asked.key, Answer(made, held, asked.mark, generation))
         return made
 
     def in_hand(

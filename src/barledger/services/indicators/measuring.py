@@ -13,7 +13,6 @@ from barledger.indicators.binding import Request
 from barledger.services.cache.vault import Vault
 from barledger.services.indicators.question import Need, Question
 from barledger.services.instruments import InstrumentService
-from barledger.services.retrieval.request import ReadRequest
 from barledger.services.retrieval.selection import select
 
 _FEW: Final = 8
@@ -62,9 +61,9 @@ class Measure:
         return [one for one in known(timeframe=timeframe.name) if one.instrument in wanted]
 
     def _counted(self, question: Question, need: Need) -> int:
-        asked = ReadRequest.of(source=question.source, version=question.version, adjust=question.adjust)
+        name = question.instrument, question.timeframe
         try:
-            (view,) = select(self._vault, self._instruments, [(question.instrument, question.timeframe)], asked)
+            (view,) = select(self._vault, self._instruments, [name], question.asked)
         except BarledgerError:
             return 0
         start = view.reach.start if need.start is None else max(need.start, view.reach.start)

@@ -52,7 +52,7 @@ class Places:
 
     def find(self, question: Question, need: Need) -> Place | None:
         """Return the place of a question, None for what is not kept; raises what reading raises."""
-        asked = ReadRequest.of(source=question.source, version=question.version, adjust=question.adjust)
+        asked = question.asked
         if asked.version.kind == "first":
             return None
         names = [(name, question.timeframe) for name in (question.instrument, *need.others)]
@@ -78,7 +78,7 @@ class Places:
 
     def added(self, held: Held, place: Place) -> Bars:
         """Return the newest bars behind those of a table, to which at most bars were `appended`."""
-        stretch = place.view.read(Interval(int(held.table.time[-1]) + 1, END_OF_TIME))
+        stretch = place.view.read(Interval(int(held.table.time[-1]) + 1, END_OF_TIME), looked=place.state)
         return place.view.bars(stretch, place.asked)
 
     def due(self, question: Question, place: Place) -> int | None:

@@ -19,13 +19,14 @@ from barledger.services.retrieval.request import ReadRequest
 class Question:
     """The rows of one instrument and timeframe that are answered: an interval, or the last so many of it.
 
-    ``anchor`` (ns) is from where on what never settles is computed. ``fetching`` are the options of fetching what is
-    missing, None where nothing is fetched.
+    ``asked`` is how they are read. ``anchor`` (ns) is from where on what never settles is computed. ``fetching`` are
+    the options of fetching what is missing, None where nothing is fetched.
     """
 
     instrument: str
     timeframe: Timeframe
     interval: Interval
+    asked: ReadRequest
     last: int | None = None
     source: str | None = None
     version: str | Instant = "latest"
@@ -59,6 +60,7 @@ class Question:
             instrument=normalise_instrument(instrument),
             timeframe=Timeframe.of(timeframe),
             interval=_from(asked.interval, since),
+            asked=asked,
             last=asked.last,
             source=source,
             version=version,

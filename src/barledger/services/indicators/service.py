@@ -120,11 +120,11 @@ class IndicatorService:
             raise InputUnsuitable(reason=reason, remedy="Compute on a table by barledger.calculate(specs, table).")
         if others:
             raise InvalidSetting(setting="others", reason="they go with bars in hand; a library reads them by itself")
-        asked = (instrument, timeframe, start, end, last, source, version, adjust, anchor, nan_policy)
-        key = None
+        asked = None
         if cache and not explain and not fetch_missing:
-            key = (specs if isinstance(specs, str) else listed(specs), *asked)
-            known = self._calculator.known(key)
+            words = (instrument, timeframe, start, end, last, source, version, adjust, anchor, nan_policy)
+            asked = self._calculator.asked((specs if isinstance(specs, str) else listed(specs), *words))
+            known = self._calculator.known(asked)
             if known is not None:
                 return known
         question = Question.of(
@@ -141,7 +141,7 @@ class IndicatorService:
             options=options,
         )
         return self._calculator.calculated(
-            self._requests.bound(specs, nan_policy), question, key, explanation, keeps=cache
+            self._requests.bound(specs, nan_policy), question, asked, explanation, keeps=cache
         )
 
     def volume_profile(

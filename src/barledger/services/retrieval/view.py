@@ -94,11 +94,11 @@ class View:
 
     # --- reading -------------------------------------------------------------------------------
 
-    def read(self, interval: Interval, *, firm_from: int | None = None) -> Stretch:
+    def read(self, interval: Interval, *, firm_from: int | None = None, looked: SeriesState | None = None) -> Stretch:
         """Return what lies in the interval; raises `RevisionExpired` where retention deleted some of it.
 
         Of what lies before ``firm_from`` there is what retention has left; without one, that is so for an interval
-        without a start.
+        without a start. ``looked`` is what the ledger told of the series just now, if that is a single one.
         """
         if self.pins:
             snapshot = self.state.snapshot
@@ -106,7 +106,7 @@ class View:
             parts = [Part(series=one.series, rows=one.rows, revision=one.revision) for one in seen]
             return self.joined(parts, seen[0].interval)
         firm = firm_from if firm_from is not None else (END_OF_TIME if interval.start == BEGINNING else BEGINNING)
-        return self.joined([self._read(series, interval, firm) for series in self.series], interval)
+        return self.joined([self._read(series, interval, firm, looked) for series in self.series], interval)
 
     def asked(self, interval: Interval, states: Mapping[Series, SeriesState]) -> list[Asked]:
         """Return what to read for a plain question about many views; see `services.cache.cut`.
@@ -142,7 +142,7 @@ class View:
             rows, used = fill(used, self.timeframe)
         return Stretch(parts=parts, used=used, rows=rows, interval=interval)
 
-    def _read(self, series: Series, interval: Interval, firm: int) -> Part:
+    def _read(self, series: Series, interval: Interval, firm: int, looked: SeriesState | None) -> Part:
         revision = self.state.at.get(series)
         wanted = self._left(series, interval, firm, revision)
         if self.known_within is not None:
@@ -151,7 +151,7 @@ class View:
         if self.state.version.kind == "first":
             first = read_first(self.vault, series, wanted, revision=revision)
             return Part(series=series, rows=first.rows.standing(), revision=first.revision)
-        reading = read(self.vault, series, wanted, revision=revision)
+        reading = read(self.vault, series, wanted, revision=revision, looked=looked)
         return Part(series=series, rows=reading.rows.standing(), revision=reading.revision)
 
     def _left(self, series: Series, interval: Interval, firm: int, revision: int | None) -> list[Interval]:
