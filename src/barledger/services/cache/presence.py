@@ -14,11 +14,12 @@ _FEW = 4
 
 def check_own(vault: Vault) -> None:
     """Look at the store; raises `LedgerMismatch` if it is not the ledger's own, and what the store itself raises."""
-    mark = vault.store.mark()
+    # A writer claims the store before it takes a first revision.
+    last, mark = vault.ledger.revisions.last(), vault.store.mark()
     if vault.mismatch:
         raise LedgerMismatch(reason=vault.mismatch)
     if mark is None:
-        if vault.ledger.revisions.last():
+        if last:
             raise LedgerMismatch(reason="the ledger knows revisions, and the store is empty or was never its own")
         return
     if mark.ledger_id != vault.ledger.id:

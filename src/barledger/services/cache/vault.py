@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from barledger.domain.notice import Notice
 from barledger.errors import LedgerMismatch, ReadOnly
@@ -57,23 +58,44 @@ class Vault:
 
 def introduce(store: Store, ledger: Ledger) -> str:
     """Compare the store's mark with the ledger, claiming an unmarked pair; returns why they do not fit, or nothing."""
-    mark, last = store.mark(), ledger.revisions.last()
-    if mark is None and not last:
+    found = _looked(store, ledger)
+    if found.mark is None and not found.last:
         if not store.series():
             store.claim(Mark(ledger_id=ledger.id, revision=0))
             return ""
         return "the store holds bars and no ledger's mark (see `barledger import-bucket`)"
-    return _misfit(mark, ledger, last)
+    return _misfit(found, ledger)
 
 
 def fits(store: Store, ledger: Ledger) -> str:
     """Compare without claiming anything; returns why they do not fit, or nothing."""
-    mark, last = store.mark(), ledger.revisions.last()
-    return "" if mark is None and not last else _misfit(mark, ledger, last)
+    found = _looked(store, ledger)
+    return "" if found.mark is None and not found.last else _misfit(found, ledger)
 
 
-def _misfit(mark: Mark | None, ledger: Ledger, last: int) -> str:
-    committed = ledger.revisions.last_committed()
+class _Looked(NamedTuple):
+    """What the ledger had committed, then the store's mark, then the last revision of the ledger."""
+
+    committed: int
+    mark: Mark | None
+    last: int
+
+
+def _looked(store: Store, ledger: Ledger) -> _Looked:
+    """Look at both halves, which others may be writing.
+
+    A writer takes a revision, marks the store with it, and commits: so what was committed before the mark is looked at
+    is at most the mark, and that is at most the last revision after it.
+    """
+    committed, mark, last = ledger.revisions.last_committed(), store.mark(), ledger.revisions.last()
+    if mark is None and last:
+        # Somebody may have claimed the store and begun to write meanwhile.
+        return _Looked(committed, store.mark(), ledger.revisions.last())
+    return _Looked(committed, mark, last)
+
+
+def _misfit(found: _Looked, ledger: Ledger) -> str:
+    committed, mark, last = found
     if mark is None:
         return f"the ledger knows revisions up to {last}, and the store is empty or was never its own"
     if mark.ledger_id != ledger.id:
