@@ -13,7 +13,7 @@ from barledger.indicators.own.kernel import compiled
 
 Ints = npt.NDArray[np.int64]
 Places = npt.NDArray[np.int32]
-_READ = 1024
+_READ = 512
 _FEW = 50_000
 """More bins have one sum each."""
 _SUMMED = 4096
