@@ -126,12 +126,18 @@ class Receipt:
         return f"{self.sequence}: {self.strategy}{purpose} at {format_time(self.time)}: {what}"
 
 
-def check_receivable(vault: Vault) -> None:
-    """Raise `ReadOnly` or `LedgerMismatch` if no receipt can be kept."""
-    if vault.read_only:
-        reason = "a receipt is an entry in the audit log, and this library was opened for reading"
-        raise ReadOnly(reason=reason)
-    vault.check_writable()
+def reader_of(vault: Vault, strategy: str | None, purpose: str | None) -> Reader | None:
+    """Return who wants a receipt, if somebody does, before anything is read.
+
+    Raises `ReadOnly` or `LedgerMismatch` if no receipt can be kept, and as `Reader.of` does.
+    """
+    reader = Reader.of(strategy, purpose)
+    if reader is not None:
+        if vault.read_only:
+            reason = "a receipt is an entry in the audit log, and this library was opened for reading"
+            raise ReadOnly(reason=reason)
+        vault.check_writable()
+    return reader
 
 
 def receive(vault: Vault, reader: Reader, bars: Sequence[Bars]) -> Receipt:
@@ -140,6 +146,15 @@ def receive(vault: Vault, reader: Reader, bars: Sequence[Bars]) -> Receipt:
     who = vault.who(READ, purpose=reader.purpose)
     details = {"strategy": reader.strategy, "shown": [_told(one) for one in bars]}
     return Receipt.of(vault.ledger.audit.append(who, details, series=series, strategy=reader.strategy))
+
+
+def shown(vault: Vault, reader: Reader | None, bars: Sequence[Bars]) -> Sequence[Bars]:
+    """Note what somebody is about to be shown, if somebody wants a receipt, and say so in the bars' provenance."""
+    if reader is not None:
+        receipt = receive(vault, reader, bars)
+        for one in bars:
+            one.notes["receipt"] = receipt.note
+    return bars
 
 
 def receipts(

@@ -1,6 +1,6 @@
 """Indicators of datasets: sealed beside the bars that they are computed from, and computed again to compare."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
@@ -125,10 +125,10 @@ class Wish:
         """Whether series have to be pinned from their first bar on."""
         return self.service.anchored(self.specs, nan_policy=self.nan_policy)
 
-    def lookback(self, keys: Sequence[Key]) -> int:
+    def lookback(self, instruments: Collection[str]) -> int:
         """Return how many bars before the start have to be pinned; raises `InvalidSetting` for other instruments."""
-        there = {instrument for instrument, _ in keys}
-        absent = [one for one in self.service.instruments(self.specs) if normalise_instrument(one) not in there]
+        named = self.service.instruments(self.specs)
+        absent = [one for one in named if normalise_instrument(one) not in instruments]
         if absent:
             reason = f"they are computed from {', '.join(absent)} too; add it to the dataset's instruments"
             raise InvalidSetting(setting="indicators", reason=reason)

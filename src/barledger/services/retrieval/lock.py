@@ -7,12 +7,14 @@ from typing import Final
 
 from barledger.domain.interval import Interval
 from barledger.domain.series import Series
-from barledger.errors import InvalidSetting, LockBroken
+from barledger.errors import InvalidSetting, LockBroken, SeriesNotFound
+from barledger.services.cache.priority import hint
 from barledger.services.cache.vault import Vault
 from barledger.services.retrieval.comparison import Compared, compare_at, compare_latest, seal
 from barledger.services.retrieval.dataset import compare_indicators
 from barledger.services.retrieval.indicated import IndicatorsOf
-from barledger.services.retrieval.manifest import DATASET, LOCK, Manifest, Sealed, SealedAdjustment, listed, ordered
+from barledger.services.retrieval.manifest import DATASET, LOCK, Manifest, Sealed, listed, ordered
+from barledger.services.retrieval.request import ReadRequest
 from barledger.services.retrieval.sealing import Sealer
 from barledger.services.retrieval.view import View
 
@@ -33,16 +35,21 @@ class Checked:
         return sum(one.rows for one in self.series if one.stored)
 
 
+def check_one_state(request: ReadRequest) -> None:
+    """Raise `InvalidSetting` for first editions, which nothing keeps as they are."""
+    if request.version.kind == "first":
+        reason = "first is no one state; lock a revision, a time or a snapshot"
+        raise InvalidSetting(setting="version", reason=reason)
+
+
 def manifest_of(
-    vault: Vault,
-    views: Sequence[View],
-    interval: Interval,
-    *,
-    strategy: str,
-    adjustment: SealedAdjustment | None = None,
+    vault: Vault, views: Sequence[View], request: ReadRequest, sealer: Sealer, *, strategy: str
 ) -> Manifest:
-    """Return the manifest of what some views of one state show, digests computed from the bars."""
-    snapshot = views[0].state.snapshot
+    """Return the manifest of what some views of one state show, digests computed from the bars.
+
+    Raises `SeriesNotFound` for a series or stretch without any.
+    """
+    snapshot, interval = views[0].state.snapshot, request.interval
     sealed: list[Sealed] = []
     for view in views:
         if view.pins:
@@ -52,13 +59,17 @@ def manifest_of(
         for series in view.series:
             revision = _last_change(vault, series, interval, view.state.at.get(series))
             sealed.append(seal(vault, Sealed(series=series, interval=interval, revision=revision, rows=0, digest="")))
+    empty = next((one for one in ordered(sealed) if not one.rows), None)
+    if empty is not None:
+        where = f"{empty.series} in {empty.interval}"
+        raise SeriesNotFound(series=where, hint=hint(vault, empty.series.instrument, empty.series.timeframe))
     return Manifest(
         format=LOCK,
         ledger=vault.ledger.id,
         series=ordered(sealed),
         snapshot=snapshot.id if snapshot else "",
         strategy=strategy,
-        adjustment=adjustment,
+        adjustment=None if request.adjust is None else sealer.seal(views, interval, request.adjust),
     )
 
 

@@ -8,12 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from barledger.domain.bars import Bars
 from barledger.domain.interval import Instant
-from barledger.errors import BarledgerError, InvalidSetting, NoBars, SeriesNotFound
-from barledger.ledger.contract import Intent
-from barledger.services.audit.receipts import Reader, check_receivable, receive
-from barledger.services.cache import snapshots
+from barledger.errors import BarledgerError, NoBars
+from barledger.services.audit.receipts import reader_of, receive, shown
 from barledger.services.cache.cut import Keep
-from barledger.services.cache.priority import hint
 from barledger.services.cache.vault import Vault
 from barledger.services.instruments import InstrumentService
 from barledger.services.retrieval import dataset as datasets
@@ -36,6 +33,7 @@ from barledger.services.retrieval.lock import FILE, Checked
 from barledger.services.retrieval.manifest import Manifest
 from barledger.services.retrieval.nothing import told_of_nothing
 from barledger.services.retrieval.panel import PanelShape, panel
+from barledger.services.retrieval.pinning import Backtest, Pinner
 from barledger.services.retrieval.request import ReadRequest
 from barledger.services.retrieval.scroll import PORTION, Bookmark, Scroll, open_scroll, open_scrolls
 from barledger.services.retrieval.sealing import Sealer
@@ -66,12 +64,12 @@ class DataRetrievalService:
         computes those of datasets, once somebody wants some.
         """
         self._indicators = indicators
-        self._before = before
         self._vault = vault
         self._instruments = instruments or InstrumentService(vault)
         self._completer = Completer(vault, self._instruments, Fetcher(vault, availability, ingestion))
         self._adjuster = Adjuster()
         self._sealer = Sealer(vault, self._instruments, self._adjuster)
+        self._pinner = Pinner(vault, self._completer, self._sealer, before=before, bars=self.bars, panel=self.panel)
 
     # --- one series ----------------------------------------------------------------------------
 
@@ -125,7 +123,7 @@ class DataRetrievalService:
         `InvalidSetting` for options that contradict each other, `CannotAdjust`, and `StoreDamaged` or `StoreDiverged`
         rather than wrong bars.
         """
-        reader = self._reader(strategy, purpose)
+        reader = reader_of(self._vault, strategy, purpose)
         request = ReadRequest.of(
             start=start,
             end=end,
@@ -146,7 +144,7 @@ class DataRetrievalService:
         self._say_if_nothing(view, stretch, request)
         (notes,) = self._completer.notes(fetched, [view], [stretch], request)
         answered = answer(self._adjuster, view, stretch, request, {**told_window(request, stretch), **notes})
-        return self._shown(reader, [answered])[0]
+        return shown(self._vault, reader, [answered])[0]
 
     def scroll(  # noqa: PLR0913 - the wishes of `bars`
         self,
@@ -219,7 +217,7 @@ class DataRetrievalService:
         The newest state is resolved once for all of them, so a commit in between shows in none. A receipt, if one is
         asked for, is one entry about all of them.
         """
-        reader = self._reader(strategy, purpose)
+        reader = reader_of(self._vault, strategy, purpose)
         request = ReadRequest.of(
             start=start,
             end=end,
@@ -241,7 +239,7 @@ class DataRetrievalService:
             answer(self._adjuster, view, stretch, request, {**told_window(request, stretch), **told})
             for view, stretch, told in zip(views, stretches, notes, strict=True)
         ]
-        return BarsBySeries({(one.instrument, one.timeframe.name): one for one in self._shown(reader, bars)})
+        return BarsBySeries({(one.instrument, one.timeframe.name): one for one in shown(self._vault, reader, bars)})
 
     def walk(
         self,
@@ -316,7 +314,7 @@ class DataRetrievalService:
         currencies. What it resolved to is in ``attrs["panel"]``, which cannot be changed, with the receipt, if one is
         asked for: it is about the bars of which the panel is made. Raises as `bars` does.
         """
-        reader = self._reader(strategy, purpose)
+        reader = reader_of(self._vault, strategy, purpose)
         request = ReadRequest.of(
             start=start,
             end=end,
@@ -376,38 +374,19 @@ class DataRetrievalService:
         (`Dataset.indicators`, `Dataset.frame`). For what counts from a series' first bar, such as OBV, all of it is
         pinned. Raises what `bars`, `snapshot` and `IndicatorService.calculate` raise.
         """
-        names = names_of(instruments, timeframes)
-        keys = tuple((instrument, frame.name) for instrument, frame in names)
-        wish = Wish.of(indicators, nan_policy, self._indicators)
-        back = lookback if wish is None else max(lookback, wish.lookback(keys))
+        names, wish = names_of(instruments, timeframes), Wish.of(indicators, nan_policy, self._indicators)
+        back = lookback if wish is None else max(lookback, wish.lookback([instrument for instrument, _ in names]))
         request = ReadRequest.of(start=start, end=end, source=source, lookback=back, adjust=adjust)
-        fetched = self._completer.close_gaps(names, request, options) if fetch_missing else {}
-        missing = [still for one in fetched.values() for still in one.missing]
-        ranges: list[Intent] = []
-        for name in names:
-            whole = wish is not None and wish.anchored
-            intents, short = self._completer.ranges(name, request, fetched.get(name), whole=whole)
-            ranges += intents
-            missing += short
-        asked = snapshots.SnapshotRequest(ranges=ranges, purpose=snapshot, strategy=strategy, id=id)
-        if self._before is not None and not self._vault.read_only:
-            self._before(strategy=strategy, series=[(instrument, frame.name) for instrument, frame in names])
-        taken = snapshots.take(self._vault, asked)
-        adjusted = None if request.adjust is None else self._sealer.of_snapshot(taken, request.adjust)
-        computed = None if wish is None else wish.sealed(keys, taken.id, request.interval, request.adjust)
-        taken = datasets.keep_handed(self._vault, taken, adjustment=adjusted, indicators=computed)
-        self._completer.say_incomplete(missing)
-        return Dataset(
-            snapshot=taken,
-            manifest=datasets.manifest_of(self._vault, taken),
-            keys=keys,
-            interval=request.interval,
-            missing=tuple(missing),
-            read=lambda key: self.bars(*key, version=taken.id, adjust=request.adjust),
-            panel=self.panel,
-            calculate=None
-            if wish is None
-            else lambda key: wish.calculated(key, taken.id, request.interval, request.adjust),
+        return self._pinner.pinned(
+            Backtest(
+                strategy=strategy,
+                names=names,
+                request=request,
+                purpose=snapshot,
+                id=id,
+                wish=wish,
+                fetching=(options or {}) if fetch_missing else None,
+            )
         )
 
     def reproduce(self, id: str, *, manifest: str | Path | Manifest | None = None) -> Reproduction:  # noqa: A002 - as above
@@ -442,15 +421,9 @@ class DataRetrievalService:
         series or stretch without any bars, of which there is nothing to rely on, and what `bars` raises.
         """
         request = ReadRequest.of(start=start, end=end, source=source, version=version, adjust=adjust)
-        if request.version.kind == "first":
-            reason = "first is no one state; lock a revision, a time or a snapshot"
-            raise InvalidSetting(setting="version", reason=reason)
+        locks.check_one_state(request)
         views = select(self._vault, self._instruments, names_of(instruments, timeframes), request)
-        sealed = None if request.adjust is None else self._sealer.seal(views, request.interval, request.adjust)
-        manifest = locks.manifest_of(self._vault, views, request.interval, strategy=strategy, adjustment=sealed)
-        for empty in (one for one in manifest.series if not one.rows):
-            where = f"{empty.series} in {empty.interval}"
-            raise SeriesNotFound(series=where, hint=hint(self._vault, empty.series.instrument, empty.series.timeframe))
+        manifest = locks.manifest_of(self._vault, views, request, self._sealer, strategy=strategy)
         if file is not None:
             manifest.save(file)
         return manifest
@@ -510,21 +483,6 @@ class DataRetrievalService:
         return exports.verify_export(manifest)
 
     # --- parts ---------------------------------------------------------------------------------
-
-    def _reader(self, strategy: str | None, purpose: str | None) -> Reader | None:
-        """Return who wants a receipt, if somebody does, and refuse before anything is read."""
-        reader = Reader.of(strategy, purpose)
-        if reader is not None:
-            check_receivable(self._vault)
-        return reader
-
-    def _shown(self, reader: Reader | None, bars: Sequence[Bars]) -> Sequence[Bars]:
-        """Note what somebody is about to be shown, and say so in the bars' provenance."""
-        if reader is not None:
-            receipt = receive(self._vault, reader, bars)
-            for one in bars:
-                one.notes["receipt"] = receipt.note
-        return bars
 
     def _read(
         self, names: Sequence[Name], request: ReadRequest, keep: Keep = lambda rows: rows
