@@ -16,10 +16,11 @@ class Arrow(Format):
     typed_times = True
 
     def write(self, table: Tabular, style: Style) -> Iterator[bytes]:  # noqa: ARG002 - the contract's
-        """Give a record batch for each portion."""
+        """Give a record batch for each portion, one after the other unless the table is whole."""
         sink = Sink()
         with pa.ipc.new_stream(sink, table.schema) as writer:
             for portion in table.portions:
                 writer.write_table(portion.replace_schema_metadata(table.schema.metadata))
-                yield sink.taken()
+                if not table.whole:
+                    yield sink.taken()
         yield sink.taken()
