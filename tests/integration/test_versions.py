@@ -187,6 +187,12 @@ class TestWithdrawing:
         again = bl.withdraw("AAPL", "1d", ["1970-01-02", "1990-01-01"], reason="x", **DESK)
         assert (again.withdrawn, again.same) == (0, 2)
 
+    def test_a_source_that_has_no_bars_has_no_history_either(self, bl: BarLedger) -> None:
+        bl.write("AAPL", "1d", frame([0]), source="desk")
+        assert bl.history("AAPL", "1d", 1, source="desk") == []
+        with pytest.raises(SeriesNotFound, match="no bars of AAPL 1d from desks; there are AAPL 1d from desk"):
+            bl.history("AAPL", "1d", 0, source="desks")
+
     def test_editions_go_on_through_withdrawal_and_return(self, bl: BarLedger) -> None:
         bl.write("AAPL", "1d", frame([1], 100), reason="a", **DESK)
         bl.withdraw("AAPL", "1d", ["1970-01-02"], reason="b", **DESK)

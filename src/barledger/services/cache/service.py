@@ -17,7 +17,7 @@ from barledger.services.cache import history as histories
 from barledger.services.cache.changes import Draft
 from barledger.services.cache.commit import Written, commit
 from barledger.services.cache.named import write_named
-from barledger.services.cache.priority import Mode, choose, choose_all
+from barledger.services.cache.priority import Mode, choose, choose_all, hint, unknown
 from barledger.services.cache.triangle import triangle
 from barledger.services.cache.vault import Vault
 from barledger.services.cache.versions import find_snapshot
@@ -237,13 +237,16 @@ class DataCacheService:
     ) -> list[histories.Edition]:
         """Return every edition of the bar that opens at ``time``, the first one first.
 
-        Of several sources in an order of priority, the first that ever had the bar answers. Raises `SeriesNotFound`
-        and `AmbiguousSource`.
+        Of several sources in an order of priority, the first that ever had the bar answers. Raises `SeriesNotFound`,
+        for a source that has no bars at all too, and `AmbiguousSource`.
         """
-        chosen = choose(self._vault, normalise_instrument(instrument), Timeframe.of(timeframe), source)
+        name, frame = normalise_instrument(instrument), Timeframe.of(timeframe)
+        chosen = choose(self._vault, name, frame, source)
         found: list[histories.Edition] = []
         for series in chosen.series:
             found = found or histories.editions(self._vault, series, parse_time(time))
+        if not found and not any(state.revision for state in self._vault.ledger.revisions.states(chosen.series)):
+            raise unknown(self._vault, str(chosen.series[0]), hint(self._vault, name, frame))
         return found
 
     def versions(
