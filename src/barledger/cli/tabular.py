@@ -12,6 +12,7 @@ import numpy as np
 from barledger.cli.output import Output
 from barledger.domain.interval import format_time
 from barledger.errors import InvalidSetting
+from barledger.indicators.calculation import metadata_of
 from barledger.services.retrieval import files
 
 if TYPE_CHECKING:
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 FORMATS: Final = ("table", "csv", "json", "parquet", "arrow")
 _BINARY: Final = ("parquet", "arrow")
 _JSON: Final = ".json"
+_ENDINGS: Final = {"csv": (".csv",), "json": (_JSON,), "parquet": (".parquet",), "arrow": (".arrow", ".feather")}
+_KNOWN: Final = tuple(one for endings in _ENDINGS.values() for one in endings)
 
 
 def format_of(given: str | None, path: Path | None, *, json: bool) -> str:
@@ -28,7 +31,8 @@ def format_of(given: str | None, path: Path | None, *, json: bool) -> str:
         raise InvalidSetting(setting="--format", reason=f"{given!r} is none of {', '.join(FORMATS)}")
     if json and given not in (None, "json"):
         raise InvalidSetting(setting="--json", reason=f"--format {given} is something else; give one of both")
-    if json or given == "json":
+    given = "json" if json else given
+    if path is None and given == "json":
         return "json"
     if path is None:
         found = given or "table"
@@ -37,6 +41,8 @@ def format_of(given: str | None, path: Path | None, *, json: bool) -> str:
         return found
     if given == "table":
         raise InvalidSetting(setting="--format", reason="a table is to be looked at; write csv, json, parquet or arrow")
+    if given is not None and path.suffix not in _ENDINGS.get(given, ()) and path.suffix in _KNOWN:
+        raise InvalidSetting(setting="--format", reason=f"{given} is not what {path.name} ends in; give one of both")
     return given or ("json" if path.suffix == _JSON else files.format_of(path, beside=(_JSON,)))
 
 
@@ -78,6 +84,9 @@ def _encoded(output: Output, table: "pa.Table", told: Mapping[str, Any], kind: s
     if kind == "json":
         return output.encoded(_plain(table, told)).encode()
     written = io.BytesIO()
+    # In files of a table, all that JSON would tell.
+    named = {key.encode(): value.encode() for key, value in metadata_of(told).items()}
+    table = table.replace_schema_metadata({**(table.schema.metadata or {}), **named})
     if kind == "csv":
         from pyarrow import csv  # noqa: PLC0415 - only for files
 

@@ -121,6 +121,21 @@ def test_a_missing_value_is_empty_or_null(cli: Cli) -> None:
     assert same == found
 
 
+@pytest.mark.parametrize(("command", "code"), [(("calculate", "AAPL"), 0), (("batch", "AAPL,MSFT,NOPE"), 3)])
+@pytest.mark.parametrize("name", ["out.parquet", "out.arrow"])
+def test_a_file_of_a_table_tells_all_that_json_does(
+    cli: Cli, tmp_path: Path, command: tuple[str, str], code: int, name: str
+) -> None:
+    asked = ("indicators", *command, "1d", SPEC, "macd")
+    told = cli.json(*asked, code=code)
+    cli(*asked, "--output", tmp_path / name, code=code)
+    read = parquet.read_table(tmp_path / name) if name.endswith("parquet") else feather.read_table(tmp_path / name)
+    found = {key.decode(): json.loads(value) for key, value in read.schema.metadata.items() if key[:9] == b"barledger"}
+    del told["rows"]
+    assert told["digest"]
+    assert {f"barledger.{key}": value for key, value in told.items()}.items() <= found.items()
+
+
 @pytest.mark.parametrize("name", ["out.parquet", "out.arrow", "out.csv", "out.json"])
 def test_values_are_written_to_a_file(cli: Cli, tmp_path: Path, name: str) -> None:
     assert cli("indicators", "calculate", "AAPL", "1d", SPEC, "macd", "--output", tmp_path / name) == ""
@@ -217,6 +232,8 @@ def test_an_error_points_at_the_character(cli: Cli) -> None:
         (("AAPL", "1d", SPEC, "--output", "out.xlsx"), 2),
         (("AAPL", "1d", SPEC, "--output", "no/such/folder/out.csv"), 2),
         (("AAPL", "1d", SPEC, "--output", "out.csv", "--format", "table"), 2),
+        (("AAPL", "1d", SPEC, "--output", "out.csv", "--format", "parquet"), 2),
+        (("AAPL", "1d", SPEC, "--output", "out.csv", "--json"), 2),
     ],
 )
 def test_what_is_wrong_ends_with_its_code(cli: Cli, arguments: tuple[str, ...], code: int) -> None:

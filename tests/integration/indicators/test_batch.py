@@ -5,6 +5,7 @@ import sys
 import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -116,6 +117,23 @@ def test_what_fails_stops_no_other_and_is_said(bl: BarLedger) -> None:
     with pytest.raises(SeriesNotFound, match="NOPE"):
         found["NOPE"]
     same(found["S02"], bl.indicators.calculate(SPECS, "S02", "1d"))
+
+
+@pytest.mark.parametrize("policy", [None, "skip"])
+def test_another_instrument_that_is_not_there_costs_the_columns_of_it(bl: BarLedger, policy: Any) -> None:
+    specs = ["rsi(14)", "correl(close, @NOPE, 30)", "sma(correl(close, @S03, 30), 3)", "sma(rsi(@NOPE), 3)"]
+    options: dict[str, Any] = {"start": "2020-06-01", "nan_policy": policy}
+    with pytest.warns(Incomplete, match="2 failed in part"):
+        found = bl.indicators.batch(["S01", "S02"], "1d", specs, **options)
+    failed = found.column_failures["S01"]
+    assert {name: error.code for name, error in failed.items()} == dict.fromkeys(specs[1::2], "series-not-found")
+    assert "NOPE 1d" in str(failed[specs[1]])
+    alone = bl.indicators.calculate(specs[::2], "S02", "1d", **options)
+    assert (found["S02"].digest, found["S02"].standings) == (alone.digest, alone.standings)
+    each = dict(bl.indicators.batches(["S01", "S02"], "1d", specs, **options))
+    same(each["S02"], found["S02"])
+    with pytest.warns(Incomplete, match=r"2 failed: S01 \[series-not-found\]"):
+        assert not bl.indicators.batch(["S01", "S02"], "1d", specs[1]).rows
 
 
 def test_rows_of_what_fails_while_it_is_computed_are_left_out(bl: BarLedger) -> None:

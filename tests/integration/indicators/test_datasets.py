@@ -63,6 +63,14 @@ def test_a_frame_has_both_from_the_start_on(bl: BarLedger) -> None:
     assert [frame.index[0], len(frame)] == [day(100), 100]
 
 
+def test_of_several_series_a_frame_is_of_the_one_that_is_named(bl: BarLedger) -> None:
+    made = dataset(bl)
+    for ask in (made.frame, made.indicators):
+        with pytest.raises(InvalidSetting, match=r"has A 1d, B 1d; say which one, e.g. \('A', '1d'\)"):
+            ask()
+    assert len(dataset(bl, id="e", instruments=["A"], indicators=SPECS[:1]).frame()) == 100
+
+
 def test_one_digest_is_over_both_and_the_same_elsewhere(bl: BarLedger) -> None:
     with filled() as other:
         assert dataset(bl).digest == dataset(other).digest

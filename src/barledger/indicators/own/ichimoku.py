@@ -45,7 +45,8 @@ ICHIMOKU: Final = windowed(
                 name="chikou",
                 aliases=("lagging",),
                 lookahead=_ahead,
-                note="displaced back, as it is drawn: the close of offset bars LATER, missing for the last ones",
+                note="displaced back, as it is drawn: the close of offset bars LATER, missing for the last ones of an "
+                "answer, behind whose end nothing is read",
             ),
         ),
         reach=_reach,

@@ -33,6 +33,7 @@ ENTRIES: Final = (
         rule=SUMMED,
         aliases="awesome_oscillator",
         formula="SMA(m, fastperiod) - SMA(m, slowperiod), m = (high + low) / 2",
+        convention="With the longer period first the sign is the other one.",
         reference=_WILLIAMS,
     ),
     Entry(

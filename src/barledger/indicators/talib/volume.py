@@ -32,7 +32,8 @@ ENTRIES: Final = (
         formula="EMA(AD, fastperiod) - EMA(AD, slowperiod)",
         convention=(
             "Both EMAs are seeded with the first value of AD. The level of AD, which depends on the first bar, cancels "
-            "in the difference, but for the roundings of the larger number."
+            "in the difference, but for the roundings of the larger number. With the longer period first the sign is "
+            "the other one."
         ),
         reference="Chaikin; see Achelis, Technical Analysis from A to Z (1995)",
     ),
@@ -119,7 +120,8 @@ ENTRIES: Final = (
         scale=100.0,
         rule=together(smoothed("fastperiod", default="ema"), smoothed("slowperiod", default="ema")),
         formula="100 (MA(volume, fastperiod) - MA(volume, slowperiod)) / MA(volume, slowperiod)",
-        convention="Each average is seeded from its own first values. 0 where the slow one is 0.",
+        convention="The longer period is the slow one, whichever is given first. Each average is seeded from its own first "
+        "values. 0 where the slow one is 0.",
         screened=True,
     ),
     Entry(

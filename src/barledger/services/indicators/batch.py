@@ -14,7 +14,7 @@ from barledger.domain.interval import Instant
 from barledger.domain.rows import Floats
 from barledger.domain.series import normalise_instrument
 from barledger.domain.timeframe import Timeframe
-from barledger.errors import BarledgerError, Incomplete, InputUnsuitable, InvalidSetting
+from barledger.errors import BarledgerError, Incomplete, InputMissing, InputUnsuitable, InvalidSetting
 from barledger.indicators.binding import Request
 from barledger.indicators.calculation import Calculation
 from barledger.indicators.definition import Policy
@@ -48,10 +48,11 @@ _NOT_FETCHED: Final[dict[str, Any]] = {"fetch_missing": False, "options": None}
 
 @dataclass(slots=True, kw_only=True)
 class Tally:
-    """What became of the instruments so far."""
+    """What became of the instruments so far; ``absent`` are the columns of others that cannot be read, and why."""
 
     total: int
     progress: Listener | None
+    absent: Mapping[str, BarledgerError]
     failures: dict[str, BarledgerError] = field(default_factory=dict)
     column_failures: dict[str, Failed] = field(default_factory=dict)
     done: int = 0
@@ -68,14 +69,21 @@ class Tally:
 
     def note_failed(self, instrument: str, failed: Failed) -> None:
         """Put down an instrument of which every column failed: it failed for the reason of the first."""
-        self.column_failures[instrument] = failed
-        self.note(instrument, 0, next(iter(failed.values())))
+        self.note_columns(instrument, failed)
+        self.note(instrument, 0, next(iter(self.column_failures[instrument].values())))
 
     def note_part(self, part: Part) -> None:
         """Put down an instrument that is computed, and which columns of it are not."""
-        if part.failed:
-            self.column_failures[part.instrument] = part.failed
+        self.note_columns(part.instrument, part.failed)
         self.note(part.instrument, part.rows.stop - part.rows.start, None)
+
+    def note_columns(self, instrument: str, failed: Failed) -> None:
+        """Put down which columns of an instrument failed; where what they are of is absent, for the reason of that."""
+        if failed:
+            self.column_failures[instrument] = {
+                name: self.absent.get(error.column, error) if isinstance(error, InputMissing) else error
+                for name, error in failed.items()
+            }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,7 +106,8 @@ class Explanation:
 class Plan:
     """What is asked for: the specs, where the bars come from, and by how many it is computed.
 
-    Bars in hand are computed at once, and their columns lent by an ``arena``.
+    Bars in hand are computed at once, and their columns lent by an ``arena``. ``absent`` are the columns of other
+    instruments that cannot be read, and why.
     """
 
     request: Request
@@ -107,6 +116,7 @@ class Plan:
     arena: Arena | None
     threads: int | None
     processes: int = 0
+    absent: Mapping[str, BarledgerError] = field(default_factory=dict)
 
     def choice(self, portion: Sequence[Ready]) -> Choice:
         """Return how many threads compute it, by the bars of the first instruments."""
@@ -170,7 +180,7 @@ class BatchCalculator:
         """
         wishes: dict[str, Any] = {"end": end, "source": source, "version": version, "adjust": adjust}
         plan = self._plan(instruments, timeframe, specs, start, nan_policy, wishes, threads, processes, progress)
-        tally = Tally(total=plan.total, progress=progress)
+        tally = Tally(total=plan.total, progress=progress, absent=plan.absent)
         sheet, parts, notes = Sheet(len(plan.request.picks)), list[Part](), list[str]()
         choice: Choice | None = None
         with Team(plan.request, plan.processes, notes.append) as team:
@@ -216,7 +226,7 @@ class BatchCalculator:
         """
         wishes: dict[str, Any] = {"end": end, "source": source, "version": version, "adjust": adjust}
         plan = self._plan(instruments, timeframe, specs, start, nan_policy, wishes, threads, 0, progress)
-        tally = Tally(total=plan.total, progress=progress)
+        tally = Tally(total=plan.total, progress=progress, absent=plan.absent)
         return Batches(_one_by_one(plan, tally), tally.failures, tally.column_failures)
 
     def _plan(
@@ -265,11 +275,11 @@ class BatchCalculator:
         walk = partial(self._retrieval.walk, names, timeframe, **wishes, **window)
         # What is wrong with the question is told before anything is computed.
         first = walk(rows=_PORTION)
-        others = self._others(request, timeframe, wishes)
+        others, absent = self._others(request, timeframe, wishes)
 
         def stored(bars: Bars) -> Prepared:
             question = ask(instrument=bars.instrument)
-            return preparer.stored(bars, question, question.needs(request), others)
+            return preparer.stored(bars, question, question.needs(request), others, absent.keys())
 
         def read(rows: int) -> Iterator[list[Ready]]:
             for portion in first if rows == _PORTION else walk(rows=rows):
@@ -278,7 +288,15 @@ class BatchCalculator:
                     for name, bars in portion
                 ]
 
-        return Plan(request=request, total=len(names), portions=read, arena=None, threads=threads, processes=processes)
+        return Plan(
+            request=request,
+            total=len(names),
+            portions=read,
+            arena=None,
+            threads=threads,
+            processes=processes,
+            absent=absent,
+        )
 
     def names(self, given: Any, timeframe: str, source: str | None) -> list[str]:
         """Return the instruments that are meant; raises `SeriesNotFound` for a pattern that none matches."""
@@ -290,12 +308,23 @@ class BatchCalculator:
         where = f" {timeframe}" if source is None else f" {timeframe} from {source}"
         return instruments_named(given, known, where=where)
 
-    def _others(self, request: Request, timeframe: str, wishes: Mapping[str, Any]) -> Mapping[str, Bars]:
-        """Read all bars of the instruments that specs name; raises what `DataRetrievalService.bars_of` raises."""
-        names = sorted({normalise_instrument(one.instrument) for one in request.columns if one.instrument})
+    def _others(
+        self, request: Request, timeframe: str, wishes: Mapping[str, Any]
+    ) -> tuple[Mapping[str, Bars], Mapping[str, BarledgerError]]:
+        """Read all bars of the instruments that specs name; also return which columns there are none of, and why.
+
+        Raises what `DataRetrievalService.bars_of` raises of bars that are there.
+        """
+        columns = {one.key: normalise_instrument(one.instrument) for one in request.columns if one.instrument}
+        names = sorted(set(columns.values()))
         if not names:
-            return {}
-        return {bars.instrument: bars for bars in self._retrieval.bars_of(names, timeframe, **wishes).values()}
+            return {}, {}
+        unread = {name: why for (name, _), why in self._retrieval.unreadable(names, timeframe, **wishes).items()}
+        there = [name for name in names if name not in unread]
+        found = self._retrieval.bars_of(there, timeframe, **wishes).values() if there else ()
+        return {bars.instrument: bars for bars in found}, {
+            key: unread[name] for key, name in columns.items() if name in unread
+        }
 
 
 # --- computing -------------------------------------------------------------------------------------
@@ -356,8 +385,7 @@ def _one_by_one(plan: Plan, tally: Tally) -> Iterator[tuple[str, Calculation]]:
         if calculation is None:
             tally.note_failed(name, failed)
             continue
-        if failed:
-            tally.column_failures[name] = failed
+        tally.note_columns(name, failed)
         tally.note(name, len(calculation), None)
         yield name, calculation
 

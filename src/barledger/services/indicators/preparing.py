@@ -1,6 +1,6 @@
 """Preparing: from bars to the tables that they are computed on, and to their columns."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -79,9 +79,11 @@ class Preparer:
     tables: Tables
     request: Request
 
-    def stored(self, bars: Bars, question: Question, need: Need, others: Mapping[str, Bars]) -> Prepared:
-        """Prepare bars of a library; raises `InputMissing` and what reading raises."""
-        held = self.reading.table(question, bars, need, self.request, others)
+    def stored(
+        self, bars: Bars, question: Question, need: Need, others: Mapping[str, Bars], absent: Collection[str]
+    ) -> Prepared:
+        """Prepare bars of a library, without columns that are ``absent``; raises what reading raises."""
+        held = self.reading.table(question, bars, need, self.request, others, absent)
         time = held.table.time
         first, end = np.searchsorted(time, [question.interval.start, question.interval.end]).tolist()
         rows = Rows(first=first, stop=end, begins=held.begins, known=held.known_from(None))

@@ -1,6 +1,6 @@
 """Reading: enough bars for values that are right from the first row, with those of other instruments beside them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -56,15 +56,23 @@ class Reading:
             need, fetching = replace(need, back=need.back + short), None
         return made
 
-    def table(self, question: Question, bars: Bars, need: Need, request: Request, others: Mapping[str, Bars]) -> Held:
-        """Return the table of bars that were read as a question needs them; raises `InputMissing`.
+    def table(
+        self,
+        question: Question,
+        bars: Bars,
+        need: Need,
+        request: Request,
+        others: Mapping[str, Bars],
+        absent: Collection[str] = (),
+    ) -> Held:
+        """Return the table of bars that were read as a question needs them, without columns that are ``absent``.
 
         Where some of the warm-up is skipped, more is read.
         """
         whole = need.whole or _found(bars, need) < need.back
         begins = whole and (not question.pinned or bars.interval.start == BEGINNING)
         read = Read(bars=bars, others=others, interval=_answered(bars, need, whole=whole), begins=begins)
-        made = self._table(question, read, request)
+        made = self._table(question, read, request, absent)
         if read.interval.start == BEGINNING or not skipped(made.table, request, need):
             return made
         return self.held(question, need, request)
@@ -100,9 +108,9 @@ class Reading:
 
     # --- tables --------------------------------------------------------------------------------
 
-    def _table(self, question: Question, read: Read, request: Request) -> Held:
+    def _table(self, question: Question, read: Read, request: Request, absent: Collection[str] = ()) -> Held:
         bars = read.bars
-        columns = columns_of(bars, request, read.others)
+        columns = columns_of(bars, request, read.others, absent=absent)
         gaps: dict[str, Any] = {"calendar": None}
         known_at = None
         made = Table.of(bars.time, columns)
@@ -126,18 +134,24 @@ class Reading:
 
 
 def columns_of(
-    bars: Bars, request: Request, others: Mapping[str, Bars], *, names: Sequence[str] = VALUES
+    bars: Bars,
+    request: Request,
+    others: Mapping[str, Bars],
+    *,
+    names: Sequence[str] = VALUES,
+    absent: Collection[str] = (),
 ) -> dict[str, Floats]:
     """Return columns of some bars, and those of others that are asked for, at the times of the first.
 
-    Where another instrument has no bar there is no value. Raises `InputMissing`.
+    Where another instrument has no bar there is no value. Raises `InputMissing`, but for columns that are known to be
+    ``absent``, which are left out.
     """
     columns = {name: getattr(bars.rows, name) for name in names}
     for column in request.columns:
         if not column.instrument and column.name == EXTRA:
             factor = bars.rows.adjustment_factor
             columns[EXTRA] = np.full(len(bars), np.nan) if factor is None else factor
-        elif column.instrument:
+        elif column.instrument and column.key not in absent:
             columns[column.key] = _aligned(bars, column, others, request)
     return columns
 
@@ -208,7 +222,8 @@ def skipped(table: Table, request: Request, need: Need) -> int:
     first = max(0, end - need.last) if need.last else int(np.searchsorted(table.time, need.start or BEGINNING))
     missing = np.zeros(first, np.bool_)
     for column in request.columns:
-        missing |= ~np.isfinite(table.columns[column.key][:first])
+        if column.key in table.columns:
+            missing |= ~np.isfinite(table.columns[column.key][:first])
     gaps = Gaps(table=table)
     for pick in skipping:
         for _, rows in gaps.lapses(pick, skipped=True):

@@ -101,16 +101,25 @@ class Dataset(BarsBySeries):
         """
         if self._calculated is None:
             raise InvalidSetting(setting="indicators", reason="this dataset was made without any")
-        key = next(iter(self)) if asked is None and len(self) == 1 else key_of(asked or ("", ""), self._calculated)
-        return self._calculated[key]
+        return self._calculated[self._key(asked)]
 
     def frame(self, asked: Asked | None = None) -> Any:
         """Return bars and indicators of an instrument as one pandas frame, from the start that was asked for on."""
         calculated = self.indicators(asked).df
-        bars = self[next(iter(self)) if asked is None else asked].df.loc[calculated.index]
+        bars = self[self._key(asked)].df.loc[calculated.index]
         joined = bars.join(calculated)
         joined.attrs.update({"bars": bars.attrs, "indicators": calculated.attrs, "digest": self.digest})
         return joined
+
+    def _key(self, asked: Asked | None) -> Key:
+        """Return the key that is meant, which nobody has to name where there is one."""
+        if asked is not None:
+            return key_of(asked, self)
+        first, *more = self
+        if more:
+            listed = ", ".join(" ".join(key) for key in self)
+            raise InvalidSetting(setting="asked", reason=f"this dataset has {listed}; say which one, e.g. {first!r}")
+        return first
 
     @property
     def adjust(self) -> Mode | None:

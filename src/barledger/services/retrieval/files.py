@@ -31,7 +31,10 @@ def format_of(path: Path, *, beside: Sequence[str] = ()) -> Format:
     found = _ENDINGS.get(path.suffix)
     if found is None:
         *most, last = (".csv", *beside, ".parquet", ".arrow")
-        reason = f"{path.suffix or 'no ending'} is not {', '.join(most)} or {last}"
+        known = f"{', '.join(most)} or {last}"
+        reason = (
+            f"{path.suffix} is not {known}" if path.suffix else f"{path} has no ending, which says what it is: {known}"
+        )
         raise InvalidSetting(setting="file", reason=reason)
     return found  # type: ignore[return-value]
 
