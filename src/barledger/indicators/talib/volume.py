@@ -120,8 +120,8 @@ ENTRIES: Final = (
         scale=100.0,
         rule=together(smoothed("fastperiod", default="ema"), smoothed("slowperiod", default="ema")),
         formula="100 (MA(volume, fastperiod) - MA(volume, slowperiod)) / MA(volume, slowperiod)",
-        convention="The larger of both periods is the slow one. Each average is seeded from its own first values. 0 where "
-        "the slow one is 0.",
+        convention="The larger of both periods is the slow one. Each average is seeded from its own first values. 0 "
+        "where the slow one is 0.",
         screened=True,
     ),
     Entry(
