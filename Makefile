@@ -34,7 +34,7 @@ FAST = tests/unit tests/contract tests/integration/test_versions.py tests/integr
   tests/integration/ingestion tests/integration/test_client.py tests/integration/cli tests/api/test_bars.py
 
 test-fast: setup ## parts, contracts and the way of a bar, without a server, in under two minutes
-	@$(BIN)/pytest $(FAST) $(ARGS) -n $(JOBS) --dist loadfile --hypothesis-profile=few \
+	@$(BIN)/pytest $(FAST) -n $(JOBS) --dist loadfile --hypothesis-profile=few \
 	  -m "not influx and not postgres and not slow"
 
 test-pandas2: $(VENV)-pandas2/.complete ## frames in and out, with the oldest pandas that is supported

@@ -157,8 +157,10 @@ class _Listening:
             self._headers = list(message["headers"])
             self._parts = [] if self._scope.get(_REMEMBERED, False) and self._may_keep(message["status"]) else None
         elif self._parts is not None:
+            body = message.get("body")
             # To join a single part is not to copy it.
-            self._parts += [bytes(body)] if (body := message.get("body", b"")) else []
+            if body:
+                self._parts.append(bytes(body))
             if not message.get("more_body"):
                 self._keep(b"".join(self._parts))
         await self._send(message)

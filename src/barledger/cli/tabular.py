@@ -21,8 +21,7 @@ if TYPE_CHECKING:
 FORMATS: Final = ("table", "csv", "json", "parquet", "arrow")
 _BINARY: Final = ("parquet", "arrow")
 _JSON: Final = ".json"
-_ENDINGS: Final = {"csv": (".csv",), "json": (_JSON,), "parquet": (".parquet",), "arrow": (".arrow", ".feather")}
-_KNOWN: Final = tuple(one for endings in _ENDINGS.values() for one in endings)
+_ENDINGS: Final = {**files.ENDINGS, _JSON: "json"}
 
 
 def format_of(given: str | None, path: Path | None, *, json: bool) -> str:
@@ -32,8 +31,6 @@ def format_of(given: str | None, path: Path | None, *, json: bool) -> str:
     if json and given not in (None, "json"):
         raise InvalidSetting(setting="--json", reason=f"--format {given} is something else; give one of both")
     given = "json" if json else given
-    if path is None and given == "json":
-        return "json"
     if path is None:
         found = given or "table"
         if found in _BINARY and sys.stdout.isatty():
@@ -41,9 +38,10 @@ def format_of(given: str | None, path: Path | None, *, json: bool) -> str:
         return found
     if given == "table":
         raise InvalidSetting(setting="--format", reason="a table is to be looked at; write csv, json, parquet or arrow")
-    if given is not None and path.suffix not in _ENDINGS.get(given, ()) and path.suffix in _KNOWN:
+    ending = _ENDINGS.get(path.suffix)
+    if given is not None and ending not in (None, given):
         raise InvalidSetting(setting="--format", reason=f"{given} is not what {path.name} ends in; give one of both")
-    return given or ("json" if path.suffix == _JSON else files.format_of(path, beside=(_JSON,)))
+    return given or ending or files.format_of(path, beside=(_JSON,))
 
 
 def show(output: Output, table: "pa.Table", told: Mapping[str, Any], kind: str, path: Path | None) -> None:

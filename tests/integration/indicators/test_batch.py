@@ -13,14 +13,9 @@ import pytest
 
 import barledger
 from barledger.barledger import BarLedger
-from barledger.domain.bars import Bars
 from barledger.errors import (
     Incomplete,
     IndicatorFailed,
-    InputUnsuitable,
-    InvalidSetting,
-    InvalidSpec,
-    InvalidTimeframe,
     NotParallel,
     SeriesNotFound,
 )
@@ -236,27 +231,6 @@ def test_an_instrument_of_which_all_columns_fail_is_left_out_and_each_is_told(ch
     assert [name for name, _ in lazy] == ["CHEAP", "SOUND"]
     assert list(lazy.failures) == ["DEAR"]
     assert list(lazy.column_failures["DEAR"]) == specs
-
-
-def test_what_is_wrong_with_the_question_is_refused_before_anything_is_read(bl: BarLedger) -> None:
-    with pytest.raises(InvalidSpec):
-        bl.indicators.batch(NAMES, "1d", [])
-    with pytest.raises(InvalidSpec):
-        bl.indicators.batches(NAMES, "1d", "rsi(")
-    with pytest.raises(InvalidSetting, match="named twice"):
-        bl.indicators.batch(["S01", "S01"], "1d", "rsi(14)")
-    with pytest.raises(InvalidSetting, match="timeframe"):
-        bl.indicators.batch(["S01"], specs="rsi(14)")
-    with pytest.raises(InvalidSetting, match="threads"):
-        bl.indicators.batch(NAMES, "1d", "rsi(14)", threads=0)
-    bars = bl.bars("S01", "1d")
-    with pytest.raises(InputUnsuitable, match="not of 1h"):
-        bl.indicators.batch([bars], "1h", "rsi(14)")
-    with pytest.raises(InputUnsuitable, match="twice"):
-        bl.indicators.batch([bars, bars], specs="rsi(14)")
-    mixed: list[Bars] = [bars, "S02"]  # type: ignore[list-item]  # what a caller may do
-    with pytest.raises(InputUnsuitable, match="together"):
-        bl.indicators.batch(mixed, specs="rsi(14)")
 
 
 @pytest.mark.parametrize(
@@ -478,33 +452,3 @@ def test_what_another_process_cannot_import_is_computed_here_and_said(bl: BarLed
         assert "computed in this process alone" in str(found.explanation)
     finally:
         _forget("only_here")
-
-
-@pytest.mark.parametrize("given", [5, None, walk(5, 1), {"A": walk(5, 1)}])
-def test_what_names_no_instruments_is_refused(bl: BarLedger, given: object) -> None:
-    for ask in (bl.indicators.batch, bl.indicators.batches):
-        with pytest.raises(InputUnsuitable, match="is given for names of instruments") as caught:
-            ask(given, "1d", SPECS)  # type: ignore[operator]
-        assert "barledger.calculate" in caught.value.advice
-
-
-def test_a_policy_or_a_listener_that_there_is_not_is_refused(bl: BarLedger) -> None:
-    with pytest.raises(InvalidSetting, match="'drop' is none of"):
-        bl.indicators.batch(NAMES, "1d", SPECS, nan_policy="drop")  # type: ignore[arg-type]
-    with pytest.raises(InvalidSetting, match="cannot be called"):
-        bl.indicators.batch(NAMES, "1d", SPECS, progress=5)  # type: ignore[arg-type]
-
-
-def test_bars_beside_others_have_to_be_bars_of_their_timeframe(bl: BarLedger) -> None:
-    bars, spec = bl.bars("S01", "1d"), "rolling_beta(close, @S02, 5)"
-    for others in ("S02", walk(5, 1), ["S02"]):
-        with pytest.raises(InputUnsuitable, match="is given for bars of another instrument"):
-            bl.indicators.calculate(spec, bars, others=others)  # type: ignore[arg-type]
-    with pytest.raises(InputUnsuitable, match="they are of 1d, and 1w is asked for") as caught:
-        bl.indicators.calculate("rsi(3)", bars, "1w")
-    assert "bars.resample('1w')" in caught.value.advice
-    with pytest.raises(InputUnsuitable, match="they are of 1d, and 1h is asked for") as caught:
-        bl.indicators.calculate("rsi(3)", bars, "1h")
-    assert "read those, bl.bars(..., '1h')" in caught.value.advice
-    with pytest.raises(InvalidTimeframe):
-        bl.indicators.calculate("rsi(3)", bars, "hourly")

@@ -4,6 +4,7 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, partial
+from itertools import chain
 from typing import Any, Final
 
 import pandas as pd
@@ -311,20 +312,15 @@ class BatchCalculator:
     def _others(
         self, request: Request, timeframe: str, wishes: Mapping[str, Any]
     ) -> tuple[Mapping[str, Bars], Mapping[str, BarledgerError]]:
-        """Read all bars of the instruments that specs name; also return which columns there are none of, and why.
-
-        Raises what `DataRetrievalService.bars_of` raises of bars that are there.
-        """
+        """Read all bars of the instruments that specs name; also return which columns cannot be read, and why."""
         columns = {one.key: normalise_instrument(one.instrument) for one in request.columns if one.instrument}
         names = sorted(set(columns.values()))
         if not names:
             return {}, {}
-        unread = {name: why for (name, _), why in self._retrieval.unreadable(names, timeframe, **wishes).items()}
-        there = [name for name in names if name not in unread]
-        found = self._retrieval.bars_of(there, timeframe, **wishes).values() if there else ()
-        return {bars.instrument: bars for bars in found}, {
-            key: unread[name] for key, name in columns.items() if name in unread
-        }
+        met = dict(chain.from_iterable(self._retrieval.walk(names, timeframe, **wishes)))
+        others = {name: one for name, one in met.items() if isinstance(one, Bars)}
+        unread = {name: one for name, one in met.items() if isinstance(one, BarledgerError)}
+        return others, {key: unread[name] for key, name in columns.items() if name in unread}
 
 
 # --- computing -------------------------------------------------------------------------------------

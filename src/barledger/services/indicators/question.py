@@ -19,18 +19,16 @@ from barledger.services.retrieval.request import ReadRequest
 class Question:
     """The rows of one instrument and timeframe that are answered: an interval, or the last so many of it.
 
-    ``asked`` is how they are read. ``anchor`` (ns) is from where on what never settles is computed. ``fetching`` are
-    the options of fetching what is missing, None where nothing is fetched.
+    ``asked`` is how they are read, ``version`` what it names in the caller's words. ``anchor`` (ns) is from where on
+    what never settles is computed. ``fetching`` are the options of fetching what is missing, None where nothing is
+    fetched.
     """
 
     instrument: str
     timeframe: Timeframe
     interval: Interval
     asked: ReadRequest
-    last: int | None = None
-    source: str | None = None
-    version: str | Instant = "latest"
-    adjust: str | None = None
+    version: str | Instant
     anchor: int | None = None
     fetching: Mapping[str, Any] | None = None
 
@@ -61,13 +59,25 @@ class Question:
             timeframe=Timeframe.of(timeframe),
             interval=_from(asked.interval, since),
             asked=asked,
-            last=asked.last,
-            source=source,
             version=version,
-            adjust=asked.adjust,
             anchor=since,
             fetching=dict(options or {}) if fetch_missing else None,
         )
+
+    @property
+    def last(self) -> int | None:
+        """Return how many of the newest rows are answered, if not all."""
+        return self.asked.last
+
+    @property
+    def source(self) -> str | None:
+        """Return the source that is named, if one is."""
+        return self.asked.source
+
+    @property
+    def adjust(self) -> str | None:
+        """Return what bars are adjusted for, if they are."""
+        return self.asked.adjust
 
     @property
     def pinned(self) -> bool:

@@ -21,14 +21,14 @@ Format = Literal["csv", "parquet", "arrow"]
 
 FORMATS: Final = get_args(Format)
 OWN: Final = "barledger"
-_ENDINGS: Final = {".csv": "csv", ".parquet": "parquet", ".arrow": "arrow", ".feather": "arrow"}
+ENDINGS: Final = {".csv": "csv", ".parquet": "parquet", ".arrow": "arrow", ".feather": "arrow"}
 _UNUSUAL: Final = re.compile(r"[^\w.+=@-]")
 _TIMES: Final = ("time", "date", "datetime", "index", "timestamp")
 
 
 def format_of(path: Path, *, beside: Sequence[str] = ()) -> Format:
     """Return what a file's ending says; ``beside`` are endings that the caller knows too. Raises `InvalidSetting`."""
-    found = _ENDINGS.get(path.suffix)
+    found = ENDINGS.get(path.suffix)
     if found is None:
         *most, last = (".csv", *beside, ".parquet", ".arrow")
         known = f"{', '.join(most)} or {last}"
