@@ -18,6 +18,7 @@ from barledger.errors import (
     IndicatorFailed,
     NotParallel,
     SeriesNotFound,
+    StoreDamaged,
 )
 from barledger.indicators.calculation import Calculation
 from barledger.indicators.definition import Indicator, Output, Reach
@@ -129,6 +130,23 @@ def test_another_instrument_that_is_not_there_costs_the_columns_of_it(bl: BarLed
     same(each["S02"], found["S02"])
     with pytest.warns(Incomplete, match=r"2 failed: S01 \[series-not-found\]"):
         assert not bl.indicators.batch(["S01", "S02"], "1d", specs[1]).rows
+
+
+def test_another_instrument_that_is_damaged_costs_the_columns_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    with library(MemoryStore()) as own:
+        for name in ("A", "B"):
+            own.write(name, "1d", walk(300, 1), source="x")
+        read = own.vault.store.read
+
+        def damaged(series: Any, *asked: Any) -> Any:
+            if series.instrument == "B":
+                raise StoreDamaged(where="B", detail="a byte is another one")
+            return read(series, *asked)
+
+        monkeypatch.setattr(own.vault.store, "read", damaged)
+        with pytest.warns(Incomplete, match=r"in part: rsi\(@B, 14\) of A \[store-damaged\]"):
+            found = own.indicators.batch(["A"], "1d", ["rsi(14)", "rsi(@B, 14)"])
+        assert found["A"].digest == own.indicators.calculate("rsi(14)", "A", "1d").digest
 
 
 def test_rows_of_what_fails_while_it_is_computed_are_left_out(bl: BarLedger) -> None:
