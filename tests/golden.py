@@ -6,6 +6,7 @@ an output or a parameter moves it as well as a new value.
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 from barledger.domain.bars import Bars
@@ -16,6 +17,7 @@ from barledger.domain.timeframe import Timeframe
 from barledger.indicators.binding import Binder
 from barledger.indicators.engines import engines
 from barledger.indicators.registry import REGISTRY
+from barledger.services.indicators.absences import Judged
 from barledger.services.indicators.cache import IndicatorCache
 from barledger.services.indicators.calculating import Calculator
 from barledger.sources.sample import SampleSource
@@ -55,7 +57,8 @@ def sample_bars() -> Bars:
 
 def digests(bars: Bars) -> dict[str, str]:
     """Return the digest of each indicator on some bars."""
-    calculator = Calculator(None, None, None, IndicatorCache(limit=0))  # type: ignore[arg-type]  # bars are in hand
+    neighbours: Any = SimpleNamespace(judged_in_hand=lambda _: Judged.neighbours("nobody is asked"))
+    calculator = Calculator(None, None, neighbours, IndicatorCache(limit=0))  # type: ignore[arg-type]  # bars are in hand
     bound = {spec: Binder(REGISTRY).request(spec) for spec in SPECS}
     return {spec: calculator.in_hand(one, bars, None, (), None).digest for spec, one in bound.items()}
 

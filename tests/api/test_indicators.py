@@ -113,6 +113,17 @@ def test_what_cannot_be_meant_names_its_field(client: AppClient, change: dict[st
     assert answer.json()["errors"][0]["field"] == field
 
 
+@pytest.mark.filterwarnings("ignore::barledger.errors.GapsUnseen")
+def test_what_gaps_are_not_seen_is_told(client: AppClient, bl: BarLedger) -> None:
+    for policy, warned in (("segment", []), ("raise", [True])):
+        meta = client.get(f"{BASE}/calculate/sma", params=SMA | {"nan_policy": policy}).json()["meta"]
+        assert "nobody named a calendar for AAPL" in meta["provenance"]["gaps"]["unseen"]
+        assert ["nobody named a calendar" in one for one in meta["warnings"]] == warned
+    bl.instruments.declare("AAPL", calendar="24/7")
+    meta = client.get(f"{BASE}/calculate/sma", params=SMA | {"nan_policy": "raise"}).json()["meta"]
+    assert (meta["warnings"], meta["provenance"]["gaps"]["unseen"]) == ([], None)
+
+
 def test_an_indicator_that_there_is_not_is_not_found(client: AppClient) -> None:
     for path in ("calculate/smaa", "describe/smaa"):
         answer = client.get(f"{BASE}/{path}", params=SMA if "calc" in path else {})

@@ -167,6 +167,7 @@ def test_a_column_that_fails_is_empty_and_told_of_while_the_others_are_there(bl:
     frame = bl.bars("AAPL", "1d").df[["open", "high", "low", "close", "volume"]]
     bl.write("HOLE", "1d", frame.assign(volume=frame["volume"].where(np.arange(len(frame)) != 10)), source="x")
     specs, names = ["sma(5)", "obv"], ["HOLE", "AAPL"]
+    bl.instruments.declare("*", calendar="XNYS")
     job = done(bl, "batch_indicators", instruments=names, timeframe="1d", indicators=specs, nan_policy="raise")
     assert job.state == "done", job.error
     assert (job.result["instruments"], job.result["failed"]) == (2, 0)

@@ -55,7 +55,7 @@ The tree (each class also inherits the kin from the standard library that caller
 
 An error is a frozen set of typed fields, a stable ``code`` for programs, and a ``next_step`` for people.
 What is said without being an error is a `BarledgerWarning`: `NoBars`, `Incomplete`, `ChangesWait`, `Mismatch`,
-`EmptyLibrary`, `ShortShards`, `NotParallel`, `PluginFailed` or `NotRefreshed`.
+`EmptyLibrary`, `ShortShards`, `GapsUnseen`, `NotParallel`, `PluginFailed` or `NotRefreshed`.
 """
 
 from barledger.errors.access import (
@@ -192,6 +192,7 @@ from barledger.errors.root import (
     BarledgerWarning,
     ChangesWait,
     EmptyLibrary,
+    GapsUnseen,
     Incomplete,
     Mismatch,
     NoBars,
@@ -273,6 +274,7 @@ __all__ = [
     "FieldTypeConflict",
     "FormatTooNew",
     "FutureTime",
+    "GapsUnseen",
     "Held",
     "HighBelowLow",
     "IdempotencyPending",

@@ -68,6 +68,10 @@ class NotParallel(BarledgerWarning):
     """Indicators are computed in one process, though several were asked for."""
 
 
+class GapsUnseen(BarledgerWarning):
+    """Gaps are to be refused, and bars that are missing are not seen, as nobody said when the instrument trades."""
+
+
 class Mismatch(BarledgerWarning):
     """Store and ledger do not belong together, so that nothing can be written."""
 

@@ -185,6 +185,11 @@ class Request:
         return all(not one.instrument and one.name in VALUES for one in self.columns)
 
     @cached_property
+    def refuses_gaps(self) -> bool:
+        """Return whether an indicator among them is to raise where something is missing."""
+        return any(bound.policy == "raise" for bound in self.computed)
+
+    @cached_property
     def timed(self) -> bool:
         """Return whether an indicator among them wants the times of bars."""
         return any(bound.indicator.timed for bound in self.computed)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from barledger.domain.interval import Instant, format_time, parse_time
-from barledger.errors import AnswerDamaged, BarledgerError, NoBars, NotBarledger
+from barledger.errors import AnswerDamaged, BarledgerError, GapsUnseen, NoBars, NotBarledger
 from barledger.indicators.calculation import Calculation, Standing
 from barledger.indicators.definition import Policy
 from barledger.remote.arriving import Table
@@ -73,7 +73,7 @@ class Asker:
             what = f"indicators of {question.instrument} {question.timeframe}"
             raise AnswerDamaged(what=what, expected=expected, found=made.digest)
         if warned := found.table.metadata.get("barledger.warning", ""):
-            warnings.warn(warned, NoBars, stacklevel=4)
+            warnings.warn(warned, GapsUnseen if made.provenance["used_rows"] else NoBars, stacklevel=4)
         return Answered(calculation=made, target=target, tag=found.tag)
 
     def same(self, answered: Answered) -> bool:

@@ -16,6 +16,7 @@ from barledger.remote.retrieval import RemoteRetrieval
 from barledger.remote.tables import TableReader
 from barledger.remote.unserved import Unserved, refuse
 from barledger.services.indicators import IndicatorService
+from barledger.services.indicators.absences import Judged
 from barledger.services.indicators.question import Question
 
 
@@ -26,7 +27,8 @@ class RemoteIndicators(IndicatorService):
         """Ask there; bars for a volume profile are read by this service."""
         nothing: Any = Unserved(tables.url, "bl.indicators")
         live: Any = _NotLive(tables.url)
-        super().__init__(cast("Any", retrieval), nothing, nothing, live, nothing)
+        neighbours: Any = _Neighbours()
+        super().__init__(cast("Any", retrieval), nothing, nothing, live, neighbours)
         self._url, self._asker = tables.url, Asker(tables)
         many = RemoteBatchCalculator(self._asker, in_hand=self.batch, batches_in_hand=self.batches)
         self.batch, self.batches = many.batch, many.batches
@@ -86,6 +88,16 @@ class RemoteIndicators(IndicatorService):
         if explain:
             refuse(self._url, "explanations of what it computed (explain)")
         return self._asker.ask(listed(specs), question, start=start, end=end, nan_policy=nan_policy).calculation
+
+
+class _Neighbours:
+    """Knows no gaps of bars in hand: calendars, and what excuses a missing bar, are in the server's library."""
+
+    def judged_in_hand(self, bars: Bars) -> Judged:
+        return Judged.neighbours(
+            f"bars in hand are taken for neighbours, and of gaps only missing values are seen: name {bars.instrument}, "
+            "and the server judges by its calendar"
+        )
 
 
 class _NotLive:

@@ -150,6 +150,7 @@ def test_another_instrument_that_is_damaged_costs_the_columns_of_it(monkeypatch:
 
 
 def test_rows_of_what_fails_while_it_is_computed_are_left_out(bl: BarLedger) -> None:
+    bl.instruments.declare("S*", calendar="24/7")
     bars = {name: bl.bars(name, "1d") for name in NAMES[:4]}
     holed = walk(310, 1)
     holed.iloc[50, holed.columns.get_loc("close")] = np.nan

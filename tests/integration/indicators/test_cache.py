@@ -201,6 +201,7 @@ def test_gaps_that_are_refused_later_are_not_seen_before(bl: BarLedger) -> None:
     lacking = daily(range(300, 310))
     lacking.iloc[5, lacking.columns.get_loc("close")] = np.nan
     bl.write("A", "1d", lacking, source="mine")
+    bl.instruments.declare("A", calendar="24/7")
     with pytest.raises(ValuesMissing):
         bl.indicators.calculate("moved(25)", "A", "1d", nan_policy="raise")
     assert len(bl.indicators.calculate("moved(25)", "A", "1d", end=day(300), nan_policy="raise")) == 300

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from barledger.barledger import BarLedger
-from barledger.errors import ValuesMissing
+from barledger.errors import GapsUnseen, ValuesMissing
 from barledger.stores.memory import MemoryStore
 from libraries import library
 from own_indicators import own_indicators
@@ -103,3 +103,64 @@ def test_another_instruments_missing_bars_are_missing_values() -> None:
         part = bl.indicators.calculate("moved(@B.close, 3)", "A", "1d", start="2024-03-13", cache=False)
         np.testing.assert_array_equal(part.values("moved(@B, 3)"), found.loc["2024-03-13":].to_numpy())
         assert part.provenance["others"]["B"]["sources"] == ["mine"]
+
+
+def test_bars_in_hand_are_judged_as_those_that_are_read() -> None:
+    with own_indicators(), library(MemoryStore()) as bl:
+        written(bl, SESSIONS.difference(LACKING))
+        bars = bl.bars("A", "1d")
+        for specs in ("moved(3)", ["moved(3)", "sma(5)", "obv"]):
+            named, found = bl.indicators.calculate(specs, "A", "1d"), bl.indicators.calculate(specs, bars)
+            assert found.digest == named.digest
+            assert found.provenance["gaps"] == named.provenance["gaps"]
+            assert found.standings == named.standings
+            assert bl.indicators.batch([bars], specs=specs)["A"].digest == named.digest
+        with pytest.raises(ValuesMissing, match="2024-03-14"):
+            bl.indicators.calculate("moved(3)", bars, nan_policy="raise")
+        # Of the week that lacks two days there is no bar.
+        told = bl.indicators.calculate("moved(3)", bars.resample("1w")).provenance["gaps"]
+        assert told["before"] == ["2024-03-18T00:00:00Z"]
+
+
+def test_bars_in_hand_of_a_snapshot_are_judged_as_it_was_known_then() -> None:
+    with own_indicators(), library(MemoryStore()) as bl:
+        written(bl, SESSIONS.difference(LACKING))
+        snapshot = bl.snapshot(["A"], "1d", purpose="test").id
+        bl.instruments.halt("A", "2024-03-12", "2024-03-14", reason="news")
+        named = bl.indicators.calculate("moved(3)", "A", "1d", version=snapshot)
+        found = bl.indicators.calculate("moved(3)", bl.bars("A", "1d", version=snapshot))
+        assert named.provenance["gaps"]["count"] == found.provenance["gaps"]["count"] == 1
+        assert found.digest == named.digest
+        assert bl.indicators.calculate("moved(3)", bl.bars("A", "1d")).provenance["gaps"]["count"] == 0
+
+
+def test_bars_of_a_version_that_this_library_does_not_know_are_neighbours() -> None:
+    with own_indicators(), library(MemoryStore()) as bl, library(MemoryStore()) as other:
+        written(bl, SESSIONS.difference(LACKING))
+        written(other, SESSIONS.difference(LACKING))
+        bars = other.bars("A", "1d", version=other.snapshot(["A"], "1d", purpose="test").id)
+        told = bl.indicators.calculate("moved(3)", bars).provenance["gaps"]
+        assert told["calendar"] is None
+        assert "which this library does not know" in told["unseen"]
+
+
+def test_that_missing_bars_cannot_be_refused_is_said() -> None:
+    with own_indicators(), library(MemoryStore()) as bl:
+        written(bl, SESSIONS.difference(LACKING), calendar=None)
+        bars = bl.bars("A", "1d")
+        for _ in range(2):
+            with pytest.warns(GapsUnseen, match="nobody named a calendar for A"):
+                values(bl, nan_policy="raise")
+        for asked in (
+            lambda: bl.indicators.calculate("moved(3)", bars, nan_policy="raise"),
+            lambda: bl.indicators.batch(["A"], "1d", ["moved(3)"], nan_policy="raise"),
+            lambda: bl.indicators.batch([bars], specs="moved(3)", nan_policy="raise"),
+            lambda: list(bl.indicators.batches(["A"], "1d", ["moved(3)"], nan_policy="raise")),
+            lambda: bl.indicators.stream("moved(3)", "A", "1d", nan_policy="raise"),
+        ):
+            with pytest.warns(GapsUnseen, match="nobody named a calendar for A"):
+                asked()
+        told = bl.indicators.calculate("moved(3)", "A", "1d").provenance["gaps"]
+        assert "bl.instruments.declare('A', calendar='XNYS')" in told["unseen"]
+        bl.instruments.declare("A", calendar="24/7")
+        assert "unseen" not in bl.indicators.calculate("moved(3)", "A", "1d").provenance["gaps"]

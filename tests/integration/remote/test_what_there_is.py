@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from barledger import BarLedger
-from barledger.errors import NoBars, SeriesNotFound
+from barledger.errors import GapsUnseen, NoBars, SeriesNotFound
 from barledger.remote.library import RemoteBarLedger
 from commands import Cli
 from libraries import frame
@@ -56,6 +56,17 @@ def test_series_of_a_server_are_listed(bl: BarLedger, remote: RemoteBarLedger, c
 def test_indicators_of_a_source_that_nobody_has_are_warned_of(remote: RemoteBarLedger) -> None:
     with pytest.warns(NoBars, match="no bars of AAPL 1d from nope"):
         assert not len(remote.indicators.calculate("sma(5)", "AAPL", "1d", source="nope"))
+
+
+def test_gaps_that_cannot_be_refused_are_warned_of(bl: BarLedger, remote: RemoteBarLedger) -> None:
+    for asked in ("AAPL", remote.bars("AAPL", "1d")):
+        timeframe = "1d" if isinstance(asked, str) else None
+        with pytest.warns(GapsUnseen, match="neighbours"):
+            found = remote.indicators.calculate("sma(5)", asked, timeframe, nan_policy="raise")
+        assert found.provenance["gaps"]["calendar"] is None
+    bl.instruments.declare("AAPL", calendar="24/7")
+    told = remote.indicators.calculate("sma(5)", "AAPL", "1d", nan_policy="raise").provenance["gaps"]
+    assert told == {"calendar": "24/7", "count": 0, "before": []}
 
 
 def test_availability_of_a_source_that_nobody_has_names_it(remote: RemoteBarLedger) -> None:

@@ -207,14 +207,15 @@ def answered(
 
 
 def _warnings(caller: Caller, found: Calculation, wish: CalculateWish | ValuesWish) -> list[str]:
-    """Say what the bars themselves would say, where none are computed on."""
-    if found.provenance["used_rows"]:
-        return []
+    """Say what gaps could not be refused, and where no bars are computed on what these themselves would say."""
+    told = found.provenance
+    if told["used_rows"]:
+        return [told["gaps"]["unseen"]] if "raise" in told["nan_policy"] and "unseen" in told["gaps"] else []
     scroll = caller.bl.retrieval.scroll(
         wish.instrument, wish.timeframe, source=wish.source, version=wish.version, last=1
     )
-    told = scroll.warning(scroll.told())
-    return [told] if told else []
+    warned = scroll.warning(scroll.told())
+    return [warned] if warned else []
 
 
 def _check(caller: Caller, wish: BatchWish) -> None:

@@ -236,6 +236,7 @@ class GapsAnswer(Schema):
     calendar: Annotated[str | None, Field(description="By which bars are expected; null if nobody named one.")]
     count: Annotated[int, Field(ge=0)]
     before: Annotated[list[Instant], Field(description="The first rows after gaps, a few of them.")]
+    unseen: Annotated[str | None, Field(description="Why missing bars are no gaps; null where they are.")]
 
 
 class ProvenanceAnswer(Schema):
@@ -255,7 +256,7 @@ class ProvenanceAnswer(Schema):
         """Show a provenance."""
         policies: Any = told["nan_policy"]
         beside = told.get("others", {})
-        gaps = told["gaps"]
+        gaps = {name: told["gaps"].get(name) for name in ("calendar", "count", "before", "unseen")}
         return cls(
             specs=told["specs"],
             indicators=told["indicators"],
@@ -264,7 +265,7 @@ class ProvenanceAnswer(Schema):
             used_rows=told["used_rows"],
             nan_policies=policies if isinstance(policies, list) else [policies],
             engines={name: str(version) for name, version in told["engines"].items()},
-            gaps=GapsAnswer(calendar=gaps.get("calendar"), count=gaps["count"], before=gaps["before"]),
+            gaps=GapsAnswer(**gaps),
         )
 
 

@@ -13,11 +13,10 @@ from barledger.domain.series import normalise_instrument
 from barledger.domain.timeframe import Timeframe
 from barledger.errors import InfiniteValue, InputMissing, InputUnsuitable
 from barledger.indicators.naming import plain_name
+from barledger.indicators.streaming import unrolled
+from barledger.indicators.streaming.unrolled import Reader, Row
 
 _WHOSE: Final = ("instrument", "symbol", "ticker", "timeframe")
-Row = tuple[int | None, tuple[float, ...], bool]
-"""The opening time (ns), if there is one, the values of the columns, and whether it is known that all are finite."""
-Reader = Callable[[Any], Row]
 
 
 class BarReader:
@@ -76,7 +75,17 @@ class BarReader:
         return lambda one: self._of_mapping(_attributes(one))
 
     def _by_key(self, *, timed: bool) -> Reader:
+        if timed and len(self._columns) in unrolled.WIDTHS:
+            return unrolled.reader(self._columns, self._otherwise)
         return self._quick(itemgetter, itemgetter("time") if timed else lambda bar: bar.get("time"), self._of_mapping)
+
+    def _otherwise(self, bar: Mapping[str, Any]) -> Row:
+        """Read a mapping that is not as most are: with other numbers, or written otherwise."""
+        try:
+            time, values = bar["time"], itemgetter(*self._columns)(bar)
+        except LookupError:
+            return self._of_mapping(bar)
+        return _converted(time, values) or self._of_mapping(bar)
 
     def _by_attribute(self) -> Reader:
         def slowly(bar: Any) -> Row:

@@ -53,16 +53,20 @@ def adosc(*, fastperiod: int, slowperiod: int) -> Step:
     """Chaikin's oscillator: a fast less a slow mean of accumulation and distribution, both from the first bar's on."""
     fast, slow = 2.0 / (float(fastperiod) + 1.0), 2.0 / (float(slowperiod) + 1.0)
     less_fast, less_slow = 1.0 - fast, 1.0 - slow
-    lookback, fma = max(fastperiod, slowperiod) - 1, fused()
+    lookback = max(fastperiod, slowperiod) - 1
+    fma_fast, fma_slow = fused(factor=less_fast), fused(factor=less_slow)
 
     def step(state: State, bar: Bar) -> tuple[State, Values]:
         if not state:
             total = _flow(0.0, bar)
             return (total, total, total, 1.0), (math.nan if lookback else 0.0,)
         total, quick, lazy, count = state
-        total = _flow(total, bar)
-        quick = fma(less_fast, quick, fast * total)
-        lazy = fma(less_slow, lazy, slow * total)
+        high, low, close, volume = bar
+        spread = high - low
+        if spread > 0.0:
+            total += (close - low - (high - close)) / spread * volume
+        quick = fma_fast(less_fast, quick, fast * total)
+        lazy = fma_slow(less_slow, lazy, slow * total)
         return (total, quick, lazy, count + 1.0), (math.nan if count < lookback else quick - lazy,)
 
     return step

@@ -1,6 +1,7 @@
 """Fused multiplication and addition: ``a * b + c`` rounded once, as TA-Lib has it in some of its recurrences."""
 
 import math
+import sys
 from collections.abc import Callable
 from ctypes.util import find_library
 from fractions import Fraction
@@ -13,18 +14,35 @@ Fused = Callable[[float, float, float], float]
 # The largest float below 1, and more than twice the error of a product as a part of it.
 _BELOW: Final = 1.0 - 2.0**-53
 _ERROR: Final = 2.3e-16
+# The mantissa of powers of two, as `math.frexp` has it, and the smallest float that has all its digits.
+_HALF: Final = 0.5
+_NORMAL: Final = sys.float_info.min
 
 
-def fused(*, small: bool = False) -> Fused:
+def fused(*, small: bool = False, factor: float = math.nan) -> Fused:
     """Return the fastest one that there is: Python's own, the C library's, or an exact one of fractions.
 
-    Where products are ``small`` beside what they are added to, floats alone are mostly enough.
+    Where products are ``small`` beside what they are added to, floats alone are mostly enough; and so they are if the
+    first factor is always the same ``factor``, and a power of two that is at most 1.
     """
     own: Fused | None = getattr(math, "fma", None)
     if own is not None:
         return own
     found = _library() or exact
+    if abs(factor) <= 1.0 and abs(math.frexp(factor)[0]) == _HALF:
+        return halving(found)
     return quick(found) if small else found
+
+
+def halving(careful: Fused) -> Fused:
+    """Return what multiplies by 1, 1/2, 1/4 and so on, which rounds nothing unless the product is hardly above 0."""
+
+    def fma(a: float, b: float, c: float) -> float:
+        product = a * b
+        # Comparisons with NaN are false.
+        return product + c if product > _NORMAL or product < -_NORMAL else careful(a, b, c)
+
+    return fma
 
 
 def quick(careful: Fused) -> Fused:

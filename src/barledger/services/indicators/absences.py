@@ -2,20 +2,24 @@
 
 from collections import OrderedDict
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from threading import Lock
 from typing import Any, Final, Protocol
 
 import numpy as np
 
+from barledger.domain.bars import Bars
 from barledger.domain.calendar import Calendar
 from barledger.domain.exchange_calendar import calendar_called
 from barledger.domain.instrument import DEFAULT
 from barledger.domain.interval import EARLIEST, LATEST, Instant, Interval, format_time, intersection, union
+from barledger.domain.readable import Readable
 from barledger.domain.rows import Ints
 from barledger.domain.series import Series
 from barledger.domain.timeframe import Timeframe
 from barledger.domain.version import Version
-from barledger.errors import NotFound
+from barledger.errors import LedgerMismatch, NotFound, VersionNotFound
+from barledger.indicators.binding import Request
 from barledger.indicators.breaks import breaks
 from barledger.indicators.gaps import NO_BREAKS
 from barledger.services.cache.vault import Vault
@@ -26,6 +30,38 @@ _EMPTY: Final = "source_empty"
 _NEVER_WERE: Final = frozenset({"halted", "not_listed", _EMPTY})
 """Reasons of availability that say that there never were such bars: so neighbours are the bars around them."""
 _MOST_KNOWN: Final = 1_024
+_UNNAMED: Final = (
+    "nobody named a calendar for {}, so its bars are taken for neighbours, and of gaps only missing values are seen: "
+    "bl.instruments.declare('{}', calendar='XNYS') names one"
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class Judged(Readable):
+    """Bars as they were judged: the rows before which some are missing, by which calendar, as of when (ns).
+
+    Without a calendar no bar is known to be missing, and ``unseen`` says why. Without ``known_at`` it was as of now.
+    """
+
+    breaks: Ints = field(repr=False)
+    calendar: str | None
+    unseen: str
+    known_at: int | None = None
+
+    def overlooked(self, request: Request) -> str:
+        """Return why a request that refuses gaps does not refuse missing bars; nothing where it does."""
+        return self.unseen if request.refuses_gaps else ""
+
+    @property
+    def told(self) -> dict[str, Any]:
+        """Return by what gaps are told, for the provenance."""
+        when = {} if self.known_at is None else {"known_at": format_time(self.known_at)}
+        return {"calendar": self.calendar, **when, **({"unseen": self.unseen} if self.unseen else {})}
+
+    @staticmethod
+    def neighbours(unseen: str) -> "Judged":
+        """Return that bars are taken for neighbours, and why."""
+        return Judged(breaks=NO_BREAKS, calendar=None, unseen=unseen)
 
 
 class Missing(Protocol):
@@ -107,11 +143,23 @@ class Absences:
         # An interval that is excused twice counts once.
         return breaks(time, timeframe, calendar, excused=union(never)) if never else found
 
-    def told(self, instrument: str, *, known_at: int | None = None) -> dict[str, Any]:
-        """Return by which calendar gaps are told, and as it was known when, for the provenance."""
-        calendar = self.calendar(instrument, known_at=known_at)
-        when = {} if known_at is None else {"known_at": format_time(known_at)}
-        return {"calendar": None if calendar is None else calendar.name, **when}
+    def judged(self, bars: Bars, version: str | Instant) -> Judged:
+        """Return what is missing of bars that were read at a version; raises `CalendarNotFound`, `VersionNotFound`."""
+        known_at = self.known_at(version)
+        calendar = self.calendar(bars.instrument, known_at=known_at)
+        return Judged(
+            breaks=self.breaks(bars.time, bars.series, known_at=known_at),
+            calendar=None if calendar is None else calendar.name,
+            unseen=_UNNAMED.format(bars.instrument, bars.instrument) if calendar is None else "",
+            known_at=known_at,
+        )
+
+    def judged_in_hand(self, bars: Bars) -> Judged:
+        """Return what is missing of bars that a caller has, which may be of a version that is not known here."""
+        try:
+            return self.judged(bars, bars.version)
+        except (VersionNotFound, LedgerMismatch):
+            return Judged.neighbours(f"the bars are of version {bars.version}, which this library does not know")
 
     # --- bars that never were --------------------------------------------------------------------
 

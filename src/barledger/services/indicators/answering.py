@@ -29,7 +29,7 @@ class Telling:
         """Tell of some rows of a table that were answered, by what computed from an anchor."""
         # A table that is kept may grow: what is told later is told of what there is now.
         self._gaps, self._parts, self._others = Gaps(table=held.table), held.parts, held.others
-        self._revisions, self._calendar = held.revisions, held.calendar
+        self._revisions, self._judged = held.revisions, held.judged
         self._request, self._rows, self._anchor = request, rows, anchor
 
     @cached_property
@@ -44,7 +44,7 @@ class Telling:
         return {
             **_bars_told(self._parts[0], self._others, self._revisions, self._used),
             **told(self._request, self.standings),
-            "gaps": {**self._calendar, **gaps_told(self._gaps, self._request, self._rows, self._anchor)},
+            "gaps": {**self._judged.told, **gaps_told(self._gaps, self._request, self._rows, self._anchor)},
         }
 
     @cached_property

@@ -15,7 +15,7 @@ from barledger.domain.interval import Instant
 from barledger.domain.rows import Floats
 from barledger.domain.series import normalise_instrument
 from barledger.domain.timeframe import Timeframe
-from barledger.errors import BarledgerError, Incomplete, InputMissing, InputUnsuitable, InvalidSetting
+from barledger.errors import BarledgerError, GapsUnseen, Incomplete, InputMissing, InputUnsuitable, InvalidSetting
 from barledger.indicators.binding import Request
 from barledger.indicators.calculation import Calculation
 from barledger.indicators.definition import Policy
@@ -128,6 +128,13 @@ class Plan:
             return chosen
         return Choice(threads=min(self.threads, available_cores()), estimates=chosen.estimates)
 
+    def overlooked(self, portion: Sequence[Ready]) -> list[str]:
+        """Return why missing bars are not refused, of each instrument where they should be."""
+        if not self.request.refuses_gaps:
+            return []
+        told = (one.held.judged.overlooked(self.request) for _, one in portion if isinstance(one, Prepared))
+        return [one for one in told if one]
+
     @cached_property
     def computed(self) -> tuple[str, ...]:
         """Return everything that is computed of a series, each once."""
@@ -182,12 +189,15 @@ class BatchCalculator:
         wishes: dict[str, Any] = {"end": end, "source": source, "version": version, "adjust": adjust}
         plan = self._plan(instruments, timeframe, specs, start, nan_policy, wishes, threads, processes, progress)
         tally = Tally(total=plan.total, progress=progress, absent=plan.absent)
-        sheet, parts, notes = Sheet(len(plan.request.picks)), list[Part](), list[str]()
+        sheet, parts, notes, overlooked = Sheet(len(plan.request.picks)), list[Part](), list[str](), list[str]()
         choice: Choice | None = None
         with Team(plan.request, plan.processes, notes.append) as team:
             for portion in plan.portions(_PORTION):
                 choice = choice or plan.choice(portion)
+                overlooked += plan.overlooked(portion)
                 parts += _filled(plan, portion, choice.threads, team, sheet, tally, at=_end(parts))
+        if overlooked:
+            _say(overlooked)
         if tally.failures or tally.column_failures:
             told = told_failures(tally.failures, tally.column_failures).removeprefix(", ")
             where = "failures" if tally.failures else "column_failures"
@@ -372,7 +382,7 @@ def _one_by_one(plan: Plan, tally: Tally) -> Iterator[tuple[str, Calculation]]:
     portions = iter(plan.portions(_LAZY))
     first = next(portions, [])
     threads = plan.choice(first).threads
-    ready = (one for portion in _and(first, portions) for one in portion)
+    ready = (one for portion in _saying(plan, chain([first], portions)) for one in portion)
     for name, found in each(compute, ready, threads=threads):
         if isinstance(found, BarledgerError):
             tally.note(name, 0, found)
@@ -407,9 +417,18 @@ def _or_error(make: Callable[[Bars], Prepared], bars: Bars) -> Prepared | Barled
         return error
 
 
-def _and(first: list[Ready], others: Iterator[list[Ready]]) -> Iterator[list[Ready]]:
-    yield first
-    yield from others
+def _say(overlooked: Sequence[str]) -> None:
+    """Warn of missing bars that nobody sees."""
+    more = f" (and {len(overlooked) - 1:,} more)" if overlooked[1:] else ""
+    warnings.warn(f"{overlooked[0]}{more}", GapsUnseen, stacklevel=3)
+
+
+def _saying(plan: Plan, portions: Iterable[list[Ready]]) -> Iterator[list[Ready]]:
+    """Give portions, and warn of missing bars that nobody sees in them."""
+    for portion in portions:
+        if overlooked := plan.overlooked(portion):
+            _say(overlooked)
+        yield portion
 
 
 # --- parts -----------------------------------------------------------------------------------------

@@ -1,5 +1,6 @@
 """Calculating: from a question to its answer, by what is known of it and what has to be read and computed."""
 
+import warnings
 from collections.abc import Hashable, Sequence
 from typing import NamedTuple
 
@@ -8,13 +9,13 @@ import numpy as np
 from barledger.domain.bars import Bars
 from barledger.domain.rows import Ints
 from barledger.domain.timeframe import Timeframe
-from barledger.errors import InputUnsuitable
+from barledger.errors import GapsUnseen, InputUnsuitable
 from barledger.indicators.binding import Request
 from barledger.indicators.calculation import Calculation
 from barledger.indicators.evaluation import Evaluation
 from barledger.indicators.registry import REGISTRY
 from barledger.indicators.relying import Rows
-from barledger.services.indicators.absences import Absences
+from barledger.services.indicators.absences import Absences, Judged
 from barledger.services.indicators.answering import Telling
 from barledger.services.indicators.cache import Answer, IndicatorCache
 from barledger.services.indicators.explanation import Explanation
@@ -43,7 +44,7 @@ class Calculator:
     def __init__(self, reading: Reading, places: Places, absences: Absences, cache: IndicatorCache) -> None:
         """Read by this reading, keep in this cache."""
         self._reading, self._places, self._absences, self._cache = reading, places, absences, cache
-        self.tables = Tables()
+        self.tables = Tables(absences)
 
     def asked(self, key: Hashable) -> Asked:
         """Return a question that may have been asked before, as of now."""
@@ -70,7 +71,7 @@ class Calculator:
         with held.lock:
             held.forget(generation)
             if explanation is not None and len(held.table.breaks):
-                count, calendar = len(held.table.breaks), held.calendar["calendar"]
+                count, calendar = len(held.table.breaks), held.judged.calendar
                 explanation.add("gaps", question.instrument, f"{count:,} of missing bars, by the calendar {calendar}")
             rows = _rows(held, question)
             anchor = 0 if question.anchor is None else int(np.searchsorted(held.table.time, question.anchor))
@@ -84,7 +85,9 @@ class Calculator:
             )
         self._cache.count(hits, len(columns) - hits)
         self._cache.shrink()
-        if asked is not None and place is not None:
+        overlooked = _said(held.judged, request)
+        # What is said once is said again when it is asked again.
+        if asked is not None and place is not None and not overlooked:
             self._cache.remember(asked.key, Answer(made, held, asked.mark, generation))
         return made
 
@@ -101,16 +104,17 @@ class Calculator:
             _check_timeframes(bars, timeframe, others)
         beside = {one.instrument: one for one in others}
         table = self.tables.of(bars, request, beside)
+        _said(self.tables.judged(bars), request)
         if explanation is None:
             # All rows are answered, and nothing is kept: then there is no more to it than computing them.
             columns = Evaluation(table=table).columns(request)
         else:
-            prepared = Prepared.in_hand(bars, table, beside)
+            prepared = Prepared.in_hand(bars, table, beside, self.tables.judged(bars))
             columns, _ = prepared.held.columns(request, prepared.rows, 0, explanation)
         return Calculation(
             time=table.time,
             columns=columns,
-            told=lambda: Prepared.in_hand(bars, table, beside).telling(request),
+            told=lambda: Prepared.in_hand(bars, table, beside, self.tables.judged(bars)).telling(request),
             explanation=explanation,
         )
 
@@ -168,15 +172,23 @@ class Calculator:
         """Return all breaks of a table with bars added at its end."""
         size = len(held.table)
         time = np.concatenate([held.table.time[-1:], added.time])
-        new = self._absences.breaks(time, added.series, known_at=held.known_at)
+        new = self._absences.breaks(time, added.series, known_at=held.judged.known_at)
         return np.concatenate([held.table.breaks, new + (size - 1)]) if len(new) else held.table.breaks
 
     def _same_breaks(self, held: Held) -> bool:
         """Tell whether gaps are still gaps: somebody may have said since that there never were such bars."""
-        if held.known_at is not None or not len(held.table.breaks):
+        if held.judged.known_at is not None or not len(held.table.breaks):
             return True
         found = self._absences.breaks(held.table.time, held.bars.series)
         return np.array_equal(found, held.table.breaks)
+
+
+def _said(judged: Judged, request: Request) -> bool:
+    """Warn of missing bars that nobody sees, where gaps are to be refused; return whether there was reason to."""
+    overlooked = judged.overlooked(request)
+    if overlooked:
+        warnings.warn(overlooked, GapsUnseen, stacklevel=4)
+    return bool(overlooked)
 
 
 def _rows(held: Held, question: Question) -> Rows:

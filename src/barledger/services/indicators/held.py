@@ -15,6 +15,7 @@ from barledger.indicators.binding import Pick, Request
 from barledger.indicators.evaluation import Evaluation, Results
 from barledger.indicators.relying import ANCHORED, Rows, begin_of, settled_from
 from barledger.indicators.table import Table
+from barledger.services.indicators.absences import Judged
 from barledger.services.indicators.choosing import choose, foresees
 from barledger.services.indicators.explanation import Explanation
 from barledger.services.indicators.growing import Growing
@@ -32,8 +33,8 @@ class Held:
     """All bars of ``interval`` in some state, ``begins`` if the series has none before them.
 
     ``parts`` are the bars, those that were added later by themselves, and ``others`` those of other instruments.
-    ``revisions`` are those that each series was read at, ``state`` what else the ledger told of a single one. Gaps are
-    those that were known at a time (``known_at``, ns), None for now. Whoever computes or grows it holds its ``lock``.
+    ``revisions`` are those that each series was read at, ``state`` what else the ledger told of a single one. Whoever
+    computes or grows it holds its ``lock``.
     """
 
     interval: Interval
@@ -41,11 +42,10 @@ class Held:
     parts: tuple[Bars, ...]
     table: Table
     revisions: Mapping[Series, int]
-    calendar: Mapping[str, Any]
+    judged: Judged
     others: Mapping[str, Bars] = field(default_factory=dict)
     state: Any = None
     due: int | None = None
-    known_at: int | None = None
     generation: int = 0
     lock: Any = field(default_factory=RLock)
     _grown: dict[str, Growing] = field(default_factory=dict)

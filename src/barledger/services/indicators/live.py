@@ -1,53 +1,33 @@
 """Live indicators on a library: opened on stored history, and going on as bars close."""
 
+import warnings
 from collections.abc import Generator, Mapping, Sequence
 from threading import Event
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
 from barledger.domain.bars import Bars
 from barledger.domain.interval import Instant, parse_time
-from barledger.domain.rows import VALUES, Ints
+from barledger.domain.rows import VALUES
 from barledger.domain.series import Series
 from barledger.domain.version import Version
+from barledger.errors import GapsUnseen
 from barledger.indicators.binding import Request, bounds
 from barledger.indicators.breaks import check_next
 from barledger.indicators.definition import Policy
-from barledger.indicators.gaps import NO_BREAKS
 from barledger.indicators.relying import ANCHORED
 from barledger.indicators.streaming.history import Gap
 from barledger.indicators.streaming.live import Live
 from barledger.indicators.table import Table
 from barledger.services.cache.vault import Vault
+from barledger.services.indicators.absences import Absences
 from barledger.services.indicators.following import Followed, Follower
 from barledger.services.indicators.wishes import Wish, wished
 from barledger.services.ingestion import DataIngestionService
 from barledger.services.ingestion.progress import Listener
 from barledger.services.retrieval import DataRetrievalService
 from barledger.sources.contract import Source
-
-
-class Gaps(Protocol):
-    """Tells where bars are missing that should be there."""
-
-    def known_at(self, version: str | Instant) -> int | None:
-        """Return until when (ns) things were known at a version, None if that is now."""
-
-    def breaks(self, time: Ints, series: Sequence[Series], *, known_at: int | None = None) -> Ints:
-        """Return the rows before which bars of the series are missing."""
-
-
-class NoGaps:
-    """Takes the bars that there are for neighbours."""
-
-    def known_at(self, version: str | Instant) -> int | None:  # noqa: ARG002
-        """Return that it makes no difference."""
-        return None
-
-    def breaks(self, time: Ints, series: Sequence[Series], *, known_at: int | None = None) -> Ints:  # noqa: ARG002
-        """Return no row."""
-        return NO_BREAKS
 
 
 class LiveService:
@@ -58,11 +38,11 @@ class LiveService:
         vault: Vault,
         retrieval: DataRetrievalService,
         ingestion: DataIngestionService,
-        gaps: Gaps | None = None,
+        absences: Absences,
     ) -> None:
-        """Read by the one service, and follow by the other."""
+        """Read by the one service, and follow by the other; bars that are missing are judged by absences."""
         self._vault, self._retrieval, self._ingestion = vault, retrieval, ingestion
-        self._gaps = gaps or NoGaps()
+        self._absences = absences
 
     def stream(
         self,
@@ -129,13 +109,12 @@ class LiveService:
         # A strategy may get another snapshot meanwhile: the bars say which one they are of.
         version = options.get("version", "latest")
         pinned = Version.of(version).kind in ("named", "strategy")
-        known_at = self._gaps.known_at(bars.version if pinned else version)
-        table = Table.of(
-            bars.time,
-            {name: getattr(bars.rows, name) for name in VALUES},
-            breaks=self._gaps.breaks(bars.time, bars.series, known_at=known_at),
-        )
-        return wish.live(self._gap(bars.series, known_at)).warm(table, whole=whole, anchor=start)
+        judged = self._absences.judged(bars, bars.version if pinned else version)
+        if overlooked := judged.overlooked(wish.request):
+            warnings.warn(overlooked, GapsUnseen, stacklevel=3)
+        columns = {name: getattr(bars.rows, name) for name in VALUES}
+        table = Table.of(bars.time, columns, breaks=judged.breaks)
+        return wish.live(self._gap(bars.series, judged.known_at)).warm(table, whole=whole, anchor=start)
 
     def _followed(self, bars: Any, wishes: Mapping[str, Wish]) -> Generator[Followed]:
         followers: dict[str, Follower] = {}
@@ -167,9 +146,7 @@ class LiveService:
             return self._retrieval.bars(name, frame, end=end, **options), True
         return bars, False
 
-    def _gap(self, series: Sequence[Series], known_at: int | None) -> Gap | None:
-        if isinstance(self._gaps, NoGaps):
-            return None
+    def _gap(self, series: Sequence[Series], known_at: int | None) -> Gap:
         timeframe = series[0].timeframe
         step = timeframe.duration
 
@@ -178,7 +155,7 @@ class LiveService:
                 check_next(before, time, timeframe)
                 return False
             both = np.array([before, time], np.int64)
-            return bool(len(self._gaps.breaks(both, series, known_at=known_at)))
+            return bool(len(self._absences.breaks(both, series, known_at=known_at)))
 
         return gap
 

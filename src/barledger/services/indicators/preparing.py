@@ -15,6 +15,7 @@ from barledger.indicators.calculation import Standing
 from barledger.indicators.evaluation import Evaluation
 from barledger.indicators.relying import Rows, begin_of
 from barledger.indicators.table import Table
+from barledger.services.indicators.absences import Judged
 from barledger.services.indicators.answering import Telling
 from barledger.services.indicators.held import Held
 from barledger.services.indicators.question import Need, Question
@@ -48,7 +49,7 @@ class Prepared:
         return self.rows.stop - self.rows.first
 
     @staticmethod
-    def in_hand(bars: Bars, table: Table, others: Mapping[str, Bars]) -> "Prepared":
+    def in_hand(bars: Bars, table: Table, others: Mapping[str, Bars], judged: Judged) -> "Prepared":
         """Prepare bars that the caller has, all of which are answered."""
         held = Held(
             interval=bars.interval,
@@ -57,7 +58,7 @@ class Prepared:
             others=others,
             table=table,
             revisions=bars.revisions,
-            calendar={"calendar": None},
+            judged=judged,
         )
         return Prepared(held=held, rows=Rows(first=0, stop=len(table), begins=held.begins, known=held.known_from(None)))
 
@@ -91,7 +92,7 @@ class Preparer:
 
     def in_hand(self, bars: Bars) -> Prepared:
         """Prepare bars that the caller has; raises `InputMissing`."""
-        return Prepared.in_hand(bars, self.tables.of(bars, self.request, {}), {})
+        return Prepared.in_hand(bars, self.tables.of(bars, self.request, {}), {}, self.tables.judged(bars))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -39,8 +39,8 @@ class Read:
 class Reading:
     """Reads through a retrieval service, and makes tables of what it gives."""
 
-    def __init__(self, retrieval: DataRetrievalService, absences: Absences | None) -> None:
-        """Take gaps from these absences; without them, bars are taken for neighbours."""
+    def __init__(self, retrieval: DataRetrievalService, absences: Absences) -> None:
+        """Take gaps from these absences."""
         self._retrieval, self._absences = retrieval, absences
 
     def held(self, question: Question, need: Need, request: Request) -> Held:
@@ -111,25 +111,17 @@ class Reading:
     def _table(self, question: Question, read: Read, request: Request, absent: Collection[str] = ()) -> Held:
         bars = read.bars
         columns = columns_of(bars, request, read.others, absent=absent)
-        gaps: dict[str, Any] = {"calendar": None}
-        known_at = None
-        made = Table.of(bars.time, columns)
-        if self._absences is not None:
-            # A strategy may get another snapshot meanwhile: the bars say which one they are of.
-            known_at = self._absences.known_at(bars.version if question.pinned else question.version)
-            gaps = self._absences.told(bars.instrument, known_at=known_at)
-            found = self._absences.breaks(bars.time, bars.series, known_at=known_at)
-            made = Table.of(bars.time, columns, breaks=found)
+        # A strategy may get another snapshot meanwhile: the bars say which one they are of.
+        judged = self._absences.judged(bars, bars.version if question.pinned else question.version)
         revisions = {series: one for it in (bars, *read.others.values()) for series, one in it.revisions.items()}
         return Held(
             interval=read.interval,
             begins=read.begins,
             parts=(bars,),
             others=read.others,
-            table=made,
+            table=Table.of(bars.time, columns, breaks=judged.breaks),
             revisions=revisions,
-            calendar=gaps,
-            known_at=known_at,
+            judged=judged,
         )
 
 

@@ -1,31 +1,54 @@
 """Tables: bars in hand as what is computed on."""
 
 from collections.abc import Mapping
+from typing import Protocol
 from weakref import WeakKeyDictionary
 
 from barledger.domain.bars import Bars
 from barledger.domain.rows import VALUES
 from barledger.indicators.binding import Request
 from barledger.indicators.table import Table
+from barledger.services.indicators.absences import Judged
 from barledger.services.indicators.reading import columns_of
+
+
+class Judge(Protocol):
+    """Knows which bars are missing of those that a caller has."""
+
+    def judged_in_hand(self, bars: Bars) -> Judged:
+        """Return what is missing."""
 
 
 class Tables:
     """Tables of bars in hand: of the same bars the same one, since what it knows of its columns stays.
 
-    Nothing is kept longer than the caller keeps the bars. Threads may share it.
+    Bars in hand are judged once. Nothing is kept longer than the caller keeps the bars. Threads may share it.
     """
 
-    def __init__(self) -> None:
-        """Know none yet."""
+    def __init__(self, judge: Judge) -> None:
+        """Know none yet; bars are judged by this one."""
+        self._judge = judge
         self._known: WeakKeyDictionary[Bars, Table] = WeakKeyDictionary()
+        self._judged: WeakKeyDictionary[Bars, Judged] = WeakKeyDictionary()
 
     def of(self, bars: Bars, request: Request, others: Mapping[str, Bars]) -> Table:
-        """Return bars as a table, with the columns of others that a request wants; raises `InputMissing`."""
+        """Return bars as a table, with the columns of others that a request wants.
+
+        Raises `InputMissing`, and `CalendarNotFound` where the instrument's does not reach.
+        """
         if not request.plain:
             used = [one.name for one in request.columns if not one.instrument and one.name in VALUES]
-            return Table.of(bars.time, columns_of(bars, request, others, names=used))
+            columns = columns_of(bars, request, others, names=used)
+            return Table.of(bars.time, columns, breaks=self.judged(bars).breaks)
         found = self._known.get(bars)
         if found is None:
-            found = self._known[bars] = Table.of(bars.time, {name: getattr(bars.rows, name) for name in VALUES})
+            columns = {name: getattr(bars.rows, name) for name in VALUES}
+            found = self._known[bars] = Table.of(bars.time, columns, breaks=self.judged(bars).breaks)
+        return found
+
+    def judged(self, bars: Bars) -> Judged:
+        """Return what is missing of bars; raises `CalendarNotFound`."""
+        found = self._judged.get(bars)
+        if found is None:
+            found = self._judged[bars] = self._judge.judged_in_hand(bars)
         return found
