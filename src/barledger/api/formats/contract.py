@@ -5,7 +5,7 @@ To add a format, write a class like that of `ndjson`, the smallest, and name it 
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 import pyarrow as pa
@@ -24,7 +24,7 @@ class Style:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tabular:
-    """A table that comes in portions, all of one schema; ``meta`` is what it resolved to, ready for JSON.
+    """A table that comes in portions, all of one schema; ``meta`` gives what it resolved to, ready for JSON.
 
     ``next`` is the address of the next page, if there is one; ``whole`` says that there is one portion only. ``tail``
     gives what is only known once all portions are written; JSON has a place for it.
@@ -32,7 +32,7 @@ class Tabular:
 
     schema: pa.Schema
     portions: Iterable[pa.Table]
-    meta: Mapping[str, Any] = field(default_factory=dict)
+    meta: Callable[[], Mapping[str, Any]] = dict
     next: str | None = None
     whole: bool = True
     tail: Callable[[], Mapping[str, Any]] | None = None

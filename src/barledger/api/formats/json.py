@@ -41,7 +41,7 @@ class Json(Format):
 
     @staticmethod
     def _head(table: Tabular) -> bytes:
-        return _dumped({"meta": table.meta, "next": table.next})[:-1] + b',"data":'
+        return _dumped({"meta": table.meta(), "next": table.next})[:-1] + b',"data":'
 
 
 def _tail(table: Tabular) -> bytes:

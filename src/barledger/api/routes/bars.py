@@ -16,6 +16,7 @@ from barledger.api.provenance import PROVENANCE, provenance_of
 from barledger.api.remembering import rememberable
 from barledger.api.response_headers import KEPT, described
 from barledger.api.routes.paths import SERIES, Instrument, Timeframe
+from barledger.api.routes.plainly import PlainRoute
 from barledger.api.schemas.bars import BarsAnswer, BarsMeta, BarsWish, SourceRows
 from barledger.api.schemas.values import Span, listed
 from barledger.api.security.callers import Reader
@@ -25,7 +26,7 @@ from barledger.domain.interval import Interval
 from barledger.errors import InvalidSetting
 from barledger.services.retrieval.scroll import Bookmark, Scroll, Told
 
-router: Final = APIRouter(prefix="/data/ohlcv", tags=["data"])
+router: Final = APIRouter(prefix="/data/ohlcv", tags=["data"], route_class=PlainRoute)
 
 _TEXT: Final = ("time", "open", "high", "low", "close", "volume")
 
@@ -131,7 +132,7 @@ class _Answer:
         if self._wish.style and not whole:
             raise InvalidSetting(setting="style", reason=f"it is for at most {self._scroll.most:,} bars; give a limit")
         portions = chain([self._first], map(self._tabled, self._portions))
-        return Tabular(schema=schema, portions=portions, meta=self._meta.model_dump(), next=self._next, whole=whole)
+        return Tabular(schema=schema, portions=portions, meta=self._meta.model_dump, next=self._next, whole=whole)
 
     @property
     def headers(self) -> dict[str, str]:
@@ -142,7 +143,7 @@ class _Answer:
         }
         return told | paging.link(self._next)
 
-    @property
+    @cached_property
     def _metadata(self) -> dict[str, Any]:
         meta = self._meta
         sources = ", ".join(f"{one.source};rows={one.rows}" for one in meta.sources)

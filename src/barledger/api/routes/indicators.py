@@ -1,6 +1,7 @@
 """Indicators: which there are, what each is, and their values, of one instrument and of many."""
 
 from collections.abc import Iterator
+from functools import partial
 from itertools import chain, islice
 from typing import Annotated, Any, Final
 
@@ -160,7 +161,7 @@ def batch(caller: Reader, request: Request, wish: BatchWish, wanted: Annotated[T
     meta = BatchMeta.of(wish, rows.schema.names)
     portions, whole = _begun(rows.portions())
     table = Tabular(
-        schema=rows.schema, portions=portions, meta=meta.model_dump(mode="json"), whole=whole, tail=rows.tail
+        schema=rows.schema, portions=portions, meta=partial(meta.model_dump, mode="json"), whole=whole, tail=rows.tail
     )
     return stream(request, form, table, Style(orient=wanted.orient, times=wanted.times), {})
 
@@ -240,7 +241,9 @@ def table_of(found: Calculation, meta: CalculationMeta, portion: int) -> Tabular
     told[PROVENANCE] = provenance_of_values(found)
     schema = whole.schema.with_metadata(told)
     portions = [whole.slice(at, portion) for at in range(0, len(whole), portion)] or [whole]
-    return Tabular(schema=schema, portions=portions, meta=meta.model_dump(mode="json"), whole=len(portions) == 1)
+    return Tabular(
+        schema=schema, portions=portions, meta=partial(meta.model_dump, mode="json"), whole=len(portions) == 1
+    )
 
 
 def _told(meta: CalculationMeta) -> dict[str, str]:

@@ -70,18 +70,24 @@ def permitted(scope: Scope | None) -> Callable[..., Awaitable[Caller]]:
     async def caller(
         request: Request, shown: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
     ) -> Caller:
-        sessions: Sessions = request.app.state.sessions
         looked = recognised_in(request.scope)
+        bl = request.app.state.sessions.bl
         # Whoever is refused is looked up once more, to be told why.
-        key = await to_thread.run_sync(authenticated, sessions.bl, shown) if looked is None else looked.key
-        request.app.state.rates.take(key)
-        request.scope["barledger.key"] = key
-        if scope is not None and not key.permits(scope):
-            raise ScopeMissing(key=key.name, scope=scope, scopes=key.scopes)
+        key = await to_thread.run_sync(authenticated, bl, shown) if looked is None else looked.key
+        found = admitted(request, key, scope)
         await refuse_repeated(request)
-        return Caller(key=key, bl=sessions.of(key))
+        return found
 
     return caller
+
+
+def admitted(request: Request, key: AccessKey, scope: Scope | None) -> Caller:
+    """Return the caller who has shown a key, and count the request; raises `HttpProblem` (429) and `ScopeMissing`."""
+    request.app.state.rates.take(key)
+    request.scope["barledger.key"] = key
+    if scope is not None and not key.permits(scope):
+        raise ScopeMissing(key=key.name, scope=scope, scopes=key.scopes)
+    return Caller(key=key, bl=request.app.state.sessions.of(key))
 
 
 def authenticated(bl: BarLedger, shown: HTTPAuthorizationCredentials | None) -> AccessKey:

@@ -22,6 +22,11 @@ _COLUMNS: Final = (
     *("rotated_at", "expires_at", "revoked_at", "used_at"),
 )
 _QUERY: Final = "SELECT " + ", ".join(f'"{name}"' for name in _COLUMNS) + ' FROM "access_keys"'
+_LOOK: Final = (
+    'SELECT "ledger".*, '
+    + ", ".join(f'"key"."{name}"' for name in _COLUMNS)
+    + ' FROM ({clock}) AS "ledger" LEFT JOIN "access_keys" AS "key" ON "key"."id" = ?'
+)
 _REPLY: Final = ("owner", "name", "request", "status", "headers", "body", "made_at", "claimed_until")
 _REPLIED: Final = (
     'SELECT "request", "status", "headers", "body", "claimed_until" FROM "replies" WHERE "owner" = ? AND "name" = ?'
@@ -75,10 +80,9 @@ class SqlAccessKeys(AccessKeys):
 
     def look(self, key_id: str) -> tuple[AccessKey | None, int, int]:
         """Return a key by its id, the clock, and the size of the audit log."""
-        with self._database.read() as transaction:
-            row = transaction.one(f'{_QUERY} WHERE "id" = ?', (key_id,))
-            now, reached, noted = transaction.clock_and_log()
-        return None if row is None else _key(row), max(now, reached), noted
+        database = self._database
+        _, reached, noted, server_time, *row = database.look(_LOOK.format(clock=database.dialect.clock), (key_id,))
+        return None if row[0] is None else _key(row), max(database.now(server_time), reached), noted
 
     def list(self) -> builtins.list[AccessKey]:
         """Return all keys by name."""

@@ -65,7 +65,7 @@ class Database:
     def read(self) -> Iterator[Transaction]:
         """Open a transaction that sees one state."""
         with self._turn, self._translating(), self._begun(self._engine) as connection:
-            yield Transaction(connection, self.dialect, self._clock)
+            yield Transaction(connection, self.dialect, self.now)
 
     @contextmanager
     def write(self) -> Iterator[Writing]:
@@ -73,11 +73,15 @@ class Database:
         if self.read_only:
             raise ReadOnly(reason="the ledger was opened for reading")
         with self._turn, self._translating(), self._begun(self._writing) as connection:
-            writing = Writing(connection, self.dialect, self._clock)
+            writing = Writing(connection, self.dialect, self.now)
             yield writing
             writing.settle()
         for remember in writing.after_commit:
             remember()
+
+    def now(self, server_time: int) -> int:
+        """Return the time now (ns), given what the database says of it in the last column of its dialect's clock."""
+        return self.dialect.now(server_time) if self._clock is None else self._clock()
 
     def look(self, statement: str, parameters: Sequence[Any] = ()) -> Any:
         """Return the first row of a query, or None."""

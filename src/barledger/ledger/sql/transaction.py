@@ -11,6 +11,8 @@ from barledger.errors import StoreDamaged
 from barledger.ledger.sql.dialects import Dialect, Row
 
 Clock = Callable[[], int]
+Now = Callable[[int], int]
+"""The time now (ns), given what the database says of it."""
 
 
 class Transaction:
@@ -19,11 +21,11 @@ class Transaction:
     What is frequent goes straight to the driver (`all`, `one`, `run`), the rest through SQLAlchemy (`execute`).
     """
 
-    def __init__(self, connection: Connection, dialect: Dialect, clock: Clock | None) -> None:
+    def __init__(self, connection: Connection, dialect: Dialect, now: Now) -> None:
         """Work on a connection in which a transaction has begun."""
         self.connection = connection
         self.dialect = dialect
-        self._clock = clock
+        self._now = now
         self._cursor: Any = connection.connection.cursor()
 
     def execute(self, statement: sa.Executable, parameters: Any = None) -> CursorResult[Any]:
@@ -51,21 +53,13 @@ class Transaction:
         revision, reached, _, server_time = self.one(self.dialect.clock)
         return self._now(server_time), reached, revision
 
-    def clock_and_log(self) -> tuple[int, int, int]:
-        """Return the time now, the last time that the ledger gave out, and how many entries the audit log has."""
-        _, reached, noted, server_time = self.one(self.dialect.clock)
-        return self._now(server_time), reached, noted
-
-    def _now(self, server_time: int) -> int:
-        return self.dialect.now(server_time) if self._clock is None else self._clock()
-
 
 class Writing(Transaction):
     """A transaction that excludes every other writing one; ``now`` is the clock's time when it had the lock."""
 
-    def __init__(self, connection: Connection, dialect: Dialect, clock: Clock | None) -> None:
+    def __init__(self, connection: Connection, dialect: Dialect, now: Now) -> None:
         """Wait for the lock."""
-        super().__init__(connection, dialect, clock)
+        super().__init__(connection, dialect, now)
         self._revision, self._time, self._sequence, self._frontier, server_time = self.one(dialect.locked_clock)
         self._found = (self._revision, self._time)
         self._tree: Frontier | None = None
