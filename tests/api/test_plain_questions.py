@@ -8,7 +8,7 @@ import pytest
 from asgi import AppClient
 from barledger import BarLedger
 from barledger.api.app import build
-from barledger.api.routes import plainly
+from barledger.api.routes import plain_route
 from serving import OPTIONS, KeyOf, bearer
 
 AAPL = "/api/v1/data/ohlcv/AAPL/1d"
@@ -67,14 +67,14 @@ def test_a_plain_question_has_the_usual_answer(
 ) -> None:
     plain = told(client.get(path, **given))
     with monkeypatch.context() as patched:
-        patched.setattr(plainly, "_asked", usual)
+        patched.setattr(plain_route, "_asked", usual)
         assert told(client.get(path, **given)) == plain
 
 
 def test_most_questions_are_plain(client: AppClient, monkeypatch: pytest.MonkeyPatch) -> None:
     taken: list[object] = []
-    asked = plainly._asked
-    monkeypatch.setattr(plainly, "_asked", lambda request: taken.append(asked(request)) or taken[-1])
+    asked = plain_route._asked
+    monkeypatch.setattr(plain_route, "_asked", lambda request: taken.append(asked(request)) or taken[-1])
     for _, given in QUESTIONS[:5]:
         client.get(AAPL, **given)
     assert len(taken) == 5
@@ -86,7 +86,7 @@ def test_who_may_not_is_refused_by_both(
     client: AppClient, key_of: KeyOf, monkeypatch: pytest.MonkeyPatch, *, plain: bool
 ) -> None:
     if not plain:
-        monkeypatch.setattr(plainly, "_asked", usual)
+        monkeypatch.setattr(plain_route, "_asked", usual)
     lacking = bearer(key_of("ingest"))
     answer = client.get(AAPL, headers=lacking)
     assert (answer.status_code, answer.json()["code"]) == (403, "scope-missing")

@@ -16,7 +16,7 @@ from barledger.api.provenance import PROVENANCE, provenance_of
 from barledger.api.remembering import rememberable
 from barledger.api.response_headers import KEPT, described
 from barledger.api.routes.paths import SERIES, Instrument, Timeframe
-from barledger.api.routes.plainly import PlainRoute
+from barledger.api.routes.plain_route import PlainRoute
 from barledger.api.schemas.bars import BarsAnswer, BarsMeta, BarsWish, SourceRows
 from barledger.api.schemas.values import Span, listed
 from barledger.api.security.callers import Reader

@@ -2,12 +2,9 @@
 
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import cached_property, partial
+from functools import partial
 from itertools import chain
 from typing import Any, Final
-
-import pandas as pd
 
 from barledger.domain.arena import Arena
 from barledger.domain.bars import Bars
@@ -15,130 +12,37 @@ from barledger.domain.interval import Instant
 from barledger.domain.rows import Floats
 from barledger.domain.series import normalise_instrument
 from barledger.domain.timeframe import Timeframe
-from barledger.errors import BarledgerError, GapsUnseen, Incomplete, InputMissing, InputUnsuitable, InvalidSetting
+from barledger.errors import BarledgerError, GapsUnseen, Incomplete, InvalidSetting
 from barledger.indicators.binding import Request
 from barledger.indicators.calculation import Calculation
 from barledger.indicators.definition import Policy
 from barledger.services.cache.vault import Vault
 from barledger.services.indicators.batched import Batch, Batches, Failed, Part, told_failures
-from barledger.services.indicators.costs import Choice, available_cores, choose_batch
+from barledger.services.indicators.costs import Choice
+from barledger.services.indicators.given import Given, in_hand
 from barledger.services.indicators.guarding import check_guarded
 from barledger.services.indicators.jobs import Job, Ready, jobs_of
 from barledger.services.indicators.plain import Plain
+from barledger.services.indicators.plan import Explanation, Plan
 from barledger.services.indicators.preparing import Prepared, Preparer, Step, computed
 from barledger.services.indicators.processes import Team
-from barledger.services.indicators.progress import Computed, Listener
+from barledger.services.indicators.progress import Listener
 from barledger.services.indicators.question import Question, refuse_reading
 from barledger.services.indicators.reading import Reading
 from barledger.services.indicators.requests import Requests
 from barledger.services.indicators.sheet import Leaf, Sheet
 from barledger.services.indicators.tables import Tables
+from barledger.services.indicators.tally import Tally
 from barledger.services.indicators.threads import each
 from barledger.services.retrieval import DataRetrievalService
 from barledger.services.symbols import instruments_named
 
-Given = str | Bars | Sequence[str] | Sequence[Bars] | Mapping[Any, Bars]
-"""Instruments by their names or patterns of them, or bars that the caller has."""
 _PORTION: Final = 600_000
 _LAZY: Final = 100_000
 _KEPT: Final = 512 << 20
 """A batch of bars in hand that took at most so many bytes leaves them to the next one."""
 _HANDS: Final = 8
 _NOT_FETCHED: Final[dict[str, Any]] = {"fetch_missing": False, "options": None}
-
-
-@dataclass(slots=True, kw_only=True)
-class Tally:
-    """What became of the instruments so far; ``absent`` are the columns of others that cannot be read, and why."""
-
-    total: int
-    progress: Listener | None
-    absent: Mapping[str, BarledgerError]
-    failures: dict[str, BarledgerError] = field(default_factory=dict)
-    column_failures: dict[str, Failed] = field(default_factory=dict)
-    done: int = 0
-
-    def note(self, instrument: str, rows: int, error: BarledgerError | None) -> None:
-        """Put down an instrument that is done with."""
-        self.done += 1
-        if error is not None:
-            self.failures[instrument] = error
-            rows = 0
-        if self.progress is not None:
-            told = Computed(instrument=instrument, rows=rows, done=self.done, total=self.total, error=error)
-            self.progress(told)
-
-    def note_failed(self, instrument: str, failed: Failed) -> None:
-        """Put down an instrument of which every column failed: it failed for the reason of the first."""
-        self.note_columns(instrument, failed)
-        self.note(instrument, 0, next(iter(self.column_failures[instrument].values())))
-
-    def note_part(self, part: Part) -> None:
-        """Put down an instrument that is computed, and which columns of it are not."""
-        self.note_columns(part.instrument, part.failed)
-        self.note(part.instrument, part.rows.stop - part.rows.start, None)
-
-    def note_columns(self, instrument: str, failed: Failed) -> None:
-        """Put down which columns of an instrument failed; where what they are of is absent, for the reason of that."""
-        if failed:
-            self.column_failures[instrument] = {
-                name: self.absent.get(error.column, error) if isinstance(error, InputMissing) else error
-                for name, error in failed.items()
-            }
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Explanation:
-    """How a batch was computed: what was chosen, by which estimates, and what did not go as it was asked."""
-
-    choice: Choice
-    processes: int
-    computed: tuple[str, ...]
-    notes: tuple[str, ...] = ()
-
-    def __str__(self) -> str:
-        """Say it in lines."""
-        lines = [f"{self.processes} processes" if self.processes else str(self.choice)]
-        lines += [f"computed once for each series: {key}" for key in self.computed]
-        return "\n".join([*lines, *self.notes])
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Plan:
-    """What is asked for: the specs, where the bars come from, and by how many it is computed.
-
-    Bars in hand are computed at once, and their columns lent by an ``arena``. ``absent`` are the columns of other
-    instruments that cannot be read, and why.
-    """
-
-    request: Request
-    total: int
-    portions: Callable[[int], Iterable[list[Ready]]]
-    arena: Arena | None
-    threads: int | None
-    processes: int = 0
-    absent: Mapping[str, BarledgerError] = field(default_factory=dict)
-
-    def choice(self, portion: Sequence[Ready]) -> Choice:
-        """Return how many threads compute it, by the bars of the first instruments."""
-        sizes = [len(one.table) for _, one in portion if isinstance(one, Prepared)]
-        bars = sum(sizes) // len(sizes) if sizes else 0
-        chosen = choose_batch(self.request, series=self.total, bars=bars)
-        if self.threads is None:
-            return chosen
-        return Choice(threads=min(self.threads, available_cores()), estimates=chosen.estimates)
-
-    def overlooked(self, portion: Sequence[Ready]) -> list[str]:
-        """Return why missing bars are not refused, of each instrument where they should be."""
-        if not self.request.refuses_gaps:
-            return []
-        told = (one.held.judged.overlooked(self.request) for _, one in portion if isinstance(one, Prepared))
-        return [one for one in told if one]
-
-    @cached_property
-    def computed(self) -> tuple[str, ...]:
-        """Return everything that is computed of a series, each once."""
-        return tuple(bound.key for bound in self.request.computed)
 
 
 class BatchCalculator:
@@ -260,7 +164,7 @@ class BatchCalculator:
             check_guarded()
         request = self._requests.bound(specs, nan_policy)
         preparer = Preparer(reading=self._reading, tables=self._tables, request=request)
-        hand = _in_hand(instruments, timeframe)
+        hand = in_hand(instruments, timeframe)
         if hand is not None:
             told = {name: value for name, value in wishes.items() if name != "version"}
             refuse_reading({**told, "start": start}, version=wishes["version"])
@@ -429,50 +333,6 @@ def _saying(plan: Plan, portions: Iterable[list[Ready]]) -> Iterator[list[Ready]
         if overlooked := plan.overlooked(portion):
             _say(overlooked)
         yield portion
-
-
-# --- parts -----------------------------------------------------------------------------------------
-
-
-def _in_hand(instruments: Given, timeframe: str | None) -> dict[str, Bars] | None:
-    """Return the bars that the caller gave, by instrument; None for names. Raises `InputUnsuitable`."""
-    if isinstance(instruments, str):
-        return None
-    if isinstance(instruments, Bars):
-        return {instruments.instrument: instruments}
-    given: object = instruments
-    if isinstance(given, pd.DataFrame) or not isinstance(given, Iterable):
-        raise _no_instruments(given)
-    listed: list[Any] = [*(instruments.values() if isinstance(instruments, Mapping) else instruments)]
-    if not any(isinstance(one, Bars) for one in listed):
-        if isinstance(instruments, Mapping) and listed:
-            raise _no_instruments(listed[0])
-        return None
-    found: dict[str, Bars] = {}
-    for bars in listed:
-        _check_given(bars, listed[0], found, timeframe)
-        found[bars.instrument] = bars
-    return found
-
-
-def _no_instruments(given: object) -> InputUnsuitable:
-    return InputUnsuitable(
-        reason=f"a {type(given).__name__} is given for names of instruments, or bars of a library",
-        remedy="Give names, or what bl.bars(...) returns; compute on each table by barledger.calculate(specs, table).",
-    )
-
-
-def _check_given(bars: Any, first: Any, found: Mapping[str, Bars], timeframe: str | None) -> None:
-    if not isinstance(bars, Bars) or not isinstance(first, Bars):
-        reason = f"bars and a {type(bars).__name__} are given together"
-        raise InputUnsuitable(reason=reason, remedy="Give names of instruments, or bars, and not both.")
-    if bars.timeframe != first.timeframe or (timeframe and bars.timeframe.name != timeframe):
-        wanted = timeframe or first.timeframe.name
-        reason = f"{bars.instrument} has bars of {bars.timeframe.name}, and not of {wanted}"
-        raise InputUnsuitable(reason=reason, remedy="Compute each timeframe in a batch of its own.")
-    if bars.instrument in found:
-        reason = f"{bars.instrument} is there twice"
-        raise InputUnsuitable(reason=reason, remedy="Give the bars of an instrument once.")
 
 
 def _check_count(setting: str, value: int | None, *, least: int) -> None:

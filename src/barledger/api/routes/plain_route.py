@@ -1,4 +1,4 @@
-"""Plainly: a route whose plain questions do without the framework's way to parameters, which takes longer than reading.
+"""Plain route: one whose plain questions do without the framework's way to parameters, which takes longer than reading.
 
 Its endpoint has the parameters of `bars`. Whatever is wrong with a question, or unusual, goes the usual way, which says
 so: here are no words.
