@@ -128,7 +128,7 @@ class Adjuster:
 
     def _look(self, view: View, series: Sequence[Series], as_of: int | None, now: int) -> _Known:
         """Return what was known, from memory if there is no news."""
-        register = view.instruments.register()
+        register = view.register
         key = (view.instrument, *series, as_of)
         mark = view.vault.ledger.actions.mark(view.instrument) if as_of is None else as_of
         with self._lock:

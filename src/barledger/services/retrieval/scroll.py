@@ -156,7 +156,7 @@ class Scroll:
     @cached_property
     def calendar(self) -> str:
         """Return the name of the calendar by which the instrument trades."""
-        return self.view.instruments.describe(self.view.instrument).calendar
+        return self.view.register.describe(self.view.instrument).calendar
 
     @property
     def _events_until(self) -> int:

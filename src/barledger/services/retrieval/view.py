@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -61,7 +62,7 @@ class Stretch:
         return replace(self, used=used, rows=self.rows.within(interval), interval=interval)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class View:
     """Where the bars of one instrument and timeframe come from, in the order of preference."""
 
@@ -73,6 +74,11 @@ class View:
     state: State
     pins: tuple[Pin, ...] = ()
     known_within: int | None = None
+
+    @cached_property
+    def register(self) -> Register:
+        """Return what is said of instruments, the same for all that one question is about."""
+        return self.instruments.register()
 
     def calendar(self) -> Calendar:
         """Return when the instrument trades; raises `CalendarNotFound`."""
@@ -206,7 +212,7 @@ class View:
             original = replace(series[0], is_adjusted=False)
             kept = self.vault.ledger.actions.kept(instrument=self.instrument)
             return next((one.adjust for one in kept if one.series == original), "by the source")
-        return adjustment_of(series, self.instruments.register())
+        return adjustment_of(series, self.register)
 
     def _observed(self, stretch: Stretch) -> tuple[dict[str, Any], dict[str, Any]]:
         if self.known_within is None:
