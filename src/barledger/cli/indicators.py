@@ -1,6 +1,8 @@
 """Commands on indicators: which there are, what each is, and their values."""
 
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final, get_args
@@ -14,7 +16,7 @@ from barledger.cli.output import Output, plain
 from barledger.cli.session import Adjust, End, Json, Ledger, Source, Start, Store, Version, library
 from barledger.cli.symbols import listed_symbols
 from barledger.domain.interval import format_time
-from barledger.errors import Incomplete, InvalidSetting
+from barledger.errors import Incomplete, InvalidSetting, SeriesNotFound
 
 if TYPE_CHECKING:
     from barledger.errors import BarledgerError
@@ -26,6 +28,7 @@ app = typer.Typer(no_args_is_help=True, help="Indicators: which there are, what 
 
 _SHOWN: Final = 5
 _WIDEST: Final = 23
+_SEVERAL: Final = frozenset(",*?@")
 Specs = Annotated[list[str], typer.Argument(help='What to compute, e.g. "rsi(14)" macd "bbands(20, 2).upper".')]
 NanPolicy = Annotated[
     str | None, typer.Option("--nan-policy", help="At a gap: segment (restart after it), skip, or raise.")
@@ -94,7 +97,7 @@ def calculate(
     """Compute indicators of one instrument, right from the first row: what they need before the start is read too."""
     kind = tabular.format_of(format, into, json=json)
     output = Output(as_json=kind == "json")
-    with library(store, ledger) as opened:
+    with library(store, ledger) as opened, _single(instrument):
         found = opened.indicators.calculate(
             specs,
             instrument,
@@ -182,6 +185,18 @@ def _row(one: "Indicator") -> tuple[object, ...]:
     spec = f"{one.name}({given})" if given else one.name
     title = one.title.rstrip(".") + ("" if one.stream is not None else "; not bar by bar")
     return spec if len(spec) <= _WIDEST else f"{one.name}(…)", one.kind, title
+
+
+@contextmanager
+def _single(instrument: str) -> Iterator[None]:
+    """Name the command for several instruments where there is none of a name that looks like several."""
+    try:
+        yield
+    except SeriesNotFound:
+        if not _SEVERAL & set(instrument):
+            raise
+        reason = f"there is no instrument {instrument!r}; several are for `barledger indicators batch`"
+        raise InvalidSetting(setting="INSTRUMENT", reason=reason) from None
 
 
 def _policy(given: str | None) -> Any:

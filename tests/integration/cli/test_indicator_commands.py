@@ -76,6 +76,14 @@ def test_an_unknown_name_has_the_nearest_ones(cli: Cli) -> None:
     assert "zscore" in told["message"]
 
 
+@pytest.mark.parametrize("several", ["AAPL,IBM", "A*", "@desk.txt"])
+def test_several_instruments_are_for_another_command(cli: Cli, several: str) -> None:
+    told = cli.refused("indicators", "calculate", several, "1d", "sma(5)", code=2)
+    assert "barledger indicators batch" in told["message"]
+    told = cli.refused("indicators", "calculate", "AAPLE", "1d", "sma(5)", code=3)
+    assert "there are no bars of AAPLE" in told["message"]
+
+
 # --- values ------------------------------------------------------------------------------------------
 
 
