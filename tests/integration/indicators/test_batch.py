@@ -132,6 +132,18 @@ def test_another_instrument_that_is_not_there_costs_the_columns_of_it(bl: BarLed
         assert not bl.indicators.batch(["S01", "S02"], "1d", specs[1]).rows
 
 
+def test_another_instrument_that_is_not_there_costs_no_more_where_the_warm_up_is_read_again() -> None:
+    holed = walk(300, 1)
+    holed.iloc[100:190, holed.columns.get_loc("close")] = np.nan
+    with library(MemoryStore()) as own:
+        own.write("A", "1d", holed, source="x")
+        options: dict[str, Any] = {"start": holed.index[200], "nan_policy": "skip"}
+        with pytest.warns(Incomplete, match=r"in part: correl\(close, @NOPE, 30\) of A \[series-not-found\]"):
+            found = own.indicators.batch(["A"], "1d", ["sma(30)", "correl(close, @NOPE, 30)"], **options)
+        alone = own.indicators.calculate("sma(30)", "A", "1d", **options)
+        assert (found["A"].digest, found["A"].warmup_complete) == (alone.digest, True)
+
+
 def test_another_instrument_that_is_damaged_costs_the_columns_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
     with library(MemoryStore()) as own:
         for name in ("A", "B"):

@@ -43,12 +43,18 @@ class Reading:
         """Take gaps from these absences."""
         self._retrieval, self._absences = retrieval, absences
 
-    def held(self, question: Question, need: Need, request: Request) -> Held:
-        """Read what is needed; raises what `DataRetrievalService.bars` raises, and `InputMissing`."""
+    def held(self, question: Question, need: Need, request: Request, absent: Collection[str] = ()) -> Held:
+        """Read what is needed, but for columns that are ``absent``.
+
+        Raises what `DataRetrievalService.bars` raises, and `InputMissing`.
+        """
         fetching = question.fetching
+        if absent:
+            gone = {normalise_instrument(one.instrument) for one in request.columns if one.key in absent}
+            need = replace(need, others=tuple(one for one in need.others if one not in gone))
         for _ in range(_MOST_ROUNDS):
             read = self._read(question, need, fetching)
-            made = self._table(question, read, request)
+            made = self._table(question, read, request, absent)
             short = skipped(made.table, request, need)
             if read.interval.start == BEGINNING or not short:
                 break
@@ -75,7 +81,7 @@ class Reading:
         made = self._table(question, read, request, absent)
         if read.interval.start == BEGINNING or not skipped(made.table, request, need):
             return made
-        return self.held(question, need, request)
+        return self.held(question, need, request, absent)
 
     # --- bars ----------------------------------------------------------------------------------
 
