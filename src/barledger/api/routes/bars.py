@@ -51,7 +51,9 @@ def bars(
     """
     caller.check(instrument)
     form = choose(request.headers.get("accept"), wish.format)
-    question = paging.question_of({"instrument": instrument, "timeframe": timeframe}, wish.model_dump(mode="json"))
+    question = ""
+    if wish.limit or wish.cursor:
+        question = paging.question_of({"instrument": instrument, "timeframe": timeframe}, wish.model_dump(mode="json"))
     options: Options = request.app.state.options
     scroll = _scroll(caller, instrument, timeframe, wish, question, options.page_rows)
     events = scroll.view.actions() if wish.events else ()
@@ -132,7 +134,7 @@ class _Answer:
         if self._wish.style and not whole:
             raise InvalidSetting(setting="style", reason=f"it is for at most {self._scroll.most:,} bars; give a limit")
         portions = chain([self._first], map(self._tabled, self._portions))
-        return Tabular(schema=schema, portions=portions, meta=self._meta.model_dump, next=self._next, whole=whole)
+        return Tabular(schema=schema, portions=portions, meta=self._meta, next=self._next, whole=whole)
 
     @property
     def headers(self) -> dict[str, str]:
@@ -145,18 +147,23 @@ class _Answer:
 
     @cached_property
     def _metadata(self) -> dict[str, Any]:
-        meta = self._meta
-        sources = ", ".join(f"{one.source};rows={one.rows}" for one in meta.sources)
-        warned = {"warning": "; ".join(meta.warnings)} if meta.warnings else {}
-        named = ("version", "revision", "digest", "adjustment", "rows")
-        return {name: getattr(meta, name) for name in named} | {"sources": sources} | warned
+        told = self._told
+        shown = {
+            "version": self._scroll.version,
+            "revision": str(told.revision),
+            "digest": told.digest,
+            "adjustment": told.adjustment,
+            "rows": told.rows,
+            "sources": ", ".join(f"{name};rows={rows}" for name, rows in told.sources),
+        }
+        warning = self._scroll.warning(told)
+        return shown | ({"warning": warning} if warning else {})
 
-    @cached_property
-    def _meta(self) -> BarsMeta:
-        view, told = self._scroll.view, self._told
+    def _meta(self) -> dict[str, Any]:
+        told, warning = self._told, self._metadata.get("warning")
         return BarsMeta(
-            instrument=view.instrument,
-            timeframe=view.timeframe.name,
+            instrument=self._scroll.view.instrument,
+            timeframe=self._scroll.view.timeframe.name,
             version=self._scroll.version,
             revision=str(told.revision),
             digest=told.digest,
@@ -165,8 +172,8 @@ class _Answer:
             interval=Span.of(self._interval),
             rows=told.rows,
             columns=self._first.column_names,
-            warnings=[warning] if (warning := self._scroll.warning(told)) else [],
-        )
+            warnings=[warning] if warning else [],
+        ).model_dump()
 
     @property
     def _interval(self) -> Interval:
