@@ -353,7 +353,10 @@ def test_times_must_rise() -> None:
                 go_on(BAR | {"time": time})
             assert "copy()" in caught.value.advice
     assert live.save() == before
-    assert live.update(2.0) == 2.0, "a number has no time"
+    for go_on in (live.update, live.peek):
+        with pytest.raises(InputUnsuitable, match="a bar has no time, and the one before opens at 1970-01-04"):
+            go_on(2.0)
+    assert live.save() == before
     with pytest.raises(InputUnsuitable, match="twice"):
         live.update(BAR | {"time": 3 * DAY})
 
@@ -378,7 +381,8 @@ def test_other_peoples_windows_are_computed_on_as_many_bars_as_they_need() -> No
     wanted = Evaluation(table=table).columns(Binder(registry).request("mean(4)"))["mean(4)"]
     np.testing.assert_allclose(found, wanted, rtol=1e-12)
     again = Live.load(json.dumps(live.save()), registry=registry)
-    assert again.update({"close": 1.0}) == live.update({"close": 1.0})
+    after = {"time": 60 * DAY, "close": 1.0}
+    assert again.update(after) == live.update(after)
 
 
 def test_other_peoples_timed_windows_get_times() -> None:

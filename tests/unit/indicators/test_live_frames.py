@@ -1,5 +1,7 @@
 """Live indicators without a library: opened at the end of anybody's table, and equal to the batch on all of it."""
 
+from collections import namedtuple
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -195,6 +197,58 @@ def test_bars_of_another_timeframe_are_refused_bar_by_bar_too() -> None:
         # A first bar that a session's beginning cuts short.
         assert live.update({"time": start + pd.Timedelta("30min"), "close": 2.0}) == 1.5
         assert live.update({"time": start + pd.Timedelta("90min"), "close": 3.0}) == 2.5
+
+
+@pytest.mark.parametrize(
+    "name", ["time", "Time", "TIME", "Date", "date", "Datetime", "timestamp", "open_time", "Index"]
+)
+@pytest.mark.parametrize("specs", ["sma(2)", "trange", "adosc(2, 3)"])
+@pytest.mark.parametrize("close", ["close", "Close"])
+def test_the_time_of_a_bar_is_under_any_of_the_names_that_tables_have(name: str, specs: str, close: str) -> None:
+    minutes = [*range(4), *range(9, 14)]
+    times = pd.Timestamp("2024-01-01", tz="UTC") + pd.to_timedelta(minutes, unit="min")
+    frame = pd.DataFrame({"high": 3.0, "low": 1.0, close: [1.0, 2, 3, 2, 1, 2, 3, 2, 1], "volume": 5.0}, index=times)
+    wanted = barledger.calculate(specs, frame, timeframe="1m", calendar="24/7")[specs].tolist()
+    assert np.isnan(wanted[4])
+    bars: list[Any] = [{name: time, **row} for time, row in zip(times, frame.to_dict("records"), strict=True)]
+    named = namedtuple("named", [name, "high", "low", close, "volume"])  # noqa: PYI024 - as pandas makes it
+    for given in (bars, [SimpleNamespace(**bar) for bar in bars], [named(**bar) for bar in bars], map(pd.Series, bars)):
+        live = barledger.live(specs, timeframe="1m", calendar="24/7")
+        np.testing.assert_array_equal([live.update(bar) for bar in given], wanted)
+        with pytest.raises(InputUnsuitable, match="comes after"):
+            live.update(bars[2])
+        assert live.time == times[-1].value
+
+
+def test_the_number_of_a_row_is_no_time() -> None:
+    frame = pd.DataFrame({"close": [1.0, 2.0, 4.0], "Date": pd.date_range("2024-01-01", periods=3, tz="UTC")})
+    for rows in (frame.itertuples(), frame.reset_index().to_dict("records")):
+        live = barledger.live("sma(2)")
+        assert [live.update(row) for row in rows][1:] == [1.5, 3.0]
+        assert live.time == frame["Date"].iloc[-1].value
+    live = barledger.live("sma(2)")
+    assert [live.update(row) for row in frame[["close"]].itertuples()][1:] == [1.5, 3.0]
+    assert live.time is None
+
+
+def test_where_gaps_are_to_be_seen_every_bar_has_a_time() -> None:
+    live = barledger.live("sma(2)", timeframe="1m", calendar="24/7")
+    for bar in (1.0, {"close": 1.0}, {"close": 1.0, "time": None}):
+        for ask in (live.update, live.peek):
+            with pytest.raises(InputUnsuitable, match="a bar has no time, and gaps are to be seen"):
+                ask(bar)
+    assert live.count == 0
+    with pytest.raises(InputUnsuitable, match="its time is 'soon'"):
+        live.update({"close": 1.0, "time": "soon"})
+
+
+def test_a_bar_of_other_names_than_the_first_has_its_time() -> None:
+    live = barledger.live("sma(2)")
+    live.update({"close": 1.0})
+    live.update({"close": 3.0, "Date": "2024-01-02"})
+    assert live.time == pd.Timestamp("2024-01-02", tz="UTC").value
+    with pytest.raises(InputUnsuitable, match="a bar has no time"):
+        live.update({"close": 3.0})
 
 
 @pytest.mark.parametrize("value", [np.inf, -np.inf, float("inf"), np.float32("inf"), "inf"])

@@ -1,22 +1,26 @@
 """Bars as anybody has them, read as numbers: objects, mappings, rows of frames, plain numbers."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from operator import attrgetter, itemgetter
 from typing import Any, Final
 
 import numpy as np
 import pandas as pd
 
+from barledger.domain.frames import TIMES
 from barledger.domain.interval import parse_time
 from barledger.domain.series import normalise_instrument
 from barledger.domain.timeframe import Timeframe
-from barledger.errors import InfiniteValue, InputMissing, InputUnsuitable
+from barledger.errors import InfiniteValue, InputMissing, InputUnsuitable, InvalidInterval
 from barledger.indicators.naming import plain_name
 from barledger.indicators.streaming import unrolled
 from barledger.indicators.streaming.unrolled import Reader, Row
 
 _WHOSE: Final = ("instrument", "symbol", "ticker", "timeframe")
+_INDEX: Final = "index"
+"""The name of the opening time where no other has it, unless it is the number of a row."""
+_LONGEST: Final = 60
 
 
 class BarReader:
@@ -61,7 +65,7 @@ class BarReader:
 
     def _chosen(self, bar: Any) -> Reader:  # noqa: PLR0911 - one for each kind of bar
         if isinstance(bar, Mapping):
-            return self._by_key(timed="time" in bar)
+            return self._by_key(bar)
         if isinstance(bar, pd.Series):
             return self._of_series
         if isinstance(bar, np.void) and bar.dtype.names:
@@ -69,29 +73,40 @@ class BarReader:
         if isinstance(bar, int | float | np.number) and not isinstance(bar, bool):
             return self._number_alone()
         if all(hasattr(bar, name) for name in self._columns):
-            return self._by_attribute()
+            return self._by_attribute(bar)
         if isinstance(bar, str | bytes | list | tuple | np.ndarray | bool) and not hasattr(bar, "_fields"):
             return self._refuse
         return lambda one: self._of_mapping(_attributes(one))
 
-    def _by_key(self, *, timed: bool) -> Reader:
-        if timed and len(self._columns) in unrolled.WIDTHS:
-            return unrolled.reader(self._columns, self._otherwise)
-        return self._quick(itemgetter, itemgetter("time") if timed else lambda bar: bar.get("time"), self._of_mapping)
+    def _by_key(self, bar: Mapping[str, Any]) -> Reader:
+        names, when = frozenset(bar), _when(bar)
+        if when is None:
+            return self._quick(itemgetter, lambda one: _untimed(one, names), self._of_mapping)
+        if _is_index(when):
+            return self._of_mapping
+        if len(self._columns) not in unrolled.WIDTHS:
+            return self._quick(itemgetter, itemgetter(when), self._of_mapping)
 
-    def _otherwise(self, bar: Mapping[str, Any]) -> Row:
-        """Read a mapping that is not as most are: with other numbers, or written otherwise."""
-        try:
-            time, values = bar["time"], itemgetter(*self._columns)(bar)
-        except LookupError:
-            return self._of_mapping(bar)
-        return _converted(time, values) or self._of_mapping(bar)
+        def otherwise(one: Mapping[str, Any]) -> Row:
+            """Read a mapping that is not as most are: with other numbers, or written otherwise."""
+            try:
+                time, values = one[when], itemgetter(*self._columns)(one)
+            except LookupError:
+                return self._of_mapping(one)
+            return _converted(time, values) or self._of_mapping(one)
 
-    def _by_attribute(self) -> Reader:
-        def slowly(bar: Any) -> Row:
-            return self._of_mapping({name: getattr(bar, name, None) for name in (*self._columns, "time", "Index")})
+        return unrolled.reader(when, self._columns, otherwise)
 
-        return self._quick(attrgetter, attrgetter("time"), slowly)
+    def _by_attribute(self, bar: Any) -> Reader:
+        when = _when(name for name in _names(bar) if not callable(getattr(bar, name, None)))
+        names = self._columns if when is None else (*self._columns, when)
+
+        def slowly(one: Any) -> Row:
+            return self._of_mapping({name: getattr(one, name, None) for name in names})
+
+        if when is None:
+            return self._quick(attrgetter, lambda _: None, slowly)
+        return slowly if _is_index(when) else self._quick(attrgetter, attrgetter(when), slowly)
 
     def _quick(self, getter: Callable[..., Any], timer: Callable[[Any], Any], slowly: Reader) -> Reader:
         """Return what reads a bar that has floats and a time in ns, and leaves others to somebody slower."""
@@ -145,7 +160,9 @@ class BarReader:
     def _of_mapping(self, bar: Mapping[str, Any]) -> Row:
         """Read what is written otherwise: with capitals or spaces, or with None for what is missing."""
         lower = {plain_name(name): value for name, value in bar.items()}
-        time = next((lower[name] for name in ("time", "index") if lower.get(name) is not None), None)
+        time = next((lower[name] for name in TIMES if lower.get(name) is not None), None)
+        if time is None and not isinstance(lower.get(_INDEX), int | float | np.number):
+            time = lower.get(_INDEX)
         values = []
         for name in self._columns:
             value = bar[name] if name in bar else lower.get(plain_name(name), self)
@@ -154,17 +171,15 @@ class BarReader:
             values.append(self._float(name, value))
         if isinstance(time, float):
             time = _whole(time)
-        return (None if time is None or not _is_time(time) else parse_time(time)), tuple(values), False
+        return (None if time is None else _time(time)), tuple(values), False
 
     def _float(self, name: str, value: Any) -> float:
         if value is None or value is pd.NA or value is pd.NaT:
             return math.nan
-        try:
-            number = float(value)
-        except (TypeError, ValueError, OverflowError):
-            raise InputUnsuitable(
-                reason=f"{name} is {value!r}, and no number", remedy="Give a number, or None where it is missing."
-            ) from None
+        number = _number(value)
+        if number is None:
+            reason = f"{name} is {_shown(value)}, and no number"
+            raise InputUnsuitable(reason=reason, remedy="Give a number, or None where it is missing.")
         if math.isinf(number):
             raise InfiniteValue(count=1, examples=f", in {name}")
         return number
@@ -179,12 +194,26 @@ class BarReader:
 
 def _converted(time: Any, values: tuple[Any, ...]) -> Row | None:
     """Return a bar of other numbers than Python's floats, those of NumPy for instance; None if that is not so easy."""
-    try:
-        numbers = tuple(map(float, values))
-    except (TypeError, ValueError, OverflowError):
+    numbers = tuple(number for number in map(_number, values) if number is not None)
+    if len(numbers) < len(values):
         return None
     total = sum(numbers)
     return (time, numbers, True) if total - total == 0.0 and (type(time) is int or time is None) else None
+
+
+def _number(value: Any) -> float | None:
+    """Return a number, or the text of one, as a float; None for what is none."""
+    if isinstance(value, bool | np.bool_):
+        return None
+    try:
+        return float(value)
+    except (TypeError, ValueError, OverflowError):
+        return None
+
+
+def _shown(value: Any) -> str:
+    told = f"a {type(value).__name__}" if isinstance(value, pd.DataFrame | pd.Series | np.ndarray) else repr(value)
+    return told if len(told) <= _LONGEST else f"{told[:_LONGEST]}…"
 
 
 def whose(bar: Any) -> list[str]:
@@ -208,14 +237,43 @@ def _mixed(told: Any, first: Any) -> InputUnsuitable:
     return InputUnsuitable(reason=f"a bar of {shown} is given after those of {before}", remedy=remedy)
 
 
+def _when(names: Iterable[str]) -> str | None:
+    """Return under which name there is the opening time, if there is one."""
+    plain = {plain_name(name): name for name in names}
+    return next((plain[name] for name in (*TIMES, _INDEX) if name in plain), None)
+
+
+def _is_index(name: str) -> bool:
+    return plain_name(name) == _INDEX
+
+
+def _untimed(bar: Mapping[str, Any], names: frozenset[str]) -> None:
+    """Return that a bar has no time, as those of the same names before; raises `LookupError` for one of others."""
+    if bar.keys() != names:
+        raise LookupError
+
+
+def _names(bar: Any) -> Sequence[str]:
+    """Return what an object has."""
+    fields: Sequence[str] = getattr(bar, "_fields", ())
+    return fields or [name for name in dir(bar) if name[:1] != "_"]
+
+
 def _attributes(bar: Any) -> dict[str, Any]:
     """Return what an object has, without its methods."""
-    found = {name: getattr(bar, name) for name in dir(bar) if name[:1] != "_"}
+    found = {name: getattr(bar, name) for name in _names(bar)}
     return {name: value for name, value in found.items() if not callable(value)}
 
 
-def _is_time(value: Any) -> bool:
-    return isinstance(value, str | int | np.integer | np.datetime64) or hasattr(value, "year")
+def _time(value: Any) -> int | None:
+    """Return an opening time in ns, None for what is missing or no time at all."""
+    if value is pd.NaT or not (isinstance(value, str | int | np.integer | np.datetime64) or hasattr(value, "year")):
+        return None
+    try:
+        return parse_time(value)
+    except InvalidInterval as error:
+        remedy = "Give its opening time in ns as an integer, or as a date and time."
+        raise InputUnsuitable(reason=f"its time is {_shown(value)}: {error.reason}", remedy=remedy) from error
 
 
 def _whole(value: float) -> int:

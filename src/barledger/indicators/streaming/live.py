@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from barledger.domain.frames import TIMES
 from barledger.domain.interval import format_time
 from barledger.domain.rows import VALUES, Ints
 from barledger.errors import (
@@ -40,10 +41,11 @@ _FIELDS: Final = ("format", "specs", "single", "nan_policy", "available", "time"
 class Live:
     """Indicators under way. An update that raises leaves everything as it was.
 
-    A bar is an object or a mapping with ``open``, ``high``, ``low``, ``close``, ``volume`` and ``time``, a row of a
-    frame, or a plain number where one column is all that is needed. Its time is its opening, and must be later than
-    that of the bar before; bars without one are taken as they come. A value that is missing (NaN, None) is treated as
-    the indicator's ``nan_policy`` says, and so is a stretch of missing bars that ``gap`` tells of.
+    A bar is an object or a mapping with ``open``, ``high``, ``low``, ``close``, ``volume`` and ``time`` (or ``date``,
+    and what else tables call it), a row of a frame, or a plain number where one column is all that is needed. Its time
+    is its opening, and must be later than that of the bar before; where no bar has one, and no gaps are to be seen,
+    they are taken as they come. A value that is missing (NaN, None) is treated as the indicator's ``nan_policy`` says,
+    and so is a stretch of missing bars that ``gap`` tells of.
 
     >>> live = Live.open("sma(2)")
     >>> [live.update(price) for price in (1.0, 2.0, 4.0)]
@@ -135,7 +137,7 @@ class Live:
         reader = self._readers.get(type(bar))
         time, row, finite = self._read(bar) if reader is None else reader(bar)
         before = self._time
-        if self._plain and (time is None or before is None or time > before):
+        if self._plain and (before is None or (time is not None and time > before)):
             if finite and self._straight:
                 node = self._nodes[0]
                 node.begun = True
@@ -347,6 +349,8 @@ class Live:
         if time is None:
             if self._plan.timed:
                 self._lacks_time()
+            if self._time is not None or self._gap is not None:
+                raise _untimed(self._time)
             return False
         before = self._time
         if before is None:
@@ -429,6 +433,12 @@ def _json(text: str | bytes) -> Any:
         return json.loads(text)
     except ValueError as error:
         raise InvalidState(what=_WHAT, reason=f"it is no JSON, or a part of it: {error}") from error
+
+
+def _untimed(before: int | None) -> InputUnsuitable:
+    told = "gaps are to be seen" if before is None else f"the one before opens at {format_time(before)}"
+    remedy = f"Give its opening time under a name such as {', '.join(TIMES)}."
+    return InputUnsuitable(reason=f"a bar has no time, and {told}", remedy=remedy)
 
 
 def _not_later(time: int, before: int) -> InputUnsuitable:

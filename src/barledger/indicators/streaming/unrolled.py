@@ -11,12 +11,12 @@ Row = tuple[int | None, tuple[float, ...], bool]
 Reader = Callable[[Any], Row]
 
 
-def _two(columns: Sequence[str], otherwise: Reader) -> Reader:
+def _two(when: str, columns: Sequence[str], otherwise: Reader) -> Reader:
     first, second = columns
 
     def read(bar: Mapping[str, Any]) -> Row:
         try:
-            time = bar["time"]
+            time = bar[when]
             values = a, b = bar[first], bar[second]
         except LookupError:
             return otherwise(bar)
@@ -30,12 +30,12 @@ def _two(columns: Sequence[str], otherwise: Reader) -> Reader:
     return read
 
 
-def _three(columns: Sequence[str], otherwise: Reader) -> Reader:
+def _three(when: str, columns: Sequence[str], otherwise: Reader) -> Reader:
     first, second, third = columns
 
     def read(bar: Mapping[str, Any]) -> Row:
         try:
-            time = bar["time"]
+            time = bar[when]
             values = a, b, c = bar[first], bar[second], bar[third]
         except LookupError:
             return otherwise(bar)
@@ -48,12 +48,12 @@ def _three(columns: Sequence[str], otherwise: Reader) -> Reader:
     return read
 
 
-def _four(columns: Sequence[str], otherwise: Reader) -> Reader:
+def _four(when: str, columns: Sequence[str], otherwise: Reader) -> Reader:
     first, second, third, fourth = columns
 
     def read(bar: Mapping[str, Any]) -> Row:
         try:
-            time = bar["time"]
+            time = bar[when]
             values = a, b, c, d = bar[first], bar[second], bar[third], bar[fourth]
         except LookupError:
             return otherwise(bar)
@@ -70,6 +70,6 @@ _READERS: Final = {2: _two, 3: _three, 4: _four}
 WIDTHS: Final = frozenset(_READERS)
 
 
-def reader(columns: Sequence[str], otherwise: Reader) -> Reader:
-    """Return what reads these columns, of `WIDTHS` many; any other bar is left to ``otherwise``."""
-    return _READERS[len(columns)](columns, otherwise)
+def reader(when: str, columns: Sequence[str], otherwise: Reader) -> Reader:
+    """Return what reads the time and these columns, of `WIDTHS` many; any other bar is left to ``otherwise``."""
+    return _READERS[len(columns)](when, columns, otherwise)
