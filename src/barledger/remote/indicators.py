@@ -49,7 +49,7 @@ class RemoteIndicators(IndicatorService):
         nan_policy: Policy | None = None,
         fetch_missing: bool = False,
         options: Mapping[str, Any] | None = None,
-        others: Sequence[Bars] = (),
+        others: Bars | Sequence[Bars] = (),
         cache: bool = True,
         explain: bool = False,
     ) -> Calculation:
@@ -92,6 +92,8 @@ class RemoteIndicators(IndicatorService):
 
 class _Neighbours:
     """Knows no gaps of bars in hand: calendars, and what excuses a missing bar, are in the server's library."""
+
+    told = 0
 
     def judged_in_hand(self, bars: Bars) -> Judged:
         return Judged.neighbours(

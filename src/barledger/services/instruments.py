@@ -35,6 +35,8 @@ class InstrumentService:
         self._told_by = 0
         self._registers: OrderedDict[int, Register] = OrderedDict()
         self._lock = Lock()
+        self.told = 0
+        """How often something was said through this service."""
 
     # --- reading -------------------------------------------------------------------------------
 
@@ -167,7 +169,7 @@ class InstrumentService:
         if not reason.strip():
             raise InvalidSetting(setting="reason", reason="a halt needs one, for whoever looks later")
         halt = Halt(instrument=normalise_instrument(instrument), interval=interval, reason=reason)
-        self._vault.ledger.instruments.halt(halt, self._vault.who("halt", reason=reason))
+        self._stop(halt, "halt", reason)
         return halt
 
     def resume(self, instrument: str, start: Instant, *, reason: str = "") -> Halt:
@@ -178,7 +180,7 @@ class InstrumentService:
         if halt is None:
             raise InvalidSetting(setting="start", reason=f"no halt of {name} begins at {format_time(at)}")
         nothing = replace(halt, interval=Interval(at, at))
-        self._vault.ledger.instruments.halt(nothing, self._vault.who("resume", reason=reason))
+        self._stop(nothing, "resume", reason)
         return halt
 
     def name(
@@ -231,6 +233,11 @@ class InstrumentService:
 
     def _tell(self, facts: Iterable[Facts], operation: str, reason: str) -> None:
         self._vault.ledger.instruments.tell([*facts], self._vault.who(operation, reason=reason))
+        self.told += 1
+
+    def _stop(self, halt: Halt, operation: str, reason: str) -> None:
+        self._vault.ledger.instruments.halt(halt, self._vault.who(operation, reason=reason))
+        self.told += 1
 
 
 def _maybe(instrument: str | None) -> str | None:

@@ -77,6 +77,7 @@ steps = st.one_of(
 )
 
 
+@pytest.mark.filterwarnings("ignore::barledger.errors.GapsUnseen")
 @pytest.mark.slow
 @settings(max_examples=25)
 @given(st.lists(steps, min_size=4, max_size=14))

@@ -134,6 +134,33 @@ def test_bars_in_hand_of_a_snapshot_are_judged_as_it_was_known_then() -> None:
         assert bl.indicators.calculate("moved(3)", bl.bars("A", "1d")).provenance["gaps"]["count"] == 0
 
 
+def test_bars_in_hand_are_judged_again_when_something_is_said_of_instruments() -> None:
+    with own_indicators(), library(MemoryStore()) as bl:
+        written(bl, SESSIONS.difference(LACKING), calendar=None)
+        bars = bl.bars("A", "1d")
+        for say, gaps in (
+            (lambda: None, 0),
+            (lambda: bl.instruments.declare("A", calendar="XNYS"), 1),
+            (lambda: bl.instruments.halt("A", "2024-03-12", "2024-03-14", reason="news"), 0),
+            (lambda: bl.instruments.resume("A", "2024-03-12"), 1),
+            (lambda: bl.instruments.forget("A"), 0),
+        ):
+            say()
+            named, found = bl.indicators.calculate("moved(3)", "A", "1d"), bl.indicators.calculate("moved(3)", bars)
+            assert named.provenance["gaps"]["count"] == found.provenance["gaps"]["count"] == gaps
+            assert found.digest == named.digest == bl.indicators.batch([bars], specs="moved(3)")["A"].digest
+
+
+def test_that_gaps_are_overlooked_is_said_before_what_is_missing_is_refused() -> None:
+    with own_indicators(), library(MemoryStore()) as bl:
+        days = daily(range(len(SESSIONS))).set_axis(SESSIONS)
+        days.iloc[20, days.columns.get_loc("close")] = np.nan
+        bl.write("A", "1d", days, source="mine")
+        for asked in (("A", "1d"), (bl.bars("A", "1d"),)):
+            with pytest.warns(GapsUnseen), pytest.raises(ValuesMissing):
+                bl.indicators.calculate("moved(3)", *asked, nan_policy="raise")
+
+
 def test_bars_of_a_version_that_this_library_does_not_know_are_neighbours() -> None:
     with own_indicators(), library(MemoryStore()) as bl, library(MemoryStore()) as other:
         written(bl, SESSIONS.difference(LACKING))
@@ -161,6 +188,6 @@ def test_that_missing_bars_cannot_be_refused_is_said() -> None:
             with pytest.warns(GapsUnseen, match="nobody named a calendar for A"):
                 asked()
         told = bl.indicators.calculate("moved(3)", "A", "1d").provenance["gaps"]
-        assert "bl.instruments.declare('A', calendar='XNYS')" in told["unseen"]
+        assert "bl.instruments.declare('A', calendar=...)" in told["unseen"]
         bl.instruments.declare("A", calendar="24/7")
         assert "unseen" not in bl.indicators.calculate("moved(3)", "A", "1d").provenance["gaps"]

@@ -31,8 +31,9 @@ _NEVER_WERE: Final = frozenset({"halted", "not_listed", _EMPTY})
 """Reasons of availability that say that there never were such bars: so neighbours are the bars around them."""
 _MOST_KNOWN: Final = 1_024
 _UNNAMED: Final = (
-    "nobody named a calendar for {}, so its bars are taken for neighbours, and of gaps only missing values are seen: "
-    "bl.instruments.declare('{}', calendar='XNYS') names one"
+    "nobody named a calendar for {0}, so its bars are taken for neighbours, and of gaps only missing values are seen; "
+    "declare that of its market, or 24/7: bl.instruments.declare('{0}', calendar=...), "
+    "`barledger instruments declare {0} --calendar ...`"
 )
 
 
@@ -150,9 +151,14 @@ class Absences:
         return Judged(
             breaks=self.breaks(bars.time, bars.series, known_at=known_at),
             calendar=None if calendar is None else calendar.name,
-            unseen=_UNNAMED.format(bars.instrument, bars.instrument) if calendar is None else "",
+            unseen=_UNNAMED.format(bars.instrument) if calendar is None else "",
             known_at=known_at,
         )
+
+    @property
+    def told(self) -> int:
+        """Return how often this session said something of instruments: what was judged before is judged again."""
+        return self._instruments.told
 
     def judged_in_hand(self, bars: Bars) -> Judged:
         """Return what is missing of bars that a caller has, which may be of a version that is not known here."""

@@ -323,7 +323,7 @@ def _or_error(make: Callable[[Bars], Prepared], bars: Bars) -> Prepared | Barled
 
 def _say(overlooked: Sequence[str]) -> None:
     """Warn of missing bars that nobody sees."""
-    more = f" (and {len(overlooked) - 1:,} more)" if overlooked[1:] else ""
+    more = f"; and so it is of {len(overlooked) - 1:,} more" if overlooked[1:] else ""
     warnings.warn(f"{overlooked[0]}{more}", GapsUnseen, stacklevel=3)
 
 

@@ -68,6 +68,7 @@ class Calculator:
         need = question.needs(request)
         place = self._places.find(question, need) if keeps and question.fetching is None else None
         held = self._held(question, need, request, place, explanation)
+        overlooked = _said(held.judged, request)
         with held.lock:
             held.forget(generation)
             if explanation is not None and len(held.table.breaks):
@@ -85,7 +86,6 @@ class Calculator:
             )
         self._cache.count(hits, len(columns) - hits)
         self._cache.shrink()
-        overlooked = _said(held.judged, request)
         # What is said once is said again when it is asked again.
         if asked is not None and place is not None and not overlooked:
             self._cache.remember(asked.key, Answer(made, held, asked.mark, generation))

@@ -23,8 +23,10 @@ def in_hand(instruments: Given, timeframe: str | None) -> dict[str, Bars] | None
         raise _no_instruments(given)
     listed: list[Any] = [*(instruments.values() if isinstance(instruments, Mapping) else instruments)]
     if not any(isinstance(one, Bars) for one in listed):
-        if isinstance(instruments, Mapping) and listed:
-            raise _no_instruments(listed[0])
+        named = not isinstance(instruments, Mapping)
+        odd = [one for one in listed if isinstance(one, pd.DataFrame)] if named else listed
+        if odd:
+            raise _no_instruments(odd[0])
         return None
     found: dict[str, Bars] = {}
     for bars in listed:

@@ -81,7 +81,7 @@ class IndicatorService:
         nan_policy: Policy | None = None,
         fetch_missing: bool = False,
         options: Mapping[str, Any] | None = None,
-        others: Sequence[Bars] = (),
+        others: Bars | Sequence[Bars] = (),
         cache: bool = True,
         explain: bool = False,
     ) -> Calculation:
@@ -114,7 +114,8 @@ class IndicatorService:
             given = {"start": start, "end": end, "last": last, "source": source, "adjust": adjust, "anchor": anchor}
             refuse_reading(given | {"options": options, "fetch_missing": fetch_missing or None}, version=version)
             request = self._requests.bound(specs, nan_policy)
-            return self._calculator.in_hand(request, instrument, timeframe, others, explanation)
+            beside = [others] if isinstance(others, Bars) else others
+            return self._calculator.in_hand(request, instrument, timeframe, beside, explanation)
         if not isinstance(instrument, str):
             reason = f"a {type(instrument).__name__} is given for the name of an instrument"
             raise InputUnsuitable(reason=reason, remedy="Compute on a table by barledger.calculate(specs, table).")

@@ -15,6 +15,10 @@ from barledger.services.indicators.reading import columns_of
 class Judge(Protocol):
     """Knows which bars are missing of those that a caller has."""
 
+    @property
+    def told(self) -> int:
+        """Return a number that is another one when judgements may be others."""
+
     def judged_in_hand(self, bars: Bars) -> Judged:
         """Return what is missing."""
 
@@ -22,33 +26,35 @@ class Judge(Protocol):
 class Tables:
     """Tables of bars in hand: of the same bars the same one, since what it knows of its columns stays.
 
-    Bars in hand are judged once. Nothing is kept longer than the caller keeps the bars. Threads may share it.
+    Bars are judged once, and again when the session has said something of instruments. Nothing is kept longer than the
+    caller keeps the bars. Threads may share it.
     """
 
     def __init__(self, judge: Judge) -> None:
         """Know none yet; bars are judged by this one."""
         self._judge = judge
-        self._known: WeakKeyDictionary[Bars, Table] = WeakKeyDictionary()
-        self._judged: WeakKeyDictionary[Bars, Judged] = WeakKeyDictionary()
+        self._known: WeakKeyDictionary[Bars, tuple[Judged, Table]] = WeakKeyDictionary()
+        self._judged: WeakKeyDictionary[Bars, tuple[int, Judged]] = WeakKeyDictionary()
 
     def of(self, bars: Bars, request: Request, others: Mapping[str, Bars]) -> Table:
         """Return bars as a table, with the columns of others that a request wants.
 
         Raises `InputMissing`, and `CalendarNotFound` where the instrument's does not reach.
         """
+        judged = self.judged(bars)
         if not request.plain:
             used = [one.name for one in request.columns if not one.instrument and one.name in VALUES]
             columns = columns_of(bars, request, others, names=used)
-            return Table.of(bars.time, columns, breaks=self.judged(bars).breaks)
+            return Table.of(bars.time, columns, breaks=judged.breaks)
         found = self._known.get(bars)
-        if found is None:
+        if found is None or found[0] is not judged:
             columns = {name: getattr(bars.rows, name) for name in VALUES}
-            found = self._known[bars] = Table.of(bars.time, columns, breaks=self.judged(bars).breaks)
-        return found
+            found = self._known[bars] = judged, Table.of(bars.time, columns, breaks=judged.breaks)
+        return found[1]
 
     def judged(self, bars: Bars) -> Judged:
         """Return what is missing of bars; raises `CalendarNotFound`."""
-        found = self._judged.get(bars)
-        if found is None:
-            found = self._judged[bars] = self._judge.judged_in_hand(bars)
-        return found
+        told, found = self._judge.told, self._judged.get(bars)
+        if found is None or found[0] != told:
+            found = self._judged[bars] = told, self._judge.judged_in_hand(bars)
+        return found[1]
