@@ -4,7 +4,7 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from threading import Lock
-from typing import Any, Final, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
 import numpy as np
 
@@ -37,16 +37,28 @@ _UNNAMED: Final = (
 )
 
 
+class Breaks(NamedTuple):
+    """The rows before which bars are missing; ``settled`` if that is so whatever is said later of halts and sources.
+
+    What they excuse is left out, and may be a break again.
+    """
+
+    rows: Ints
+    settled: bool
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class Judged(Readable):
     """Bars as they were judged: the rows before which some are missing, by which calendar, as of when (ns).
 
-    Without a calendar no bar is known to be missing, and ``unseen`` says why. Without ``known_at`` it was as of now.
+    Without a calendar no bar is known to be missing, and ``unseen`` says why. Without ``known_at`` it was as of now,
+    and unless it is ``settled`` it may be another judgement later.
     """
 
     breaks: Ints = field(repr=False)
     calendar: str | None
     unseen: str
+    settled: bool = True
     known_at: int | None = None
 
     def overlooked(self, request: Request) -> str:
@@ -125,6 +137,10 @@ class Absences:
         return None if known.origins["calendar"] == DEFAULT else calendar_called(known.calendar)
 
     def breaks(self, time: Ints, series: Sequence[Series], *, known_at: int | None = None) -> Ints:
+        """Return the rows before which bars are missing, as `found` does."""
+        return self.found(time, series, known_at=known_at).rows
+
+    def found(self, time: Ints, series: Sequence[Series], *, known_at: int | None = None) -> Breaks:
         """Return the rows before which bars of the series are missing that should be there.
 
         ``series`` are those that the bars were read from. Raises `CalendarNotFound`.
@@ -132,24 +148,27 @@ class Absences:
         instrument, timeframe = series[0].instrument, series[0].timeframe
         calendar = self.calendar(instrument, known_at=known_at)
         if calendar is None:
-            return NO_BREAKS
+            return Breaks(NO_BREAKS, settled=True)
         found = breaks(time, timeframe, calendar)
         if not len(found):
-            return found
+            return Breaks(found, settled=True)
         hull = Interval(int(time[found[0] - 1]), int(time[found[-1]]) + 1)
         if known_at is None:
             never = self._never(series, hull)
         else:
             never = [*self._halted(instrument, timeframe, calendar, hull, known_at), *self._empties(series, known_at)]
         # An interval that is excused twice counts once.
-        return breaks(time, timeframe, calendar, excused=union(never)) if never else found
+        left = breaks(time, timeframe, calendar, excused=union(never)) if never else found
+        return Breaks(left, settled=known_at is not None)
 
     def judged(self, bars: Bars, version: str | Instant) -> Judged:
         """Return what is missing of bars that were read at a version; raises `CalendarNotFound`, `VersionNotFound`."""
         known_at = self.known_at(version)
         calendar = self.calendar(bars.instrument, known_at=known_at)
+        found = self.found(bars.time, bars.series, known_at=known_at)
         return Judged(
-            breaks=self.breaks(bars.time, bars.series, known_at=known_at),
+            breaks=found.rows,
+            settled=found.settled,
             calendar=None if calendar is None else calendar.name,
             unseen=_UNNAMED.format(bars.instrument) if calendar is None else "",
             known_at=known_at,

@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Hashable, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -172,12 +173,14 @@ class Calculator:
         """Return all breaks of a table with bars added at its end."""
         size = len(held.table)
         time = np.concatenate([held.table.time[-1:], added.time])
-        new = self._absences.breaks(time, added.series, known_at=held.judged.known_at)
-        return np.concatenate([held.table.breaks, new + (size - 1)]) if len(new) else held.table.breaks
+        new = self._absences.found(time, added.series, known_at=held.judged.known_at)
+        if not new.settled:
+            held.judged = replace(held.judged, settled=False)
+        return np.concatenate([held.table.breaks, new.rows + (size - 1)]) if len(new.rows) else held.table.breaks
 
     def _same_breaks(self, held: Held) -> bool:
-        """Tell whether gaps are still gaps: somebody may have said since that there never were such bars."""
-        if held.judged.known_at is not None or not len(held.table.breaks):
+        """Tell whether gaps are still gaps: somebody may have said since that there never were such bars, or were."""
+        if held.judged.settled:
             return True
         found = self._absences.breaks(held.table.time, held.bars.series)
         return np.array_equal(found, held.table.breaks)
