@@ -94,12 +94,14 @@ def test_parameters_are_numbers_and_words(client: AppClient, bl: BarLedger) -> N
         ({"parameters": "[1]"}, "parameters"),
         ({"parameters": "{"}, "parameters"),
         ({"parameters": '{"timeperiod": [1]}'}, "parameters"),
+        ({"parameters": '{"timeperiod": 5, "timeperiod": 6}'}, "parameters"),
+        ({"parameters": '{"source": "x"}'}, "parameters.source"),
         ({"parameters": '{"timeperiod": true}'}, "parameters"),
-        ({"parameters": '{"timeperiod": 0}'}, "timeperiod"),
-        ({"parameters": '{"timeperiod": 1e300}'}, "timeperiod"),
-        ({"parameters": '{"nothing": 1}'}, "nothing"),
-        ({"parameters": '{"a) + sma(": 1}'}, "a) + sma("),
-        ({"parameters": '{"timeperiod": "\'\\""}'}, "timeperiod"),
+        ({"parameters": '{"timeperiod": 0}'}, "parameters.timeperiod"),
+        ({"parameters": '{"timeperiod": 1e300}'}, "parameters.timeperiod"),
+        ({"parameters": '{"nothing": 1}'}, "parameters.nothing"),
+        ({"parameters": '{"a) + sma(": 1}'}, "parameters.a) + sma("),
+        ({"parameters": '{"timeperiod": "\'\\""}'}, "parameters.timeperiod"),
         ({"start_date": "2000-01-02", "end_date": "2000-01-01"}, "start_date"),
         ({"version": "revision:x"}, "version"),
         ({"nan_policy": "guess"}, "nan_policy"),
@@ -115,6 +117,9 @@ def test_what_cannot_be_meant_names_its_field(client: AppClient, change: dict[st
 
 @pytest.mark.filterwarnings("ignore::barledger.errors.GapsUnseen")
 def test_what_gaps_are_not_seen_is_told(client: AppClient, bl: BarLedger) -> None:
+    for policy, warned in (("segment", []), ("raise", [True])):
+        items = client.post(f"{BASE}/batch", json=WISH | {"nan_policy": policy}).json()["items"]
+        assert [["nobody named a calendar" in told for told in one["warnings"]] for one in items] == [warned] * 2
     for policy, warned in (("segment", []), ("raise", [True])):
         meta = client.get(f"{BASE}/calculate/sma", params=SMA | {"nan_policy": policy}).json()["meta"]
         assert "nobody named a calendar for AAPL" in meta["provenance"]["gaps"]["unseen"]

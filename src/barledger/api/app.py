@@ -80,6 +80,7 @@ _SHOWN: Final = [
     "Barledger-Digest",
     "Barledger-Bars-Digest",
     "Barledger-Adjustment",
+    "Barledger-Adjusted",
     "Barledger-Sources",
     "Barledger-Rows",
     "Barledger-Warning",

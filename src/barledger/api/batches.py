@@ -5,7 +5,7 @@ from typing import Any, Final
 
 import pyarrow as pa
 
-from barledger.api.schemas.indicators import BatchItem, ItemError
+from barledger.api.schemas.indicators import BatchItem, ItemError, gaps_overlooked
 from barledger.api.wording import discreet, next_step
 from barledger.errors import BarledgerError
 from barledger.indicators.calculation import Calculation
@@ -76,6 +76,7 @@ def _computed(name: str, found: Calculation) -> BatchItem:
         digest=found.digest,
         warmup_complete=found.warmup_complete,
         exact=found.exact,
+        warnings=gaps_overlooked(found.told),
         error=None,
     )
 
@@ -83,5 +84,5 @@ def _computed(name: str, found: Calculation) -> BatchItem:
 def _failure(name: str, error: BarledgerError) -> BatchItem:
     told = ItemError(code=error.code, detail=str(error), next_step=next_step(discreet(error)))
     return BatchItem(
-        instrument=name, rows=0, revision=None, digest=None, warmup_complete=False, exact=False, error=told
+        instrument=name, rows=0, revision=None, digest=None, warmup_complete=False, exact=False, warnings=[], error=told
     )

@@ -14,7 +14,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from barledger.api.declared import place_of
+from barledger.api.declared import UNKNOWN, place_of
 from barledger.api.examples.errors import BESIDE, HTTP, LIBRARY
 from barledger.api.options import Options
 from barledger.api.response_headers import described
@@ -303,6 +303,10 @@ _FIELDS: Final[Mapping[type[BarledgerError], tuple[str, ...]]] = {
 }
 
 
+_ALSO: Final[Mapping[str, tuple[str, ...]]] = {"indicators": ("indicator_type",)}
+"""What else a field is called, where a route has none of its name."""
+
+
 def _fields_of(error: BarledgerError) -> tuple[str, ...]:
     """Return which fields of a request an error of the library is about, as far as it tells."""
     match error:
@@ -318,6 +322,10 @@ def _fields_of(error: BarledgerError) -> tuple[str, ...]:
 
 
 def _wrong(name: str, error: BarledgerError, scope: Mapping[str, Any]) -> FieldProblem:
+    if isinstance(error, ParameterUnknown | ParameterInvalid) and place_of(scope, "parameters") != UNKNOWN:
+        name = f"parameters.{name}"
+    elif place_of(scope, name) == UNKNOWN:
+        name = next((one for one in _ALSO.get(name, ()) if place_of(scope, one) != UNKNOWN), name)
     return FieldProblem(location=place_of(scope, name), field=name, code=error.code, message=str(error))
 
 

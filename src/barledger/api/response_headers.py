@@ -27,6 +27,7 @@ _KNOWN: Final[Mapping[str, tuple[str, Mapping[str, Any]]]] = {
     "Barledger-Digest": ("The SHA-256 of what the answer holds.", _DIGEST),
     "Barledger-Bars-Digest": ("The canonical SHA-256 of the bars that were computed on.", _DIGEST),
     "Barledger-Adjustment": ("What the prices are adjusted for.", _TEXT),
+    "Barledger-Adjusted": ("What adj_* are adjusted for, where they are asked for.", _TEXT),
     "Barledger-Sources": ("How many bars came from which source.", _TEXT),
     "Barledger-Rows": ("How many rows there are.", {"type": "string", "pattern": "^[0-9]+$"}),
     "Barledger-Warning": ("What may not be as it was meant.", _TEXT),

@@ -34,6 +34,7 @@ BARS_TOLD: Final = (
     "Barledger-Revision",
     "Barledger-Digest",
     "Barledger-Adjustment",
+    "Barledger-Adjusted",
     "Barledger-Sources",
     "Barledger-Rows",
     "Barledger-Warning",

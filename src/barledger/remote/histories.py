@@ -51,8 +51,7 @@ def versions_of(
 
 
 def _record(series: Series, told: Mapping[str, Any]) -> RevisionRecord:
-    """Return a committed revision; when it was begun, a server does not tell."""
-    made = parse_time(told["made_at"])
+    """Return a committed revision."""
     return RevisionRecord(
         revision=int(told["revision"]),
         series=series,
@@ -62,8 +61,8 @@ def _record(series: Series, told: Mapping[str, Any]) -> RevisionRecord:
         reason=told["reason"],
         trigger=told.get("trigger", ""),
         interval=span(told["interval"]),
-        begun_at=made,
-        committed_at=made,
+        begun_at=parse_time(told["begun_at"]),
+        committed_at=parse_time(told["made_at"]),
         new=told["new"],
         changed=told["changed"],
         withdrawn=told["withdrawn"],

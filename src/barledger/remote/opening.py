@@ -50,9 +50,11 @@ def open_remote(
 def _key(address: ServerAddress, settings: Settings, given: str | None) -> str:
     """Return the key that was given, that of the environment, or that of this machine's own server."""
     found = settings.key.get_secret_value() if given is None else given
-    if not found and address.is_loopback:
+    if given is None and not found and address.is_loopback:
         found = kept_key(settings.home, address.port)
     if found:
         return found
+    if given == "":
+        raise InvalidSetting(setting="key", reason="it is empty", advised="Leave key out for that of this machine.")
     step = "Give key=, or set BARLEDGER_KEY; `barledger keys create NAME --scope read` makes one where the library is."
     raise InvalidSetting(setting="key", reason=f"the server at {address} wants a key, and there is none", advised=step)

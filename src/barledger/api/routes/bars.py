@@ -153,6 +153,7 @@ class _Answer:
             "revision": str(told.revision),
             "digest": told.digest,
             "adjustment": told.adjustment,
+            **({"adjusted": self._adjusted} if self._adjusted else {}),
             "rows": told.rows,
             "sources": ", ".join(f"{name};rows={rows}" for name, rows in told.sources),
         }
@@ -168,12 +169,17 @@ class _Answer:
             revision=str(told.revision),
             digest=told.digest,
             adjustment=told.adjustment,
+            adjusted=self._adjusted,
             sources=[SourceRows(source=name, rows=rows) for name, rows in told.sources],
             interval=Span.of(self._interval),
             rows=told.rows,
             columns=self._first.column_names,
             warnings=[warning] if warning else [],
         ).model_dump()
+
+    @property
+    def _adjusted(self) -> str | None:
+        return self._scroll.request.adjustment if self._wish.include_adjusted else None
 
     @property
     def _interval(self) -> Interval:

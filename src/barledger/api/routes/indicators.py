@@ -27,6 +27,7 @@ from barledger.api.schemas.indicators import (
     IndicatorsAnswer,
     IndicatorsWish,
     ValuesWish,
+    gaps_overlooked,
     read_parameters,
 )
 from barledger.api.schemas.tables import TableWish
@@ -211,7 +212,7 @@ def _warnings(caller: Caller, found: Calculation, wish: CalculateWish | ValuesWi
     """Say what gaps could not be refused, and where no bars are computed on what these themselves would say."""
     told = found.provenance
     if told["used_rows"]:
-        return [told["gaps"]["unseen"]] if "raise" in told["nan_policy"] and "unseen" in told["gaps"] else []
+        return gaps_overlooked(told)
     scroll = caller.bl.retrieval.scroll(
         wish.instrument, wish.timeframe, source=wish.source, version=wish.version, last=1
     )

@@ -80,6 +80,9 @@ class BarsMeta(Schema):
     revision: Revision
     digest: Digest
     adjustment: Annotated[str, Field(description="What the prices are adjusted for.", examples=["raw"])]
+    adjusted: Annotated[
+        str | None, Field(description="What adj_* are adjusted for; null where they are not asked for.")
+    ]
     sources: list[SourceRows]
     interval: Span
     rows: Annotated[int, Field(ge=0)]

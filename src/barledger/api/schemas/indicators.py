@@ -1,6 +1,7 @@
 """Indicators: what there is, what is asked for, and what values resolved to."""
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
 import orjson
@@ -194,7 +195,14 @@ class StandingAnswer(Schema):
 
     key: Annotated[str, Field(description="What it is in full.", examples=["sma(close, timeperiod=20)"])]
     memory: Memory
-    exact: Annotated[bool, Field(description="Whether it has the bits of the whole history, else within 1e-9.")]
+    exact: Annotated[bool, Field(description="Whether it has the bits of the whole history.")]
+    agreement: Annotated[
+        str | None,
+        Field(
+            description="To what its values agree with those of the whole history; null where they are exact.",
+            examples=["within 1e-9 of its largest input"],
+        ),
+    ]
     needed: Annotated[int, Field(ge=0, description="So many bars before the first row settle its values.")]
     had: Annotated[int, Field(ge=0, description="So many there were.")]
     complete: bool
@@ -211,6 +219,7 @@ class StandingAnswer(Schema):
             key=one.key,
             memory=one.memory,
             exact=one.exact,
+            agreement=one.agreement or None,
             needed=one.needed,
             had=one.had,
             complete=one.complete,
@@ -389,6 +398,7 @@ class BatchItem(Schema):
     digest: Digest | None
     warmup_complete: bool
     exact: bool
+    warnings: Annotated[list[str], Field(description="What may not be as it was meant.")]
     error: ItemError | None
 
 
@@ -406,13 +416,24 @@ class BatchAnswer(Schema):
     items: list[BatchItem]
 
 
+def gaps_overlooked(told: Mapping[str, Any]) -> list[str]:
+    """Return what a provenance says of missing bars that are not refused though gaps are to be."""
+    gaps = told["gaps"]
+    return [gaps["unseen"]] if "raise" in told["nan_policy"] and "unseen" in gaps else []
+
+
 def read_parameters(text: str) -> dict[str, float | int | str]:
     """Return parameters as they were written; raises `ValueError`."""
     try:
         told = orjson.loads(text)
-    except ValueError:
+        given = json.loads(text, object_pairs_hook=list)
+    except (ValueError, RecursionError):
         message = "it is not JSON"
         raise ValueError(message) from None
+    if isinstance(told, dict) and len(given) > len(told):
+        names = [name for name, _ in given]
+        message = f"{next(name for name in told if names.count(name) > 1)} is given twice; give it once"
+        raise ValueError(message)
     if not isinstance(told, dict):
         message = 'it is not a JSON object such as {"timeperiod": 20}'
         raise ValueError(message)  # noqa: TRY004 - pydantic asks for it

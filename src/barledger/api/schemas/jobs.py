@@ -7,6 +7,7 @@ from pydantic import Field
 from barledger.api.schemas.indicators import NanPolicy
 from barledger.api.schemas.values import (
     MOMENT,
+    NOTE,
     Instant,
     InstrumentName,
     Name,
@@ -27,7 +28,7 @@ from barledger.domain.validation import OnInvalid
 ROOT = "/api/v1/jobs"
 
 Instruments = Annotated[list[InstrumentName], Field(min_length=1, max_length=5_000)]
-Reason = Annotated[str, Field(max_length=1_000, description="Why, for the audit log.")]
+Reason = Annotated[str, Field(max_length=1_000, pattern=NOTE, description="Why, for the audit log.")]
 Calls = Annotated[int | None, Field(ge=0, le=1_000_000, description="At most so many calls of the source.")]
 Seconds = Annotated[float | None, Field(ge=0, le=604_800, description="Begin nothing after so many seconds.")]
 Duration = Annotated[str, Field(pattern=r"^[0-9]{1,6}(s|m|h|d|w)$", examples=["7d"])]

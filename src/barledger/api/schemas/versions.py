@@ -39,6 +39,7 @@ class VersionAnswer(Schema):
     source: Annotated[str, Field(examples=["yahoo"])]
     is_adjusted: bool
     revision: Revision
+    begun_at: Annotated[Instant | None, Field(description="Of a revision: when its writing began.")]
     made_at: Instant
     made_by: str
     interval: Annotated[Span, Field(description="The hull of the bars that it changed, or what it pins.")]
@@ -58,6 +59,7 @@ class VersionAnswer(Schema):
             source=record.series.source,
             is_adjusted=record.series.is_adjusted,
             revision=str(record.revision),
+            begun_at=stamp(record.begun_at),
             made_at=stamp(record.committed_at) or "",
             made_by=record.actor,
             interval=Span.of(record.interval),
@@ -79,6 +81,7 @@ class VersionAnswer(Schema):
             source=series.source,
             is_adjusted=series.is_adjusted,
             revision=str(pin.revision),
+            begun_at=None,
             made_at=stamp(snapshot.created_at) or "",
             made_by=snapshot.created_by,
             interval=Span.of(pin.interval),
