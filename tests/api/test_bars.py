@@ -295,3 +295,15 @@ def test_a_source_that_nobody_has_is_warned_of(client: AppClient, form: str) -> 
         assert (answer.status_code, answer.headers["barledger-warning"]) == (200, told)
     if form == "json":
         assert answer.json()["meta"]["warnings"] == [told]
+
+
+def test_what_adjusted_columns_are_adjusted_for_is_told(client: AppClient) -> None:
+    for asked, told in (
+        ({}, None),
+        ({"adjust": "splits"}, None),
+        ({"include_adjusted": "true"}, "total"),
+        ({"include_adjusted": "true", "adjust": "splits"}, "splits"),
+    ):
+        answer = client.get(AAPL, params=asked)
+        assert answer.json()["meta"]["adjusted"] == told
+        assert answer.headers.get("barledger-adjusted") == told

@@ -58,6 +58,7 @@ def test_the_envelope_tells_what_the_values_rest_on(client: AppClient, bl: BarLe
     expected = bl.indicators.calculate("sma(20)", "AAPL", "1d", last=5)
     standing = expected.standings["sma(20)"]
     told = meta["standings"]["sma(timeperiod=20)"]
+    assert told["agreement"] == standing.agreement == "within 1e-9 of its largest input"
     assert (told["key"], told["needed"], told["had"]) == (standing.key, standing.needed, standing.had)
     assert meta["provenance"]["used_rows"] == expected.provenance["used_rows"]
     assert meta["provenance"]["sources"] == [{"source": "desk", "rows": 24}]

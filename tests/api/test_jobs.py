@@ -343,3 +343,10 @@ def test_a_stream_of_a_revoked_key_ends(bl: BarLedger) -> None:
     timer.join()
     assert answer.text.endswith(": end\n\n")
     assert ": keep-alive\n\n" in answer.text
+
+
+def test_a_reason_for_the_audit_log_has_no_control_character(client: AppClient, key_of: KeyOf) -> None:
+    asking = as_client(client, key_of, "ingest")
+    for reason in ("a\0b", "\x1b[31mred", "a\x7f"):
+        answer = asking.post(INGEST, json={"reason": reason})
+        assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, "reason")

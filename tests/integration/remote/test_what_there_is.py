@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from barledger import BarLedger
-from barledger.errors import GapsUnseen, NoBars, SeriesNotFound
+from barledger import BarLedger, connect
+from barledger.errors import GapsUnseen, InvalidSetting, NoBars, SeriesNotFound
 from barledger.remote.library import RemoteBarLedger
 from commands import Cli
 from libraries import frame
@@ -51,6 +51,19 @@ def test_series_of_a_server_are_listed(bl: BarLedger, remote: RemoteBarLedger, c
     assert remote.cache.series(instrument="ZZZZ") == []
     assert [one["bars"] for one in cli.json("series", "BTC/USDT", "--store", served.url)] == [5]
     assert len(cli.json("series", "--store", served.url)) == 4
+
+
+def test_versions_of_a_server_are_those_of_the_library(bl: BarLedger, remote: RemoteBarLedger) -> None:
+    bl.write("AAPL", "1d", frame(range(3), 500.0), source="desk", reason="a correction")
+    bl.snapshot(["AAPL"], "1d", purpose="research")
+    (there,), (here,) = remote.cache.versions("AAPL", "1d"), bl.cache.versions("AAPL", "1d")
+    assert there.revisions == here.revisions
+    assert len(there.revisions) == 2
+
+
+def test_an_empty_key_is_none_of_this_machines(served: Served) -> None:
+    with pytest.raises(InvalidSetting, match="it is empty"):
+        connect(served.url, key="")
 
 
 def test_indicators_of_a_source_that_nobody_has_are_warned_of(remote: RemoteBarLedger) -> None:
