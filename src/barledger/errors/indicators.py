@@ -87,6 +87,18 @@ class InputMissing(InvalidInput):
     column: str
     found: tuple[str, ...]
 
+    def __str__(self) -> str:
+        """Say which columns there are, if there are any."""
+        return super().__str__() if self.found else f"{self.indicator} wants the column {self.column!r}; there is none"
+
+    @property
+    def advice(self) -> str:
+        """Return the next step; beside bars in hand those of another instrument have to be given, too."""
+        if not self.column.startswith("@"):
+            return super().advice
+        other = self.column[1:].rpartition(".")[0]
+        return f"Beside bars in hand give those of {other}, others=[...]; in a frame give the column {self.column!r}."
+
 
 @dataclass(kw_only=True, eq=False)
 class InputUnsuitable(InvalidInput):

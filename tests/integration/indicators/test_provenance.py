@@ -158,3 +158,15 @@ def test_an_indicator_describes_itself(bl: BarLedger) -> None:
     with pytest.raises(IndicatorNotFound):
         bl.indicators.describe("adxx")
     assert bl.indicators.warmup(["moved(25)", "zscore"]) == 25
+
+
+def test_another_instrument_beside_bars_in_hand_is_asked_for() -> None:
+    with library(MemoryStore()) as bl:
+        for name in ("A", "BRK.B"):
+            bl.write(name, "1d", daily(range(40)), source="mine")
+        bars, beside = bl.bars("A", "1d"), bl.bars("BRK.B", "1d")
+        with pytest.raises(InputMissing) as caught:
+            bl.indicators.calculate("correl(close, @'BRK.B', 5)", bars)
+        assert "Beside bars in hand give those of BRK.B, others=[...]" in caught.value.advice
+        found = [bl.indicators.calculate("correl(close, @'BRK.B', 5)", bars, others=one) for one in (beside, [beside])]
+        assert found[0].digest == found[1].digest
