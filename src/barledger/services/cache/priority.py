@@ -54,8 +54,12 @@ def choose_all(
     for series in dict.fromkeys(listed):
         if series.is_adjusted is is_adjusted:
             known[series.instrument].append(series)
+    for name in instruments:
+        if name not in known:
+            kind = " that are stored adjusted" if is_adjusted else ""
+            raise unknown(vault, f"{name} {timeframe}{kind}", hint(vault, name, timeframe))
     rules = _Rules(vault)
-    return [_choose(vault, instrument, timeframe, known.get(instrument, []), rules) for instrument in instruments]
+    return [_choose(instrument, timeframe, known[instrument], rules) for instrument in instruments]
 
 
 def preferred(
@@ -106,9 +110,7 @@ def _refuse_guesses(vault: Vault, named: Sequence[Series]) -> None:
                 raise unknown(vault, str(state.series))
 
 
-def _choose(vault: Vault, instrument: str, timeframe: Timeframe, found: Sequence[Series], rules: "_Rules") -> Choice:
-    if not found:
-        raise unknown(vault, f"{instrument} {timeframe}", hint(vault, instrument, timeframe))
+def _choose(instrument: str, timeframe: Timeframe, found: Sequence[Series], rules: "_Rules") -> Choice:
     choice = preferred(rules.listed if len(found) > 1 else (), instrument, timeframe, found)
     if choice is None:
         sources = tuple(sorted(series.source for series in found))
