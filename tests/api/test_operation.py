@@ -21,7 +21,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from asgi import AppClient
 from barledger import BarLedger
 from barledger.api.app import build
-from barledger.api.logs import JsonLines, TextLines
+from barledger.api.logs import JsonLines, TextLines, warnings_logged
 from barledger.api.options import Options
 from barledger.api.problems import HttpProblem
 from barledger.api.protocol import TimedProtocol
@@ -326,6 +326,16 @@ def test_a_request_is_one_line_of_json_that_names_the_key_and_not_its_secret(
     assert {"time", "level", "ms", "bytes", "client"} <= set(first)
     assert last["status"] == 404
     assert made.text.rpartition("_")[2] not in lines.getvalue()
+
+
+@pytest.mark.filterwarnings("default::barledger.errors.GapsUnseen")
+def test_what_the_library_warns_of_is_a_line_of_json(client: AppClient, lines: io.StringIO) -> None:
+    asked = {"instrument": "AAPL", "timeframe": "1d", "nan_policy": "raise"}
+    with warnings_logged():
+        client.get("/api/v1/indicators/calculate/sma", params=asked)
+    told = [json.loads(line) for line in lines.getvalue().splitlines()]
+    (warned,) = [one for one in told if one["level"] == "warning"]
+    assert warned["message"].startswith("GapsUnseen: nobody named a calendar for AAPL")
 
 
 def test_secrets_are_in_no_line_be_it_of_an_error() -> None:

@@ -175,5 +175,7 @@ def test_the_public_names_are_listed() -> None:
 
 def test_that_there_are_no_bars_that_are_stored_adjusted_is_said(bl: BarLedger) -> None:
     bl.write("AAPL", "1d", frame(range(3)), source="desk")
-    with pytest.raises(SeriesNotFound, match="no bars of AAPL 1d that are stored adjusted; there are AAPL 1d from desk"):
+    with pytest.raises(
+        SeriesNotFound, match="no bars of AAPL 1d that are stored adjusted; there are AAPL 1d from desk"
+    ):
         bl.bars("AAPL", "1d", is_adjusted=True)

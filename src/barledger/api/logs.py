@@ -4,8 +4,11 @@ import json
 import logging
 import re
 import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any, Final, cast
 
 ACCESS: Final = logging.getLogger("barledger.access")
 _KEYS: Final = re.compile(r"(bl_[0-9a-f]{12}_)[0-9a-f]{64}")
@@ -56,6 +59,18 @@ def configure(form: str, secrets: tuple[str, ...] = ()) -> None:
         logger.setLevel(logging.INFO)
     # What uvicorn says of itself is news to nobody, unless it is a warning.
     logging.getLogger("uvicorn").setLevel(logging.WARNING)
+
+
+@contextmanager
+def warnings_logged() -> Iterator[None]:
+    """Let warnings of the library be lines of the log meanwhile; clients are told of what is theirs."""
+    with warnings.catch_warnings():
+        warnings.showwarning = cast("Any", _warned)
+        yield
+
+
+def _warned(message: Warning | str, category: type[Warning], *_: Any, **__: Any) -> None:
+    logging.getLogger("barledger.api").warning("%s: %s", category.__name__, message)
 
 
 def without(told: Any, secrets: tuple[str, ...]) -> Any:

@@ -61,7 +61,7 @@ def serve(bl: BarLedger, serving: Serving, listening: socket.socket) -> None:
 
     give_back()
     logs.configure(serving.logs, (bl.settings.token.get_secret_value(),))
-    with working(bl, jobs=serving.jobs, schedule=serving.schedule, grace=serving.grace):
+    with logs.warnings_logged(), working(bl, jobs=serving.jobs, schedule=serving.schedule, grace=serving.grace):
         server.run(sockets=[listening])
 
 
