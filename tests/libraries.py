@@ -3,6 +3,7 @@
 import os
 import signal
 import time
+import traceback
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from barledger.stores.contract import Store
 
 GRACE = 0.05
 # Of a writer that is about to be killed; others have all the time that a busy machine may need.
-LEASE = 1.5
+LEASE = 2.5
 LONG = 30.0
 
 
@@ -88,6 +89,9 @@ def killed_at(point: str, action: Callable[[], object]) -> bool:
         try:
             action()
             status = 0
+        except BaseException:
+            traceback.print_exc()
+            raise
         finally:
             os._exit(status)
     _, ended = os.waitpid(child, 0)

@@ -105,7 +105,8 @@ class Calculator:
             _check_timeframes(bars, timeframe, others)
         beside = {one.instrument: one for one in others}
         table = self.tables.of(bars, request, beside)
-        _said(self.tables.judged(bars), request)
+        if request.refuses_gaps:
+            _said(self.tables.judged(bars), request)
         if explanation is None:
             # All rows are answered, and nothing is kept: then there is no more to it than computing them.
             columns = Evaluation(table=table).columns(request)

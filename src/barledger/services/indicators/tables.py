@@ -23,6 +23,16 @@ class Judge(Protocol):
         """Return what is missing."""
 
 
+class _Kept:
+    """What is known of bars: as they were judged, when so much was told, and the table of all their values."""
+
+    __slots__ = ("judged", "table", "told")
+
+    def __init__(self, told: int, judged: Judged) -> None:
+        self.told, self.judged = told, judged
+        self.table: Table | None = None
+
+
 class Tables:
     """Tables of bars in hand: of the same bars the same one, since what it knows of its columns stays.
 
@@ -33,28 +43,29 @@ class Tables:
     def __init__(self, judge: Judge) -> None:
         """Know none yet; bars are judged by this one."""
         self._judge = judge
-        self._known: WeakKeyDictionary[Bars, tuple[Judged, Table]] = WeakKeyDictionary()
-        self._judged: WeakKeyDictionary[Bars, tuple[int, Judged]] = WeakKeyDictionary()
+        self._kept: WeakKeyDictionary[Bars, _Kept] = WeakKeyDictionary()
 
     def of(self, bars: Bars, request: Request, others: Mapping[str, Bars]) -> Table:
         """Return bars as a table, with the columns of others that a request wants.
 
         Raises `InputMissing`, and `CalendarNotFound` where the instrument's does not reach.
         """
-        judged = self.judged(bars)
+        kept = self._known(bars)
         if not request.plain:
             used = [one.name for one in request.columns if not one.instrument and one.name in VALUES]
             columns = columns_of(bars, request, others, names=used)
-            return Table.of(bars.time, columns, breaks=judged.breaks)
-        found = self._known.get(bars)
-        if found is None or found[0] is not judged:
+            return Table.of(bars.time, columns, breaks=kept.judged.breaks)
+        if kept.table is None:
             columns = {name: getattr(bars.rows, name) for name in VALUES}
-            found = self._known[bars] = judged, Table.of(bars.time, columns, breaks=judged.breaks)
-        return found[1]
+            kept.table = Table.of(bars.time, columns, breaks=kept.judged.breaks)
+        return kept.table
 
     def judged(self, bars: Bars) -> Judged:
         """Return what is missing of bars; raises `CalendarNotFound`."""
-        told, found = self._judge.told, self._judged.get(bars)
-        if found is None or found[0] != told:
-            found = self._judged[bars] = told, self._judge.judged_in_hand(bars)
-        return found[1]
+        return self._known(bars).judged
+
+    def _known(self, bars: Bars) -> _Kept:
+        told, found = self._judge.told, self._kept.get(bars)
+        if found is None or found.told != told:
+            found = self._kept[bars] = _Kept(told, self._judge.judged_in_hand(bars))
+        return found
