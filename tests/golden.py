@@ -57,7 +57,7 @@ def sample_bars() -> Bars:
 
 def digests(bars: Bars) -> dict[str, str]:
     """Return the digest of each indicator on some bars."""
-    neighbours: Any = SimpleNamespace(told=0, judged_in_hand=lambda _: Judged.neighbours("nobody is asked"))
+    neighbours: Any = SimpleNamespace(generation=0, judged_in_hand=lambda _: Judged.neighbours("nobody is asked"))
     calculator = Calculator(None, None, neighbours, IndicatorCache(limit=0))  # type: ignore[arg-type]  # bars are in hand
     bound = {spec: Binder(REGISTRY).request(spec) for spec in SPECS}
     return {spec: calculator.in_hand(one, bars, None, (), None).digest for spec, one in bound.items()}

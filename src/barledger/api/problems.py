@@ -303,8 +303,8 @@ _FIELDS: Final[Mapping[type[BarledgerError], tuple[str, ...]]] = {
 }
 
 
-_ALSO: Final[Mapping[str, tuple[str, ...]]] = {"indicators": ("indicator_type",)}
-"""What else a field is called, where a route has none of its name."""
+_ELSE: Final[Mapping[str, str]] = {"indicators": "indicator_type"}
+"""What a field is called where a route has none of its name."""
 
 
 def _fields_of(error: BarledgerError) -> tuple[str, ...]:
@@ -324,9 +324,10 @@ def _fields_of(error: BarledgerError) -> tuple[str, ...]:
 def _wrong(name: str, error: BarledgerError, scope: Mapping[str, Any]) -> FieldProblem:
     if isinstance(error, ParameterUnknown | ParameterInvalid) and place_of(scope, "parameters") != UNKNOWN:
         name = f"parameters.{name}"
-    elif place_of(scope, name) == UNKNOWN:
-        name = next((one for one in _ALSO.get(name, ()) if place_of(scope, one) != UNKNOWN), name)
-    return FieldProblem(location=place_of(scope, name), field=name, code=error.code, message=str(error))
+    place = place_of(scope, name)
+    if place == UNKNOWN and name in _ELSE and place_of(scope, _ELSE[name]) != UNKNOWN:
+        name, place = _ELSE[name], place_of(scope, _ELSE[name])
+    return FieldProblem(location=place, field=name, code=error.code, message=str(error))
 
 
 # --- documentation ---------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from barledger.domain.frames import TIMES
 from barledger.domain.rows import VALUES, Floats, Ints, Rows, Texts, constant
 from barledger.domain.timeframe import DAY, Timeframe
 from barledger.domain.validation import OnInvalid, Validated, validate
@@ -16,7 +17,6 @@ from barledger.errors import DuplicateColumns, InvalidBars, InvalidSetting, Miss
 
 __all__ = ["Validated", "intake"]
 
-_TIME_NAMES: Final = ("time", "timestamp", "datetime", "date", "open_time")
 _REQUIRED: Final = ("time", *VALUES)
 _OURS: Final = (*_REQUIRED, "adjustment_factor", "source_id")
 # Up to so many bars, taking columns apart one by one costs more than looking at all of them at once.
@@ -113,7 +113,7 @@ def _matched(
     """Return theirs by ours, and the first of ours for which another of theirs could be meant as well."""
     theirs = {str(name).lower(): name for name in reversed(names)}
     named: dict[str, Any] = {ours: theirs[ours] for ours in _OURS[1:] if ours in theirs}
-    time = next((theirs[name] for name in _TIME_NAMES if name in theirs), None)
+    time = next((theirs[name] for name in TIMES if name in theirs), None)
     if time is not None and not indexed:
         named["time"] = time
     named |= dict(columns)

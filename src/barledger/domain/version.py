@@ -35,6 +35,11 @@ class Version:
     number: int = 0
     name: str = ""
 
+    @property
+    def pinned(self) -> bool:
+        """Whether it is a snapshot or a named version, which has bounds of its own."""
+        return self.kind in ("named", "strategy")
+
     @staticmethod
     def of(asked: "str | Instant") -> "Version":
         """Read a version, an integer as a revision and a date as a time.

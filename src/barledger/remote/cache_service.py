@@ -73,13 +73,13 @@ class RemoteCache(Unserved):
 
     def find(self, version: str) -> Snapshot:
         """Return the snapshot or named version that an id or ``strategy:<id>`` means; raises `VersionNotFound`."""
-        if Version.of(version).kind not in ("named", "strategy"):
+        if not Version.of(version).pinned:
             raise VersionNotFound(version=version)
         return self._read(snapshot_of, self._connection.get(f"{API}/snapshots/{segment(version)}"))
 
     def verify(self, version: str) -> Verification:
         """Let the server read a snapshot's bars again and compare them with its digests."""
-        if Version.of(version).kind not in ("named", "strategy"):
+        if not Version.of(version).pinned:
             raise VersionNotFound(version=version)
         told = self._connection.post(f"{API}/snapshots/{segment(version)}/verify", None)
         return self._read(verification_of, told)

@@ -93,7 +93,7 @@ class RemoteIndicators(IndicatorService):
 class _Neighbours:
     """Knows no gaps of bars in hand: calendars, and what excuses a missing bar, are in the server's library."""
 
-    told = 0
+    generation = 0
 
     def judged_in_hand(self, bars: Bars) -> Judged:
         return Judged.neighbours(

@@ -79,5 +79,5 @@ def panel_of(
 
 
 def _state(bars: Bars, request: ReadRequest) -> Any:
-    pinned = request.version.kind in ("named", "strategy")
+    pinned = request.version.pinned
     return SimpleNamespace(snapshot=SimpleNamespace(id=bars.version) if pinned else None)

@@ -35,7 +35,7 @@ class InstrumentService:
         self._told_by = 0
         self._registers: OrderedDict[int, Register] = OrderedDict()
         self._lock = Lock()
-        self.told = 0
+        self.generation = 0
         """How often something was said through this service."""
 
     # --- reading -------------------------------------------------------------------------------
@@ -233,11 +233,11 @@ class InstrumentService:
 
     def _tell(self, facts: Iterable[Facts], operation: str, reason: str) -> None:
         self._vault.ledger.instruments.tell([*facts], self._vault.who(operation, reason=reason))
-        self.told += 1
+        self.generation += 1
 
     def _stop(self, halt: Halt, operation: str, reason: str) -> None:
         self._vault.ledger.instruments.halt(halt, self._vault.who(operation, reason=reason))
-        self.told += 1
+        self.generation += 1
 
 
 def _maybe(instrument: str | None) -> str | None:

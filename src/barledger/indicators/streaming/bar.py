@@ -84,18 +84,8 @@ class BarReader:
             return self._quick(itemgetter, lambda one: _untimed(one, names), self._of_mapping)
         if _is_index(when):
             return self._of_mapping
-        if len(self._columns) not in unrolled.WIDTHS:
-            return self._quick(itemgetter, itemgetter(when), self._of_mapping)
-
-        def otherwise(one: Mapping[str, Any]) -> Row:
-            """Read a mapping that is not as most are: with other numbers, or written otherwise."""
-            try:
-                time, values = one[when], itemgetter(*self._columns)(one)
-            except LookupError:
-                return self._of_mapping(one)
-            return _converted(time, values) or self._of_mapping(one)
-
-        return unrolled.reader(when, self._columns, otherwise)
+        careful = self._quick(itemgetter, itemgetter(when), self._of_mapping)
+        return unrolled.reader(when, self._columns, careful) if len(self._columns) in unrolled.WIDTHS else careful
 
     def _by_attribute(self, bar: Any) -> Reader:
         when = _when(name for name in _names(bar) if not callable(getattr(bar, name, None)))

@@ -36,7 +36,7 @@ def find_snapshot(vault: Vault, version: Version) -> Snapshot | None:
 
     Raises `VersionNotFound`, and `LedgerMismatch` if another ledger may know it.
     """
-    if version.kind not in ("named", "strategy"):
+    if not version.pinned:
         return None
     by_strategy = version.kind == "strategy"
     snapshots = vault.ledger.snapshots

@@ -136,17 +136,15 @@ class Absences:
         known = register.describe(instrument)
         return None if known.origins["calendar"] == DEFAULT else calendar_called(known.calendar)
 
-    def breaks(self, time: Ints, series: Sequence[Series], *, known_at: int | None = None) -> Ints:
-        """Return the rows before which bars are missing, as `found` does."""
-        return self.found(time, series, known_at=known_at).rows
-
-    def found(self, time: Ints, series: Sequence[Series], *, known_at: int | None = None) -> Breaks:
+    def breaks(self, time: Ints, series: Sequence[Series], *, known_at: int | None = None) -> Breaks:
         """Return the rows before which bars of the series are missing that should be there.
 
         ``series`` are those that the bars were read from. Raises `CalendarNotFound`.
         """
+        return self._breaks(self.calendar(series[0].instrument, known_at=known_at), time, series, known_at)
+
+    def _breaks(self, calendar: Calendar | None, time: Ints, series: Sequence[Series], known_at: int | None) -> Breaks:
         instrument, timeframe = series[0].instrument, series[0].timeframe
-        calendar = self.calendar(instrument, known_at=known_at)
         if calendar is None:
             return Breaks(NO_BREAKS, settled=True)
         found = breaks(time, timeframe, calendar)
@@ -163,9 +161,10 @@ class Absences:
 
     def judged(self, bars: Bars, version: str | Instant) -> Judged:
         """Return what is missing of bars that were read at a version; raises `CalendarNotFound`, `VersionNotFound`."""
-        known_at = self.known_at(version)
+        # A strategy may get another snapshot meanwhile: the bars say which one they are of.
+        known_at = self.known_at(bars.version if Version.of(version).pinned else version)
         calendar = self.calendar(bars.instrument, known_at=known_at)
-        found = self.found(bars.time, bars.series, known_at=known_at)
+        found = self._breaks(calendar, bars.time, bars.series, known_at)
         return Judged(
             breaks=found.rows,
             settled=found.settled,
@@ -175,9 +174,9 @@ class Absences:
         )
 
     @property
-    def told(self) -> int:
+    def generation(self) -> int:
         """Return how often this session said something of instruments: what was judged before is judged again."""
-        return self._instruments.told
+        return self._instruments.generation
 
     def judged_in_hand(self, bars: Bars) -> Judged:
         """Return what is missing of bars that a caller has, which may be of a version that is not known here."""

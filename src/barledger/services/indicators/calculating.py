@@ -174,7 +174,7 @@ class Calculator:
         """Return all breaks of a table with bars added at its end."""
         size = len(held.table)
         time = np.concatenate([held.table.time[-1:], added.time])
-        new = self._absences.found(time, added.series, known_at=held.judged.known_at)
+        new = self._absences.breaks(time, added.series, known_at=held.judged.known_at)
         if not new.settled:
             held.judged = replace(held.judged, settled=False)
         return np.concatenate([held.table.breaks, new.rows + (size - 1)]) if len(new.rows) else held.table.breaks
@@ -184,7 +184,7 @@ class Calculator:
         if held.judged.settled:
             return True
         found = self._absences.breaks(held.table.time, held.bars.series)
-        return np.array_equal(found, held.table.breaks)
+        return np.array_equal(found.rows, held.table.breaks)
 
 
 def _said(judged: Judged, request: Request) -> bool:

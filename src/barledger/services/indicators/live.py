@@ -11,7 +11,6 @@ from barledger.domain.bars import Bars
 from barledger.domain.interval import Instant, parse_time
 from barledger.domain.rows import VALUES
 from barledger.domain.series import Series
-from barledger.domain.version import Version
 from barledger.errors import GapsUnseen
 from barledger.indicators.binding import Request, bounds
 from barledger.indicators.breaks import check_next
@@ -106,10 +105,7 @@ class LiveService:
     def opened(self, wish: Wish, start: int | None, end: int | None, options: Mapping[str, Any]) -> Live:
         """Return live indicators at the last bar before an end (ns), that began at a start or where they settle."""
         bars, whole = self._bars(wish, start, end, options)
-        # A strategy may get another snapshot meanwhile: the bars say which one they are of.
-        version = options.get("version", "latest")
-        pinned = Version.of(version).kind in ("named", "strategy")
-        judged = self._absences.judged(bars, bars.version if pinned else version)
+        judged = self._absences.judged(bars, options.get("version", "latest"))
         if overlooked := judged.overlooked(wish.request):
             warnings.warn(overlooked, GapsUnseen, stacklevel=3)
         columns = {name: getattr(bars.rows, name) for name in VALUES}
@@ -155,7 +151,7 @@ class LiveService:
                 check_next(before, time, timeframe)
                 return False
             both = np.array([before, time], np.int64)
-            return bool(len(self._absences.breaks(both, series, known_at=known_at)))
+            return bool(len(self._absences.breaks(both, series, known_at=known_at).rows))
 
         return gap
 

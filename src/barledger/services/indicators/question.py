@@ -82,7 +82,7 @@ class Question:
     @property
     def pinned(self) -> bool:
         """Whether a snapshot or a named version is asked, which has bounds of its own."""
-        return Version.of(self.version).kind in ("named", "strategy")
+        return Version.of(self.version).pinned
 
     def needs(self, request: Request) -> "Need":
         """Return which bars answer it."""

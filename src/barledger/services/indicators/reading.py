@@ -117,8 +117,7 @@ class Reading:
     def _table(self, question: Question, read: Read, request: Request, absent: Collection[str] = ()) -> Held:
         bars = read.bars
         columns = columns_of(bars, request, read.others, absent=absent)
-        # A strategy may get another snapshot meanwhile: the bars say which one they are of.
-        judged = self._absences.judged(bars, bars.version if question.pinned else question.version)
+        judged = self._absences.judged(bars, question.version)
         revisions = {series: one for it in (bars, *read.others.values()) for series, one in it.revisions.items()}
         return Held(
             interval=read.interval,

@@ -16,7 +16,7 @@ class Judge(Protocol):
     """Knows which bars are missing of those that a caller has."""
 
     @property
-    def told(self) -> int:
+    def generation(self) -> int:
         """Return a number that is another one when judgements may be others."""
 
     def judged_in_hand(self, bars: Bars) -> Judged:
@@ -24,12 +24,12 @@ class Judge(Protocol):
 
 
 class _Kept:
-    """What is known of bars: as they were judged, when so much was told, and the table of all their values."""
+    """What is known of bars: as they were judged, of a generation, and the table of all their values."""
 
-    __slots__ = ("judged", "table", "told")
+    __slots__ = ("generation", "judged", "table")
 
-    def __init__(self, told: int, judged: Judged) -> None:
-        self.told, self.judged = told, judged
+    def __init__(self, generation: int, judged: Judged) -> None:
+        self.generation, self.judged = generation, judged
         self.table: Table | None = None
 
 
@@ -65,7 +65,7 @@ class Tables:
         return self._known(bars).judged
 
     def _known(self, bars: Bars) -> _Kept:
-        told, found = self._judge.told, self._kept.get(bars)
-        if found is None or found.told != told:
-            found = self._kept[bars] = _Kept(told, self._judge.judged_in_hand(bars))
+        generation, found = self._judge.generation, self._kept.get(bars)
+        if found is None or found.generation != generation:
+            found = self._kept[bars] = _Kept(generation, self._judge.judged_in_hand(bars))
         return found
