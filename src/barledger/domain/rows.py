@@ -75,11 +75,14 @@ class Rows:
         """Return the rows whose time lies in the interval, without copying."""
         if not len(self) or (interval.start <= self.time.item(0) and self.time.item(-1) < interval.end):
             return self
-        first, last = np.searchsorted(self.time, [interval.start, interval.end])
-        return self.pick(slice(int(first), int(last)))
+        first, last = self.time.searchsorted((interval.start, interval.end)).tolist()
+        return self.pick(slice(first, last))
 
     def within_any(self, intervals: Sequence[Interval]) -> "Rows":
         """Return the rows whose time lies in one of the sorted, disjoint intervals."""
+        if len(intervals) == 1:
+            found = self.within(intervals[0])
+            return found if len(found) else empty_rows()
         return concat([self.within(interval) for interval in intervals])
 
     def stamped(

@@ -180,6 +180,11 @@ class Request:
         return Request(specs=self.specs, picks=picks)
 
     @cached_property
+    def instruments(self) -> tuple[str, ...]:
+        """Return the other instruments that are computed from, as specs name them."""
+        return tuple(dict.fromkeys(one.instrument for one in self.columns if one.instrument))
+
+    @cached_property
     def plain(self) -> bool:
         """Return whether it is computed from what all bars have, and from nothing else."""
         return all(not one.instrument and one.name in VALUES for one in self.columns)

@@ -34,20 +34,19 @@ class Table:
         """Return the rows [begin, end) as a table; a break at its first row is none."""
         if begin == 0 and end == len(self):
             return self
-        inside = self.breaks[(self.breaks > begin) & (self.breaks < end)] - begin
+        inside = self.breaks
+        if len(inside):
+            inside = inside[(inside > begin) & (inside < end)] - begin
         columns = {name: values[begin:end] for name, values in self.columns.items()}
         # Of a part of what is whole, nobody has to look whether it is.
         known = {name: WHOLE for name, one in self._present.items() if one is WHOLE}
         return Table(time=self.time[begin:end], columns=columns, breaks=inside, _present=known)
 
-    def followed(self, time: Ints, columns: Mapping[str, Floats], breaks: Ints) -> "Table":
-        """Return this table with more rows at its end, of which only these are looked at."""
-        size = len(self)
-        known = {
-            name: WHOLE
-            for name, one in self._present.items()
-            if one is WHOLE and bool(np.isfinite(columns[name][size:]).all())
-        }
+    def followed(
+        self, time: Ints, columns: Mapping[str, Floats], breaks: Ints, *, finite: Mapping[str, bool]
+    ) -> "Table":
+        """Return this table with more rows at its end; ``finite`` says in which columns these have all values."""
+        known = {name: WHOLE for name, one in self._present.items() if one is WHOLE and finite[name]}
         return Table(time=time, columns=columns, breaks=breaks, _present=known)
 
     def __len__(self) -> int:

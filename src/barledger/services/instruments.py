@@ -77,7 +77,7 @@ class InstrumentService:
     def _history(self) -> Sequence[Telling]:
         """Return all that was ever said; the log is read on from where it was read to."""
         with self._lock:
-            size = self._vault.ledger.audit.frontier().size
+            size = self._vault.ledger.audit.size()
             if size != self._told_by:
                 found = self._vault.ledger.instruments.tellings(after=self._told_by)
                 # What came after the look at the size is read again then.

@@ -41,6 +41,7 @@ class LockPromises:
         assert ledger.revisions.conflicting(A, everything(), 0) == 0
         assert ledger.revisions.last() == 0
         assert ledger.catalog.series() == []
+        assert ledger.catalog.states("AAPL", "1d") == []
         assert ledger.catalog.blocks(A, everything()) == []
 
     def test_a_pending_revision_shows_and_is_not_true(self, ledger: Ledger) -> None:
@@ -51,6 +52,7 @@ class LockPromises:
         assert ledger.revisions.uncommitted(A) == {pending.revision}
         assert ledger.revisions.records(A) == []
         assert ledger.catalog.series() == []
+        assert ledger.catalog.states("AAPL", "1d") == []
         record = ledger.revisions.record(pending.revision)
         assert record is not None
         assert (record.state, record.committed_at, record.series) == ("pending", 0, A)
@@ -205,6 +207,23 @@ class CommitPromises:
             assert record.begun_at <= record.committed_at
             assert reader.revisions.record(pending.revision) == record
             assert reader.revisions.last() == reader.revisions.last_committed() == pending.revision
+
+    def test_the_states_of_an_instrument_are_found_in_one_look(
+        self, ledger: Ledger, open_ledger: Callable[..., Ledger]
+    ) -> None:
+        others = [replace(A, source="other"), replace(A, source="a third"), replace(A, is_adjusted=True)]
+        commit(ledger, A, B, *others)
+        commit(ledger, replace(A, timeframe=C.timeframe))
+        begin(ledger, replace(A, source="not yet"))
+        for reader in (ledger, open_ledger()):
+            assert reader.catalog.states("AAPL", "1d") == reader.revisions.states(sorted([A, *others]))
+            assert reader.catalog.states("MSFT", "1d") == reader.revisions.states([B])
+            assert reader.catalog.states("IBM", "1d") == []
+        failed = begin(ledger, A)
+        ledger.revisions.abort(failed)
+        (found,) = [state for state in ledger.catalog.states("AAPL", "1d") if state.series == A]
+        assert found == ledger.revisions.state(A)
+        assert found.unrepaired == (failed.revision,)
 
     def test_a_commit_happens_once(self, ledger: Ledger) -> None:
         pending = begin(ledger, A)

@@ -151,6 +151,27 @@ def test_going_on_gives_the_bits_of_beginning_anew(bl: BarLedger, specs: Any) ->
     assert len(explained) == 306
 
 
+def test_a_column_that_no_bar_has_goes_on_missing(bl: BarLedger) -> None:
+    for newest in range(300, 303):
+        found = bl.indicators.calculate(["sma(adjustment_factor, 3)", "sma(volume, 3)"], "A", "1d")
+        assert np.isnan(found.values("sma(adjustment_factor, 3)")).all()
+        assert len(found) == newest
+        bl.write("A", "1d", daily(range(newest, newest + 1)), source="mine")
+
+
+def test_the_bytes_that_are_kept_in_mind_are_those_that_there_are(bl: BarLedger) -> None:
+    cache = bl.indicators.cache
+    for newest in range(300, 304):
+        for name in ("A", "B"):
+            bl.indicators.calculate(["sma(close, 3)", "rsi"], name, "1d", last=newest - 280)
+            bl.indicators.calculate("obv", name, "1d")
+            assert sum(cache._sizes.values()) == cache._bytes == cache.info.bytes
+        bl.write("A", "1d", daily(range(newest, newest + 1)), source="mine")
+        bl.write("B", "1d", daily(range(newest - 299, newest - 297), seed=newest), source="mine")
+    cache.clear()
+    assert (cache._bytes, cache.info.entries, cache.info.bytes) == (0, 0, 0)
+
+
 def test_a_write_that_brings_no_bars_changes_nothing(bl: BarLedger) -> None:
     first = bl.indicators.calculate("moved(25)", "A", "1d")
     bl.write("A", "1d", daily(range(310, 311)), source="mine")

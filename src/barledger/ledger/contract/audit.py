@@ -93,6 +93,10 @@ class Audit(ABC):
     # --- the tree ------------------------------------------------------------------------------
 
     @abstractmethod
+    def size(self) -> int:
+        """Return the tree's size, which is the last entry's sequence: the quickest way to see whether there is more."""
+
+    @abstractmethod
     def frontier(self) -> Frontier:
         """Return what the tree grows from: its size and root among it; raises `StoreDamaged`."""
 

@@ -8,7 +8,7 @@ from barledger.domain.digest import Block
 from barledger.domain.interval import Interval
 from barledger.domain.rows import Ints
 from barledger.domain.series import Series
-from barledger.ledger.contract.revisions import Cover, Who
+from barledger.ledger.contract.revisions import Cover, SeriesState, Who
 
 
 class Catalog(ABC):
@@ -17,6 +17,10 @@ class Catalog(ABC):
     @abstractmethod
     def series(self, *, instrument: str | None = None, timeframe: str | None = None) -> list[Series]:
         """Return the series that have at least one committed revision, sorted."""
+
+    @abstractmethod
+    def states(self, instrument: str, timeframe: str) -> list[SeriesState]:
+        """Return the states of the series of an instrument at a timeframe that `series` lists, as of one instant."""
 
     @abstractmethod
     def asked(self, *, instrument: str | None = None, timeframe: str | None = None) -> list[Series]:

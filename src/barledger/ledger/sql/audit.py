@@ -151,6 +151,10 @@ class SqlAudit(Audit):
 
     # --- the tree ------------------------------------------------------------------------------
 
+    def size(self) -> int:
+        """Return the tree's size."""
+        return int(self._database.look('SELECT "sequence" FROM "clock"')[0])
+
     def frontier(self) -> Frontier:
         """Return what the tree grows from; raises `StoreDamaged`."""
         size, packed = self._database.look('SELECT "sequence", "frontier" FROM "clock"')

@@ -11,7 +11,7 @@ from barledger.domain.digest import Block
 from barledger.domain.interval import Interval
 from barledger.domain.rows import Ints
 from barledger.domain.series import Series
-from barledger.ledger.contract import Catalog, Cover, Who
+from barledger.ledger.contract import Catalog, Cover, SeriesState, Who
 from barledger.ledger.sql import blocks, chronicle, coverage, schema
 from barledger.ledger.sql.audit import append
 from barledger.ledger.sql.engine import Database
@@ -36,6 +36,10 @@ class SqlCatalog(Catalog):
         query = 'SELECT "instrument", "timeframe", "source", "is_adjusted" FROM "series" WHERE "revision" > 0'
         query += "".join(f' AND "{name}" = ?' for name in given)
         return sorted(series_named(*row) for row in self._database.look_at_all(query, tuple(given.values())))
+
+    def states(self, instrument: str, timeframe: str) -> list[SeriesState]:
+        """Return the states of the series of an instrument at a timeframe that `series` lists."""
+        return self._names.look_for(instrument, timeframe)
 
     def asked(self, *, instrument: str | None = None, timeframe: str | None = None) -> list[Series]:
         """Return the series about which sources were asked, sorted."""

@@ -100,7 +100,7 @@ class Database:
     def close(self) -> None:
         """Release all connections."""
         while self._lookers:
-            self._lookers.pop().close()
+            self._lookers.pop()[0].close()
         self._engine.dispose()
 
     def _look(self, statement: str, parameters: Sequence[Any]) -> Sequence[Any]:
@@ -114,13 +114,13 @@ class Database:
         return self._look_once(statement, parameters)
 
     def _look_once(self, statement: str, parameters: Sequence[Any]) -> Sequence[Any]:
-        """Look through a connection that is kept aside, since the engine's pool takes longer than the query."""
+        """Look through a cursor that is kept aside, since the engine's pool takes longer than the query."""
         try:
-            looker = self._lookers.pop()
+            looker, cursor = self._lookers.pop()
         except IndexError:
             looker = self._engine.raw_connection()
-        try:
             cursor = looker.cursor()
+        try:
             cursor.execute(statement, parameters)
             found: Sequence[Any] = cursor.fetchall()
         except BaseException:
@@ -129,7 +129,7 @@ class Database:
             else:
                 looker.close()
             raise
-        self._lookers.append(looker)
+        self._lookers.append((looker, cursor))
         return found
 
     def _lost(self, error: Any) -> bool:
@@ -338,5 +338,5 @@ def _release(process: int, lookers: "deque[Any]", engine: Engine) -> None:
         return
     with suppress(Exception):
         while lookers:
-            lookers.pop().close()
+            lookers.pop()[0].close()
         engine.dispose()

@@ -5,6 +5,7 @@
 import json
 from collections import namedtuple
 from collections.abc import Iterable, Sequence
+from operator import attrgetter
 from typing import Any, Final
 
 from barledger.domain.digest import Block
@@ -22,6 +23,7 @@ SeriesRow: Any = namedtuple("SeriesRow", _NAMES)  # type: ignore[misc]  # noqa: 
 
 COLUMNS: Final = ", ".join(f'"{name}"' for name in _NAMES)
 _ONE: Final = f'SELECT {COLUMNS} FROM "series" WHERE "id" = ?'
+_NAMED: Final = f'SELECT {COLUMNS} FROM "series" WHERE "instrument" = ? AND "timeframe" = ? AND "revision" > 0'
 _FIND: Final = (
     'SELECT "id" FROM "series" WHERE "instrument" = ? AND "timeframe" = ? AND "source" = ? AND "is_adjusted" = ?'
 )
@@ -90,6 +92,20 @@ class SeriesTable:
             return state_of(series, row)
         with self._database.read() as transaction:
             return self.states(transaction, [series])[0]
+
+    def look_for(self, instrument: str, timeframe: str) -> list[SeriesState]:
+        """Return the states of the series of an instrument at a timeframe that have a revision, sorted, in one look."""
+        rows: Any = [SeriesRow._make(row) for row in self._database.look_at_all(_NAMED, (instrument, timeframe))]
+        series = [self._series.get(row.id) or self._remembered(row) for row in rows]
+        if any(row.unrepaired for row in rows):
+            with self._database.read() as transaction:
+                return self.states(transaction, sorted(series))
+        return sorted(map(state_of, series, rows), key=attrgetter("series"))
+
+    def _remembered(self, row: Any) -> Series:
+        series = series_named(row.instrument, row.timeframe, row.source, row.is_adjusted)
+        self._ids[series], self._series[row.id] = row.id, series
+        return series
 
     def states(self, transaction: Transaction, series: Sequence[Series]) -> list[SeriesState]:
         """Return the states of series, in the order given; all zeros for those that were never named."""

@@ -13,6 +13,7 @@ from barledger.domain.rows import Rows, merge
 from barledger.domain.series import Series
 from barledger.domain.timeframe import Timeframe
 from barledger.errors import AmbiguousSource, LedgerMismatch, SeriesNotFound
+from barledger.ledger.contract import SeriesState
 from barledger.services.cache.vault import Vault
 
 Mode = Literal["strict", "fill"]
@@ -20,10 +21,14 @@ Mode = Literal["strict", "fill"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choice:
-    """The series to read, the most preferred first; ``fill`` lets later ones close stretches that earlier ones lack."""
+    """The series to read, the most preferred first; ``fill`` lets later ones close stretches that earlier ones lack.
+
+    ``looked`` is what the ledger told of the first one when it was found, if it did.
+    """
 
     series: tuple[Series, ...]
     mode: Mode = "strict"
+    looked: SeriesState | None = None
 
 
 # From so many instruments on, one look at all series is cheaper than one for each.
@@ -35,31 +40,58 @@ def choose(
     vault: Vault, instrument: str, timeframe: Timeframe, source: str | None, *, is_adjusted: bool = False
 ) -> Choice:
     """Decide whose bars to read; raises `SeriesNotFound`, `AmbiguousSource` and `LedgerMismatch`."""
-    return choose_all(vault, [instrument], timeframe, source, is_adjusted=is_adjusted)[0]
+    return _Chooser(vault, timeframe, source, is_adjusted=is_adjusted).one(instrument)
 
 
 def choose_all(
     vault: Vault, instruments: Sequence[str], timeframe: Timeframe, source: str | None, *, is_adjusted: bool = False
 ) -> list[Choice]:
     """Decide whose bars to read for each instrument; raises what `choose` raises."""
-    if source is not None:
-        named = [Series.of(instrument, timeframe, source, is_adjusted=is_adjusted) for instrument in instruments]
-        _refuse_guesses(vault, named)
-        return [Choice(series=(series,)) for series in named]
-    catalog, known = vault.ledger.catalog, defaultdict[str, list[Series]](list)
-    if len(instruments) < _MANY:
-        listed = [one for name in instruments for one in catalog.series(instrument=name, timeframe=timeframe.name)]
-    else:
-        listed = catalog.series(timeframe=timeframe.name)
-    for series in dict.fromkeys(listed):
-        if series.is_adjusted is is_adjusted:
-            known[series.instrument].append(series)
-    for name in instruments:
-        if name not in known:
-            kind = " that are stored adjusted" if is_adjusted else ""
-            raise unknown(vault, f"{name} {timeframe}{kind}", hint(vault, name, timeframe))
-    rules = _Rules(vault)
-    return [_choose(instrument, timeframe, known[instrument], rules) for instrument in instruments]
+    chooser = _Chooser(vault, timeframe, source, is_adjusted=is_adjusted)
+    if source is not None or len(instruments) < _MANY:
+        return [chooser.one(name) for name in instruments]
+    return chooser.many(instruments)
+
+
+class _Chooser:
+    """Chooses by the order of sources, which is looked up once, and only if it matters."""
+
+    def __init__(self, vault: Vault, timeframe: Timeframe, source: str | None, *, is_adjusted: bool) -> None:
+        self._vault, self._timeframe, self._source, self._is_adjusted = vault, timeframe, source, is_adjusted
+
+    @cached_property
+    def _rules(self) -> Sequence[tuple[str, str, tuple[str, ...], str]]:
+        return self._vault.ledger.catalog.priorities()
+
+    def one(self, instrument: str) -> Choice:
+        """Look for one instrument."""
+        if self._source is not None:
+            series = Series.of(instrument, self._timeframe, self._source, is_adjusted=self._is_adjusted)
+            _refuse_guess(self._vault, series)
+            return Choice(series=(series,))
+        found = self._vault.ledger.catalog.states(instrument, self._timeframe.name)
+        states = {one.series: one for one in found if one.series.is_adjusted is self._is_adjusted}
+        choice = self._choice(instrument, list(states))
+        return Choice(series=choice.series, mode=choice.mode, looked=states[choice.series[0]])
+
+    def many(self, instruments: Sequence[str]) -> list[Choice]:
+        """Look at the names of all series once."""
+        known = defaultdict[str, list[Series]](list)
+        for series in self._vault.ledger.catalog.series(timeframe=self._timeframe.name):
+            if series.is_adjusted is self._is_adjusted:
+                known[series.instrument].append(series)
+        return [self._choice(name, known.get(name, [])) for name in instruments]
+
+    def _choice(self, instrument: str, found: Sequence[Series]) -> Choice:
+        if not found:
+            kind = " that are stored adjusted" if self._is_adjusted else ""
+            hinted = hint(self._vault, instrument, self._timeframe)
+            raise unknown(self._vault, f"{instrument} {self._timeframe}{kind}", hinted)
+        choice = preferred(self._rules if len(found) > 1 else (), instrument, self._timeframe, found)
+        if choice is None:
+            sources = tuple(sorted(series.source for series in found))
+            raise AmbiguousSource(instrument=instrument, timeframe=self._timeframe.name, sources=sources)
+        return choice
 
 
 def preferred(
@@ -102,31 +134,10 @@ def unknown(vault: Vault, what: str, hinted: str = "") -> SeriesNotFound | Ledge
     return SeriesNotFound(series=what, hint=hinted)
 
 
-def _refuse_guesses(vault: Vault, named: Sequence[Series]) -> None:
+def _refuse_guess(vault: Vault, series: Series) -> None:
     """Raise `LedgerMismatch` for a series that the store may have, and this ledger cannot tell."""
-    if vault.mismatch:
-        for state in vault.ledger.revisions.states(named):
-            if not state.revision:
-                raise unknown(vault, str(state.series))
-
-
-def _choose(instrument: str, timeframe: Timeframe, found: Sequence[Series], rules: "_Rules") -> Choice:
-    choice = preferred(rules.listed if len(found) > 1 else (), instrument, timeframe, found)
-    if choice is None:
-        sources = tuple(sorted(series.source for series in found))
-        raise AmbiguousSource(instrument=instrument, timeframe=timeframe.name, sources=sources)
-    return choice
-
-
-class _Rules:
-    """The order of sources, looked up once, and only if it matters."""
-
-    def __init__(self, vault: Vault) -> None:
-        self._vault = vault
-
-    @cached_property
-    def listed(self) -> Sequence[tuple[str, str, tuple[str, ...], str]]:
-        return self._vault.ledger.catalog.priorities()
+    if vault.mismatch and not vault.ledger.revisions.state(series).revision:
+        raise unknown(vault, str(series))
 
 
 def fill(parts: Sequence[Rows], timeframe: Timeframe) -> tuple[Rows, list[Rows]]:

@@ -11,7 +11,7 @@ import numpy as np
 from barledger.domain.bars import Bars
 from barledger.domain.calendar import Calendar
 from barledger.domain.exchange_calendar import calendar_called
-from barledger.domain.instrument import DEFAULT
+from barledger.domain.instrument import DEFAULT, Register
 from barledger.domain.interval import EARLIEST, LATEST, Instant, Interval, format_time, intersection, union
 from barledger.domain.readable import Readable
 from barledger.domain.rows import Ints
@@ -129,19 +129,33 @@ class Absences:
             return snapshot.created_at
         return asked.number if asked.kind in ("time", "revision") else None
 
-    def calendar(self, instrument: str, *, known_at: int | None = None) -> Calendar | None:
-        """Return the calendar that somebody named, or had by a time; raises `CalendarNotFound`."""
-        instruments = self._instruments
-        register = instruments.register() if known_at is None else instruments.register_at(known_at)
+    def calendar(
+        self, instrument: str, *, known_at: int | None = None, register: Register | None = None
+    ) -> Calendar | None:
+        """Return the calendar that somebody named, or had by a time; raises `CalendarNotFound`.
+
+        ``register`` is what was said by then, if it was just looked up.
+        """
+        if register is None:
+            instruments = self._instruments
+            register = instruments.register() if known_at is None else instruments.register_at(known_at)
         known = register.describe(instrument)
         return None if known.origins["calendar"] == DEFAULT else calendar_called(known.calendar)
 
-    def breaks(self, time: Ints, series: Sequence[Series], *, known_at: int | None = None) -> Breaks:
+    def breaks(
+        self,
+        time: Ints,
+        series: Sequence[Series],
+        *,
+        known_at: int | None = None,
+        register: Register | None = None,
+    ) -> Breaks:
         """Return the rows before which bars of the series are missing that should be there.
 
         ``series`` are those that the bars were read from. Raises `CalendarNotFound`.
         """
-        return self._breaks(self.calendar(series[0].instrument, known_at=known_at), time, series, known_at)
+        calendar = self.calendar(series[0].instrument, known_at=known_at, register=register)
+        return self._breaks(calendar, time, series, known_at)
 
     def _breaks(self, calendar: Calendar | None, time: Ints, series: Sequence[Series], known_at: int | None) -> Breaks:
         instrument, timeframe = series[0].instrument, series[0].timeframe

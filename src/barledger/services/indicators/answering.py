@@ -28,7 +28,8 @@ class Telling:
     def __init__(self, held: Held, request: Request, rows: Rows, anchor: int) -> None:
         """Tell of some rows of a table that were answered, by what computed from an anchor."""
         # A table that is kept may grow: what is told later is told of what there is now.
-        self._gaps, self._parts, self._others = Gaps(table=held.table), held.parts, held.others
+        self._gaps, self._bars, self._others = Gaps(table=held.table), held.bars, held.others
+        self._added, self._count = held.added, len(held.added)
         self._revisions, self._judged = held.revisions, held.judged
         self._request, self._rows, self._anchor = request, rows, anchor
 
@@ -42,7 +43,7 @@ class Telling:
     def provenance(self) -> dict[str, Any]:
         """Return what the bars resolved to and who computed, as values that JSON knows."""
         return {
-            **_bars_told(self._parts[0], self._others, self._revisions, self._used),
+            **_bars_told(self._bars, self._others, self._revisions, self._used),
             **told(self._request, self.standings),
             "gaps": {**self._judged.told, **gaps_told(self._gaps, self._request, self._rows, self._anchor)},
         }
@@ -50,7 +51,9 @@ class Telling:
     @cached_property
     def bars_digest(self) -> str:
         """Return the digest of the bars used: of one instrument canonically, of several over theirs by name."""
-        return _digest(self._parts, self._others, self._used, self._gaps.table.time)
+        bars = concat([self._bars.rows, *self._added[: self._count]])
+        mine = digest(bars.pick(self._used), self._bars.timeframe).hex()
+        return _beside(mine, self._others, self._gaps.table.time[self._used])
 
     @property
     def _used(self) -> slice:
@@ -82,13 +85,12 @@ def _bars_told(bars: Bars, beside: Mapping[str, Bars], revisions: Mapping[Series
     return found | ({"others": found_beside} if found_beside else {})
 
 
-def _digest(parts: tuple[Bars, ...], others: Mapping[str, Bars], used: slice, time: Ints) -> str:
-    rows = parts[0].rows if len(parts) == 1 else concat([one.rows for one in parts])
-    mine = digest(rows.pick(used), parts[0].timeframe).hex()
+def _beside(mine: str, others: Mapping[str, Bars], time: Ints) -> str:
+    """Return the digest of bars and of those of others at their times."""
     if not others:
         return mine
     whole = hashlib.sha256(mine.encode())
     for name, one in sorted(others.items()):
-        there = np.isin(one.time, time[used])
+        there = np.isin(one.time, time)
         whole.update(f"\n{name} {digest(one.rows.pick(there), one.timeframe).hex()}".encode())
     return whole.hexdigest()

@@ -9,6 +9,7 @@ from typing import Any, Final
 from barledger.errors import InvalidSetting
 from barledger.indicators.calculation import Calculation
 from barledger.services.indicators.held import Held
+from barledger.services.indicators.question import Inquiry
 
 DEFAULT_BYTES: Final = 256 * 1024 * 1024
 _MOST_ANSWERS: Final = 4_096
@@ -42,10 +43,14 @@ class CacheInfo:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An answer, and when it is still right: as long as nothing was written to the ledger, and by definitions."""
+    """An answer, and when it is still right: as long as nothing was written to the ledger, and by definitions.
+
+    ``inquiry`` is what was asked, which means the same by the same definitions.
+    """
 
     calculation: Calculation
     held: Held
+    inquiry: Inquiry
     mark: int
     generation: int
 
@@ -64,18 +69,19 @@ class IndicatorCache:
         self._lock = RLock()
         self._kept: OrderedDict[Hashable, list[Held]] = OrderedDict()
         self._answers: OrderedDict[Hashable, Answer] = OrderedDict()
-        self._hits = self._misses = 0
+        # What each table took when it was last computed on, so that nobody has to ask all of them each time.
+        self._sizes: dict[Held, int] = {}
+        self._bytes = self._hits = self._misses = 0
 
     @property
     def info(self) -> CacheInfo:
         """Return how it does."""
         with self._lock:
-            tables = [one for kept in self._kept.values() for one in kept]
             return CacheInfo(
                 hits=self._hits,
                 misses=self._misses,
-                entries=len(tables),
-                bytes=sum(one.nbytes for one in tables),
+                entries=len(self._sizes),
+                bytes=sum(one.nbytes for one in self._sizes),
                 limit=self._limit,
             )
 
@@ -84,13 +90,17 @@ class IndicatorCache:
         with self._lock:
             self._kept.clear()
             self._answers.clear()
-            self._hits = self._misses = 0
+            self._sizes.clear()
+            self._bytes = self._hits = self._misses = 0
 
-    def count(self, hits: int, misses: int) -> None:
-        """Count columns that were known, and those that were not."""
+    def count(self, held: Held, hits: int, misses: int) -> None:
+        """Count columns of a table that were known, and those that were not, and heed what it takes now."""
         with self._lock:
             self._hits += hits
             self._misses += misses
+            if held in self._sizes:
+                self._weigh(held)
+                self._shrink()
 
     # --- tables --------------------------------------------------------------------------------
 
@@ -107,32 +117,41 @@ class IndicatorCache:
         with self._lock:
             kept = self._kept.setdefault(place, [])
             # What a longer one answers as well is not needed any more.
-            kept[:] = [one for one in kept if not _within(one, held)]
+            for one in [one for one in kept if _within(one, held)]:
+                self._take_out(kept, one)
             kept.append(held)
+            self._weigh(held)
             self._kept.move_to_end(place)
-            self.shrink()
+            self._shrink()
 
     def drop(self, place: Hashable, held: Held) -> None:
         """Forget a table that is not right any more."""
         with self._lock:
-            left = [one for one in self._kept.get(place, ()) if one is not held]
-            if left:
-                self._kept[place] = left
-            else:
+            kept = self._kept.get(place, [])
+            if held in kept:
+                self._take_out(kept, held)
+            if not kept:
                 self._kept.pop(place, None)
-            self._forget_answers(held)
 
-    def shrink(self) -> None:
+    def _shrink(self) -> None:
         """Forget the tables that were not used for longest, until the others are few enough."""
-        with self._lock:
-            total = sum(one.nbytes for kept in self._kept.values() for one in kept)
-            while total > self._limit and self._kept:
-                place = next(iter(self._kept))
-                oldest = self._kept[place].pop(0)
-                total -= oldest.nbytes
-                self._forget_answers(oldest)
-                if not self._kept[place]:
-                    del self._kept[place]
+        while self._bytes > self._limit and self._kept:
+            place = next(iter(self._kept))
+            kept = self._kept[place]
+            self._take_out(kept, kept[0])
+            if not kept:
+                del self._kept[place]
+
+    def _weigh(self, held: Held) -> None:
+        size = held.nbytes
+        self._bytes += size - self._sizes.get(held, 0)
+        self._sizes[held] = size
+
+    def _take_out(self, kept: list[Held], held: Held) -> None:
+        kept.remove(held)
+        self._bytes -= self._sizes.pop(held)
+        for asked in [asked for asked, one in self._answers.items() if one.held is held]:
+            del self._answers[asked]
 
     # --- answers -------------------------------------------------------------------------------
 
@@ -144,19 +163,20 @@ class IndicatorCache:
         self._hits += len(found.calculation.columns)
         return found.calculation
 
+    def inquiry(self, asked: Hashable, generation: int) -> Inquiry | None:
+        """Return what the same question meant, by the same definitions, whatever was written since."""
+        found = self._answers.get(asked)
+        return None if found is None or found.generation != generation else found.inquiry
+
     def remember(self, asked: Hashable, answer: Answer) -> None:
         """Keep an answer as long as its table is kept."""
         with self._lock:
-            if not any(answer.held is one for kept in self._kept.values() for one in kept):
+            if answer.held not in self._sizes:
                 return
             self._answers[asked] = answer
             self._answers.move_to_end(asked)
             while len(self._answers) > _MOST_ANSWERS:
                 self._answers.popitem(last=False)
-
-    def _forget_answers(self, held: Held) -> None:
-        for asked in [asked for asked, one in self._answers.items() if one.held is held]:
-            del self._answers[asked]
 
     def __repr__(self) -> str:
         """Say how it does."""

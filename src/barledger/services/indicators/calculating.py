@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from barledger.domain.bars import Bars
+from barledger.domain.interval import BEGINNING, END_OF_TIME
 from barledger.domain.rows import Ints
 from barledger.domain.timeframe import Timeframe
 from barledger.errors import GapsUnseen, InputUnsuitable
@@ -23,9 +24,10 @@ from barledger.services.indicators.explanation import Explanation
 from barledger.services.indicators.held import Held
 from barledger.services.indicators.places import Place, Places
 from barledger.services.indicators.preparing import Prepared
-from barledger.services.indicators.question import Need, Question
+from barledger.services.indicators.question import Inquiry, Question
 from barledger.services.indicators.reading import Reading
 from barledger.services.indicators.tables import Tables
+from barledger.services.retrieval.view import Part
 
 
 class Asked(NamedTuple):
@@ -55,20 +57,18 @@ class Calculator:
         """Return the answer to a question as it was asked before, if nothing was written since."""
         return self._cache.answer(*asked)
 
+    def inquiry(self, asked: Asked) -> Inquiry | None:
+        """Return what a question means that was asked before."""
+        return self._cache.inquiry(asked.key, asked.generation)
+
     def calculated(
-        self,
-        request: Request,
-        question: Question,
-        asked: Asked | None,
-        explanation: Explanation | None,
-        *,
-        keeps: bool,
+        self, inquiry: Inquiry, asked: Asked | None, explanation: Explanation | None, *, keeps: bool
     ) -> Calculation:
         """Return the answer to a question, and remember it for when it is asked again."""
         generation = REGISTRY.generation if asked is None else asked.generation
-        need = question.needs(request)
+        request, question, need = inquiry
         place = self._places.find(question, need) if keeps and question.fetching is None else None
-        held = self._held(question, need, request, place, explanation)
+        held = self._held(inquiry, place, explanation)
         overlooked = _said(held.judged, request)
         with held.lock:
             held.forget(generation)
@@ -85,11 +85,10 @@ class Calculator:
                 told=lambda: telling,
                 explanation=explanation,
             )
-        self._cache.count(hits, len(columns) - hits)
-        self._cache.shrink()
+        self._cache.count(held, hits, len(columns) - hits)
         # What is said once is said again when it is asked again.
         if asked is not None and place is not None and not overlooked:
-            self._cache.remember(asked.key, Answer(made, held, asked.mark, generation))
+            self._cache.remember(asked.key, Answer(made, held, inquiry, asked.mark, generation))
         return made
 
     def in_hand(
@@ -122,9 +121,8 @@ class Calculator:
 
     # --- tables --------------------------------------------------------------------------------
 
-    def _held(
-        self, question: Question, need: Need, request: Request, place: Place | None, explanation: Explanation | None
-    ) -> Held:
+    def _held(self, inquiry: Inquiry, place: Place | None, explanation: Explanation | None) -> Held:
+        request, question, need = inquiry
         if place is not None:
             found = self._cache.find(place.key, lambda one: self._places.fits(one, need, request))
             if found is not None and self._brought_up(found, question, place, explanation):
@@ -159,22 +157,26 @@ class Calculator:
         added = self._places.added(held, place)
         held.state = place.state
         # Somebody may have corrected older bars since: then what was read does not go with what is here.
-        if dict(added.revisions) != dict(place.revisions) and not self._places.appended(held, place):
+        revisions = {added.series: added.revision}
+        if revisions != dict(place.revisions) and not self._places.appended(held, place):
             return False
         if not self._same_breaks(held):
             return False
-        if len(added):
-            held.grow(added, self._breaks_behind(held, added))
-        held.revisions = added.revisions
+        if len(added.rows):
+            held.grow(added.rows, self._breaks_behind(held, place, added))
+        held.revisions = revisions
         if explanation is not None:
-            explanation.add("read", question.instrument, f"{len(added):,} bars that were added since")
+            explanation.add("read", question.instrument, f"{len(added.rows):,} bars that were added since")
         return True
 
-    def _breaks_behind(self, held: Held, added: Bars) -> Ints:
+    def _breaks_behind(self, held: Held, place: Place, added: Part) -> Ints:
         """Return all breaks of a table with bars added at its end."""
+        if held.judged.calendar is None:
+            # A place is one of what is said of instruments, so nobody has named a calendar since.
+            return held.table.breaks
         size = len(held.table)
-        time = np.concatenate([held.table.time[-1:], added.time])
-        new = self._absences.breaks(time, added.series, known_at=held.judged.known_at)
+        time = np.concatenate([held.table.time[-1:], added.rows.time])
+        new = self._absences.breaks(time, [added.series], register=place.view.register)
         if not new.settled:
             held.judged = replace(held.judged, settled=False)
         return np.concatenate([held.table.breaks, new.rows + (size - 1)]) if len(new.rows) else held.table.breaks
@@ -196,8 +198,9 @@ def _said(judged: Judged, request: Request) -> bool:
 
 
 def _rows(held: Held, question: Question) -> Rows:
-    time = held.table.time
-    first, end = np.searchsorted(time, [question.interval.start, question.interval.end]).tolist()
+    time, interval = held.table.time, question.interval
+    first = 0 if interval.start == BEGINNING else int(time.searchsorted(interval.start))
+    end = len(time) if interval.end == END_OF_TIME else int(time.searchsorted(interval.end))
     if question.last is not None:
         first = max(first, end - question.last)
     known = held.known_from(question.anchor)

@@ -1,9 +1,13 @@
 """Growing columns: more values at the end, and those that are there neither move nor change for whoever holds them."""
 
+from collections.abc import Mapping
+from operator import attrgetter
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
+
+from barledger.domain.rows import Floats, Ints, Rows
 
 Column = npt.NDArray[Any]
 _SHARE: Final = 8
@@ -11,16 +15,19 @@ _LEAST: Final = 1_024
 
 
 class Growing:
-    """A column with room at its end, from when it first grows. Not for several threads at once."""
+    """A column, or several below each other, with room at the end from when they first grow.
+
+    Not for several threads at once.
+    """
 
     __slots__ = ("_buffer", "_size")
 
-    def __init__(self, values: Column) -> None:
-        """Hold values without copying them."""
-        self._buffer, self._size = values, len(values)
+    def __init__(self, values: Column, size: int | None = None) -> None:
+        """Hold values without copying them, (rows,) or (columns, rows); what lies behind a ``size`` is room."""
+        self._buffer, self._size = values, values.shape[-1] if size is None else size
 
     def __len__(self) -> int:
-        """Return the number of values."""
+        """Return the number of rows."""
         return self._size
 
     @property
@@ -30,18 +37,55 @@ class Growing:
 
     def view(self) -> Column:
         """Return all values, read-only."""
-        view = self._buffer[: self._size]
+        view = self._buffer[..., : self._size]
         view.flags.writeable = False
         return view
 
     def extend(self, values: Column) -> None:
         """Put values at the end."""
-        if not len(values):
-            return
-        size = self._size + len(values)
-        if size > len(self._buffer):
-            larger = np.empty(size + size // _SHARE + _LEAST, self._buffer.dtype)
-            larger[: self._size] = self._buffer[: self._size]
+        size = self._size + values.shape[-1]
+        if size > self._buffer.shape[-1]:
+            larger = np.empty((*self._buffer.shape[:-1], _roomy(size)), self._buffer.dtype)
+            larger[..., : self._size] = self._buffer[..., : self._size]
             self._buffer = larger
-        self._buffer[self._size : size] = values
-        self._size = size
+        if size > self._size:
+            self._buffer[..., self._size : size] = values
+            self._size = size
+
+
+class GrowingColumns:
+    """Times and columns of numbers that grow together: moved once when they first grow."""
+
+    __slots__ = ("_columns", "_names", "_of", "_time")
+
+    def __init__(self, time: Ints, columns: Mapping[str, Floats]) -> None:
+        """Hold times as they are, and columns, of which there are several, in one piece."""
+        block = np.empty((len(columns), _roomy(len(time))))
+        for row, values in zip(block, columns.values(), strict=True):
+            row[: len(time)] = values
+        self._names, self._of = tuple(columns), attrgetter(*columns)
+        self._time, self._columns = Growing(time), Growing(block, len(time))
+
+    @property
+    def nbytes(self) -> int:
+        """Return the memory that they take, with the room at their ends."""
+        return self._time.nbytes + self._columns.nbytes
+
+    def extend(self, rows: Rows) -> dict[str, bool]:
+        """Put rows at the end, and tell which columns of them have all values."""
+        columns = self._of(rows)
+        values = np.array([np.full(len(rows), np.nan) if one is None else one for one in columns])
+        self._time.extend(rows.time)
+        self._columns.extend(values)
+        finite = np.isfinite(values)
+        if bool(finite.all()):
+            return dict.fromkeys(self._names, True)
+        return dict(zip(self._names, finite.all(axis=1).tolist(), strict=True))
+
+    def view(self) -> tuple[Ints, dict[str, Floats]]:
+        """Return the times and all columns, read-only."""
+        return self._time.view(), dict(zip(self._names, self._columns.view(), strict=True))
+
+
+def _roomy(size: int) -> int:
+    return size + size // _SHARE + _LEAST

@@ -10,6 +10,7 @@ import numpy as np
 from barledger.domain.bars import Bars
 from barledger.domain.interval import BEGINNING, Interval
 from barledger.domain.rows import Floats, Ints
+from barledger.domain.rows import Rows as BarRows
 from barledger.domain.series import Series
 from barledger.indicators.binding import Pick, Request
 from barledger.indicators.evaluation import Evaluation, Results
@@ -18,7 +19,7 @@ from barledger.indicators.table import Table
 from barledger.services.indicators.absences import Judged
 from barledger.services.indicators.choosing import choose, foresees
 from barledger.services.indicators.explanation import Explanation
-from barledger.services.indicators.growing import Growing
+from barledger.services.indicators.growing import Growing, GrowingColumns
 
 Span = tuple[int, int | None]
 """From which row of a table something is computed, and up to which one; None for its end, wherever that moves."""
@@ -32,29 +33,25 @@ _MOST_KNOWN: Final = 1_024
 class Held:
     """All bars of ``interval`` in some state, ``begins`` if the series has none before them.
 
-    ``parts`` are the bars, those that were added later by themselves, and ``others`` those of other instruments.
+    ``bars`` are those that were read first, ``added`` those that came later, and ``others`` those of other instruments.
     ``revisions`` are those that each series was read at, ``state`` what else the ledger told of a single one. Whoever
     computes or grows it holds its ``lock``.
     """
 
     interval: Interval
     begins: bool
-    parts: tuple[Bars, ...]
+    bars: Bars
     table: Table
     revisions: Mapping[Series, int]
     judged: Judged
     others: Mapping[str, Bars] = field(default_factory=dict)
+    added: list[BarRows] = field(default_factory=list)
     state: Any = None
     due: int | None = None
     generation: int = 0
     lock: Any = field(default_factory=RLock)
-    _grown: dict[str, Growing] = field(default_factory=dict)
+    _grown: GrowingColumns | None = None
     _known: dict[tuple[Span, str], tuple[Growing, ...]] = field(default_factory=dict)
-
-    @property
-    def bars(self) -> Bars:
-        """Return the bars that were read first."""
-        return self.parts[0]
 
     def known_from(self, anchor: int | None) -> int:
         """Return from when on (ns) all bars of the series are here, and are computed on from an anchor."""
@@ -69,8 +66,11 @@ class Held:
     @property
     def nbytes(self) -> int:
         """Return the memory that columns and results take."""
-        columns = [*self.table.columns.values(), self.table.time] if not self._grown else [*self._grown.values()]
-        return sum(one.nbytes for one in columns) + sum(one.nbytes for known in self._known.values() for one in known)
+        if self._grown is None:
+            table = self.table.time.nbytes + sum(one.nbytes for one in self.table.columns.values())
+        else:
+            table = self._grown.nbytes
+        return table + sum(one.nbytes for known in self._known.values() for one in known)
 
     def forget(self, generation: int) -> None:
         """Drop results of other definitions than those of a generation of the registry."""
@@ -168,13 +168,10 @@ class Held:
 
     # --- growing -------------------------------------------------------------------------------
 
-    def grow(self, bars: Bars, breaks: Ints) -> None:
+    def grow(self, rows: BarRows, breaks: Ints) -> None:
         """Put bars at the end that were added since; ``breaks`` are all of the table's, in its new length."""
-        self.parts = (*self.parts, bars)
-        if not self._grown:
-            self._grown = {name: Growing(values) for name, values in self.table.columns.items()}
-            self._grown["time"] = Growing(self.table.time)
-        for name, grown in self._grown.items():
-            grown.extend(getattr(bars.rows, name))
-        columns = {name: grown.view() for name, grown in self._grown.items() if name != "time"}
-        self.table = self.table.followed(self._grown["time"].view(), columns, breaks)
+        if self._grown is None:
+            self._grown = GrowingColumns(self.table.time, self.table.columns)
+        finite = self._grown.extend(rows)
+        self.added.append(rows)
+        self.table = self.table.followed(*self._grown.view(), breaks, finite=finite)

@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 
-from barledger.domain.bars import Bars
 from barledger.domain.interval import BEGINNING, END_OF_TIME, Interval
 from barledger.domain.series import Series
 from barledger.indicators.binding import Request
@@ -16,9 +15,9 @@ from barledger.services.indicators.held import Held
 from barledger.services.indicators.question import Need, Question
 from barledger.services.indicators.reading import skipped
 from barledger.services.instruments import InstrumentService
-from barledger.services.retrieval.request import ReadRequest
 from barledger.services.retrieval.selection import select
-from barledger.services.retrieval.view import View
+from barledger.services.retrieval.state import State
+from barledger.services.retrieval.view import Part, View
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,15 +25,13 @@ class Place:
     """What a question reads: ``key`` is the same for the same series in the same circumstances.
 
     ``revisions`` are those to read each series at, empty for a snapshot, whose bars never change. ``newest`` says that
-    these are the last ones; ``state`` is what the ledger tells of a single series. ``view`` is where bars are read, as
-    ``asked``.
+    these are the last ones; ``state`` is what the ledger tells of a single series. ``view`` is where bars are read.
     """
 
     key: Hashable
     revisions: Mapping[Series, int]
     newest: bool
     view: View
-    asked: ReadRequest
     state: SeriesState | None = None
 
 
@@ -48,7 +45,7 @@ class Places:
     @property
     def mark(self) -> int:
         """Return how much the ledger has noted: as long as that is the same, no answer differs."""
-        return self._vault.ledger.audit.frontier().size
+        return self._vault.ledger.audit.size()
 
     def find(self, question: Question, need: Need) -> Place | None:
         """Return the place of a question, None for what is not kept; raises what reading raises."""
@@ -58,28 +55,32 @@ class Places:
         names = [(name, question.timeframe) for name in (question.instrument, *need.others)]
         views = select(self._vault, self._instruments, names, asked)
         series = tuple(one for view in views for one in view.series)
-        facts = self._vault.ledger.instruments.facts_mark()
-        state = views[0].state
+        state, facts = views[0].state, views[0].register
         if state.snapshot is not None:
             pinned = (state.snapshot.id, state.snapshot.created_at)
             at_snapshot = (series, pinned, question.adjust, facts)
-            return Place(key=at_snapshot, revisions={}, newest=False, view=views[0], asked=asked)
+            return Place(key=at_snapshot, revisions={}, newest=False, view=views[0])
         latest = asked.version.kind == "latest"
         known: tuple[Any, ...] = ()
         if question.adjust is not None:
             marks = tuple(self._vault.ledger.actions.mark(name) for name, _ in names)
             known = (question.adjust, marks, "" if latest else asked.label)
-        single = self._vault.ledger.revisions.state(series[0]) if len(series) == 1 else None
+        single = self._looked(state, series[0]) if len(series) == 1 else None
         at = dict(state.at) if state.at or single is None else {series[0]: single.revision}
         if single is not None:
             at = {series[0]: min(at[series[0]], single.revision)}
         at_state = (series, state.known_at, known, facts)
-        return Place(key=at_state, revisions=at, newest=latest, view=views[0], asked=asked, state=single)
+        return Place(key=at_state, revisions=at, newest=latest, view=views[0], state=single)
 
-    def added(self, held: Held, place: Place) -> Bars:
-        """Return the newest bars behind those of a table, to which at most bars were `appended`."""
+    def _looked(self, state: State, series: Series) -> SeriesState:
+        found = state.looked.get(series)
+        return self._vault.ledger.revisions.state(series) if found is None else found
+
+    @staticmethod
+    def added(held: Held, place: Place) -> Part:
+        """Return the newest bars behind those of a table of one series, to which at most bars were `appended`."""
         stretch = place.view.read(Interval(int(held.table.time[-1]) + 1, END_OF_TIME), looked=place.state)
-        return place.view.bars(stretch, place.asked)
+        return stretch.parts[0]
 
     def due(self, question: Question, place: Place) -> int | None:
         """Return the next ex-date (ns) from which on the newest state is adjusted otherwise, if there is one."""

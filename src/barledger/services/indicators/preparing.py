@@ -54,7 +54,7 @@ class Prepared:
         held = Held(
             interval=bars.interval,
             begins=bars.interval.start == BEGINNING and not bars.notes.get("lookback"),
-            parts=(bars,),
+            bars=bars,
             others=others,
             table=table,
             revisions=bars.revisions,

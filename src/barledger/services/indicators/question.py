@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from barledger.domain.interval import BEGINNING, Instant, Interval, format_time, parse_time
 from barledger.domain.readable import Readable
@@ -88,7 +88,7 @@ class Question:
         """Return which bars answer it."""
         anchored = any(pick.reach.memory in ANCHORED for pick in request.picks.values())
         back = request.reach.settled
-        others = {normalise_instrument(one.instrument) for one in request.columns if one.instrument}
+        others = {normalise_instrument(one) for one in request.instruments}
         start: int | None = None if self.interval.start == BEGINNING else self.interval.start
         if anchored:
             start = self.anchor
@@ -118,6 +118,19 @@ class Need(Readable):
     def whole(self) -> bool:
         """Whether all bars up to the end are needed."""
         return self.start is None and self.last is None
+
+
+class Inquiry(NamedTuple):
+    """What is asked: indicators, of which rows, and the bars that they need."""
+
+    request: Request
+    question: Question
+    need: Need
+
+    @staticmethod
+    def of(request: Request, question: Question) -> "Inquiry":
+        """Put a request to a question."""
+        return Inquiry(request, question, question.needs(request))
 
 
 def _from(interval: Interval, anchor: int | None) -> Interval:

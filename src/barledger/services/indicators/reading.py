@@ -122,7 +122,7 @@ class Reading:
         return Held(
             interval=read.interval,
             begins=read.begins,
-            parts=(bars,),
+            bars=bars,
             others=read.others,
             table=Table.of(bars.time, columns, breaks=judged.breaks),
             revisions=revisions,

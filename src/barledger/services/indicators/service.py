@@ -23,7 +23,7 @@ from barledger.services.indicators.explanation import Explanation
 from barledger.services.indicators.live import LiveService
 from barledger.services.indicators.measuring import Measure
 from barledger.services.indicators.places import Places
-from barledger.services.indicators.question import Question, refuse_reading
+from barledger.services.indicators.question import Inquiry, Question, refuse_reading
 from barledger.services.indicators.reading import Reading
 from barledger.services.indicators.requests import Requests
 from barledger.services.instruments import InstrumentService
@@ -128,6 +128,9 @@ class IndicatorService:
             known = self._calculator.known(asked)
             if known is not None:
                 return known
+            again = self._calculator.inquiry(asked)
+            if again is not None:
+                return self._calculator.calculated(again, asked, None, keeps=True)
         question = Question.of(
             instrument,
             timeframe,
@@ -141,9 +144,8 @@ class IndicatorService:
             fetch_missing=fetch_missing,
             options=options,
         )
-        return self._calculator.calculated(
-            self._requests.bound(specs, nan_policy), question, asked, explanation, keeps=cache
-        )
+        inquiry = Inquiry.of(self._requests.bound(specs, nan_policy), question)
+        return self._calculator.calculated(inquiry, asked, explanation, keeps=cache)
 
     def volume_profile(
         self,
@@ -212,8 +214,7 @@ class IndicatorService:
 
     def instruments(self, specs: str | Sequence[str]) -> tuple[str, ...]:
         """Return the other instruments that specs are computed from, as they name them."""
-        named = (one.instrument for one in self._requests.bound(specs, None).columns if one.instrument)
-        return tuple(dict.fromkeys(named))
+        return self._requests.bound(specs, None).instruments
 
     def columns(self, specs: str | Sequence[str]) -> tuple[str, ...]:
         """Return the names of the columns that specs give; raises what is wrong with them."""

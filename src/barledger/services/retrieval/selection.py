@@ -1,6 +1,6 @@
 """Selections: from instruments, timeframes and a version to views of one consistent state."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from barledger.domain.interval import BEGINNING
 from barledger.domain.series import Series, normalise_instrument
@@ -8,7 +8,7 @@ from barledger.domain.timeframe import Timeframe
 from barledger.errors import AmbiguousSource, InvalidSetting
 from barledger.ledger.contract import Pin, SeriesState, Snapshot
 from barledger.services.cache.cut import Keep, read_many
-from barledger.services.cache.priority import choose_all
+from barledger.services.cache.priority import Choice, choose, choose_all
 from barledger.services.cache.vault import Vault
 from barledger.services.cache.versions import find_snapshot, not_pinned
 from barledger.services.instruments import InstrumentService
@@ -54,8 +54,10 @@ def select(vault: Vault, instruments: InstrumentService, names: Sequence[Name], 
         pins = {name: _pins_of(snapshot, name, request.source) for name in names}
         series = {name: tuple(pin.series for pin in mine) for name, mine in pins.items()}
     else:
-        pins, series = {}, _choose(vault, names, request)
-        state = state_of(vault, list(dict.fromkeys(one for mine in series.values() for one in mine)), request.version)
+        pins, choices = {}, _choose(vault, names, request)
+        series = {name: choice.series for name, choice in choices.items()}
+        every = list(dict.fromkeys(one for mine in series.values() for one in mine))
+        state = state_of(vault, every, request.version, looked=choices[names[0]].looked)
     return [
         View(
             vault=vault,
@@ -79,7 +81,11 @@ def read_views(views: Sequence[View], request: ReadRequest, keep: Keep = lambda 
     )
     plain = not request.windowed and request.known_within is None and request.version.kind != "first"
     if len(views) == 1 or materialised or not plain:
-        return [read_window(view, request) if request.windowed else view.read(request.interval) for view in views]
+        looked = first.state.looked.get(first.series[0]) if len(views) == 1 else None
+        return [
+            read_window(view, request) if request.windowed else view.read(request.interval, looked=looked)
+            for view in views
+        ]
     states = _states(views) if request.interval.start == BEGINNING and not first.pins else {}
     asked = [view.asked(request.interval, states) for view in views]
     rows = iter(read_many(first.vault, [one for mine in asked for one in mine], looked=first.state.looked, keep=keep))
@@ -99,14 +105,17 @@ def _states(views: Sequence[View]) -> Mapping[Series, SeriesState]:
     return {one.series: one for one in views[0].vault.ledger.revisions.states(series)}
 
 
-def _choose(vault: Vault, names: Iterable[Name], request: ReadRequest) -> dict[Name, tuple[Series, ...]]:
-    found: dict[Name, tuple[Series, ...]] = {}
+def _choose(vault: Vault, names: Sequence[Name], request: ReadRequest) -> dict[Name, Choice]:
+    if len(names) == 1:
+        instrument, frame = names[0]
+        return {names[0]: choose(vault, instrument, frame, request.source, is_adjusted=request.is_adjusted)}
+    found: dict[Name, Choice] = {}
     by_frame: dict[Timeframe, list[str]] = {}
     for instrument, frame in names:
         by_frame.setdefault(frame, []).append(instrument)
     for frame, instruments in by_frame.items():
         choices = choose_all(vault, instruments, frame, request.source, is_adjusted=request.is_adjusted)
-        found |= {(name, frame): choice.series for name, choice in zip(instruments, choices, strict=True)}
+        found |= {(name, frame): choice for name, choice in zip(instruments, choices, strict=True)}
     return found
 
 

@@ -15,7 +15,7 @@ class State:
     """What a version resolved to: a snapshot, or a revision of each series.
 
     A series without an entry in ``at`` is read as it is when it is read, which is only right for a single one.
-    ``looked`` is what the ledger told of the series when their newest revisions were resolved.
+    ``looked`` is what the ledger told of the series when their newest revisions were resolved, or a single one chosen.
     """
 
     version: Version
@@ -31,8 +31,11 @@ class State:
         return self.version.number if self.version.kind in ("time", "revision") else None
 
 
-def state_of(vault: Vault, series: Sequence[Series], version: Version) -> State:
-    """Resolve a version that is no snapshot, once for all series; raises `FutureTime`."""
+def state_of(vault: Vault, series: Sequence[Series], version: Version, *, looked: SeriesState | None = None) -> State:
+    """Resolve a version that is no snapshot, once for all series; raises `FutureTime`.
+
+    ``looked`` is what the ledger told of the first one when it was chosen.
+    """
     if version.kind == "time":
         at = {one: vault.ledger.revisions.at_time(one, version.number) for one in series}
         return State(version=version, at=at)
@@ -42,6 +45,6 @@ def state_of(vault: Vault, series: Sequence[Series], version: Version) -> State:
             raise FutureTime(value=f"revision:{version.number}", now=f"revision {last}")
         return State(version=version, at=dict.fromkeys(series, version.number))
     if len(series) == 1:
-        return State(version=version)
-    looked = {state.series: state for state in vault.ledger.revisions.states(series)}
-    return State(version=version, at={one: state.revision for one, state in looked.items()}, looked=looked)
+        return State(version=version, looked={} if looked is None else {looked.series: looked})
+    found = {state.series: state for state in vault.ledger.revisions.states(series)}
+    return State(version=version, at={one: state.revision for one, state in found.items()}, looked=found)
