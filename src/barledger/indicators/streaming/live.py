@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -33,8 +33,10 @@ from barledger.indicators.streaming.state import Fields, opened, sealed
 from barledger.indicators.table import Table
 
 State = Mapping[str, Any] | str | bytes
+Take = Callable[[tuple[float, ...]], tuple[float, ...]]
 FORMAT: Final = 1
 _WHAT: Final = "live indicators"
+_NONE: Final[tuple[float, ...]] = ()
 _FIELDS: Final = ("format", "specs", "single", "nan_policy", "available", "time", "anchor", "count", "values", "nodes")
 
 
@@ -55,9 +57,11 @@ class Live:
     """
 
     __slots__ = (
+        "_added",
         "_anchor",
         "_available",
         "_count",
+        "_finish",
         "_gap",
         "_nodes",
         "_plain",
@@ -65,10 +69,9 @@ class Live:
         "_policy",
         "_read",
         "_readers",
-        "_result",
-        "_straight",
+        "_row",
+        "_take",
         "_time",
-        "_values",
     )
 
     def __init__(
@@ -94,16 +97,17 @@ class Live:
         self._plan: Plan = planned(request, single=alone)
         self._nodes = [Node(step) for step in self._plan.steps]
         self._read = BarReader(self._plan.columns, asker=self._plan.steps[-1].bound.indicator.name, series=series)
-        self._readers, self._result = self._read.readers, self._plan.result
+        self._readers = self._read.readers
+        self._finish: Any = self._plan.straight
         self._gap, self._policy, self._available = gap, nan_policy, tuple(available)
         # Most bars need no more than to be later than the one before.
         self._plain = gap is None and not self._plan.timed and not self._plan.careful
-        # One indicator takes most bars as they are read.
-        self._straight = self._plan.straight
         self._time: int | None = None
         self._anchor: int | None = None
         self._count = 0
-        self._values: tuple[float, ...] = self._nothing()
+        # The values of a bar are these one after the other.
+        self._row, self._added = self._nothing(), _NONE
+        self._take: Take | None = None
 
     @staticmethod
     def open(
@@ -136,25 +140,40 @@ class Live:
         """
         reader = self._readers.get(type(bar))
         time, row, finite = self._read(bar) if reader is None else reader(bar)
+        take = self._take
+        if take is None or not finite:
+            return self._update(time, row)
+        before = self._time
+        # One indicator under way takes most bars as they are read.
+        if (before is None) if time is None else (before is not None and time > before):
+            added = take(row)
+            self._time, self._row, self._added = time, row, added
+            self._count += 1
+            return self._finish(added)
+        return self._update(time, row)
+
+    def _update(self, time: int | None, row: tuple[float, ...]) -> Any:
         before = self._time
         if self._plain and (before is None or (time is not None and time > before)):
-            if finite and self._straight:
-                node = self._nodes[0]
-                node.begun = True
-                values = row + node.handle.take(row)
-            else:
-                values = row
-                for node in self._nodes:
-                    values += node.update(values, time)
+            values = row
+            for node in self._nodes:
+                values += node.update(values, time)
             if time is not None:
                 self._time = time
                 if before is None:
                     self._anchor = time
         else:
             values = self._careful_update(time, row)
-        self._values = values
         self._count += 1
-        return self._result(values)
+        self._reach(values)
+        return self._plan.result(values)
+
+    def _reach(self, values: tuple[float, ...]) -> None:
+        """Be at a bar of these values, and choose how the next one is taken."""
+        self._row, self._added = values, _NONE
+        node = self._nodes[0]
+        straight = self._plain and self._plan.straight is not None and node.begun
+        self._take = node.handle.take if straight else None
 
     def peek(self, bar: Any) -> Any:
         """Return what `update` would return for a bar that is still forming, and change nothing."""
@@ -171,6 +190,7 @@ class Live:
         for name in Live.__slots__:
             setattr(other, name, getattr(self, name))
         other._nodes = [node.copy() for node in self._nodes]
+        other._reach(self._row + self._added)
         return other
 
     def warm(self, history: Any, *, whole: bool = True, anchor: int | None = None) -> "Live":
@@ -198,7 +218,7 @@ class Live:
             _fill(node, evaluation, whole=whole or since)
             results += evaluation.results(node.step.bound)
         self._nodes = fresh
-        self._values = tuple(float(array[-1]) if len(array) else math.nan for array in (*columns, *results))
+        self._reach(tuple(float(array[-1]) if len(array) else math.nan for array in (*columns, *results)))
         if timed:
             self._time = int(table.time[-1])
             self._anchor = _first(table, begin if any(map(_counts, fresh)) else 0)
@@ -210,12 +230,13 @@ class Live:
     @property
     def value(self) -> Any:
         """Return what the last `update` returned; missing before the first bar."""
-        return self._plan.result(self._values)
+        return self._plan.result(self._row + self._added)
 
     @property
     def values(self) -> dict[str, float]:
         """Return the values of the last bar by column."""
-        return {name: self._values[at] for name, at in zip(self._plan.request.picks, self._plan.places, strict=True)}
+        values = self._row + self._added
+        return {name: values[at] for name, at in zip(self._plan.request.picks, self._plan.places, strict=True)}
 
     @property
     def time(self) -> int | None:
@@ -298,7 +319,7 @@ class Live:
                 "time": None if self._time is None else str(self._time),
                 "anchor": None if self._anchor is None else str(self._anchor),
                 "count": self._count,
-                "values": [value.hex() for value in self._values],
+                "values": [value.hex() for value in self._row + self._added],
                 "nodes": [node.save() for node in self._nodes],
             }
         )
@@ -318,11 +339,11 @@ class Live:
     def taking(self, fields: Fields) -> "Live":
         """Take over a state that was read; returns itself."""
         nodes, values = fields.sequence("nodes"), fields.sequence("values")
-        if len(nodes) != len(self._nodes) or len(values) != len(self._values):
+        if len(nodes) != len(self._nodes) or len(values) != len(self._row + self._added):
             raise fields.wrong("its indicators are made of other parts here")
         for node, state in zip(self._nodes, nodes, strict=True):
             node.load(state)
-        self._values = tuple(fields.number("values", value) for value in values)
+        self._reach(tuple(fields.number("values", value) for value in values))
         self._time, self._anchor, self._count = fields.time("time"), fields.time("anchor"), fields.count("count")
         return self
 

@@ -27,8 +27,8 @@ class Plan:
     """The columns that are read, the steps in order, and how a result is made of all values of a bar.
 
     The values of a bar are those of its columns, then those of each step. ``careful`` says that a step may fail after
-    another one has moved on, so that a bar has to be tried on copies, ``straight`` that there is one step, whose inputs
-    are the columns.
+    another one has moved on, so that a bar has to be tried on copies. ``straight`` makes a result of the values of the
+    last step alone, if there is but one, whose inputs are the columns as they are.
     """
 
     request: Request
@@ -39,7 +39,7 @@ class Plan:
     result: Callable[[Any], Any] = field(repr=False)
     timed: bool
     careful: bool
-    straight: bool
+    straight: Callable[[Any], Any] | None = field(repr=False)
 
 
 def planned(request: Request, *, single: bool) -> Plan:
@@ -49,6 +49,8 @@ def planned(request: Request, *, single: bool) -> Plan:
     columns = tuple(column.key for column in request.columns)
     steps, at = _steps(request, columns)
     places = tuple(at[pick.bound.key] + pick.place for pick in request.picks.values())
+    alone = len(steps) == 1 and steps[0].places == tuple(range(len(columns))) and not request.timed
+    own = tuple(place - len(columns) for place in places)
     custom = any(step.bound.indicator.owner != BUILT_IN for step in steps)
     refusing = len(steps) > 1 and any(step.bound.policy == "raise" for step in steps)
     return Plan(
@@ -60,7 +62,7 @@ def planned(request: Request, *, single: bool) -> Plan:
         result=_result(request, places, single=single),
         timed=request.timed,
         careful=custom or refusing,
-        straight=len(steps) == 1 and steps[0].places == tuple(range(len(columns))) and not request.timed,
+        straight=_result(request, own, single=single) if alone else None,
     )
 
 

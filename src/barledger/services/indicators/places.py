@@ -17,7 +17,7 @@ from barledger.services.indicators.reading import skipped
 from barledger.services.instruments import InstrumentService
 from barledger.services.retrieval.selection import select
 from barledger.services.retrieval.state import State
-from barledger.services.retrieval.view import Part, View
+from barledger.services.retrieval.view import NOTHING_KNOWN, Part, View
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +79,8 @@ class Places:
     @staticmethod
     def added(held: Held, place: Place) -> Part:
         """Return the newest bars behind those of a table of one series, to which at most bars were `appended`."""
-        stretch = place.view.read(Interval(int(held.table.time[-1]) + 1, END_OF_TIME), looked=place.state)
+        looked = NOTHING_KNOWN if place.state is None else {place.state.series: place.state}
+        stretch = place.view.read(Interval(int(held.table.time[-1]) + 1, END_OF_TIME), looked=looked)
         return stretch.parts[0]
 
     def due(self, question: Question, place: Place) -> int | None:

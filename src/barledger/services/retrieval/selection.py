@@ -81,7 +81,7 @@ def read_views(views: Sequence[View], request: ReadRequest, keep: Keep = lambda 
     )
     plain = not request.windowed and request.known_within is None and request.version.kind != "first"
     if len(views) == 1 or materialised or not plain:
-        looked = first.state.looked.get(first.series[0]) if len(views) == 1 else None
+        looked = first.state.looked
         return [
             read_window(view, request) if request.windowed else view.read(request.interval, looked=looked)
             for view in views

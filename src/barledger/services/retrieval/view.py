@@ -3,7 +3,8 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from types import MappingProxyType
+from typing import Any, Final
 
 import numpy as np
 
@@ -26,6 +27,8 @@ from barledger.services.cache.versions import left, read_pin, within_pin
 from barledger.services.instruments import InstrumentService
 from barledger.services.retrieval.request import OBSERVED, ReadRequest
 from barledger.services.retrieval.state import State
+
+NOTHING_KNOWN: Final[Mapping[Series, SeriesState]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,11 +103,13 @@ class View:
 
     # --- reading -------------------------------------------------------------------------------
 
-    def read(self, interval: Interval, *, firm_from: int | None = None, looked: SeriesState | None = None) -> Stretch:
+    def read(
+        self, interval: Interval, *, firm_from: int | None = None, looked: Mapping[Series, SeriesState] = NOTHING_KNOWN
+    ) -> Stretch:
         """Return what lies in the interval; raises `RevisionExpired` where retention deleted some of it.
 
         Of what lies before ``firm_from`` there is what retention has left; without one, that is so for an interval
-        without a start. ``looked`` is what the ledger told of the series just now, if that is a single one.
+        without a start. ``looked`` is what the ledger told of series just now.
         """
         if self.pins:
             snapshot = self.state.snapshot
@@ -112,7 +117,7 @@ class View:
             parts = [Part(series=one.series, rows=one.rows, revision=one.revision) for one in seen]
             return self.joined(parts, seen[0].interval)
         firm = firm_from if firm_from is not None else (END_OF_TIME if interval.start == BEGINNING else BEGINNING)
-        return self.joined([self._read(series, interval, firm, looked) for series in self.series], interval)
+        return self.joined([self._read(series, interval, firm, looked.get(series)) for series in self.series], interval)
 
     def asked(self, interval: Interval, states: Mapping[Series, SeriesState]) -> list[Asked]:
         """Return what to read for a plain question about many views; see `services.cache.cut`.
