@@ -15,6 +15,7 @@ from starlette.responses import FileResponse, Response
 import barledger
 from barledger import BarLedger
 from barledger.api.address import Address
+from barledger.api.memory import give_back
 from barledger.api.security.callers import Reader, Sessions
 from barledger.api.security.rates import Rates
 from barledger.api.server import Serving, server_of
@@ -27,6 +28,7 @@ def main() -> None:
     kind, folder, handle = sys.argv[1], Path(sys.argv[2]), int(sys.argv[3])
     file = Path(sys.argv[4]) if len(sys.argv) > 4 else None
     listening = socket.socket(fileno=handle)
+    give_back()
     with barledger.connect(folder) as bl:
         server = server_of(bl, Serving(address=Address(host="127.0.0.1", port=listening.getsockname()[1])))
         if kind == "bare":

@@ -22,6 +22,7 @@ def untouched(bl: BarLedger, monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(bl.vault.store, "read", refuse)
     monkeypatch.setattr(bl.vault.ledger.revisions, "states", refuse)
+    monkeypatch.setattr(bl.vault.ledger.catalog, "states", refuse)
 
 
 @pytest.mark.parametrize("query", ["", "?last=5&format=csv", "?limit=7", "?format=arrow", "?version=first"])
@@ -101,8 +102,8 @@ def test_what_changes_with_the_time_is_asked_for_anew(
 ) -> None:
     client.get(AAPL + query)
     looked: list[object] = []
-    states = bl.vault.ledger.revisions.states
-    monkeypatch.setattr(bl.vault.ledger.revisions, "states", lambda *given: looked.append(given) or states(*given))
+    states = bl.vault.ledger.catalog.states
+    monkeypatch.setattr(bl.vault.ledger.catalog, "states", lambda *given: looked.append(given) or states(*given))
     client.get(AAPL + query)
     assert looked
 
@@ -131,8 +132,8 @@ def test_what_has_more_than_a_megabyte_is_read_anew(
     asked = "/api/v1/data/ohlcv/LONG/1d?format=arrow"
     first = client.get(asked)
     looked: list[object] = []
-    states = bl.vault.ledger.revisions.states
-    monkeypatch.setattr(bl.vault.ledger.revisions, "states", lambda *given: looked.append(given) or states(*given))
+    states = bl.vault.ledger.catalog.states
+    monkeypatch.setattr(bl.vault.ledger.catalog, "states", lambda *given: looked.append(given) or states(*given))
     assert client.get(asked).content == first.content
     assert looked
 

@@ -137,6 +137,11 @@ def test_a_mark_is_the_same_until_the_answer_changes(bl: BarLedger, wish: dict[s
     assert (mark() != before) or bl.bars("A", "1d", **wish).digest == told
 
 
+def test_other_questions_have_other_marks(bl: BarLedger) -> None:
+    marks = {str(wish): bl.retrieval.scroll("A", "1d", **wish).mark for wish in QUESTIONS}
+    assert len(set(marks.values())) == len(marks)
+
+
 def test_news_of_corporate_actions_change_the_marks_of_adjusted_bars_alone(bl: BarLedger) -> None:
     def marks() -> list[str]:
         wishes: list[dict[str, Any]] = [{}, {"version": "pinned"}, {"adjust": "splits"}, {"include_adjusted": True}]

@@ -2,6 +2,7 @@
 
 import datetime as dt
 from itertools import pairwise
+from time import sleep
 
 import numpy as np
 import pandas as pd
@@ -111,6 +112,12 @@ SECOND_OF_2005 = 1_109_549_400_000_000_000
 )
 def test_one_instant_can_be_written_in_many_ways(value: Instant) -> None:
     assert parse_time(value) == SECOND_OF_2005
+
+
+def test_now_is_later_each_time() -> None:
+    before = parse_time("now")
+    sleep(0.001)
+    assert parse_time("now") > before
 
 
 def test_a_date_is_its_midnight_in_utc() -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import lru_cache
 from typing import Any, Final
 
 import numpy as np
@@ -126,6 +127,12 @@ def parse_time(value: Instant) -> int:
         raise InvalidInterval(reason=f"{value!r} is not a time")
     if isinstance(value, int | np.integer):
         return min(max(int(value), BEGINNING), END_OF_TIME)
+    # "now", or a time of the day, means something else each time.
+    dated = type(value) is str and value[4:5] == value[7:8] == "-"
+    return _of_date(value) if dated else _parsed(value)
+
+
+def _parsed(value: Any) -> int:
     try:
         stamp: Any = pd.Timestamp(value)
         if stamp is pd.NaT:
@@ -133,6 +140,10 @@ def parse_time(value: Instant) -> int:
         return _clamped(stamp)
     except (ValueError, TypeError, OverflowError) as error:
         raise InvalidInterval(reason=f"{value!r} is not a time") from error
+
+
+_of_date: Final = lru_cache(maxsize=1_024)(_parsed)
+"""Reads a text that begins with a date, as happens more than once on its way through the rooms."""
 
 
 def _clamped(stamp: pd.Timestamp) -> int:

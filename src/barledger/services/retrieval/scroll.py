@@ -7,10 +7,10 @@ changed.
 """
 
 import hashlib
-import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
+from operator import attrgetter
 from typing import Any, Final
 
 import numpy as np
@@ -38,6 +38,13 @@ from barledger.services.retrieval.window import read_window
 
 PORTION: Final = 65_536
 """So many bars are about as much as is held at once."""
+
+_NESTED: Final = {
+    "interval": ("interval.start", "interval.end"),
+    "version": tuple(f"version.{one.name}" for one in fields(Version)),
+}
+_ASKED: Final = attrgetter(*(name for one in fields(ReadRequest) for name in _NESTED.get(one.name, (one.name,))))
+"""All that a request asks for, as text, numbers, and tuples of these."""
 
 # A portion may hold so many times more than the ledger's counts of now promise, where bars were withdrawn since.
 _SLACK: Final = 4
@@ -136,22 +143,18 @@ class Scroll:
     def mark(self) -> str:
         """Return a digest of everything that the answer depends on; equal marks are equal answers."""
         snapshot = self.view.state.snapshot
-        asked = {one.name: getattr(self.request, one.name) for one in fields(self.request)}
-        asked |= {
-            "version": asdict(self.request.version),
-            "interval": [self.request.interval.start, self.request.interval.end],
-        }
-        told = {
-            "ledger": self.view.vault.ledger.id,
-            "request": {name: _plain(value) for name, value in asked.items()},
-            "series": [_state_told(state, self.view.state.at) for state in self._states],
-            "snapshot": [snapshot.id, snapshot.data_hash] if snapshot else [],
-            "made_for": self.view.made_for(self.view.series),
-            "calendar": self.calendar,
-            "events": _plain(self._events_until),
-            "known_at": _plain(self.known_at),
-        }
-        return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
+        told = (
+            self.view.vault.ledger.id,
+            _ASKED(self.request),
+            [_state_told(state, self.view.state.at) for state in self._states],
+            (snapshot.id, snapshot.data_hash) if snapshot else (),
+            self.view.made_for(self.view.series),
+            self.calendar,
+            self._events_until,
+            self.known_at,
+        )
+        # All of it is text, numbers, and tuples of these.
+        return hashlib.sha256(repr(told).encode()).hexdigest()
 
     @cached_property
     def calendar(self) -> str:
@@ -187,7 +190,7 @@ class Scroll:
         """Return all bars at once."""
         if self._whole is None:
             newest = self.request.last is not None
-            stretch = read_window(self.view, self.request) if newest else self._read(self.interval)
+            stretch = read_window(self.view, self.request) if newest else self._read(self.interval, self._states)
             self._whole = self._bars(stretch)
         return self._whole
 
@@ -299,9 +302,10 @@ class Scroll:
                 return
             wanted *= 2
 
-    def _read(self, interval: Interval) -> Stretch:
+    def _read(self, interval: Interval, looked: Sequence[SeriesState] = ()) -> Stretch:
         unbounded = self.request.interval.start == BEGINNING
-        return self.view.read(interval, firm_from=END_OF_TIME if unbounded else self.request.interval.start)
+        firm_from = END_OF_TIME if unbounded else self.request.interval.start
+        return self.view.read(interval, firm_from=firm_from, looked={state.series: state for state in looked})
 
     def _bars(self, stretch: Stretch) -> Bars:
         notes = told_window(self.request, stretch)
@@ -395,7 +399,9 @@ def open_scroll(
         return _going_on(view, request, adjuster, bookmark, portion)
     # The earliest moment at which the same was known, so that the same question has the same mark later.
     known_at = max(settled(view), 1) if request.adjustment and view.state.known_at is None else 0
-    states = vault.ledger.revisions.states(view.series)
+    known = view.state.looked
+    looked = all(one in known for one in view.series)
+    states = [known[one] for one in view.series] if looked else vault.ledger.revisions.states(view.series)
     return Scroll(_settled(view, states), request, adjuster, known_at=known_at, portion=portion, looked=states)
 
 
@@ -459,22 +465,9 @@ def _at(view: View, bookmark: Bookmark) -> View:
     return replace(view, series=series, state=replace(view.state, at=at))
 
 
-def _state_told(state: SeriesState, at: Mapping[Series, int]) -> list[Any]:
+def _state_told(state: SeriesState, at: Mapping[Series, int]) -> tuple[Any, ...]:
     """Return what of a series' state decides what a read at its revision gives."""
     number = at.get(state.series, 0)
     open_ = state.pending if 0 < state.pending <= number else 0
-    gone = [[str(one.interval.start), str(one.interval.end), str(one.revision), one.refilled] for one in state.gone]
-    return [str(state.series), str(min(number, state.revision)), str(open_), str(state.horizon), gone]
-
-
-def _plain(value: Any) -> Any:
-    """Return a value for canonical JSON: large integers as text."""
-    if isinstance(value, bool) or value is None or isinstance(value, str):
-        return value
-    if isinstance(value, int):
-        return str(value)
-    if isinstance(value, Mapping):
-        return {str(name): _plain(one) for name, one in value.items()}
-    if isinstance(value, Sequence):
-        return [_plain(one) for one in value]
-    return str(value)
+    gone = [(one.interval.start, one.interval.end, one.revision, one.refilled) for one in state.gone]
+    return str(state.series), min(number, state.revision), open_, state.horizon, gone
