@@ -28,7 +28,7 @@ class Evaluation:
 
     def columns(self, request: Request) -> dict[str, Floats]:
         """Return the columns of a request, each of the table's length, missing where there is no value."""
-        return {name: self.values(pick) for name, pick in request.picks.items()}
+        return {name: self.results(pick.bound)[pick.place] for name, pick in request.picks.items()}
 
     def values(self, pick: Pick) -> Floats:
         """Return one output."""

@@ -111,8 +111,10 @@ class IndicatorService:
         """
         explanation = Explanation() if explain else None
         if isinstance(instrument, Bars):
-            given = {"start": start, "end": end, "last": last, "source": source, "adjust": adjust, "anchor": anchor}
-            refuse_reading(given | {"options": options, "fetch_missing": fetch_missing or None}, version=version)
+            plain = start is end is last is source is adjust is anchor is options is None and version == "latest"
+            if not plain or fetch_missing:
+                given = {"start": start, "end": end, "last": last, "source": source, "adjust": adjust, "anchor": anchor}
+                refuse_reading(given | {"options": options, "fetch_missing": fetch_missing or None}, version=version)
             request = self._requests.bound(specs, nan_policy)
             beside = [others] if isinstance(others, Bars) else others
             return self._calculator.in_hand(request, instrument, timeframe, beside, explanation)
