@@ -115,6 +115,11 @@ def _without(interval: Interval, hole: Interval) -> list[Interval]:
     return [part for part in parts if not part.empty]
 
 
+def lasts(value: Instant) -> bool:
+    """Tell whether an instant is the same whenever it is read, as "now" and a time of the day are not."""
+    return not isinstance(value, str) or value[4:5] == value[7:8] == "-"
+
+
 def parse_time(value: Instant) -> int:
     """Return ns since the epoch; text, dates and times without a zone are in UTC, integers are ns already.
 
@@ -127,9 +132,7 @@ def parse_time(value: Instant) -> int:
         raise InvalidInterval(reason=f"{value!r} is not a time")
     if isinstance(value, int | np.integer):
         return min(max(int(value), BEGINNING), END_OF_TIME)
-    # "now", or a time of the day, means something else each time.
-    dated = type(value) is str and value[4:5] == value[7:8] == "-"
-    return _of_date(value) if dated else _parsed(value)
+    return _of_date(value) if type(value) is str and lasts(value) else _parsed(value)
 
 
 def _parsed(value: Any) -> int:

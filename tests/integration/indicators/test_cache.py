@@ -126,6 +126,12 @@ def test_the_same_question_is_answered_from_memory(bl: BarLedger) -> None:
     assert "50% of 2 columns were known" in str(bl.indicators.cache.info)
 
 
+def test_a_question_up_to_now_is_another_one_later(bl: BarLedger) -> None:
+    for asked, same in (({"end": "now"}, False), ({"end": day(300)}, True), ({"end": "1970-06-01"}, True)):
+        first = bl.indicators.calculate("moved(25)", "A", "1d", **asked)
+        assert (bl.indicators.calculate("moved(25)", "A", "1d", **asked) is first) is same
+
+
 def test_shared_parts_and_other_windows_are_known(bl: BarLedger) -> None:
     bl.indicators.calculate("sma(moved(25), 5)", "A", "1d")
     explained = bl.indicators.calculate(["moved(25)"], "A", "1d", start=day(100), explain=True).explanation

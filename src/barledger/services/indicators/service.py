@@ -6,7 +6,7 @@ from importlib import import_module
 from typing import Any, Final
 
 from barledger.domain.bars import Bars
-from barledger.domain.interval import Instant
+from barledger.domain.interval import Instant, lasts
 from barledger.errors import InputUnsuitable, InvalidSetting
 from barledger.indicators.binding import listed
 from barledger.indicators.calculation import Calculation
@@ -111,8 +111,8 @@ class IndicatorService:
         """
         explanation = Explanation() if explain else None
         if isinstance(instrument, Bars):
-            plain = start is end is last is source is adjust is anchor is options is None and version == "latest"
-            if not plain or fetch_missing:
+            wishes = (start, end, last, source, adjust, anchor, options)
+            if fetch_missing or version != "latest" or any(one is not None for one in wishes):
                 given = {"start": start, "end": end, "last": last, "source": source, "adjust": adjust, "anchor": anchor}
                 refuse_reading(given | {"options": options, "fetch_missing": fetch_missing or None}, version=version)
             request = self._requests.bound(specs, nan_policy)
@@ -124,7 +124,8 @@ class IndicatorService:
         if others:
             raise InvalidSetting(setting="others", reason="they go with bars in hand; a library reads them by itself")
         asked = None
-        if cache and not explain and not fetch_missing:
+        lasting = all(one is None or lasts(one) for one in (start, end, anchor))
+        if lasting and cache and not explain and not fetch_missing:
             words = (instrument, timeframe, start, end, last, source, version, adjust, anchor, nan_policy)
             asked = self._calculator.asked((specs if isinstance(specs, str) else listed(specs), *words))
             known = self._calculator.known(asked)
