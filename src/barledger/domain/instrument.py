@@ -108,10 +108,14 @@ class Instrument(Readable):
 
 
 class Register:
-    """What is said of all instruments, so arranged that one of many is described quickly."""
+    """What is said of all instruments, so arranged that one of many is described quickly.
 
-    def __init__(self, facts: Iterable[Facts]) -> None:
+    Of two with the same ``mark`` of a ledger the same is said.
+    """
+
+    def __init__(self, facts: Iterable[Facts], *, mark: tuple[int, int] = (0, 0)) -> None:
         """Tell words on one instrument from words on many."""
+        self.mark = mark
         self._plain: dict[str, list[Facts]] = {}
         self._globs: list[Facts] = []
         for said in facts:

@@ -30,7 +30,7 @@ class InstrumentService:
     def __init__(self, vault: Vault) -> None:
         """Work on this ledger."""
         self._vault = vault
-        self._known: tuple[tuple[int, int], Register] | None = None
+        self._known: Register | None = None
         self._tellings: builtins.list[Telling] = []
         self._told_by = 0
         self._registers: OrderedDict[int, Register] = OrderedDict()
@@ -51,9 +51,10 @@ class InstrumentService:
     def register(self) -> Register:
         """Return what is said of all instruments, as it is now; read again only if somebody said something."""
         mark = self._vault.ledger.instruments.facts_mark()
-        if self._known is None or self._known[0] != mark:
-            self._known = mark, Register(self._vault.ledger.instruments.facts())
-        return self._known[1]
+        known = self._known
+        if known is None or known.mark != mark:
+            known = self._known = Register(self._vault.ledger.instruments.facts(), mark=mark)
+        return known
 
     def register_at(self, known_at: int) -> Register:
         """Return what had been said of all instruments by a time (ns)."""

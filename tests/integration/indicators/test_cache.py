@@ -132,6 +132,13 @@ def test_a_question_up_to_now_is_another_one_later(bl: BarLedger) -> None:
         assert (bl.indicators.calculate("moved(25)", "A", "1d", **asked) is first) is same
 
 
+def test_sessions_on_a_library_know_what_others_computed(bl: BarLedger) -> None:
+    bl.indicators.calculate("moved(25)", "A", "1d")
+    with bl.acting_as("alice") as other:
+        explained = other.indicators.calculate("moved(25)", "A", "1d", last=20, explain=True).explanation
+        assert [step.what for step in explained] == ["cache"]
+
+
 def test_shared_parts_and_other_windows_are_known(bl: BarLedger) -> None:
     bl.indicators.calculate("sma(moved(25), 5)", "A", "1d")
     explained = bl.indicators.calculate(["moved(25)"], "A", "1d", start=day(100), explain=True).explanation

@@ -55,7 +55,7 @@ class Places:
         names = [(name, question.timeframe) for name in (question.instrument, *need.others)]
         views = select(self._vault, self._instruments, names, asked)
         series = tuple(one for view in views for one in view.series)
-        state, facts = views[0].state, views[0].register
+        state, facts = views[0].state, views[0].register.mark
         if state.snapshot is not None:
             pinned = (state.snapshot.id, state.snapshot.created_at)
             at_snapshot = (series, pinned, question.adjust, facts)
