@@ -1,6 +1,7 @@
 """What is kept never shows in an answer: only in how long it takes, and in what the cache tells of itself."""
 
 import gc
+import sys
 import weakref
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 
 from barledger.barledger import BarLedger
 from barledger.domain.timeframe import DAY
-from barledger.errors import BarledgerError, ValuesMissing
+from barledger.errors import BarledgerError, InvalidSetting, ValuesMissing
 from barledger.ledger.sql import SqlLedger
 from barledger.settings import Settings
 from barledger.stores.memory import MemoryStore
@@ -172,13 +173,53 @@ def test_a_column_that_no_bar_has_goes_on_missing(bl: BarLedger) -> None:
         bl.write("A", "1d", daily(range(newest, newest + 1)), source="mine")
 
 
+def test_a_table_with_its_own_instrument_by_name_goes_on(bl: BarLedger) -> None:
+    for newest in range(300, 303):
+        for spec in ("sma(@A.close, 3)", "sma(close, 5)"):
+            assert told(bl, spec) == told(bl, spec, cache=False)
+        bl.write("A", "1d", daily(range(newest, newest + 1)), source="mine")
+
+
+def test_bars_that_are_added_take_no_more_than_they_are(bl: BarLedger) -> None:
+    for newest in range(300, 380):
+        bl.write("A", "1d", daily(range(newest, newest + 1)), source="mine")
+        bl.indicators.calculate("sma(close, 3)", "A", "1d")
+    (held,) = bl.indicators.cache._sizes
+    assert sum(map(len, held.added)) == 79
+    assert len(held.added) == 2 + 15
+    assert all(column.base is None for rows in held.added for _, column in rows.columns() if column is not None)
+    assert told(bl, "sma(close, 3)") == told(bl, "sma(close, 3)", cache=False)
+
+
+def test_options_without_fetching_are_refused_however_often_it_was_asked(bl: BarLedger) -> None:
+    for _ in range(2):
+        bl.indicators.calculate("sma(close, 3)", "A", "1d")
+        with pytest.raises(InvalidSetting, match="nothing is fetched"):
+            bl.indicators.calculate("sma(close, 3)", "A", "1d", options={"a": 1})
+
+
+def test_threads_that_compute_on_one_table_do_not_disturb_each_other(bl: BarLedger) -> None:
+    def ask(first: int) -> None:
+        for period in range(first, first + 40):
+            bl.indicators.calculate(f"sma(close, {period})", "A", "1d")
+            assert bl.indicators.cache.info.bytes
+
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor(4) as pool:
+            list(pool.map(ask, (2, 50, 100, 150)))
+    finally:
+        sys.setswitchinterval(interval)
+
+
 def test_the_bytes_that_are_kept_in_mind_are_those_that_there_are(bl: BarLedger) -> None:
     cache = bl.indicators.cache
     for newest in range(300, 304):
         for name in ("A", "B"):
             bl.indicators.calculate(["sma(close, 3)", "rsi"], name, "1d", last=newest - 280)
             bl.indicators.calculate("obv", name, "1d")
-            assert sum(cache._sizes.values()) == cache._bytes == cache.info.bytes
+            assert sum(cache._sizes.values()) == sum(one.nbytes for one in cache._sizes) == cache.info.bytes
         bl.write("A", "1d", daily(range(newest, newest + 1)), source="mine")
         bl.write("B", "1d", daily(range(newest - 299, newest - 297), seed=newest), source="mine")
     cache.clear()

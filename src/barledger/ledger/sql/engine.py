@@ -118,9 +118,9 @@ class Database:
         try:
             looker, cursor = self._lookers.pop()
         except IndexError:
-            looker = self._engine.raw_connection()
-            cursor = looker.cursor()
+            looker, cursor = self._engine.raw_connection(), None
         try:
+            cursor = cursor or looker.cursor()
             cursor.execute(statement, parameters)
             found: Sequence[Any] = cursor.fetchall()
         except BaseException:

@@ -28,8 +28,7 @@ class Telling:
     def __init__(self, held: Held, request: Request, rows: Rows, anchor: int) -> None:
         """Tell of some rows of a table that were answered, by what computed from an anchor."""
         # A table that is kept may grow: what is told later is told of what there is now.
-        self._gaps, self._bars, self._others = Gaps(table=held.table), held.bars, held.others
-        self._added, self._count = held.added, len(held.added)
+        self._gaps, self._bars, self._added, self._others = Gaps(table=held.table), held.bars, held.added, held.others
         self._revisions, self._judged = held.revisions, held.judged
         self._request, self._rows, self._anchor = request, rows, anchor
 
@@ -51,7 +50,7 @@ class Telling:
     @cached_property
     def bars_digest(self) -> str:
         """Return the digest of the bars used: of one instrument canonically, of several over theirs by name."""
-        bars = concat([self._bars.rows, *self._added[: self._count]])
+        bars = concat([self._bars.rows, *self._added])
         mine = digest(bars.pick(self._used), self._bars.timeframe).hex()
         return _beside(mine, self._others, self._gaps.table.time[self._used])
 

@@ -81,7 +81,7 @@ class IndicatorCache:
                 hits=self._hits,
                 misses=self._misses,
                 entries=len(self._sizes),
-                bytes=sum(one.nbytes for one in self._sizes),
+                bytes=self._bytes,
                 limit=self._limit,
             )
 
@@ -93,13 +93,13 @@ class IndicatorCache:
             self._sizes.clear()
             self._bytes = self._hits = self._misses = 0
 
-    def count(self, held: Held, hits: int, misses: int) -> None:
-        """Count columns of a table that were known, and those that were not, and heed what it takes now."""
+    def count(self, held: Held, size: int, hits: int, misses: int) -> None:
+        """Count columns of a table that were known, and those that were not, and heed how many bytes it takes now."""
         with self._lock:
             self._hits += hits
             self._misses += misses
             if held in self._sizes:
-                self._weigh(held)
+                self._weigh(held, size)
                 self._shrink()
 
     # --- tables --------------------------------------------------------------------------------
@@ -113,14 +113,14 @@ class IndicatorCache:
         return next((one for one in reversed(kept) if fits(one)), None)
 
     def keep(self, place: Hashable, held: Held) -> None:
-        """Keep a table; raises nothing, and keeps none that is too large."""
+        """Keep a table that nobody else has yet; raises nothing, and keeps none that is too large."""
         with self._lock:
             kept = self._kept.setdefault(place, [])
             # What a longer one answers as well is not needed any more.
             for one in [one for one in kept if _within(one, held)]:
                 self._take_out(kept, one)
             kept.append(held)
-            self._weigh(held)
+            self._weigh(held, held.nbytes)
             self._kept.move_to_end(place)
             self._shrink()
 
@@ -142,8 +142,7 @@ class IndicatorCache:
             if not kept:
                 del self._kept[place]
 
-    def _weigh(self, held: Held) -> None:
-        size = held.nbytes
+    def _weigh(self, held: Held, size: int) -> None:
         self._bytes += size - self._sizes.get(held, 0)
         self._sizes[held] = size
 

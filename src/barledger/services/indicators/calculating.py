@@ -85,7 +85,8 @@ class Calculator:
                 told=lambda: telling,
                 explanation=explanation,
             )
-        self._cache.count(held, hits, len(columns) - hits)
+            size = held.nbytes
+        self._cache.count(held, size, hits, len(columns) - hits)
         # What is said once is said again when it is asked again.
         if asked is not None and place is not None and not overlooked:
             self._cache.remember(asked.key, Answer(made, held, inquiry, asked.mark, generation))

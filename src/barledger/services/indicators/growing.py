@@ -7,11 +7,12 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from barledger.domain.rows import Floats, Ints, Rows
+from barledger.domain.rows import Floats, Ints, Rows, concat
 
 Column = npt.NDArray[Any]
 _SHARE: Final = 8
 _LEAST: Final = 1_024
+_JOINED: Final = 32
 
 
 class Growing:
@@ -63,7 +64,8 @@ class GrowingColumns:
         block = np.empty((len(columns), _roomy(len(time))))
         for row, values in zip(block, columns.values(), strict=True):
             row[: len(time)] = values
-        self._names, self._of = tuple(columns), attrgetter(*columns)
+        # A spec may name the instrument of the bars, as in @AAPL.close.
+        self._names, self._of = tuple(columns), attrgetter(*(name.rpartition(".")[2] for name in columns))
         self._time, self._columns = Growing(time), Growing(block, len(time))
 
     @property
@@ -85,6 +87,14 @@ class GrowingColumns:
     def view(self) -> tuple[Ints, dict[str, Floats]]:
         """Return the times and all columns, read-only."""
         return self._time.view(), dict(zip(self._names, self._columns.view(), strict=True))
+
+
+def piled(parts: tuple[Rows, ...], rows: Rows) -> tuple[Rows, ...]:
+    """Return parts with one more; what is alike in size is joined now and then, so that there are few of them."""
+    parts = (*parts, rows)
+    while len(parts) >= _JOINED and len(parts[-_JOINED]) < _JOINED * len(parts[-1]):
+        parts = (*parts[:-_JOINED], concat(parts[-_JOINED:]))
+    return parts
 
 
 def _roomy(size: int) -> int:

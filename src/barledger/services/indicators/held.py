@@ -9,7 +9,7 @@ import numpy as np
 
 from barledger.domain.bars import Bars
 from barledger.domain.interval import BEGINNING, Interval
-from barledger.domain.rows import Floats, Ints
+from barledger.domain.rows import Floats, Ints, copied
 from barledger.domain.rows import Rows as BarRows
 from barledger.domain.series import Series
 from barledger.indicators.binding import Pick, Request
@@ -19,7 +19,7 @@ from barledger.indicators.table import Table
 from barledger.services.indicators.absences import Judged
 from barledger.services.indicators.choosing import choose, foresees
 from barledger.services.indicators.explanation import Explanation
-from barledger.services.indicators.growing import Growing, GrowingColumns
+from barledger.services.indicators.growing import Growing, GrowingColumns, piled
 
 Span = tuple[int, int | None]
 """From which row of a table something is computed, and up to which one; None for its end, wherever that moves."""
@@ -45,12 +45,13 @@ class Held:
     revisions: Mapping[Series, int]
     judged: Judged
     others: Mapping[str, Bars] = field(default_factory=dict)
-    added: list[BarRows] = field(default_factory=list)
+    added: tuple[BarRows, ...] = ()
     state: Any = None
     due: int | None = None
     generation: int = 0
     lock: Any = field(default_factory=RLock)
     _grown: GrowingColumns | None = None
+    _piled: int = 0
     _known: dict[tuple[Span, str], tuple[Growing, ...]] = field(default_factory=dict)
 
     def known_from(self, anchor: int | None) -> int:
@@ -65,12 +66,12 @@ class Held:
 
     @property
     def nbytes(self) -> int:
-        """Return the memory that columns and results take."""
+        """Return the memory that columns, results and what was added take; for who holds the lock."""
         if self._grown is None:
             table = self.table.time.nbytes + sum(one.nbytes for one in self.table.columns.values())
         else:
             table = self._grown.nbytes
-        return table + sum(one.nbytes for known in self._known.values() for one in known)
+        return table + self._piled + sum(one.nbytes for known in self._known.values() for one in known)
 
     def forget(self, generation: int) -> None:
         """Drop results of other definitions than those of a generation of the registry."""
@@ -173,5 +174,8 @@ class Held:
         if self._grown is None:
             self._grown = GrowingColumns(self.table.time, self.table.columns)
         finite = self._grown.extend(rows)
-        self.added.append(rows)
+        # A store may give a slice of much more than these, all of which would stay with it.
+        own = copied(rows)
+        self.added = piled(self.added, own)
+        self._piled += sum(column.nbytes for _, column in own.columns() if column is not None)
         self.table = self.table.followed(*self._grown.view(), breaks, finite=finite)

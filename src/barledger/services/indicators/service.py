@@ -125,7 +125,7 @@ class IndicatorService:
             raise InvalidSetting(setting="others", reason="they go with bars in hand; a library reads them by itself")
         asked = None
         lasting = all(one is None or lasts(one) for one in (start, end, anchor))
-        if lasting and cache and not explain and not fetch_missing:
+        if lasting and cache and not explain and not fetch_missing and options is None:
             words = (instrument, timeframe, start, end, last, source, version, adjust, anchor, nan_policy)
             asked = self._calculator.asked((specs if isinstance(specs, str) else listed(specs), *words))
             known = self._calculator.known(asked)
