@@ -74,6 +74,11 @@ class Bound:
         return self.policy == "skip" or any(one.bound.skips for one in self.inputs if isinstance(one, Pick))
 
     @cached_property
+    def refuses(self) -> bool:
+        """Return whether gaps are refused by it, or by what it is computed from."""
+        return self.policy == "raise" or any(one.bound.refuses for one in self.inputs if isinstance(one, Pick))
+
+    @cached_property
     def compute(self) -> Callable[..., Any]:
         """Return what computes it from its inputs alone, with its parameters; raises `ParameterInvalid`."""
         computing = self.indicator.compute

@@ -33,12 +33,13 @@ class Rows:
 def begin_of(pick: Pick, rows: Rows, table: Table, anchor: int = 0) -> int:
     """Return the row that an output is computed from: its anchor, or where it settles by the first row answered.
 
-    What is exact is the same from any row on, so that all of it is computed together from the table's first row.
+    What is exact is the same from any row on, so that all of it is computed together from the table's first row. But
+    what refuses gaps does not look at those before what it needs: more is only there because of other questions.
     """
     reach = pick.reach
     if reach.memory in ANCHORED:
         return anchor
-    return 0 if reach.exact else settled_from(pick, rows, table)
+    return 0 if reach.exact and not pick.bound.refuses else settled_from(pick, rows, table)
 
 
 def settled_from(pick: Pick, rows: Rows, table: Table) -> int:

@@ -140,6 +140,56 @@ def test_sessions_on_a_library_know_what_others_computed(bl: BarLedger) -> None:
         assert [step.what for step in explained] == ["cache"]
 
 
+def test_what_refuses_gaps_does_not_mind_those_that_other_questions_read(bl: BarLedger) -> None:
+    for some in (range(20), range(22, 120), range(121, 300)):
+        bl.write("G", "1d", daily(some), source="mine")
+    bl.instruments.declare("G", calendar="24/7")
+    asked: dict[str, Any] = {"start": day(200), "end": day(210), "nan_policy": "raise"}
+    for spec in ("ichimoku.tenkan", "ema(3)", "sma(mom(3), 2)", ["sma(3)", "mom(5)"]):
+        bl.indicators.cache.clear()
+        alone = bl.indicators.calculate(spec, "G", "1d", **asked)
+        bl.indicators.calculate(spec, "G", "1d", start=day(30))
+        bl.indicators.calculate(spec, "G", "1d")
+        beside = bl.indicators.calculate(spec, "G", "1d", **asked)
+        anew = bl.indicators.calculate(spec, "G", "1d", **asked, cache=False)
+        assert alone.digest == beside.digest == anew.digest
+        assert alone.provenance == beside.provenance == anew.provenance
+        with pytest.raises(ValuesMissing):
+            bl.indicators.calculate(spec, "G", "1d", start=day(119), end=day(125), nan_policy="raise")
+
+
+def test_what_is_told_of_several_sources_does_not_depend_on_what_was_read(bl: BarLedger) -> None:
+    bl.write("F", "1d", daily(range(200)), source="a")
+    bl.write("F", "1d", daily(range(300), seed=2), source="b")
+    bl.cache.prioritise("F", ["a", "b"], mode="fill")
+    bl.snapshot("F", "1d", id="filled")
+    for version in ("latest", "filled"):
+        for asked in ({"start": day(100), "end": day(120)}, {"last": 40}, {}):
+            bl.indicators.calculate("sma(close, 5)", "F", "1d", version=version)
+            found = bl.indicators.calculate("sma(close, 5)", "F", "1d", version=version, **asked)
+            anew = bl.indicators.calculate("sma(close, 5)", "F", "1d", version=version, **asked, cache=False)
+            assert (found.digest, found.provenance) == (anew.digest, anew.provenance)
+            assert bl.indicators.calculate("sma(close, 5)", "F", "1d", version=version, **asked) is found
+
+
+@pytest.mark.parametrize("bounds", [{}, {"start": day(10)}])
+def test_that_a_series_begins_does_not_depend_on_what_was_read(bl: BarLedger, bounds: dict[str, Any]) -> None:
+    bl.snapshot("A", "1d", id="all", **bounds)
+    for first, second in (({"start": day(30)}, {}), ({}, {"start": day(30)})):
+        bl.indicators.cache.clear()
+        bl.indicators.calculate("rsi(14)", "A", "1d", version="all", **first)
+        found = told(bl, "rsi(14)", version="all", **second)
+        assert found == told(bl, "rsi(14)", version="all", **second, cache=False)
+
+
+def test_a_batch_tells_what_is_told_of_one_with_its_own_instrument_by_name(bl: BarLedger) -> None:
+    many = bl.indicators.batch(["A", "B"], "1d", ["sma(@B.close, 5)"])
+    for name in ("A", "B"):
+        one = bl.indicators.calculate("sma(@B.close, 5)", name, "1d", cache=False)
+        assert (many[name].digest, many[name].bars_digest) == (one.digest, one.bars_digest)
+        assert many[name].provenance.get("others") == one.provenance.get("others")
+
+
 def test_shared_parts_and_other_windows_are_known(bl: BarLedger) -> None:
     bl.indicators.calculate("sma(moved(25), 5)", "A", "1d")
     explained = bl.indicators.calculate(["moved(25)"], "A", "1d", start=day(100), explain=True).explanation

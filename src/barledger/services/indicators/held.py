@@ -110,7 +110,7 @@ class Held:
     def _span(self, pick: Pick, rows: Rows, anchor: int) -> Span:
         begin, size = begin_of(pick, rows, self.table, anchor), len(self.table)
         # What knows of later bars, or refuses them, must not see those after the last row that is answered.
-        if rows.stop < size and (pick.bound.policy == "raise" or foresees(pick)):
+        if rows.stop < size and (pick.bound.refuses or foresees(pick)):
             return begin, rows.stop
         if begin or not pick.reach.exact or pick.reach.memory in ANCHORED:
             return begin, rows.stop if (rows.stop - begin) * _SMALL < size - begin else None

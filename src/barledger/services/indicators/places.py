@@ -56,9 +56,11 @@ class Places:
         views = select(self._vault, self._instruments, names, asked)
         series = tuple(one for view in views for one in view.series)
         state, facts = views[0].state, views[0].register.mark
+        # Which bars came from which of several sources is told of a whole stretch, so it serves the same one alone.
+        stretch = need if any(len(view.series) > 1 for view in views) else None
         if state.snapshot is not None:
             pinned = (state.snapshot.id, state.snapshot.created_at)
-            at_snapshot = (series, pinned, question.adjust, facts)
+            at_snapshot = (series, pinned, question.adjust, facts, stretch)
             return Place(key=at_snapshot, revisions={}, newest=False, view=views[0])
         latest = asked.version.kind == "latest"
         known: tuple[Any, ...] = ()
@@ -69,7 +71,7 @@ class Places:
         at = dict(state.at) if state.at or single is None else {series[0]: single.revision}
         if single is not None:
             at = {series[0]: min(at[series[0]], single.revision)}
-        at_state = (series, state.known_at, known, facts)
+        at_state = (series, state.known_at, known, facts, stretch)
         return Place(key=at_state, revisions=at, newest=latest, view=views[0], state=single)
 
     def _looked(self, state: State, series: Series) -> SeriesState:

@@ -84,7 +84,8 @@ class Preparer:
         self, bars: Bars, question: Question, need: Need, others: Mapping[str, Bars], absent: Collection[str]
     ) -> Prepared:
         """Prepare bars of a library, without columns that are ``absent``; raises what reading raises."""
-        held = self.reading.table(question, bars, need, self.request, others, absent)
+        beside = {name: others[name] for name in need.others if name in others}
+        held = self.reading.table(question, bars, need, self.request, beside, absent)
         time = held.table.time
         first, end = np.searchsorted(time, [question.interval.start, question.interval.end]).tolist()
         rows = Rows(first=first, stop=end, begins=held.begins, known=held.known_from(None))

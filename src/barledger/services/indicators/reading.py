@@ -10,10 +10,13 @@ from barledger.domain.bars import Bars
 from barledger.domain.interval import BEGINNING, END_OF_TIME, Interval
 from barledger.domain.rows import VALUES, Floats
 from barledger.domain.series import normalise_instrument
+from barledger.domain.version import Version
 from barledger.errors import InputMissing
 from barledger.indicators.binding import Column, Request, bounds
 from barledger.indicators.relying import Gaps
 from barledger.indicators.table import Table
+from barledger.services.cache.vault import Vault
+from barledger.services.cache.versions import find_snapshot
 from barledger.services.indicators.absences import Absences
 from barledger.services.indicators.held import Held
 from barledger.services.indicators.question import Need, Question
@@ -39,9 +42,9 @@ class Read:
 class Reading:
     """Reads through a retrieval service, and makes tables of what it gives."""
 
-    def __init__(self, retrieval: DataRetrievalService, absences: Absences) -> None:
-        """Take gaps from these absences."""
-        self._retrieval, self._absences = retrieval, absences
+    def __init__(self, retrieval: DataRetrievalService, absences: Absences, vault: Vault) -> None:
+        """Take gaps from these absences, and what a snapshot pins from this ledger."""
+        self._retrieval, self._absences, self._vault = retrieval, absences, vault
 
     def held(self, question: Question, need: Need, request: Request, absent: Collection[str] = ()) -> Held:
         """Read what is needed, but for columns that are ``absent``.
@@ -76,7 +79,7 @@ class Reading:
         Where some of the warm-up is skipped, more is read.
         """
         whole = need.whole or _found(bars, need) < need.back
-        begins = whole and (not question.pinned or bars.interval.start == BEGINNING)
+        begins = whole and self._begins(question, bars)
         read = Read(bars=bars, others=others, interval=_answered(bars, need, whole=whole), begins=begins)
         made = self._table(question, read, request, absent)
         if read.interval.start == BEGINNING or not skipped(made.table, request, need):
@@ -100,7 +103,7 @@ class Reading:
         fetched: dict[str, Any] = {} if fetching is None else {"fetch_missing": True, "options": dict(fetching) or None}
         bars = self._retrieval.bars(name, frame, **options, **bounds_of, **fetched)
         whole = need.whole or _found(bars, need) < need.back
-        begins = whole and (not question.pinned or bars.interval.start == BEGINNING)
+        begins = whole and self._begins(question, bars)
         interval = _answered(bars, need, whole=whole)
         if not need.others:
             return Read(bars=bars, others={}, interval=interval, begins=begins)
@@ -111,6 +114,14 @@ class Reading:
         again = mine if len(inside) == len(mine.rows) else _cut(mine, inside)
         others = {one: several[one, frame] for one in need.others}
         return Read(bars=again, others=others, interval=interval, begins=begins)
+
+    def _begins(self, question: Question, bars: Bars) -> bool:
+        """Tell whether a series has no bars before the first of a version: a snapshot may pin a part of it."""
+        if not question.pinned:
+            return True
+        snapshot = find_snapshot(self._vault, Version.of(bars.version))
+        pins = () if snapshot is None else snapshot.pins
+        return all(pin.interval.start == BEGINNING for pin in pins if pin.series in bars.series)
 
     # --- tables --------------------------------------------------------------------------------
 

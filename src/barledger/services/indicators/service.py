@@ -60,7 +60,7 @@ class IndicatorService:
         self.cache = cache or IndicatorCache(limit=cache_bytes)
         self._requests = Requests(REGISTRY)
         self._measure = Measure(vault, instruments)
-        reading = Reading(retrieval, absences)
+        reading = Reading(retrieval, absences, vault)
         self._calculator = Calculator(reading, Places(vault, instruments), absences, self.cache)
         many = BatchCalculator(retrieval, vault, reading, self._calculator.tables, self._requests)
         self.batch, self.batches, self.names = many.batch, many.batches, many.names
