@@ -62,7 +62,7 @@ def planned(request: Request, *, single: bool) -> Plan:
         result=_result(request, places, single=single),
         timed=request.timed,
         careful=custom or refusing,
-        straight=_result(request, own, single=single) if alone else None,
+        straight=_result(request, own, single=single, alone=True) if alone else None,
     )
 
 
@@ -125,13 +125,17 @@ def _opener(bound: Bound) -> Callable[[], Handle]:
     return lambda: WindowHandle(bound)
 
 
-def _result(request: Request, places: tuple[int, ...], *, single: bool) -> Callable[[Any], Any]:
-    """Return what makes the result of a bar's values: a number, named outputs, or a mapping by column."""
+def _result(request: Request, places: tuple[int, ...], *, single: bool, alone: bool = False) -> Callable[[Any], Any]:
+    """Return what makes the result of a bar's values: a number, named outputs, or a mapping by column.
+
+    ``alone`` says that the values are those of one indicator, and no others.
+    """
     if single and len(places) == 1:
         return itemgetter(places[0])
     pick = itemgetter(*places) if len(places) > 1 else lambda values: (values[places[0]],)
     if single:
-        named = outputs_type(next(iter(request.picks.values())).bound.indicator.outputs)
-        return lambda values: named(pick(values))
+        outputs = next(iter(request.picks.values())).bound.indicator.outputs
+        named = outputs_type(outputs)
+        return named if alone and places == tuple(range(len(outputs))) else lambda values: named(pick(values))
     names = tuple(request.picks)
     return lambda values: dict(zip(names, pick(values), strict=True))
