@@ -8,7 +8,7 @@ import numpy as np
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from barledger.indicators.streaming.fused import exact, fused, halving, quick
+from barledger.indicators.streaming.fused import exact, exact_above, fused, quick
 
 ANY = st.floats() | st.sampled_from([0.0, -0.0, 1.0, -1.0, 5e-324, 2.0**-1022, 1.7e308]) | st.integers(-4096, 4096)
 FEW_BITS = st.builds(math.ldexp, st.integers(-(2**27), 2**27), st.integers(-70, 70))
@@ -32,19 +32,25 @@ def test_it_rounds_once(a: float, b: float, c: float) -> None:
     )
 
 
-@given(power=st.integers(-1074, 0), side=st.sampled_from([-1.0, 1.0]), b=ANY | FEW_BITS, c=ANY | FEW_BITS)
-@example(power=-1, side=1.0, b=5e-324, c=5e-324)
-@example(power=-3, side=1.0, b=2.0**-1022 * 1.75, c=-(2.0**-1022))
-@example(power=-1, side=-1.0, b=math.inf, c=math.inf)
-def test_it_rounds_once_beside_a_factor_that_is_a_power_of_two(power: int, side: float, b: float, c: float) -> None:
-    a, b, c = side * math.ldexp(1.0, power), float(b), float(c)
-    assert bits(halving(exact)(a, b, c)) == bits(fused(factor=a)(a, b, c)) == bits(exact(a, b, c))
+POWERS = st.builds(math.ldexp, st.sampled_from([-1.0, 1.0]), st.integers(-1074, 0))
 
 
-@given(factor=ANY, b=ANY, c=ANY)
-def test_it_rounds_once_beside_any_factor(factor: float, b: float, c: float) -> None:
+@given(factor=POWERS | ANY, b=ANY | FEW_BITS, c=ANY | FEW_BITS)
+@example(factor=0.5, b=5e-324, c=5e-324)
+@example(factor=0.125, b=2.0**-1022 * 1.75, c=-(2.0**-1022))
+@example(factor=-0.5, b=math.inf, c=math.inf)
+@example(factor=2.0, b=1.7e308, c=-1.7e308)
+@example(factor=0.75, b=1.0 + 2.0**-52, c=2.0**-60)
+def test_a_product_that_counts_as_exact_is_so(factor: float, b: float, c: float) -> None:
     a, b, c = float(factor), float(b), float(c)
-    assert bits(fused(factor=a)(a, b, c)) == bits(exact(a, b, c))
+    product = a * b
+    if abs(product) > exact_above(a):
+        assert bits(product + c) == bits(exact(a, b, c))
+
+
+def test_products_of_prices_with_a_power_of_two_count_as_exact() -> None:
+    assert all(exact_above(factor) < 1e-300 for factor in (1.0, 0.5, 0.25, -0.125))
+    assert all(exact_above(factor) == math.inf for factor in (0.75, 2.0, 0.0, 9.0 / 11.0, math.nan))
 
 
 @given(bit=st.integers(27, 45), step=st.integers(-3, 3), power=st.integers(51, 56), side=st.sampled_from([-1.0, 1.0]))

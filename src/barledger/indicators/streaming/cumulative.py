@@ -6,7 +6,7 @@ Each follows the order of TA-Lib's operations, since another order rounds otherw
 import math
 from typing import Final
 
-from barledger.indicators.streaming.fused import fused
+from barledger.indicators.streaming.fused import exact_above, fused
 from barledger.indicators.streaming.path import Bar, State, Step, Values
 
 # While Supertrend's first range is summed, its state has so many numbers.
@@ -54,7 +54,7 @@ def adosc(*, fastperiod: int, slowperiod: int) -> Step:
     fast, slow = 2.0 / (float(fastperiod) + 1.0), 2.0 / (float(slowperiod) + 1.0)
     less_fast, less_slow = 1.0 - fast, 1.0 - slow
     lookback = max(fastperiod, slowperiod) - 1
-    fma_fast, fma_slow = fused(factor=less_fast), fused(factor=less_slow)
+    fma, least = fused(), exact_above(less_fast)
 
     def step(state: State, bar: Bar) -> tuple[State, Values]:
         if not state:
@@ -65,8 +65,10 @@ def adosc(*, fastperiod: int, slowperiod: int) -> Step:
         spread = high - low
         if spread > 0.0:
             total += (close - low - (high - close)) / spread * volume
-        quick = fma_fast(less_fast, quick, fast * total)
-        lazy = fma_slow(less_slow, lazy, slow * total)
+        product = less_fast * quick
+        part = fast * total
+        quick = product + part if product > least or product < -least else fma(less_fast, quick, part)
+        lazy = fma(less_slow, lazy, slow * total)
         return (total, quick, lazy, count + 1.0), (math.nan if count < lookback else quick - lazy,)
 
     return step

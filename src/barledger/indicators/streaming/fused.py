@@ -19,30 +19,25 @@ _HALF: Final = 0.5
 _NORMAL: Final = sys.float_info.min
 
 
-def fused(*, small: bool = False, factor: float = math.nan) -> Fused:
+def fused(*, small: bool = False) -> Fused:
     """Return the fastest one that there is: Python's own, the C library's, or an exact one of fractions.
 
-    Where products are ``small`` beside what they are added to, floats alone are mostly enough; and so they are if the
-    first factor is always the same ``factor``, and a power of two that is at most 1.
+    Where products are ``small`` beside what they are added to, floats alone are mostly enough.
     """
     own: Fused | None = getattr(math, "fma", None)
     if own is not None:
         return own
     found = _library() or exact
-    if abs(factor) <= 1.0 and abs(math.frexp(factor)[0]) == _HALF:
-        return halving(found)
     return quick(found) if small else found
 
 
-def halving(careful: Fused) -> Fused:
-    """Return what multiplies by 1, 1/2, 1/4 and so on, which rounds nothing unless the product is hardly above 0."""
+def exact_above(factor: float) -> float:
+    """Return from which size on a product with this factor is exact, so that to multiply and to add is to fuse them.
 
-    def fma(a: float, b: float, c: float) -> float:
-        product = a * b
-        # Comparisons with NaN are false.
-        return product + c if product > _NORMAL or product < -_NORMAL else careful(a, b, c)
-
-    return fma
+    Multiplying by 1, 1/2, 1/4 and so on rounds nothing unless the product is hardly above 0; by anything else it
+    rounds at any size.
+    """
+    return _NORMAL if abs(factor) <= 1.0 and abs(math.frexp(factor)[0]) == _HALF else math.inf
 
 
 def quick(careful: Fused) -> Fused:

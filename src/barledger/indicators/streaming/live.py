@@ -105,7 +105,6 @@ class Live:
         self._time: int | None = None
         self._anchor: int | None = None
         self._count = 0
-        # The values of a bar are these one after the other.
         self._row, self._added = self._nothing(), _NONE
         self._take: Take | None = None
 
@@ -138,8 +137,11 @@ class Live:
         Raises `InputUnsuitable` for a bar that is not later than the one before, `InputMissing` for one that lacks a
         column, `InfiniteValue` for one that is infinite there, and `ValuesMissing` where the policy is to raise.
         """
-        reader = self._readers.get(type(bar))
-        time, row, finite = self._read(bar) if reader is None else reader(bar)
+        try:
+            reader = self._readers[type(bar)]
+        except KeyError:
+            reader = self._read
+        time, row, finite = reader(bar)
         take = self._take
         if take is None or not finite:
             return self._update(time, row)
@@ -168,6 +170,11 @@ class Live:
         self._reach(values)
         return self._plan.result(values)
 
+    @property
+    def _values(self) -> tuple[float, ...]:
+        """Return the values of the last bar: those of its columns, then those of each step."""
+        return self._row + self._added
+
     def _reach(self, values: tuple[float, ...]) -> None:
         """Be at a bar of these values, and choose how the next one is taken."""
         self._row, self._added = values, _NONE
@@ -190,7 +197,7 @@ class Live:
         for name in Live.__slots__:
             setattr(other, name, getattr(self, name))
         other._nodes = [node.copy() for node in self._nodes]
-        other._reach(self._row + self._added)
+        other._reach(self._values)
         return other
 
     def warm(self, history: Any, *, whole: bool = True, anchor: int | None = None) -> "Live":
@@ -230,12 +237,12 @@ class Live:
     @property
     def value(self) -> Any:
         """Return what the last `update` returned; missing before the first bar."""
-        return self._plan.result(self._row + self._added)
+        return self._plan.result(self._values)
 
     @property
     def values(self) -> dict[str, float]:
         """Return the values of the last bar by column."""
-        values = self._row + self._added
+        values = self._values
         return {name: values[at] for name, at in zip(self._plan.request.picks, self._plan.places, strict=True)}
 
     @property
@@ -319,7 +326,7 @@ class Live:
                 "time": None if self._time is None else str(self._time),
                 "anchor": None if self._anchor is None else str(self._anchor),
                 "count": self._count,
-                "values": [value.hex() for value in self._row + self._added],
+                "values": [value.hex() for value in self._values],
                 "nodes": [node.save() for node in self._nodes],
             }
         )
@@ -339,7 +346,7 @@ class Live:
     def taking(self, fields: Fields) -> "Live":
         """Take over a state that was read; returns itself."""
         nodes, values = fields.sequence("nodes"), fields.sequence("values")
-        if len(nodes) != len(self._nodes) or len(values) != len(self._row + self._added):
+        if len(nodes) != len(self._nodes) or len(values) != len(self._values):
             raise fields.wrong("its indicators are made of other parts here")
         for node, state in zip(self._nodes, nodes, strict=True):
             node.load(state)
