@@ -123,7 +123,8 @@ ENTRIES: Final = (
         formula=_MACD.format(fast="fastperiod", slow="slowperiod"),
         convention=(
             _EMA + _SLOWER + "The fast EMA is seeded from the last `fastperiod` of the first `slowperiod` values, so "
-            "that both begin at the same bar. All lines begin where the signal does."
+            "that both begin at the same bar; those of apo(12, 26) are each seeded with the mean of its first values, "
+            "as other charts have it. All lines begin where the signal does."
         ),
         reference=_APPEL,
     ),

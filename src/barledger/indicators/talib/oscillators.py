@@ -16,6 +16,8 @@ _GAINS: Final = (
 )
 _RAW: Final = "raw = 100 (close - min(low, {k})) / (max(high, {k}) - min(low, {k}))"
 _FLAT: Final = "The raw value is 0 where the window has no range. "
+_TOGETHER: Final = "All lines begin where the last of them does. "
+_BITS: Final = "Values can leave 0..100 by some last bits. "
 _SLOW: Final = (
     bars(3, name="slowk_period", low=1),
     kind("sma", name="slowk_matype"),
@@ -84,7 +86,7 @@ ENTRIES: Final = (
         scale=100.0,
         rule=chain(smoothed("slowk_period", "slowk_matype"), smoothed("slowd_period", "slowd_matype")),
         formula=_RAW.format(k="fastk_period") + "; k = MA(raw, slowk_period); d = MA(k, slowd_period)",
-        convention=_FLAT + "The default is 5, 3, 3; many charts draw 14, 3, 3.",
+        convention=_FLAT + _TOGETHER + _BITS + "The default is 5, 3, 3; many charts draw 14, 3, 3.",
         reference=_LANE,
     ),
     Entry(
@@ -100,7 +102,7 @@ ENTRIES: Final = (
         scale=100.0,
         rule=smoothed("fastd_period", "fastd_matype"),
         formula=_RAW.format(k="fastk_period") + "; k = raw; d = MA(k, fastd_period)",
-        convention=_FLAT,
+        convention=_FLAT + _TOGETHER + _BITS,
         reference=_LANE,
     ),
     Entry(
@@ -116,7 +118,7 @@ ENTRIES: Final = (
         scale=100.0,
         rule=chain(wilder(), smoothed("fastd_period", "fastd_matype")),
         formula="stochf(fastk_period, fastd_period) of RSI(x, timeperiod), 0 to 100",
-        convention="Chande and Kroll take one period for both, and a scale of 0 to 1.",
+        convention=_TOGETHER + _BITS + "Chande and Kroll take one period for both, and a scale of 0 to 1.",
         reference=_CHANDE,
     ),
     Entry(
@@ -137,7 +139,7 @@ ENTRIES: Final = (
             smoothed("slowd_period", "slowd_matype", default="rma"),
         ),
         formula=_RAW.format(k="fastk_period") + "; k = MA(raw, slowk_period); d = MA(k, slowd_period); j = 3 k - 2 d",
-        convention=_FLAT + "Wilder's averages, seeded with means; other charts seed with 50.",
+        convention=_FLAT + _TOGETHER + "Wilder's averages, seeded with means; other charts seed with 50.",
     ),
     Entry(
         name="smi",
@@ -155,7 +157,7 @@ ENTRIES: Final = (
             "smi = 100 E(close - (H + L) / 2) / E((H - L) / 2), H = max(high, timeperiod), L = min(low, timeperiod), "
             "E(y) = EMA(EMA(y, slowperiod), fastperiod); signal = EMA(smi, signalperiod)"
         ),
-        convention=_EMA + "0 where the range is.",
+        convention=_EMA + _TOGETHER + "0 where the range is.",
         reference=f"Blau, Stochastic Momentum, {_TASC} 11:1 (1993)",
     ),
     Entry(

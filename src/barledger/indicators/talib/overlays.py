@@ -20,9 +20,11 @@ _MULLOY: Final = "Technical Analysis of Stocks & Commodities"
 _COPY: Final = "A period of 1 gives the input itself."
 _WILDER: Final = "Wilder, New Concepts in Technical Trading Systems (1978)"
 _SAR: Final = (
-    "A new extreme of the trend raises the acceleration by its step, up to the maximum. SAR is never inside the range "
-    "of the two bars before. A reversal starts at the extreme of the trend that ended. It depends on all bars since "
-    "the first. "
+    "A new extreme of the trend raises the acceleration by its step, up to the maximum. The first value is that of the "
+    "second bar, whose own high or low is the first extreme, so that the first bar's range counts no more from then "
+    "on. SAR is never inside the range of the two bars before, and at the third bar of the second. A reversal starts "
+    "at the extreme of the trend that ended, or at the end of the range of the reversing bar or of the one before "
+    "where that is further. It depends on all bars since the first. "
 )
 
 ENTRIES: Final = (
@@ -106,9 +108,10 @@ ENTRIES: Final = (
             "MAMA += alpha (x - MAMA); FAMA += alpha / 2 (MAMA - FAMA)"
         ),
         convention=(
-            "Phase by Ehlers' homodyne discriminator over a Hilbert transform; 32 bars come before the first. On "
-            "prices that stand still for dozens of bars the phase is that of roundings, and no number of bars before "
-            "settles it."
+            "Phase by Ehlers' homodyne discriminator over a Hilbert transform; 32 bars come before the first. Filters, "
+            "MAMA and FAMA begin at 0 with the 13th bar, so FAMA comes up from far below prices for some hundred "
+            "bars. On prices that stand still for dozens of bars the phase is that of roundings, and no number of bars "
+            "before settles it."
         ),
         reference=f"Ehlers, MESA Adaptive Moving Averages, {_MULLOY} 19:10 (2001)",
     ),
@@ -210,7 +213,8 @@ ENTRIES: Final = (
         rule=HILBERT,
         aliases="instantaneous_trendline",
         formula="mean of x over the dominant cycle, then (4 y[i] + 3 y[i-1] + 2 y[i-2] + y[i-3]) / 10",
-        convention="The cycle is cut to a whole number of bars; 63 bars come before the first value.",
+        convention="The cycle is rounded to a whole number of bars. Its filters begin at 0 with the 38th bar; 63 bars "
+        "come before the first value.",
         reference="Ehlers, Rocket Science for Traders (2001)",
     ),
     Entry(
@@ -221,7 +225,9 @@ ENTRIES: Final = (
         rule=SINCE,
         aliases="psar parabolic_sar",
         formula="SAR[i] = SAR[i-1] + acceleration factor (extreme - SAR[i-1]), reversed when a bar touches it",
-        convention=_SAR + "The first direction is that of the larger directional movement, long if they are equal.",
+        convention=_SAR
+        + "It begins short at the first high if the second bar's downward movement is the larger one, else long at the "
+        "first low.",
         reference=_WILDER,
     ),
     Entry(
@@ -240,7 +246,7 @@ ENTRIES: Final = (
         ),
         rule=SINCE,
         formula="as sar, with accelerations for each side, and negative while it is short",
-        convention=_SAR,
+        convention=_SAR + "Without a `startvalue` it begins as sar does, with it at that value.",
         reference=_WILDER,
     ),
 )

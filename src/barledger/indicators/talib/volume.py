@@ -31,7 +31,8 @@ ENTRIES: Final = (
         aliases="chaikin_oscillator",
         formula="EMA(AD, fastperiod) - EMA(AD, slowperiod)",
         convention=(
-            "Both EMAs are seeded with the first value of AD. The level of AD, which depends on the first bar, cancels "
+            "Both EMAs are seeded with the first value of AD; those of sub(ema(ad, 3), ema(ad, 10)) with the mean of "
+            "their first values, as other charts have it. The level of AD, which depends on the first bar, cancels "
             "in the difference, but for the roundings of the larger number. With the longer period first the sign is "
             "the other one."
         ),
