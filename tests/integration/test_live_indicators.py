@@ -9,12 +9,14 @@ import numpy as np
 import pytest
 
 from barledger.barledger import BarLedger
+from barledger.domain.rows import VALUES
 from barledger.domain.timeframe import DAY, MINUTE, SECOND, Timeframe
 from barledger.errors import CannotStream, InputUnsuitable, InvalidSetting, InvalidSpec, SeriesNotFound
 from barledger.services.indicators.absences import Absences
 from barledger.services.indicators.following import Followed
 from barledger.services.indicators.live import LiveService
 from barledger.services.ingestion import DataIngestionService
+from barledger.services.ingestion.follow import ClosedBar
 from barledger.stores.memory import MemoryStore
 from libraries import frame
 from scripted import SPLITS, Market, ScriptedSource, SetClock, clocked, service
@@ -398,3 +400,52 @@ def test_what_is_asked_for_wrongly_is_refused_before_anything_is_read(bl: BarLed
         bl.indicators.stream("rsi(5)", "A", "1d", nan_policy="drop")  # type: ignore[arg-type]
     with pytest.raises(InputUnsuitable, match="a DataFrame is given for the name"):
         bl.indicators.stream("rsi(5)", frame(range(5)), "1d")  # type: ignore[arg-type]
+
+
+class Feed:
+    """Gives bars that are written as they close; what comes before one may be done to the library."""
+
+    def __init__(self, bl: BarLedger, bars: Any, then: Callable[[int], None]) -> None:
+        self._bl, self._bars, self._then = bl, bars, then
+
+    def follow(self, *_: Any, **__: Any) -> Iterator[ClosedBar]:
+        for at, row in enumerate(self._bars.itertuples()):
+            self._then(at)
+            revision = self._bl.write("A", "1d", self._bars[at : at + 1], source="desk").revision
+            values = {name: getattr(row, name) for name in VALUES}
+            time = row.Index.value
+            yield ClosedBar(
+                instrument="A",
+                timeframe="1d",
+                source="desk",
+                time=time,
+                close_time=time + DAY,
+                revision=revision,
+                **values,
+            )
+
+
+@pytest.mark.parametrize("back", [1, 2])
+def test_a_correction_before_bars_that_are_skipped_counts(bl: BarLedger, back: int) -> None:
+    bars = frame(range(60))
+    bars.loc[bars.index[40:48], "close"] = np.nan
+    bl.write("A", "1d", bars[:30], source="desk")
+    changed = bars[40 - back : 41 - back] + 0.5
+
+    def then(at: int) -> None:
+        if at == 18:
+            bl.write("A", "1d", changed, source="desk", reason="corrected")
+
+    live = LiveService(
+        bl.vault,
+        bl.retrieval,
+        Feed(bl, bars[30:], then),  # type: ignore[arg-type]
+        Absences(bl.vault, bl.instruments, bl.availability),
+    )
+    specs = ["max(3)", "min(max(2), 2)"]
+    found = list(live.follow(specs, "A", "1d", source="desk", nan_policy="skip"))
+    told = [one.corrected_from for one in found]
+    assert told == [None] * 18 + [changed.index[0].value] + [None] * 11
+    right = bl.indicators.calculate(specs, "A", "1d", source="desk", nan_policy="skip")
+    for name in right.columns:
+        assert same_bits([one.values[name] for one in found[18:]], right.values(name)[48:])

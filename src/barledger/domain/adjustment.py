@@ -44,9 +44,9 @@ MODES: Final = get_args(Adjustment)
 _PRICES: Final = ("open", "high", "low", "close")
 
 
-def mode_of(word: str) -> Mode:
+def mode_of(word: object) -> Mode:
     """Return the mode that a word or an alias means; raises `InvalidSetting`."""
-    meant = ALIASES.get(word, word)
+    meant = ALIASES.get(word, word) if isinstance(word, str) else ""
     if meant not in MODES:
         known = ", ".join((*MODES, *ALIASES))
         raise InvalidSetting(setting="adjust", reason=f"{word!r} is none of {known}")

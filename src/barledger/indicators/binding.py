@@ -200,6 +200,11 @@ class Request:
         return any(bound.policy == "raise" for bound in self.computed)
 
     @cached_property
+    def skips(self) -> bool:
+        """Return whether an indicator among them skips what is missing, so that nobody knows how far back it reads."""
+        return any(bound.policy == "skip" for bound in self.computed)
+
+    @cached_property
     def timed(self) -> bool:
         """Return whether an indicator among them wants the times of bars."""
         return any(bound.indicator.timed for bound in self.computed)

@@ -185,6 +185,8 @@ def _doubles(values: Any, name: str) -> Floats:
         reason = f"a result is a {type(values).__name__}, and no numbers"
         raise IndicatorFailed(indicator=name, reason=reason, remedy="Return arrays of float64.") from error
     made[~np.isfinite(made)] = np.nan
+    if isinstance(values, np.ma.MaskedArray):
+        made[np.ma.getmaskarray(values)] = np.nan
     return made
 
 

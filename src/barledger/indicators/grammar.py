@@ -178,11 +178,12 @@ class _Reader:
             raise self._wrong(token, "a number, a name or another spec is expected")
         self._place += 1
         if token.sort == "number":
-            whole = re.fullmatch(r"[+-]?\d+", token.text)
-            value = int(token.text) if whole else float(token.text)
-            if abs(value) > _LARGEST:
+            # A text of any length becomes a float, which is infinite if it is too large for one.
+            number = float(token.text)
+            if abs(number) > _LARGEST:
                 raise self._wrong(token, "a number is this large nowhere")
-            return Literal(value=value, place=token.place)
+            whole = re.fullmatch(r"[+-]?\d+", token.text)
+            return Literal(value=int(token.text) if whole else number, place=token.place)
         if token.sort == "text":
             return Literal(value=token.text[1:-1], place=token.place)
         instrument = token.text[1:-1] if token.text[0] in _QUOTES else token.text

@@ -4,6 +4,7 @@ import gc
 import sys
 import tracemalloc
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -389,8 +390,10 @@ def _peak(work: object) -> tuple[int, int]:
 # --- processes ---------------------------------------------------------------------------------------
 
 MODULE = '''
-"""A function of Python that keeps the interpreter to itself."""
+"""Functions of Python that keep the interpreter to themselves."""
+import os
 import numpy as np
+import barledger
 from barledger.indicators.definition import Indicator, Output, Reach
 from barledger.indicators.registry import REGISTRY
 
@@ -412,6 +415,13 @@ REGISTRY.add(
     ),
     replace=True,
 )
+
+
+@barledger.indicator(warmup=0)
+def mortal(close):
+    if close[0] > 1e6:
+        os._exit(3)
+    return close * 2.0
 '''
 
 
@@ -422,6 +432,7 @@ def slow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     __import__("slow_changes")
     yield
     _forget("slow_change")
+    _forget("mortal")
     sys.modules.pop("slow_changes")
 
 
@@ -457,6 +468,49 @@ def test_what_fails_in_another_process_stops_no_other() -> None:
         assert isinstance(found.failures["DEAR"], IndicatorFailed)
         assert "too expensive" in str(found.failures["DEAR"])
         assert len(found["CHEAP"]) == 300
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("slow")
+def test_a_process_that_dies_fails_what_it_died_of_and_nothing_else() -> None:
+    with library(MemoryStore()) as own:
+        for number, name in enumerate(NAMES[:7]):
+            own.write(name, "1d", walk(300, number) * (1e5 if number == 4 else 1), source="x")
+        with pytest.warns(Incomplete, match=r"1 failed: S04 \[indicator-failed\]"):
+            found = own.indicators.batch(NAMES[:7], "1d", ["mortal", "rsi(14)"], processes=2)
+        assert "dies" in str(found.failures["S04"])
+        for name in (*NAMES[:4], *NAMES[5:7]):
+            same(found[name], own.indicators.calculate(["mortal", "rsi(14)"], name, "1d"))
+        again = own.indicators.batch(NAMES[:4], "1d", "mortal", processes=2, explain=True)
+        assert str(again.explanation).startswith("2 processes")
+        assert len(again) == 4
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("slow")
+def test_where_processes_that_die_are_too_many_no_more_are_started(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("barledger.services.indicators.processes._DEATHS", 1)
+    with library(MemoryStore()) as own:
+        for number, name in enumerate(NAMES[:3]):
+            own.write(name, "1d", walk(300, number) * 1e5, source="x")
+        with pytest.warns(Incomplete, match="3 failed"):
+            found = own.indicators.batch(NAMES[:3], "1d", "mortal", processes=2)
+        assert {str(error) for error in found.failures.values()} == {str(found.failures["S00"])}
+        assert "so far 1 of them" in str(found.failures["S00"])
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("slow")
+def test_what_is_another_function_by_now_is_computed_here_and_said(bl: BarLedger) -> None:
+    def opposite(close: Any) -> tuple[Any, ...]:
+        return (-np.diff(close, prepend=np.nan),)
+
+    known = REGISTRY.find("slow_change")
+    REGISTRY.add(replace(known, compute=opposite), replace=True)
+    with pytest.warns(NotParallel, match=r"imports slow_changes\.slow, finds other functions"):
+        found = bl.indicators.batch(NAMES[:2], "1d", "slow_change", processes=2)
+    same(found["S01"], bl.indicators.calculate("slow_change", "S01", "1d"))
+    np.testing.assert_array_equal(found["S01"].values("slow_change"), -walk(310, 1)["close"].diff())
 
 
 @pytest.mark.slow

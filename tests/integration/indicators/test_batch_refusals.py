@@ -51,6 +51,15 @@ def test_what_names_no_instruments_is_refused(bl: BarLedger, given: object) -> N
         assert "barledger.calculate" in caught.value.advice
 
 
+def test_what_can_be_gone_through_once_is_taken(bl: BarLedger) -> None:
+    wanted = bl.indicators.batch(NAMES[:2], "1d", SPECS).digest
+    assert bl.indicators.batch(iter(NAMES[:2]), "1d", iter(SPECS)).digest == wanted  # type: ignore[arg-type]
+    assert [name for name, _ in bl.indicators.batches(iter(NAMES[:2]), "1d", SPECS)] == NAMES[:2]  # type: ignore[arg-type]
+    assert bl.indicators.batch((bl.bars(name, "1d") for name in NAMES[:2]), specs=SPECS).digest == wanted  # type: ignore[arg-type]
+    one = bl.indicators.calculate(iter(SPECS), NAMES[0], "1d")  # type: ignore[arg-type]
+    assert one.digest == bl.indicators.calculate(SPECS, NAMES[0], "1d").digest
+
+
 def test_a_policy_or_a_listener_that_there_is_not_is_refused(bl: BarLedger) -> None:
     with pytest.raises(InvalidSetting, match="'drop' is none of"):
         bl.indicators.batch(NAMES, "1d", SPECS, nan_policy="drop")  # type: ignore[arg-type]

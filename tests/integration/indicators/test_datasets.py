@@ -9,10 +9,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import barledger
 from barledger.barledger import BarLedger
 from barledger.domain.interval import BEGINNING
 from barledger.domain.timeframe import DAY
-from barledger.errors import IndicatorNotFound, InvalidSetting, LockBroken
+from barledger.errors import IndicatorFailed, IndicatorNotFound, InvalidSetting, LockBroken, ValuesMissing
 from barledger.services.retrieval.manifest import DATASET, Manifest
 from barledger.stores.memory import MemoryStore
 from libraries import library
@@ -149,3 +150,34 @@ def test_values_are_those_that_are_calculated_whatever_they_count_from(bl: BarLe
     made = dataset(bl, instruments="A", indicators=specs).indicators("A").df
     found = bl.indicators.calculate(specs, "A", "1d", start=day(100), end=day(200)).df
     pd.testing.assert_frame_equal(made, found)
+
+
+@pytest.mark.parametrize(
+    ("specs", "options", "error"),
+    [(["sma(5)", "broken"], {}, IndicatorFailed), ("sma(5)", {"nan_policy": "raise"}, ValuesMissing)],
+)
+def test_indicators_that_cannot_be_computed_leave_no_snapshot(
+    bl: BarLedger, specs: Any, options: dict[str, Any], error: type[Exception]
+) -> None:
+    broken = True
+
+    @barledger.indicator(warmup=0, name="broken")
+    def sometimes(close: Any) -> Any:
+        if broken:
+            raise KeyError("x")
+        return close * 1.0
+
+    hole = daily(range(400))
+    hole.iloc[150, hole.columns.get_loc("close")] = np.nan
+    bl.write("A", "1d", hole, source="mine")
+    for name in "AB":
+        bl.instruments.declare(name, calendar="24/7")
+    kept = dataset(bl, id="before", indicators="sma(5)")
+    entries = bl.vault.ledger.audit.size()
+    with pytest.raises(error):
+        dataset(bl, indicators=specs, **options)
+    assert bl.vault.ledger.audit.size() == entries
+    assert bl.bars("A", "1d", version="strategy:s").provenance["version"] == kept.snapshot.id
+    broken = False
+    assert dataset(bl, indicators=specs).snapshot.id == "d"
+    assert bl.retrieval.reproduce("d").same

@@ -11,7 +11,14 @@ import barledger
 from barledger.barledger import BarLedger
 from barledger.domain.rows import VALUES
 from barledger.domain.timeframe import DAY
-from barledger.errors import InvalidInterval, InvalidSetting, ParameterUnknown
+from barledger.errors import (
+    InvalidInterval,
+    InvalidName,
+    InvalidSetting,
+    InvalidTimeframe,
+    InvalidVersion,
+    ParameterUnknown,
+)
 from barledger.indicators.definition import Indicator
 from barledger.indicators.registry import REGISTRY
 from barledger.indicators.scales import tolerance
@@ -136,6 +143,15 @@ def test_what_never_settles_counts_from_the_first_bar_or_from_a_stated_anchor(bl
     assert alone.values("moved")[0] == close[1_500] - close[1_490]
     with pytest.raises(InvalidInterval, match="later than the start"):
         bl.indicators.calculate("summed", "A", "1d", start=day(FIRST), anchor=day(FIRST + 1))
+
+
+@pytest.mark.parametrize("wrong", [["2010-01-05"], {}, np.array(5)])
+@pytest.mark.parametrize("option", ["start", "end", "last", "source", "version", "adjust", "nan_policy"])
+def test_what_cannot_be_meant_is_refused_and_not_looked_up(bl: BarLedger, option: str, wrong: Any) -> None:
+    with pytest.raises((InvalidInterval, InvalidName, InvalidSetting, InvalidVersion)):
+        bl.indicators.calculate("moved", "A", "1d", **{option: wrong})
+    with pytest.raises(InvalidTimeframe):
+        bl.indicators.calculate("moved", "A", wrong)
 
 
 def test_what_is_skipped_does_not_count_as_warm_up() -> None:

@@ -112,6 +112,13 @@ def test_values_before_the_warm_up_and_infinite_ones_are_missing() -> None:
     assert found.iloc[-1] == 1.0 / (CLOSES["close"].iloc[-1] - 20)
 
 
+def test_what_is_masked_is_missing() -> None:
+    barledger.indicator(warmup=0, name="masked")(lambda close: np.ma.masked_where(close > 21.0, close))
+    found = barledger.calculate("masked", CLOSES)["masked"]
+    assert found.isna().tolist() == (CLOSES["close"] > 21.0).tolist()
+    assert 0 < found.isna().sum() < len(found)
+
+
 def test_a_result_that_is_the_input_does_not_change_the_callers_frame() -> None:
     before = CLOSES.copy()
     barledger.indicator(warmup=4, name="same")(lambda close: close)

@@ -141,6 +141,7 @@ def test_another_instrument_is_named_after_a_sign(text: str, instrument: str, co
         ("rsi(14abc)", 4),
         ("rsi('14)", 4),
         ("rsi(1e400)", 4),
+        (f"rsi({'9' * 5_000})", 4),
         ("rsi(14).upper.lower", 13),
         ("correl(close, @'', 3)", 15),
         ("correl(close, @'BRK.B, 3)", 15),

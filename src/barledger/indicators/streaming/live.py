@@ -261,6 +261,11 @@ class Live:
         return self._count
 
     @property
+    def complete(self) -> bool:
+        """Whether no value of the last bar is missing, of its columns and of all that is computed of them."""
+        return not any(map(math.isnan, self._values))
+
+    @property
     def exact(self) -> bool:
         """Whether values are, bit for bit, the batch's over all bars so far; otherwise within 1e-9 of their scale.
 

@@ -83,12 +83,11 @@ class BatchCalculator:
         Instruments are names, or patterns such as ``BTC*`` for those that are stored with this timeframe; one text may
         have several with commas between them. All bars are of one consistent cut. What fails stops nothing
         else: instruments are in ``failures``, single columns of one in ``column_failures``, and both are said by the
-        warning `Incomplete`. Without ``threads`` as many are used
-        as are worth it by the cost table, and never more than there are cores. ``processes`` is for functions of Python
-        that keep the interpreter to
-        themselves: so many are started, and get columns in shared memory; what cannot be imported there is computed
-        here, and said by the warning `NotParallel`. ``progress`` is told of each instrument. Raises what is wrong with
-        the specs or the question.
+        warning `Incomplete`. Without ``threads`` as many are used as are worth it by the cost table, and never more
+        than there are cores. ``processes`` is for functions of Python that keep the interpreter to themselves: so many
+        are started, and get columns in shared memory; what cannot be imported there, or is another function there, is
+        computed here, and said by the warning `NotParallel`. ``progress`` is told of each instrument. Raises what is
+        wrong with the specs or the question.
         """
         wishes: dict[str, Any] = {"end": end, "source": source, "version": version, "adjust": adjust}
         plan = self._plan(instruments, timeframe, specs, start, nan_policy, wishes, threads, processes, progress)
@@ -162,6 +161,8 @@ class BatchCalculator:
             raise InvalidSetting(setting="progress", reason=f"a {type(progress).__name__} cannot be called")
         if processes:
             check_guarded()
+        if isinstance(instruments, Iterator):
+            instruments = list(instruments)
         request = self._requests.bound(specs, nan_policy)
         preparer = Preparer(reading=self._reading, tables=self._tables, request=request)
         hand = in_hand(instruments, timeframe)

@@ -12,7 +12,6 @@ from barledger.domain.interval import Instant, parse_time
 from barledger.domain.rows import VALUES
 from barledger.domain.series import Series
 from barledger.errors import GapsUnseen
-from barledger.indicators.binding import Request, bounds
 from barledger.indicators.breaks import check_next
 from barledger.indicators.definition import Policy
 from barledger.indicators.relying import ANCHORED
@@ -137,7 +136,7 @@ class LiveService:
         found = len(bars) if start is None else int(np.searchsorted(bars.time, start))
         if found < before:
             return bars, True
-        if _skipping(wish.request) and any(np.isnan(getattr(bars.rows, name)).any() for name in VALUES):
+        if wish.request.skips and any(np.isnan(getattr(bars.rows, name)).any() for name in VALUES):
             # Of rows that are skipped none counts, so nobody knows how many are enough.
             return self._retrieval.bars(name, frame, end=end, **options), True
         return bars, False
@@ -154,7 +153,3 @@ class LiveService:
             return bool(len(self._absences.breaks(both, series, known_at=known_at).rows))
 
         return gap
-
-
-def _skipping(request: Request) -> bool:
-    return any(bound.policy == "skip" for pick in request.picks.values() for bound in bounds(pick))

@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from importlib import import_module
@@ -14,35 +14,42 @@ from typing import Any, Final, Self
 import numpy as np
 
 from barledger.domain.rows import VALUES
-from barledger.errors import BarledgerError, NotParallel
+from barledger.errors import BarledgerError, IndicatorFailed, NotParallel
 from barledger.indicators.binding import Binder, Request
+from barledger.indicators.definition import BUILT_IN
 from barledger.indicators.registry import REGISTRY
 from barledger.indicators.relying import Rows
 from barledger.indicators.table import Table
 from barledger.services.indicators.batched import Failed
 from barledger.services.indicators.costs import available_cores
+from barledger.services.indicators.fingerprint import fingerprint
 from barledger.services.indicators.jobs import Job
 from barledger.services.indicators.preparing import Step, computed
 
 _ROWS: Final = 500_000
 _SIZE: Final = 8
+_DEATHS: Final = 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Words:
-    """What another process needs to know what is asked: specs, the policy, and where custom functions come from."""
+    """What another process needs to know what is asked: specs, the policy, and where custom functions come from.
+
+    ``functions`` are the fingerprints of those, in the order in which they are computed.
+    """
 
     specs: tuple[str, ...]
     policy: Any
     columns: tuple[str, ...]
     keys: tuple[str, ...]
     owners: tuple[str, ...]
+    functions: tuple[str, ...]
 
     @staticmethod
     def of(request: Request) -> "Words":
         """Return the words for a request."""
         computed = request.computed
-        owners = {bound.indicator.owner for bound in computed} - {"barledger"}
+        owners = {bound.indicator.owner for bound in computed} - {BUILT_IN}
         # A policy for all stands in every key, so that the first that differs from its indicator's tells of it.
         policy = next((bound.policy for bound in computed if bound.policy != bound.indicator.policy), None)
         return Words(
@@ -51,6 +58,7 @@ class Words:
             columns=tuple(dict.fromkeys((*VALUES, *(column.key for column in request.columns)))),
             keys=request.keys,
             owners=tuple(sorted(owners)),
+            functions=_functions(request),
         )
 
     def request(self) -> Request:
@@ -83,11 +91,12 @@ class Team:
         self._words = Words.of(request)
         self._note = note
         self._pool: ProcessPoolExecutor | None = None
+        self._deaths = 0
 
     def __enter__(self) -> Self:
         """Start them, and ask whether they know what is asked."""
         if self.size:
-            self._pool = ProcessPoolExecutor(self.size, mp_context=get_context("spawn"))
+            self._pool = _pool_of(self.size)
             self._heed(self._ask())
         return self
 
@@ -110,20 +119,61 @@ class Team:
             yield from self._filled(some)
 
     def _filled(self, some: Sequence[Job]) -> Sequence[Failed]:
-        assert self._pool is not None  # noqa: S101 - it is only called while there are processes
         shares, size = _shares(some, len(self._request.picks))
         memory = SharedMemory(create=True, size=max(size, 1) * _SIZE)
         try:
             _lay_out(memory, some, shares)
             per = -(-len(shares) // (2 * self.size))
             handed = [shares[at : at + per] for at in range(0, len(shares), per)]
-            found = self._pool.map(_compute, *zip(*((self._words, memory.name, one) for one in handed), strict=True))
-            failed = [one for part in found for one in part]
+            failed = list(self._computed(memory.name, handed))
             _take(memory, some, shares)
         finally:
             memory.close()
             memory.unlink()
         return failed
+
+    def _computed(self, memory: str, handed: Sequence[Sequence[Share]]) -> Iterator[Failed]:
+        """Compute portions side by side; those that were under way when a process died are computed again."""
+        tasks, died = [self._submit(memory, shares) for shares in handed], False
+        for shares, task in zip(handed, tasks, strict=True):
+            found: Sequence[Failed]
+            try:
+                found = task.result()
+            except BrokenProcessPool:
+                if not died:
+                    self._renew()
+                died, found = True, self._again(memory, shares)
+            yield from found
+
+    def _again(self, memory: str, shares: Sequence[Share]) -> list[Failed]:
+        """Compute a portion by itself, by halves if a process dies of it, until it is known of which series."""
+        if self._deaths < _DEATHS:
+            try:
+                return list(self._submit(memory, shares).result())
+            except BrokenProcessPool:
+                self._renew()
+            if len(shares) > 1:
+                half = len(shares) // 2
+                return self._again(memory, shares[:half]) + self._again(memory, shares[half:])
+        reason = f"a process that computes it dies (so far {self._deaths} of them)"
+        error = IndicatorFailed(
+            indicator=", ".join(self._words.specs),
+            reason=reason,
+            remedy="Look at what it calls that is compiled, and at how much memory it takes; compute this instrument "
+            "by itself, without processes, to see where it ends.",
+        )
+        return [dict.fromkeys(self._request.picks, error) for _ in shares]
+
+    def _submit(self, memory: str, shares: Sequence[Share]) -> Future[list[dict[str, BarledgerError]]]:
+        assert self._pool is not None  # noqa: S101 - it is only called while there are processes
+        return self._pool.submit(_compute, self._words, memory, shares)
+
+    def _renew(self) -> None:
+        """Start other processes in the place of those that ended with one of them."""
+        assert self._pool is not None  # noqa: S101 - as above
+        self._deaths += 1
+        self._pool.shutdown(wait=True, cancel_futures=True)
+        self._pool = _pool_of(self.size)
 
     def _ask(self) -> str:
         """Return why the processes cannot compute the request, or nothing."""
@@ -139,6 +189,15 @@ class Team:
             told = f"computed in this process alone: {reason}"
             self._note(told)
             warnings.warn(told, NotParallel, stacklevel=4)
+
+
+def _functions(request: Request) -> tuple[str, ...]:
+    custom = (bound.indicator for bound in request.computed if bound.indicator.owner != BUILT_IN)
+    return tuple(fingerprint(one.compute) for one in custom)
+
+
+def _pool_of(size: int) -> ProcessPoolExecutor:
+    return ProcessPoolExecutor(size, mp_context=get_context("spawn"))
 
 
 # --- on this side of the memory --------------------------------------------------------------------
@@ -179,11 +238,15 @@ def _take(memory: SharedMemory, some: Sequence[Job], shares: Sequence[Share]) ->
 def _lacking(words: Words) -> str:
     """Return what this process does not know of what is asked, or nothing."""
     try:
-        found = words.request().keys
+        request = words.request()
     except BarledgerError as error:
         owners = ", ".join(words.owners) or "barledger"
         return f"{error} in another process, which imports {owners}"
-    return "" if found == words.keys else "a spec means something else in another process"
+    if request.keys != words.keys:
+        return "a spec means something else in another process"
+    if _functions(request) != words.functions:
+        return f"another process, which imports {', '.join(words.owners)}, finds other functions there by these names"
+    return ""
 
 
 def _compute(words: Words, name: str, shares: Sequence[Share]) -> list[dict[str, BarledgerError]]:

@@ -31,7 +31,9 @@ class Requests:
     def bound(self, specs: str | Sequence[str], nan_policy: Policy | None) -> Request:
         """Return what specs mean; raises `InvalidSetting`, `InvalidSpec` and what else can be wrong with them."""
         check_policy(nan_policy)
-        key = (self._registry.generation, specs if isinstance(specs, str) else listed(specs), nan_policy)
+        if not isinstance(specs, str):
+            specs = listed(specs)
+        key = (self._registry.generation, specs, nan_policy)
         found = self._bound.get(key)
         if found is None:
             found = Binder(self._registry, columns=COLUMNS).request(specs, nan_policy=nan_policy)

@@ -1,7 +1,7 @@
 """IndicatorService: indicators on the bars of a library, right from the first row."""
 
 import builtins
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from importlib import import_module
 from typing import Any, Final
 
@@ -10,7 +10,7 @@ from barledger.domain.interval import Instant, lasts
 from barledger.errors import InputUnsuitable, InvalidSetting
 from barledger.indicators.binding import listed
 from barledger.indicators.calculation import Calculation
-from barledger.indicators.definition import Kind, Policy
+from barledger.indicators.definition import BUILT_IN, Kind, Policy
 from barledger.indicators.description import Description
 from barledger.indicators.registry import REGISTRY
 from barledger.indicators.relying import ANCHORED
@@ -123,11 +123,13 @@ class IndicatorService:
             raise InputUnsuitable(reason=reason, remedy="Compute on a table by barledger.calculate(specs, table).")
         if others:
             raise InvalidSetting(setting="others", reason="they go with bars in hand; a library reads them by itself")
+        if not isinstance(specs, str):
+            specs = listed(specs)
         asked = None
-        lasting = all(one is None or lasts(one) for one in (start, end, anchor))
-        if lasting and cache and not explain and not fetch_missing and options is None:
-            words = (instrument, timeframe, start, end, last, source, version, adjust, anchor, nan_policy)
-            asked = self._calculator.asked((specs if isinstance(specs, str) else listed(specs), *words))
+        words = (specs, instrument, timeframe, start, end, last, source, version, adjust, anchor, nan_policy)
+        plain = cache and not explain and not fetch_missing and options is None
+        if plain and _hashable(words) and all(one is None or lasts(one) for one in (start, end, anchor)):
+            asked = self._calculator.asked(words)
             known = self._calculator.known(asked)
             if known is not None:
                 return known
@@ -215,6 +217,11 @@ class IndicatorService:
         picks = self._requests.bound(specs, nan_policy).picks.values()
         return any(pick.reach.memory in ANCHORED for pick in picks)
 
+    def refusing(self, specs: str | Sequence[str], *, nan_policy: Policy | None = None) -> bool:
+        """Return whether it depends on the bars if they can be computed: custom code, or a policy to raise."""
+        request = self._requests.bound(specs, nan_policy)
+        return request.refuses_gaps or any(one.indicator.owner != BUILT_IN for one in request.computed)
+
     def instruments(self, specs: str | Sequence[str]) -> tuple[str, ...]:
         """Return the other instruments that specs are computed from, as they name them."""
         return self._requests.bound(specs, None).instruments
@@ -244,3 +251,12 @@ class IndicatorService:
     def __repr__(self) -> str:
         """Say what it keeps."""
         return f"<IndicatorService: {self.cache.info}>"
+
+
+def _hashable(words: Hashable) -> bool:
+    """Tell whether words can be looked up; what cannot, such as a list for a time, is refused where it is read."""
+    try:
+        hash(words)
+    except TypeError:
+        return False
+    return True

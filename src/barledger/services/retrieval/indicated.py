@@ -28,6 +28,9 @@ class IndicatorsOf(Protocol):
     def instruments(self, specs: Sequence[str]) -> tuple[str, ...]:
         """Return the other instruments that specs name."""
 
+    def refusing(self, specs: Sequence[str], *, nan_policy: Any = None) -> bool:
+        """Whether it depends on the bars if specs can be computed."""
+
     def calculate(
         self,
         specs: Sequence[str],
@@ -133,6 +136,21 @@ class Wish:
             reason = f"they are computed from {', '.join(absent)} too; add it to the dataset's instruments"
             raise InvalidSetting(setting="indicators", reason=reason)
         return self.service.warmup(self.specs, nan_policy=self.nan_policy)
+
+    def tried(self, keys: Sequence[Key], interval: Interval, *, source: str | None, adjust: str | None) -> None:
+        """Raise what computing them raises, before anything is pinned: only then can nothing be left of it."""
+        if not self.service.refusing(self.specs, nan_policy=self.nan_policy):
+            return
+        for key in sorted(keys):
+            self.service.calculate(
+                self.specs,
+                *key,
+                start=interval.start,
+                end=interval.end,
+                source=source,
+                adjust=adjust,
+                nan_policy=self.nan_policy,
+            )
 
     def calculated(self, key: Key, version: str, interval: Interval, adjust: str | None) -> Calculation:
         """Return the indicators of an instrument in a snapshot, from the start that was asked for on."""

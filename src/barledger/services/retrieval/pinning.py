@@ -63,6 +63,8 @@ class Pinner:
             intents, short = self._completer.ranges(name, request, fetched.get(name), whole=whole)
             ranges += intents
             missing += short
+        if wish is not None:
+            wish.tried(keys, request.interval, source=request.source, adjust=request.adjust)
         asked = snapshots.SnapshotRequest(ranges=ranges, purpose=wanted.purpose, strategy=wanted.strategy, id=wanted.id)
         if self._before is not None and not self._vault.read_only:
             self._before(strategy=wanted.strategy, series=list(keys))
