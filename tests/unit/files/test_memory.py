@@ -26,7 +26,8 @@ print(rows, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
 
 
 def _as_zip(bars: pa.Table, path: Path) -> None:
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive, archive.open("bars.csv", "w") as member:
+    quick = zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1)
+    with quick as archive, archive.open("bars.csv", "w") as member:
         csv.write_csv(bars, member)
 
 
