@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytest
 
 from barledger.services.indicators.fingerprint import fingerprint
@@ -51,6 +52,7 @@ class Compiled:
         lambda: scaled(threading),
         lambda: scaled(nested(4)),
         lambda: scaled(Compiled(scaled(5))),
+        lambda: scaled(np.arange(5.0)),
         lambda: nested(2),
         endless,
     ],
@@ -68,6 +70,7 @@ def test_what_is_defined_again_alike_is_the_same(make: Callable[[], Callable[...
         (scaled(Holder(3)), scaled(Holder(4))),
         (scaled(scaled(2)), scaled(scaled(3))),
         (scaled(Compiled(scaled(5))), scaled(Compiled(scaled(6)))),
+        (scaled(np.arange(5.0)), scaled(np.arange(6.0))),
         (nested(2), nested(3)),
         (lambda values: values * 2, lambda values: values * 3),
         (lambda values: [one * 2 for one in values], lambda values: [one * 3 for one in values]),

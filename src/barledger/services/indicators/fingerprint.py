@@ -5,7 +5,6 @@ by now. What counts is what the interpreter runs: the code, the defaults, and wh
 """
 
 import hashlib
-import io
 import pickle
 from collections.abc import Callable
 from types import CodeType, FunctionType, ModuleType
@@ -22,11 +21,11 @@ def fingerprint(function: Callable[..., Any]) -> str:
 
 def _printed(function: Any, inside: tuple[int, ...]) -> str:
     """Return the digest of a function; those that it is ``inside`` of, by their ids, may hold themselves."""
-    parts: object = _value(function, inside)
-    if isinstance(function, FunctionType):
-        cells = [_held(cell) for cell in function.__closure__ or ()]
-        values = [*cells, *(function.__defaults__ or ()), *sorted((function.__kwdefaults__ or {}).items())]
-        parts = _code(function.__code__), [_value(one, (*inside, id(function))) for one in values]
+    if not isinstance(function, FunctionType):
+        return _value(function, inside)
+    cells = [_held(cell) for cell in function.__closure__ or ()]
+    values = [*cells, *(function.__defaults__ or ()), *sorted((function.__kwdefaults__ or {}).items())]
+    parts = _code(function.__code__), [_value(one, (*inside, id(function))) for one in values]
     return hashlib.sha256(repr(parts).encode()).hexdigest()
 
 
@@ -47,21 +46,32 @@ def _held(cell: Any) -> object:
         return "nothing"
 
 
-def _value(value: object, inside: tuple[int, ...]) -> bytes:
-    """Return a value as bytes that are the same wherever it is the same."""
-    into = io.BytesIO()
-    pickler = _ByWhatItIs(into, inside)
+def _value(value: object, inside: tuple[int, ...]) -> str:
+    """Return the digest of a value, whatever its size, which is the same wherever it is the same."""
+    into = _Digest()
     try:
-        pickler.dump(value)
+        _ByWhatItIs(into, inside).dump(value)
     except Exception:  # noqa: BLE001 - of other people's classes anything may be raised
-        return f"{type(value).__module__}.{type(value).__qualname__}".encode()
-    return into.getvalue()
+        return f"{type(value).__module__}.{type(value).__qualname__}"
+    return into.hash.hexdigest()
+
+
+class _Digest:
+    """Takes what is written for its digest."""
+
+    def __init__(self) -> None:
+        self.hash = hashlib.sha256()
+
+    def write(self, data: bytes) -> int:
+        """Take bytes in."""
+        self.hash.update(data)
+        return len(data)
 
 
 class _ByWhatItIs(pickle.Pickler):
     """Pickles functions by what they do, and classes by their names wherever their module is run."""
 
-    def __init__(self, into: io.BytesIO, inside: tuple[int, ...]) -> None:
+    def __init__(self, into: _Digest, inside: tuple[int, ...]) -> None:
         super().__init__(into, protocol=4)
         # Whether two equal values are one object is different from process to process, and says nothing.
         self.fast = True
