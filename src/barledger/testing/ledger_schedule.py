@@ -160,6 +160,17 @@ class SchedulePromises:
             planned.schedule.end(run, state="done", result={}, error="", again=False)
         assert planned.schedule.runs()[0] == buried
 
+    def test_whoever_leads_begins_nothing_before_a_dead_run_is_buried(self, planned: Ledger, clock: HandClock) -> None:
+        planned.schedule.begin(_draft("one"), term=_lead(planned, "one"), seconds=30)
+        clock.turn(31)
+        successor = _lead(planned, "two")
+        draft = replace(_draft("two"), due_at=clock() + 10**15, cursor={"audit": "7"})
+        assert planned.schedule.begin(draft, term=successor, seconds=30).state == "skipped"
+        assert len(planned.schedule.bury(term=successor)) == 1
+        (job,) = planned.schedule.jobs()
+        assert (job.due_at, job.cursor) == (clock(), {})
+        assert planned.schedule.begin(draft, term=successor, seconds=30).state == "running"
+
     def test_a_run_taken_for_dead_cannot_be_kept_alive_any_more(self, planned: Ledger, clock: HandClock) -> None:
         run = planned.schedule.begin(_draft("by hand"), term=None, seconds=30)
         clock.turn(20)

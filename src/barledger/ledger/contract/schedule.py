@@ -120,7 +120,8 @@ class Schedule(ABC):
     def begin(self, draft: RunDraft, *, term: Term | None, seconds: float) -> Run:
         """Begin a run that is alive for so long; if the job still runs it is skipped, and returned as such.
 
-        With a term, raises `RunnerLost` if that is over. Raises `JobNotFound`.
+        So it is with a term if a run of it died and is not buried yet: who leads makes up for that one first. With a
+        term, raises `RunnerLost` if that is over. Raises `JobNotFound`.
         """
 
     @abstractmethod

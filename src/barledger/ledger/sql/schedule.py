@@ -73,7 +73,7 @@ class SqlSchedule(SqlTerms):
             if term is not None:
                 check_term(writing, term)
             _called(writing, draft.job)
-            earlier = _running(writing, draft.job)
+            earlier = _running(writing, draft.job, dead=term is not None)
             run = _made(draft, earlier, at=writing.tick(), until=writing.now + int(seconds * SECOND))
             writing.insert(schema.runs, _RUN, [_run_row(run)])
             if draft.due_at is not None:
@@ -147,9 +147,13 @@ def _called(transaction: Transaction, name: str) -> JobRecord:
     return _job(row)
 
 
-def _running(writing: Writing, job: str) -> Run | None:
+def _running(writing: Writing, job: str, *, dead: bool) -> Run | None:
+    """Return a run that has not ended, a ``dead`` one too: whoever leads buries it, and makes up for it, before others.
+
+    A runner may die, or be taken for dead, between the leader's last look for such runs and this.
+    """
     query = f'{_RUNS} WHERE "job" = ? AND "state" = \'running\' AND "alive_until" > ? LIMIT 1'
-    row = writing.one(query, (job, writing.now))
+    row = writing.one(query, (job, 0 if dead else writing.now))
     return None if row is None else _run(row)
 
 
