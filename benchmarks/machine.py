@@ -20,13 +20,13 @@ def facts() -> dict[str, str]:
         "memory": _memory(),
         "system": f"{platform.system()} {platform.machine()}",
         "load before the run": f"{os.getloadavg()[0]:.1f} (of this and other work; ratios bear it, times do not)",
-        "python": f"{platform.python_version()}, {_built()}",
+        "python": f"{platform.python_version()}, {_origin()}",
     }
     found |= {package: _version(package) for package in _PACKAGES}
     return found | {"influxd": _influxd()}
 
 
-def _built() -> str:
+def _origin() -> str:
     """Return whose interpreter it is: that of a system is optimised by a profile, which makes Python a fifth faster."""
     return "the system's own" if sys.base_prefix == "/usr" else "not the system's own"
 

@@ -14,7 +14,7 @@ from barledger.errors import (
     ParameterInvalid,
     ParameterUnknown,
 )
-from barledger.indicators.definition import NOWHERE, Indicator, Policy, Prepares, Reach
+from barledger.indicators.definition import BUILT_IN, NOWHERE, Indicator, Policy, Prepares, Reach
 from barledger.indicators.grammar import Argument, Call, Literal, Reference, named, parse, quoted
 from barledger.indicators.naming import plain_name
 from barledger.indicators.parameter import Value
@@ -193,6 +193,11 @@ class Request:
     def plain(self) -> bool:
         """Return whether it is computed from what all bars have, and from nothing else."""
         return all(not one.instrument and one.name in VALUES for one in self.columns)
+
+    @cached_property
+    def custom(self) -> tuple[Bound, ...]:
+        """Return those of the indicators that are not built in."""
+        return tuple(bound for bound in self.computed if bound.indicator.owner != BUILT_IN)
 
     @cached_property
     def refuses_gaps(self) -> bool:

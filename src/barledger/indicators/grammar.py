@@ -182,8 +182,9 @@ class _Reader:
             number = float(token.text)
             if abs(number) > _LARGEST:
                 raise self._wrong(token, "a number is this large nowhere")
+            # Up to there a float has every whole number as it is written.
             whole = re.fullmatch(r"[+-]?\d+", token.text)
-            return Literal(value=int(token.text) if whole else number, place=token.place)
+            return Literal(value=int(number) if whole else number, place=token.place)
         if token.sort == "text":
             return Literal(value=token.text[1:-1], place=token.place)
         instrument = token.text[1:-1] if token.text[0] in _QUOTES else token.text

@@ -60,6 +60,12 @@ def test_what_is_written_again_reads_the_same(spec: str) -> None:
     assert values_in(again) == values_in(once)
 
 
+def test_a_number_may_have_any_number_of_digits() -> None:
+    found = values_in(parse(f"sma({'0' * 5_000}14, -{'0' * 5_000}3, {'0' * 5_000}.5, {10**15})"))
+    assert found == values_in(parse("sma(14, -3, 0.5, 1000000000000000)"))
+    assert [type(one) for one in found if not isinstance(one, str | bool)] == [int, int, float, int]
+
+
 def refusal(spec: str) -> InvalidSpec | None:
     try:
         parse(spec)

@@ -51,7 +51,6 @@ def planned(request: Request, *, single: bool) -> Plan:
     places = tuple(at[pick.bound.key] + pick.place for pick in request.picks.values())
     alone = len(steps) == 1 and steps[0].places == tuple(range(len(columns))) and not request.timed
     own = tuple(place - len(columns) for place in places)
-    custom = any(step.bound.indicator.owner != BUILT_IN for step in steps)
     refusing = len(steps) > 1 and any(step.bound.policy == "raise" for step in steps)
     return Plan(
         request=request,
@@ -61,7 +60,7 @@ def planned(request: Request, *, single: bool) -> Plan:
         places=places,
         result=_result(request, places, single=single),
         timed=request.timed,
-        careful=custom or refusing,
+        careful=bool(request.custom) or refusing,
         straight=_result(request, own, single=single, alone=True) if alone else None,
     )
 

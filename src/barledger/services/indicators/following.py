@@ -69,7 +69,6 @@ class Follower:
         self._seen = self._revision()
         self._live = self._opened(first.time)
         # The bars that values rely on. Of those that are skipped none counts.
-        self._skips = wish.request.skips
         self._times: deque[int] = deque(maxlen=wish.request.reach.settled + 1)
 
     def take(self, bar: ClosedBar) -> Followed:
@@ -140,7 +139,7 @@ class Follower:
         values = self._live.update({"time": time, **bar})
         if given:
             self._given[time] = (bar, values)
-        if not self._skips or self._live.complete:
+        if not self._wish.request.skips or self._live.complete:
             self._times.append(time)
         if not self._live.count % _EVERY:
             self._copies.append(self._live.copy())

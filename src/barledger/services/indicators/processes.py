@@ -16,7 +16,6 @@ import numpy as np
 from barledger.domain.rows import VALUES
 from barledger.errors import BarledgerError, IndicatorFailed, NotParallel
 from barledger.indicators.binding import Binder, Request
-from barledger.indicators.definition import BUILT_IN
 from barledger.indicators.registry import REGISTRY
 from barledger.indicators.relying import Rows
 from barledger.indicators.table import Table
@@ -49,7 +48,6 @@ class Words:
     def of(request: Request) -> "Words":
         """Return the words for a request."""
         computed = request.computed
-        owners = {bound.indicator.owner for bound in computed} - {BUILT_IN}
         # A policy for all stands in every key, so that the first that differs from its indicator's tells of it.
         policy = next((bound.policy for bound in computed if bound.policy != bound.indicator.policy), None)
         return Words(
@@ -57,7 +55,7 @@ class Words:
             policy=policy,
             columns=tuple(dict.fromkeys((*VALUES, *(column.key for column in request.columns)))),
             keys=request.keys,
-            owners=tuple(sorted(owners)),
+            owners=tuple(sorted({bound.indicator.owner for bound in request.custom})),
             functions=_functions(request),
         )
 
@@ -84,11 +82,12 @@ class Share:
 class Team:
     """So many processes that compute a request; none if none are wanted, or if they cannot."""
 
+    _words: Words
+
     def __init__(self, request: Request, size: int, note: Callable[[str], None]) -> None:
         """Start none yet; ``note`` is told why they cannot."""
         self.size = min(size, available_cores())
         self._request = request
-        self._words = Words.of(request)
         self._note = note
         self._pool: ProcessPoolExecutor | None = None
         self._deaths = 0
@@ -96,6 +95,7 @@ class Team:
     def __enter__(self) -> Self:
         """Start them, and ask whether they know what is asked."""
         if self.size:
+            self._words = Words.of(self._request)
             self._pool = _pool_of(self.size)
             self._heed(self._ask())
         return self
@@ -134,15 +134,15 @@ class Team:
 
     def _computed(self, memory: str, handed: Sequence[Sequence[Share]]) -> Iterator[Failed]:
         """Compute portions side by side; those that were under way when a process died are computed again."""
-        tasks, died = [self._submit(memory, shares) for shares in handed], False
+        tasks, before = [self._submit(memory, shares) for shares in handed], self._deaths
         for shares, task in zip(handed, tasks, strict=True):
             found: Sequence[Failed]
             try:
                 found = task.result()
             except BrokenProcessPool:
-                if not died:
+                if self._deaths == before:
                     self._renew()
-                died, found = True, self._again(memory, shares)
+                found = self._again(memory, shares)
             yield from found
 
     def _again(self, memory: str, shares: Sequence[Share]) -> list[Failed]:
@@ -192,8 +192,7 @@ class Team:
 
 
 def _functions(request: Request) -> tuple[str, ...]:
-    custom = (bound.indicator for bound in request.computed if bound.indicator.owner != BUILT_IN)
-    return tuple(fingerprint(one.compute) for one in custom)
+    return tuple(fingerprint(bound.indicator.compute) for bound in request.custom)
 
 
 def _pool_of(size: int) -> ProcessPoolExecutor:

@@ -10,7 +10,7 @@ from barledger.domain.interval import Instant, lasts
 from barledger.errors import InputUnsuitable, InvalidSetting
 from barledger.indicators.binding import listed
 from barledger.indicators.calculation import Calculation
-from barledger.indicators.definition import BUILT_IN, Kind, Policy
+from barledger.indicators.definition import Kind, Policy
 from barledger.indicators.description import Description
 from barledger.indicators.registry import REGISTRY
 from barledger.indicators.relying import ANCHORED
@@ -220,7 +220,7 @@ class IndicatorService:
     def refusing(self, specs: str | Sequence[str], *, nan_policy: Policy | None = None) -> bool:
         """Return whether it depends on the bars if they can be computed: custom code, or a policy to raise."""
         request = self._requests.bound(specs, nan_policy)
-        return request.refuses_gaps or any(one.indicator.owner != BUILT_IN for one in request.computed)
+        return request.refuses_gaps or bool(request.custom)
 
     def instruments(self, specs: str | Sequence[str]) -> tuple[str, ...]:
         """Return the other instruments that specs are computed from, as they name them."""

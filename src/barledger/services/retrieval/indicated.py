@@ -142,26 +142,14 @@ class Wish:
         if not self.service.refusing(self.specs, nan_policy=self.nan_policy):
             return
         for key in sorted(keys):
-            self.service.calculate(
-                self.specs,
-                *key,
-                start=interval.start,
-                end=interval.end,
-                source=source,
-                adjust=adjust,
-                nan_policy=self.nan_policy,
-            )
+            self._of(key, interval, end=interval.end, source=source, adjust=adjust)
 
     def calculated(self, key: Key, version: str, interval: Interval, adjust: str | None) -> Calculation:
         """Return the indicators of an instrument in a snapshot, from the start that was asked for on."""
-        return self.service.calculate(
-            self.specs,
-            *key,
-            start=interval.start,
-            version=version,
-            adjust=adjust,
-            nan_policy=self.nan_policy,
-        )
+        return self._of(key, interval, version=version, adjust=adjust)
+
+    def _of(self, key: Key, interval: Interval, **options: Any) -> Calculation:
+        return self.service.calculate(self.specs, *key, start=interval.start, nan_policy=self.nan_policy, **options)
 
     def sealed(self, keys: Sequence[Key], version: str, interval: Interval, adjust: str | None) -> SealedIndicators:
         """Compute them all, and return what they are."""
